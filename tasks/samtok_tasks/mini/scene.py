@@ -157,7 +157,7 @@ def _place(
     for word in (_size_word(rng), "small"):  # a second chance for what is too large to fit
         low, high = WIDTHS[word]
         width = rng.uniform(low, high) * side / REFERENCE_SIZE
-        pattern = wanted if wanted in _patterns(shape, word) else "plain"
+        pattern = wanted if wanted in patterns_of(shape, word) else "plain"
         turn = _MAX_TURN.get(shape, _DEFAULT_TURN)
         angle = float(np.deg2rad(rng.uniform(-turn, turn))) if rng.random() < 0.5 else 0.0
         coverage = _draw_shape(shape, width, angle, rng.random(2))
@@ -171,7 +171,7 @@ def _place(
     return None
 
 
-def _patterns(shape: str, word: SizeWord | None) -> tuple[str, ...]:
+def patterns_of(shape: str, word: SizeWord | None) -> tuple[str, ...]:
     """Patterns that can be told apart on this shape at this size."""
     if shape in SOLID_SHAPES:
         return ("plain", "striped") if shape == "moon" or word == "small" else PATTERNS

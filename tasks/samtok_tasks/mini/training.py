@@ -1,14 +1,22 @@
 """Endless streams of fresh scenes for training, named in recipes as `module:attribute`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from samtok_tasks.mini.expressions import KINDS, Noun, describe, make_expression
 from samtok_tasks.mini.scene import Mask, Scene, SceneObject, draw_scene
 
 TRAINING_SEEDS = 1 << 40
 """Training scenes have seeds from here on; the frozen splits of mini stay far below."""
+
+REFER_PROMPT = "Please segment {phrase} in this image."
+LIST_QUESTION = "List every object with its mask."
+NO_TARGET_ANSWER = "No target."
+POINT_CELLS = 6
+"""Cells along each side of the grid of "point" questions."""
 
 REGION_KINDS: dict[str, float] = {"object": 0.75, "group": 0.12, "part": 0.08, "background": 0.05}
 MIN_PART_PIXELS = 40
@@ -38,7 +46,7 @@ def regions(
         tiny object) becomes an object.
 
     Raises:
-        ValueError: for an unknown kind or fewer than one mask.
+        ValueError: for an unknown kind, a negative weight or fewer than one mask.
     """
     weights = REGION_KINDS if kinds is None else dict(kinds)
     unknown = sorted(set(weights) - set(REGION_KINDS))
@@ -58,6 +66,150 @@ def regions(
             item = scene.objects[order[place % len(order)]]
             batch[place] = _region(rng, scene, item, names[rng.choice(len(names), p=shares)])
         yield scene.image, batch
+
+
+Part = str | Mask
+"""Text, or a region as a mask (H, W) bool."""
+Turn = tuple[list[Part], list[Part]]
+"""Question and answer."""
+
+
+class Dialogue(TypedDict):
+    """Questions about one image with their answers."""
+
+    image: NDArray[np.uint8]
+    """(H, W, 3) uint8."""
+    turns: list[Turn]
+
+
+DIALOGUE_KINDS: dict[str, float] = {
+    **{name: 0.7 * weight for name, weight in KINDS.items()},
+    "list": 0.1,
+    "describe": 0.1,
+    "point": 0.1,
+}
+
+
+def dialogues(
+    seed: int,
+    *,
+    size: int = 192,
+    objects: tuple[int, int] = (1, 7),
+    turns: int = 6,
+    kinds: Mapping[str, float] | None = None,
+    prompt: str = REFER_PROMPT,
+) -> Iterator[Dialogue]:
+    """Dialogues for supervised fine-tuning, for ever.
+
+    Args:
+        seed: equal seeds give equal streams.
+        size: height and width of the images in pixels.
+        objects: least and greatest number of objects in a scene.
+        turns: most turns in a dialogue. No question comes twice in one; a scene that allows too few
+            gives a shorter dialogue, one that allows none is left out.
+        kinds: weights of the kinds of turns, DIALOGUE_KINDS by default: the kinds of referring
+            expressions, "list" (all objects in reading order), "describe" (a region's attributes)
+            and "point" (the object at a grid cell, column and row counted from 1).
+        prompt: the question of referring expressions, with `{phrase}`.
+
+    Raises:
+        ValueError: for an unknown kind, fewer than one turn or a prompt without `{phrase}`.
+    """
+    names, shares = _weights(kinds, DIALOGUE_KINDS)
+    if turns < 1:
+        raise ValueError(f"turns must be at least 1, got {turns}")
+    if "{phrase}" not in prompt:
+        raise ValueError(f"prompt must contain {{phrase}}, got {prompt!r}")
+    for scene, rng in _scenes(seed, size, objects):
+        said: list[Turn] = []
+        asked: set[object] = set()
+        for _ in range(4 * turns):
+            if len(said) == turns:
+                break
+            made = _turn(rng, scene, names[rng.choice(len(names), p=shares)], prompt)
+            if made is not None and made[0] not in asked:
+                asked.add(made[0])
+                said.append(made[1])
+        if said:
+            yield {"image": scene.image, "turns": said}
+
+
+def reading_order(scene: Scene) -> list[SceneObject]:
+    """Objects row by row, four rows in a picture, each from left to right."""
+    row_height = scene.image.shape[0] / 4
+    return sorted(scene.objects, key=lambda item: (item.centre[1] // row_height, item.centre))
+
+
+def _turn(rng: np.random.Generator, scene: Scene, kind: str, prompt: str) -> tuple[object, Turn] | None:
+    """A turn with what makes its question different from others, None where the scene has none."""
+    if kind == "list":
+        return kind, ([LIST_QUESTION], _named(reading_order(scene)))
+    if kind == "describe":
+        item = scene.objects[rng.integers(len(scene.objects))]
+        return (kind, item.index), (["What is ", item.mask, "?"], [f"{describe(item)}."])
+    if kind == "point":
+        cells = _clear_cells(scene)
+        if not cells:
+            return None
+        column, row, item = cells[rng.integers(len(cells))]
+        question = f"What is at {column + 1}, {row + 1}?"
+        return question, ([question], _named([item]))
+    expression = make_expression(rng, scene, kind, tries=6)
+    if expression is None:
+        return None
+    targets = sorted((scene.objects[index] for index in expression.targets), key=lambda item: item.centre)
+    answer = _joined([item.mask for item in targets]) or [NO_TARGET_ANSWER]
+    return expression.text, ([prompt.format(phrase=expression.text)], answer)
+
+
+def _joined(masks: Sequence[Mask]) -> list[Part]:
+    """Masks with a comma between them."""
+    parts: list[Part] = []
+    for mask in masks:
+        parts += [", ", mask] if parts else [mask]
+    return parts
+
+
+def _named(items: Sequence[SceneObject]) -> list[Part]:
+    """`red circle MASK, blue star MASK.`"""
+    parts: list[Part] = []
+    for item in items:
+        phrase = Noun(item.shape, item.colour).phrase()
+        parts += [f"{', ' if parts else ''}{phrase} ", item.mask]
+    return [*parts, "."]
+
+
+def _clear_cells(scene: Scene) -> list[tuple[int, int, SceneObject]]:
+    """Grid cells that belong to one object beyond doubt: (column, row, object), counted from 0.
+
+    It covers half of the cell, or half of it lies in the cell; all others cover a tenth at most.
+    """
+    height, width = scene.image.shape[:2]
+    rows = np.arange(POINT_CELLS) * height // POINT_CELLS
+    columns = np.arange(POINT_CELLS) * width // POINT_CELLS
+    masks = np.stack([item.mask for item in scene.objects]).astype(np.int32)  # (N, H, W)
+    pixels = np.add.reduceat(np.add.reduceat(masks, rows, axis=1), columns, axis=2)  # (N, 6, 6)
+    cell = height * width / POINT_CELLS**2
+    areas = np.array([item.area for item in scene.objects])[:, None, None]
+    holds = (pixels >= 0.5 * cell) | (pixels >= 0.5 * areas)
+    alone = pixels.sum(axis=0) - pixels <= 0.1 * cell
+    return [
+        (int(column), int(row), scene.objects[index]) for index, row, column in np.argwhere(holds & alone)
+    ]
+
+
+def _weights(
+    kinds: Mapping[str, float] | None, known: Mapping[str, float]
+) -> tuple[list[str], NDArray[np.float64]]:
+    """Names and probabilities of kinds."""
+    weights = dict(known if kinds is None else kinds)
+    unknown = sorted(set(weights) - set(known))
+    if unknown:
+        raise ValueError(f"kinds: {', '.join(unknown)} unknown; there are {', '.join(known)}")
+    shares = np.array(list(weights.values()), dtype=np.float64)
+    if not shares.sum() > 0 or (shares < 0).any():
+        raise ValueError(f"kinds: weights must be positive, got {weights}")
+    return list(weights), shares / shares.sum()
 
 
 def _scenes(seed: int, size: int, objects: tuple[int, int]) -> Iterator[tuple[Scene, np.random.Generator]]:
