@@ -1,0 +1,39 @@
+# One virtual environment in the checkout; stamps keep set-up to once.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# torch wants cores, not hyper-threads, and two processes with default threads starve each other
+export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: demo test test-slow lint clean
+
+demo: .venv/.installed
+	$(BIN)/samtok-bench run --task gres
+
+test: .venv/.dev lint
+	$(BIN)/python -m pytest
+
+test-slow: .venv/.dev
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.venv/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "samtok-bench needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	$(PIP) --editable .
+	touch $@
+
+# sam2 is the parity tests' oracle; with its dependencies it would bring torchvision and a second torch
+.venv/.dev: .venv/.installed
+	$(PIP) --editable '.[dev]'
+	$(PIP) 'setuptools>=77' wheel
+	SAM2_BUILD_CUDA=0 $(PIP) --no-deps --no-build-isolation sam2==1.1.0
+	touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info

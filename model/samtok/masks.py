@@ -1,0 +1,23 @@
+"""Geometry of binary masks as tensors."""
+
+import torch
+from torch import Tensor
+
+
+def mask_boxes(masks: Tensor) -> Tensor:
+    """Boxes of masks (..., H, W) bool -> (..., 4) float32: inclusive x1, y1, x2, y2 over (W, H, W, H)."""
+    height, width = masks.shape[-2:]
+    edges = []
+    for axis, size in ((-2, width), (-1, height)):
+        line = masks.any(axis)  # (..., size)
+        first = line.int().argmax(-1)
+        last = size - 1 - line.flip(-1).int().argmax(-1)
+        edges += [first / size, last / size]
+    x1, x2, y1, y2 = edges
+    return torch.stack([x1, y1, x2, y2], dim=-1)
+
+
+def mask_iou(a: Tensor, b: Tensor) -> Tensor:
+    """Intersection over union of paired masks (..., H, W) bool -> (...) float32; 0 where both are empty."""
+    intersection = (a & b).sum((-2, -1)).float()
+    return intersection / (a | b).sum((-2, -1)).clamp(min=1)

@@ -1,0 +1,263 @@
+"""SAMTok: masks to two codes and back, on one image embedding."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel, Sam2Model
+
+from samtok.config import SAMTokConfig
+from samtok.image_encoder import Features, encode_images
+from samtok.images import ImageLike, to_pixels, to_rgb
+from samtok.mask_decoder import best_mask, decode_prompts, decode_vectors
+from samtok.mask_encoder import MaskEncoder
+from samtok.masks import mask_boxes
+from samtok.quantizer import ResidualQuantizer
+
+NANO = Path(__file__).parent / "nano" / "tokenizer"
+PUBLISHED_SAM2 = "sam2.1_hiera_large.pt"
+PUBLISHED_TOKENIZER = "mask_tokenizer_256x2.pth"
+THRESHOLD = 0.5  # on raw logits, as released: a probability of 0.622
+PIXELS_AT_ONCE = 2**26  # masks are resized in chunks of at most this many pixels
+
+
+@dataclass(frozen=True)
+class ImageEmbedding:
+    """What `SAMTok.embed` computes once for an image: its features and its size in pixels."""
+
+    features: Features  # of a batch of one
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class SAMTokOutput:
+    """One training pass. Shapes for B images with N masks each."""
+
+    logits: Tensor  # (B, N, 3, 4h, 4w)
+    iou: Tensor  # (B, N, 3) predicted
+    codes: Tensor | None  # (B, N, depth) int64 on path "codes"
+    commitment: Tensor  # scalar, 0 unless path is "codes"
+
+
+class SAMTok(PreTrainedModel):
+    """The tokenizer of "SAMTok: Representing Any Mask with Two Words" (arXiv 2601.16093).
+
+    A SAM 2 image model, a mask encoder and a residual quantizer. `embed` runs the image encoder once;
+    `encode` and `decode` then cost little for each mask.
+
+    `autocast` (None or a dtype such as torch.bfloat16) is the precision of the image encoder and of both
+    two-way transformers; prompts and quantizer stay in float32, as released.
+    """
+
+    config_class = SAMTokConfig
+    base_model_prefix = "samtok"
+    main_input_name = "pixel_values"
+    _supports_sdpa = True
+
+    def __init__(self, config: SAMTokConfig) -> None:
+        super().__init__(config)
+        self.autocast: torch.dtype | None = None
+        self.sam2 = Sam2Model(config.sam2_config)
+        self.mask_encoder = MaskEncoder(self.sam2.config.mask_decoder_config)
+        self.quantizer = ResidualQuantizer(
+            config.codebook_size, config.codebook_depth, config.hidden_size
+        )
+        self.post_init()
+
+    @classmethod
+    def from_pretrained(  # type: ignore[override]
+        cls,
+        name: str | Path,
+        *,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+        autocast: torch.dtype | None = None,
+        **kwargs: Any,
+    ) -> "SAMTok":
+        """Load "nano", a folder that `save_pretrained` wrote, a folder with the published pair, or a hub id.
+
+        Raises:
+            FileNotFoundError: no such folder, or nano is not installed.
+            ValueError: missing, unexpected or misshaped weights; all are listed.
+        """
+        folder = NANO if str(name) == "nano" else Path(name)
+        if (folder / PUBLISHED_TOKENIZER).is_file():
+            model = cls.from_published(folder / PUBLISHED_SAM2, folder / PUBLISHED_TOKENIZER)
+            return model.to(device=device, dtype=dtype).with_autocast(autocast)
+        looks_local = str(name) == "nano" or folder.is_absolute() or str(name).startswith(".")
+        if not folder.is_dir() and (looks_local or str(name).count("/") != 1):
+            raise FileNotFoundError(f"no SAMTok tokenizer at {folder}: expected a folder with config.json")
+        if folder.is_dir() and not (folder / "config.json").is_file():
+            raise FileNotFoundError(f"no config.json in {folder}: not a SAMTok tokenizer folder")
+        model, info = super().from_pretrained(
+            folder if folder.is_dir() else str(name), dtype=dtype, output_loading_info=True, **kwargs
+        )
+        faults = [
+            f"{kind}: {', '.join(sorted(map(str, info[key])))}"
+            for kind, key in (
+                ("missing", "missing_keys"), ("unexpected", "unexpected_keys"), ("misshaped", "mismatched_keys"),
+            )
+            if info[key]
+        ]  # fmt: skip
+        if faults:
+            raise ValueError(f"weights in {folder} do not fit SAMTok; " + "; ".join(faults))
+        return model.to(device=device).with_autocast(autocast)
+
+    @classmethod
+    def from_published(cls, sam2_pt: str | Path | None, tokenizer_pth: str | Path) -> "SAMTok":
+        """Load the released pair, strictly and without running code from the files (see `checkpoints`)."""
+        from samtok.checkpoints import load_published
+
+        return load_published(sam2_pt, tokenizer_pth)
+
+    def with_autocast(self, dtype: torch.dtype | None) -> "SAMTok":
+        """Set the precision of the transformer parts; returns self, ready for inference."""
+        self.autocast = dtype
+        return self.eval()
+
+    # ---- one image, many masks ------------------------------------------------------------------------
+
+    @overload
+    def embed(self, image: ImageLike) -> ImageEmbedding: ...
+    @overload
+    def embed(self, image: Sequence[ImageLike]) -> list[ImageEmbedding]: ...
+    @torch.no_grad()
+    def embed(self, image: ImageLike | Sequence[ImageLike]) -> ImageEmbedding | list[ImageEmbedding]:
+        """Run the image encoder.
+
+        Args:
+            image: a PIL image of any mode, an array (H, W, 3) uint8, or a list of them (one batch).
+
+        Returns:
+            one embedding, or a list of them for a list.
+        """
+        if not isinstance(image, Sequence):
+            return self.embed([image])[0]
+        if not image:
+            return []
+        sizes = [to_rgb(i).size for i in image]  # (W, H)
+        pixels = torch.stack([to_pixels(i, self.config.image_size) for i in image])
+        with self._autocast():
+            features = encode_images(self.sam2, pixels.to(self.device, self.dtype))
+        return [ImageEmbedding(features[i : i + 1], h, w) for i, (w, h) in enumerate(sizes)]
+
+    @torch.no_grad()
+    def encode(self, e: ImageEmbedding, masks: Tensor | np.ndarray) -> Tensor:
+        """Codes of masks.
+
+        Args:
+            masks: (N, H, W) bool (or 0/1) at the image's own size; N may be 0.
+
+        Returns:
+            (N, depth) int64, each in [0, codebook_size).
+
+        Raises:
+            ValueError: another shape, or an empty mask, which no word can express.
+        """
+        masks = torch.as_tensor(masks, device=self.device)
+        if masks.ndim != 3 or tuple(masks.shape[1:]) != (e.height, e.width):
+            raise ValueError(
+                f"masks must have shape (N, {e.height}, {e.width}) like the image, got {tuple(masks.shape)}"
+            )
+        masks = masks > 0
+        if empty := (~masks.flatten(1).any(1)).nonzero().flatten().tolist():
+            raise ValueError(f"masks {empty} are empty: mask words cannot express an empty mask")
+        codes = torch.empty(0, self.config.codebook_depth, dtype=torch.int64, device=self.device)
+        for chunk in masks.split(self._chunk(e)):
+            z = self.encode_vectors(e.features, chunk[None])[0]
+            codes = torch.cat([codes, self.quantizer.encode(z)])
+        return codes
+
+    @torch.no_grad()
+    def decode_logits(self, e: ImageEmbedding, codes: Tensor | np.ndarray) -> Tensor:
+        """Mask logits of codes (N, depth) int64 -> (N, h, w) float32, h = w = image_size / 4.
+
+        Raises:
+            ValueError: a code outside the codebook, or another depth.
+        """
+        codes = torch.as_tensor(codes, dtype=torch.int64, device=self.device).reshape(
+            -1, self.config.codebook_depth
+        )
+        if not len(codes):
+            side = self.config.image_size // 4
+            return torch.empty(0, side, side, device=self.device)
+        vectors = self.quantizer.decode(codes)
+        with self._autocast():
+            return best_mask(*decode_vectors(self.sam2, e.features, vectors[None].to(self.dtype)))[0]
+
+    @torch.no_grad()
+    def decode(self, e: ImageEmbedding, codes: Tensor | np.ndarray) -> Tensor:
+        """Masks of codes (N, depth) -> (N, H, W) bool at the image's own size.
+
+        Bilinear interpolation of the logits, then logit > 0.5, as released.
+        """
+        logits = self.decode_logits(e, codes)
+        masks = [
+            nn.functional.interpolate(chunk[None], (e.height, e.width), mode="bilinear")[0] > THRESHOLD
+            for chunk in logits.split(self._chunk(e))
+        ]
+        return torch.cat(masks) if masks else logits.new_empty(0, e.height, e.width, dtype=torch.bool)
+
+    # ---- batches, with gradients ----------------------------------------------------------------------
+
+    def forward(self, pixel_values: Tensor, masks: Tensor, path: str = "codes", **quantizer: Any) -> SAMTokOutput:
+        """One training pass over B images with N masks each.
+
+        Args:
+            pixel_values: (B, 3, S, S) normalised.
+            masks: (B, N, H, W) bool, none empty.
+            path: "box" prompts the decoder with boxes alone, "mask" passes z unquantized, "codes"
+                quantizes it.
+            quantizer: arguments of `ResidualQuantizer.forward`.
+        """
+        features = encode_images(self.sam2, pixel_values)
+        none = pixel_values.new_zeros(())
+        if path == "box":
+            logits, iou = decode_prompts(self.sam2, features, self._box_tokens(masks))
+            return SAMTokOutput(logits, iou, None, none)
+        z = self.encode_vectors(features, masks)
+        if path == "mask":
+            return SAMTokOutput(*decode_vectors(self.sam2, features, z), None, none)
+        if path != "codes":
+            raise ValueError(f"path must be box, mask or codes, got {path!r}")
+        vectors, codes, commitment = self.quantizer(z, **quantizer)
+        return SAMTokOutput(*decode_vectors(self.sam2, features, vectors), codes, commitment)
+
+    def encode_vectors(self, features: Features, masks: Tensor) -> Tensor:
+        """Unquantized vectors z of masks: (B, N, H, W) bool -> (B, N, D) float32."""
+        batch, count = masks.shape[:2]
+        dense = self._dense_prompt(masks.flatten(0, 1))  # (BN, D, h, w)
+        box = self._box_tokens(masks)  # (B, N, 3, D)
+        with self._autocast():
+            image = features.top.repeat_interleave(count, 0) + dense
+            z = self.mask_encoder(
+                image, self.sam2.get_image_wide_positional_embeddings(), box.flatten(0, 1)
+            )
+        return z.float().view(batch, count, -1)
+
+    def _dense_prompt(self, masks: Tensor) -> Tensor:
+        """(M, H, W) bool -> (M, D, h, w). The 0/1 values go in as they are, not scaled to logits."""
+        small = nn.functional.interpolate(
+            masks[:, None].float(), self.sam2.prompt_encoder.mask_input_size, mode="bilinear", antialias=True
+        )
+        return self.sam2.prompt_encoder.mask_embed(small.to(self.dtype))
+
+    def _box_tokens(self, masks: Tensor) -> Tensor:
+        """Corner tokens and one padding token (B, N, 3, D) of the masks' boxes."""
+        corners = mask_boxes(masks).unflatten(-1, (2, 2)) * self.config.image_size
+        labels = torch.tensor([2, 3], device=masks.device).expand(corners.shape[:3])
+        sparse, _ = self.sam2.prompt_encoder(corners.to(self.dtype), labels, None, None)
+        return sparse
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        return torch.autocast(self.device.type, self.autocast) if self.autocast else nullcontext()
+
+    def _chunk(self, e: ImageEmbedding) -> int:
+        return max(1, PIXELS_AT_ONCE // (e.height * e.width))
+

@@ -1,0 +1,43 @@
+"""Mask losses on sampled points (PointRend sampling, as in Mask2Former and the released SAMTok)."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, grid_sample
+
+
+def sample_at(maps: Tensor, points: Tensor) -> Tensor:
+    """Bilinear values of maps (M, H, W) at points (M, P, 2) in [0, 1] -> (M, P)."""
+    return grid_sample(maps[:, None], 2 * points[:, :, None] - 1, align_corners=False)[:, 0, :, 0]
+
+
+@torch.no_grad()
+def uncertain_points(logits: Tensor, count: int, oversample: float, importance: float) -> Tensor:
+    """`count` points a map, an `importance` share of them where |logit| is least: (M, h, w) -> (M, P, 2)."""
+    candidates = torch.rand(len(logits), int(count * oversample), 2, device=logits.device)
+    uncertain = int(count * importance)
+    index = (-sample_at(logits, candidates).abs()).topk(uncertain, dim=1).indices
+    chosen = candidates.gather(1, index[..., None].expand(-1, -1, 2))
+    random = torch.rand(len(logits), count - uncertain, 2, device=logits.device)
+    return torch.cat([chosen, random], dim=1)
+
+
+def mask_losses(
+    logits: Tensor, targets: Tensor, count: int, oversample: float = 3.0, importance: float = 0.75
+) -> tuple[Tensor, Tensor]:
+    """Cross entropy and dice of each mask on sampled points.
+
+    Args:
+        logits: (M, h, w).
+        targets: (M, H, W) bool.
+        count: points a mask; 12544 as released for 256 x 256 logits.
+
+    Returns:
+        binary cross entropy (M,) and naive dice with eps 1 (M,).
+    """
+    points = uncertain_points(logits, count, oversample, importance)
+    predicted = sample_at(logits, points)
+    target = sample_at(targets.to(logits.dtype), points)
+    entropy = binary_cross_entropy_with_logits(predicted, target, reduction="none").mean(1)
+    p = predicted.sigmoid()
+    dice = 1 - (2 * (p * target).sum(1) + 1) / (p.sum(1) + target.sum(1) + 1)
+    return entropy, dice

@@ -1,0 +1,68 @@
+"""Recipes: YAML files that say everything a training needs."""
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+RECIPES = Path(__file__).parent.parent / "recipes"
+
+
+class Strict(BaseModel):
+    """A part of a recipe; unknown fields are errors."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class DataSource(Strict):
+    """Endless training data by name, so that the model package knows no data set.
+
+    `source` is "module:attribute", a factory `f(seed, **options)` of an iterator.
+    """
+
+    source: str
+    options: dict[str, Any] = {}
+
+    def open(self, seed: int, **options: Any) -> Iterator[Any]:
+        """The stream of this seed.
+
+        Raises:
+            ValueError: no such module or attribute.
+        """
+        module, _, attribute = self.source.partition(":")
+        try:
+            factory: Callable[..., Iterator[Any]] = getattr(import_module(module), attribute)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ValueError(f"data source {self.source!r} cannot be imported: {error}") from None
+        return factory(seed, **{**self.options, **options})
+
+
+Recipe = TypeVar("Recipe", bound=Strict)
+
+
+def load_recipe(path: str | Path, kind: type[Recipe]) -> Recipe:
+    """Read a recipe file, or one of the shipped recipes by its name ("nano-tokenizer").
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not YAML, or a field that is wrong; the first fault in one line.
+    """
+    path = Path(path)
+    if not path.is_file() and (RECIPES / f"{path}.yaml").is_file():
+        path = RECIPES / f"{path}.yaml"
+    if not path.is_file():
+        shipped = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yaml")))
+        raise FileNotFoundError(f"no recipe at {path}; shipped recipes: {shipped}")
+    try:
+        return kind.model_validate(yaml.safe_load(path.read_text()))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "(top)"
+        raise ValueError(
+            f"{path}: {where}: {first['msg']} ({error.error_count()} faults in all)"
+        ) from None

@@ -1,0 +1,310 @@
+"""Training of the tokenizer in stages: prompts, mask encoder, quantizer.
+
+Each stage is one transformers.Trainer run with its own warm-up; the next stage starts from its weights.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.utils.data import IterableDataset
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from samtok.config import SAMTokConfig, build_sam2_config
+from samtok.images import to_pixels
+from samtok.masks import mask_iou
+from samtok.quantizer import ResidualQuantizer
+from samtok.tokenizer import SAMTok
+from samtok.training.losses import mask_losses
+from samtok.training.recipe import DataSource, Strict, load_recipe
+
+Path_ = Literal["box", "mask", "codes"]
+
+
+class Stage(Strict):
+    """One stage; the defaults are the released numbers."""
+
+    name: str
+    steps: int = Field(gt=0)
+    paths: dict[Path_, float]  # how often each path of SAMTok.forward is taken
+    learning_rate: float = 4e-5
+    warmup_steps: int = 0
+    schedule: Literal["cosine", "constant_with_warmup"] = "cosine"
+    frozen: list[str] = []  # prefixes of parameter names
+    masks: Literal["predicted", "all"] = "predicted"  # which of the decoder's three masks learn
+    cross_entropy: float = 2.0
+    dice: float = 0.5
+    iou: float = 0.0  # weight of the squared error of the predicted IoU
+    commitment: float = 1.0
+    points: int = 12544
+    restart_below: float = 1.0
+    decay: float = 0.99
+    start_codes: int = 0  # vectors for the k-means that starts the codebooks; 0 keeps them
+
+
+class Evaluation(Strict):
+    """Round trips on fixed images during training."""
+
+    data: DataSource
+    seed: int
+    images: int = Field(gt=0)
+    every: int = Field(gt=0)
+
+
+class TokenizerRecipe(Strict):
+    """Everything `samtok-bench train tokenizer` needs."""
+
+    seed: int
+    threads: int | None = None
+    start: str | None = None  # "nano", a folder or the published pair's folder; None trains from scratch
+    model: dict[str, Any] = {}  # arguments of build_sam2_config
+    codebook_size: int = 256
+    codebook_depth: int = 2
+    data: DataSource
+    evaluation: Evaluation
+    mask_size: int  # masks are nearest-resized to this square
+    images_per_step: int = Field(gt=0)
+    weight_decay: float = 0.05
+    beta2: float = 0.999
+    log_every: int = 50
+    save_every: int = 500
+    stages: list[Stage] = Field(min_length=1)
+
+
+def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Path:
+    """Train a tokenizer; returns the folder of the last stage's weights, `out`/final.
+
+    `out` holds log.jsonl (losses, rate, IoU on the evaluation images), one folder a stage with the
+    Trainer's checkpoints, and final/. With `resume` finished stages are skipped and an unfinished one
+    goes on from its last checkpoint.
+
+    Raises:
+        FileExistsError: `out` holds a training and `resume` is False.
+    """
+    recipe, out = load_recipe(recipe_path, TokenizerRecipe), Path(out)
+    if (out / "log.jsonl").exists() and not resume:
+        raise FileExistsError(f"{out} holds a training already: resume it or choose another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    torch.manual_seed(recipe.seed)
+    model = SAMTok.from_pretrained(recipe.start) if recipe.start else from_scratch(recipe)
+    for index, stage in enumerate(recipe.stages):
+        done = out / stage.name / "done"
+        if done.is_dir():
+            model = SAMTok.from_pretrained(done)
+            continue
+        _train_stage(model, recipe, index, out, resume)
+        model.save_pretrained(done)
+    model.save_pretrained(out / "final")
+    return out / "final"
+
+
+def from_scratch(recipe: TokenizerRecipe) -> SAMTok:
+    """An untrained SAMTok that can learn.
+
+    transformers draws SAM 2's weights for loading, not for training: std 0.02 throughout, and the two
+    copies of the positional encoding differ, so that prompts and image speak of different places. PyTorch's
+    own initialisation and one shared encoding are what SAM is trained from.
+    """
+    sam2 = build_sam2_config(**recipe.model)
+    model = SAMTok(SAMTokConfig(sam2, recipe.codebook_size, recipe.codebook_depth))
+    for part in (model.sam2.prompt_encoder, model.sam2.mask_decoder, model.mask_encoder, model.sam2.vision_encoder):
+        for module in part.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.LayerNorm | nn.Embedding):
+                module.reset_parameters()
+    nn.init.trunc_normal_(model.sam2.vision_encoder.backbone.pos_embed, std=0.02)
+    nn.init.trunc_normal_(model.sam2.vision_encoder.backbone.pos_embed_window, std=0.02)
+    model.sam2.prompt_encoder.shared_embedding.positional_embedding.copy_(
+        model.sam2.shared_image_embedding.positional_embedding
+    )
+    return model
+
+
+class Regions(IterableDataset):
+    """Images and masks of a data source as model inputs; a resumed run draws a fresh stream."""
+
+    def __init__(self, data: DataSource, seed: int, image_size: int, mask_size: int) -> None:
+        self.data, self.seed, self.image_size, self.mask_size = data, seed, image_size, mask_size
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        for image, masks in self.data.open(self.seed):
+            yield {
+                "pixel_values": to_pixels(image, self.image_size),
+                "masks": resize_masks(torch.as_tensor(masks), self.mask_size),
+            }
+
+
+def resize_masks(masks: Tensor, size: int) -> Tensor:
+    """(N, H, W) bool -> (N, size, size) bool by nearest neighbour."""
+    if masks.shape[-2:] == (size, size):
+        return masks
+    return nn.functional.interpolate(masks[None].float(), (size, size))[0] > 0
+
+
+class StageTrainer(Trainer):
+    """Trainer with the mask losses of one stage."""
+
+    stage: Stage
+    recipe_seed: int
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):  # type: ignore[no-untyped-def]
+        """Loss of one batch; parts of it are kept for the log."""
+        stage = self.stage
+        draw = np.random.default_rng((self.recipe_seed, self.state.global_step))
+        weights = np.array(list(stage.paths.values()))
+        path = str(draw.choice(list(stage.paths), p=weights / weights.sum()))
+        codes = {"update": True, "restart_below": stage.restart_below, "decay": stage.decay}
+        out = model(**inputs, path=path, **(codes if path == "codes" else {}))
+
+        target = inputs["masks"].flatten(0, 1)  # (M, H, W)
+        logits, predicted = out.logits.flatten(0, 1), out.iou.flatten(0, 1)  # (M, 3, h, w), (M, 3)
+        chosen = logits if stage.masks == "all" else logits.gather(
+            1, predicted.argmax(1)[:, None, None, None].expand(-1, 1, *logits.shape[2:])
+        )  # fmt: skip
+        repeat = chosen.shape[1]
+        entropy, dice = mask_losses(
+            chosen.flatten(0, 1), target.repeat_interleave(repeat, 0), stage.points
+        )
+        loss = stage.cross_entropy * entropy.mean() + stage.dice * dice.mean()
+        loss = loss + stage.commitment * out.commitment
+        if stage.iou:
+            small = resize_masks(target, logits.shape[-1])[:, None]
+            actual = mask_iou(logits.detach() > 0.5, small.expand_as(logits))
+            loss = loss + stage.iou * (predicted - actual).square().mean()
+        self.parts = {
+            "path": path, "entropy": entropy.mean().item(), "dice": dice.mean().item(),
+            "commitment": float(out.commitment),
+        }  # fmt: skip
+        return (loss, out) if return_outputs else loss
+
+
+class Progress(TrainerCallback):
+    """Writes log.jsonl: the Trainer's figures, and round-trip IoU on fixed images."""
+
+    def __init__(self, out: Path, stage: str, trainer: StageTrainer, evaluation: Evaluation) -> None:
+        self.out, self.stage, self.trainer, self.evaluation = out, stage, trainer, evaluation
+        self.start = time.time()
+        stream = evaluation.data.open(evaluation.seed)
+        self.samples = [next(stream) for _ in range(evaluation.images)]
+
+    def on_log(self, args, state, control, logs=None, **kwargs):  # type: ignore[no-untyped-def]
+        """Append one line."""
+        self._write(state.global_step, {**(logs or {}), **getattr(self.trainer, "parts", {})})
+
+    def on_step_end(self, args, state, control, model=None, **kwargs):  # type: ignore[no-untyped-def]
+        """Evaluate now and then, and at the end."""
+        if state.global_step % self.evaluation.every == 0 or state.global_step == state.max_steps:
+            paths = sorted({"codes", *self.trainer.stage.paths} if "codes" in self.trainer.stage.paths
+                           else self.trainer.stage.paths)  # fmt: skip
+            self._write(state.global_step, evaluate(model, self.samples, paths))
+
+    def _write(self, step: int, figures: dict[str, Any]) -> None:
+        line = {"stage": self.stage, "step": step, "seconds": round(time.time() - self.start), **figures}
+        with (self.out / "log.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+@torch.no_grad()
+def evaluate(model: SAMTok, samples: list[tuple[np.ndarray, np.ndarray]], paths: list[str]) -> dict[str, float]:
+    """Mean IoU at the image's own size by path, for path "codes" also by area, and codebook perplexity.
+
+    Areas are shares of the image: small < 2 %, medium < 6 %, large.
+    """
+    training = model.training
+    model.eval()
+    figures: dict[str, float] = {}
+    for path in paths:
+        ious, areas, codes = [], [], []
+        for image, masks in samples:
+            masks_ = torch.as_tensor(masks, device=model.device)
+            pixels = to_pixels(image, model.config.image_size)[None].to(model.device)
+            out = model(pixels, masks_[None], path=path)
+            best = out.logits[0].gather(
+                1, out.iou[0].argmax(1)[:, None, None, None].expand(-1, 1, *out.logits.shape[-2:])
+            )
+            full = nn.functional.interpolate(best, masks_.shape[-2:], mode="bilinear")[:, 0] > 0.5
+            ious.append(mask_iou(full, masks_))
+            areas.append(masks_.float().mean((1, 2)))
+            if out.codes is not None:
+                codes.append(out.codes[0])
+        iou, area = torch.cat(ious), torch.cat(areas)
+        figures[f"iou_{path}"] = iou.mean().item()
+        for name, low, high in (("small", 0, 0.02), ("medium", 0.02, 0.06), ("large", 0.06, 1.01)):
+            bucket = iou[(area >= low) & (area < high)]
+            figures[f"iou_{path}_{name}"] = bucket.mean().item() if len(bucket) else float("nan")
+        for level, column in enumerate(torch.cat(codes).T if codes else []):
+            share = column.bincount(minlength=model.config.codebook_size) / len(column)
+            figures[f"perplexity_{level + 1}"] = torch.special.entr(share).sum().exp().item()
+    model.train(training)
+    return {name: round(value, 4) for name, value in figures.items()}
+
+
+def _train_stage(model: SAMTok, recipe: TokenizerRecipe, index: int, out: Path, resume: bool) -> None:
+    stage = recipe.stages[index]
+    folder = out / stage.name
+    checkpoint = get_last_checkpoint(str(folder)) if resume and folder.is_dir() else None
+    step = int(checkpoint.rsplit("-", 1)[1]) if checkpoint else 0
+    seed = int(np.random.SeedSequence((recipe.seed, index, step)).generate_state(1)[0])
+    data = Regions(recipe.data, seed, model.config.image_size, recipe.mask_size)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = not name.startswith(tuple(stage.frozen))
+    if stage.start_codes and checkpoint is None:
+        _start_codebooks(model.quantizer, _vectors(model, data, stage.start_codes))
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        max_steps=stage.steps,
+        per_device_train_batch_size=recipe.images_per_step,
+        learning_rate=stage.learning_rate,
+        lr_scheduler_type=stage.schedule,
+        warmup_steps=stage.warmup_steps,
+        weight_decay=recipe.weight_decay,
+        adam_beta2=recipe.beta2,
+        max_grad_norm=1.0,
+        logging_steps=recipe.log_every,
+        save_steps=recipe.save_every,
+        save_total_limit=1,
+        seed=recipe.seed,
+        ignore_data_skip=True,
+        remove_unused_columns=False,
+        label_names=[],
+        report_to="none",
+        dataloader_pin_memory=False,
+        use_cpu=not torch.cuda.is_available(),
+    )
+    trainer = StageTrainer(model, arguments, train_dataset=data)
+    trainer.stage, trainer.recipe_seed = stage, recipe.seed
+    trainer.add_callback(Progress(out, stage.name, trainer, recipe.evaluation))
+    trainer.train(resume_from_checkpoint=checkpoint)
+
+
+@torch.no_grad()
+def _vectors(model: SAMTok, data: Regions, count: int) -> Tensor:
+    """At least `count` mask vectors z (count, D)."""
+    from samtok.image_encoder import encode_images
+
+    found: list[Tensor] = []
+    for sample in data:
+        pixels, masks = (sample[key][None].to(model.device) for key in ("pixel_values", "masks"))
+        found.append(model.encode_vectors(encode_images(model.sam2, pixels), masks)[0])
+        if sum(map(len, found)) >= count:
+            break
+    return torch.cat(found)
+
+
+def _start_codebooks(quantizer: ResidualQuantizer, vectors: Tensor, rounds: int = 20) -> None:
+    """k-means on the vectors, level by level on what is left over."""
+    for codebook in quantizer.codebooks:
+        size = codebook.weight.shape[0]
+        codebook.start_from(vectors[torch.randperm(len(vectors))[:size]])
+        for _ in range(rounds):
+            codebook.update(vectors, codebook.nearest(vectors), decay=0.0, eps=1e-5, restart_below=1.0)
+        codebook.start_from(codebook.weight.clone())
+        vectors = vectors - codebook(codebook.nearest(vectors))
