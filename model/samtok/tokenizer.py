@@ -168,11 +168,12 @@ class SAMTok(PreTrainedModel):
         masks = masks > 0
         if empty := (~masks.flatten(1).any(1)).nonzero().flatten().tolist():
             raise ValueError(f"masks {empty} are empty: mask words cannot express an empty mask")
-        codes = torch.empty(0, self.config.codebook_depth, dtype=torch.int64, device=self.device)
-        for chunk in masks.split(self._chunk(e)):
-            z = self.encode_vectors(e.features, chunk[None])[0]
-            codes = torch.cat([codes, self.quantizer.encode(z)])
-        return codes
+        if not len(masks):
+            return torch.empty(0, self.config.codebook_depth, dtype=torch.int64, device=self.device)
+        chunks = masks.split(self._chunk(e))
+        return torch.cat(
+            [self.quantizer.encode(self.encode_vectors(e.features, chunk[None])[0]) for chunk in chunks]
+        )
 
     @torch.no_grad()
     def decode_logits(self, e: ImageEmbedding, codes: Tensor | np.ndarray) -> Tensor:
@@ -198,11 +199,14 @@ class SAMTok(PreTrainedModel):
         Bilinear interpolation of the logits, then logit > 0.5, as released.
         """
         logits = self.decode_logits(e, codes)
-        masks = [
-            nn.functional.interpolate(chunk[None], (e.height, e.width), mode="bilinear")[0] > THRESHOLD
-            for chunk in logits.split(self._chunk(e))
-        ]
-        return torch.cat(masks) if masks else logits.new_empty(0, e.height, e.width, dtype=torch.bool)
+        if not len(logits):
+            return torch.empty(0, e.height, e.width, dtype=torch.bool, device=self.device)
+        return torch.cat(
+            [
+                nn.functional.interpolate(chunk[None], (e.height, e.width), mode="bilinear")[0] > THRESHOLD
+                for chunk in logits.split(self._chunk(e))
+            ]
+        )
 
     # ---- batches, with gradients ----------------------------------------------------------------------
 
