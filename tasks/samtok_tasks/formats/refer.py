@@ -1,0 +1,204 @@
+"""RefCOCO, RefCOCO+ and RefCOCOg as distributed by lichengunc/refer.
+
+`refs(unc).p` and its like are pickled lists of references; a reference is one object with several
+sentences. Every sentence is one sample (LAVT test.py, LISA ValDataset).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from samtok_bench.metrics import rle
+from samtok_bench.metrics.rle import RLE
+from samtok_tasks.formats.coco import CocoImage, Instances, read_instances
+from samtok_tasks.formats.files import field, require_file
+from samtok_tasks.formats.pickles import read_plain_pickle
+
+PARTITIONS = {"refcoco": "unc", "refcoco+": "unc", "refcocog": "umd"}
+IMAGE_FOLDERS = ("images/mscoco/images/train2014", "images/train2014")
+LAYOUT = (
+    "Expected below the data root: {dataset}/refs({by}).p, {dataset}/instances.json (the archive "
+    "{dataset}.zip that github.com/lichengunc/refer names, kept at web.archive.org) and COCO's train2014 "
+    f"images in {IMAGE_FOLDERS[0]} or {IMAGE_FOLDERS[1]} (images.cocodataset.org/zips/train2014.zip)."
+)
+
+
+@dataclass(frozen=True)
+class ReferringExpression:
+    """One sentence about one image, with the objects that it means."""
+
+    ref_id: int
+    sent_id: int
+    image_id: int
+    split: str
+    image_path: Path
+    """Where the image must be; it was not opened."""
+    height: int
+    width: int
+    raw: str
+    """As it was written."""
+    sent: str
+    """Cleaned and in lower case by the data set's makers."""
+    annotation_ids: tuple[int, ...]
+    """The objects; empty where the sentence fits nothing."""
+    instances: Instances
+    """The file that knows their masks."""
+
+    def __repr__(self) -> str:  # without the whole instances file
+        return f"ReferringExpression(ref {self.ref_id}, sentence {self.sent_id}: {self.raw!r})"
+
+    @property
+    def no_target(self) -> bool:
+        """Whether the sentence fits nothing in the image."""
+        return not self.annotation_ids
+
+    @property
+    def targets(self) -> tuple[RLE, ...]:
+        """One mask per object, in the order of `annotation_ids`; ValueError for a broken one."""
+        return tuple(self.instances.mask(one) for one in self.annotation_ids)
+
+    @property
+    def target(self) -> RLE:
+        """The union of all objects' masks, empty where there are none."""
+        return rle.union(self.targets) if self.annotation_ids else rle.empty(self.height, self.width)
+
+
+@dataclass(frozen=True)
+class ReferringData:
+    """All sentences of a file, or of one split, in the order of the file."""
+
+    root: Path
+    name: str
+    expressions: tuple[ReferringExpression, ...]
+    dropped: Counter[str]
+    """What was left out of the whole file, by reason, with how often."""
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits, in the order in which they first come."""
+        return list(dict.fromkeys(one.split for one in self.expressions))
+
+    def split(self, name: str) -> "ReferringData":
+        """The sentences of one split, whose name must match exactly.
+
+        Raises:
+            ValueError: there is no such split; names those there are.
+        """
+        chosen = tuple(one for one in self.expressions if one.split == name)
+        if not chosen:
+            raise ValueError(
+                f"{self.name} in {self.root} has no split {name!r}; it has {', '.join(self.splits)}"
+            )
+        return ReferringData(self.root, self.name, chosen, self.dropped)
+
+    def __iter__(self) -> Iterator[ReferringExpression]:
+        return iter(self.expressions)
+
+    def __len__(self) -> int:
+        return len(self.expressions)
+
+
+def read_refer(root: Path, dataset: str = "refcoco", *, by: str | None = None) -> ReferringData:
+    """Read RefCOCO, RefCOCO+ or RefCOCOg.
+
+    Args:
+        root: the data root, see LAYOUT.
+        dataset: a key of PARTITIONS.
+        by: who made the splits, as in the file's name; the usual one of PARTITIONS by default.
+
+    Raises:
+        FileNotFoundError: with the layout and where to get the data.
+        ValueError: a broken file or record, or an unknown data set.
+    """
+    if dataset not in PARTITIONS:
+        raise ValueError(f"unknown data set {dataset!r}; there are {', '.join(PARTITIONS)}")
+    by = by or PARTITIONS[dataset]
+    layout = LAYOUT.format(dataset=dataset, by=by)
+    refs = require_file(root / dataset / f"refs({by}).p", layout)
+    instances = read_instances(require_file(root / dataset / "instances.json", layout))
+    return collect(root, dataset, refs, read_plain_pickle(refs), instances, _one_object)
+
+
+def _one_object(record: Any, where: str) -> tuple[int, ...]:
+    return (field(record, "ann_id", int, where),)
+
+
+def collect(
+    root: Path,
+    name: str,
+    path: Path,
+    records: Any,
+    instances: Instances,
+    objects_of: Callable[[Any, str], tuple[int, ...]],
+) -> ReferringData:
+    """Turn the references of a file into sentences.
+
+    Args:
+        root: the data root.
+        name: the data set's name, for messages.
+        path: the file of the references, for messages.
+        records: its content.
+        instances: the annotations that it refers to.
+        objects_of: gives the annotation ids of a reference; the second argument is its place, for
+            messages.
+
+    Crowd regions are left out of the targets; a sentence whose targets are all crowds is left out
+    altogether, since it is not one without a target. Both are counted.
+
+    Raises:
+        ValueError: names the file and the reference that is broken.
+    """
+    if not isinstance(records, list):
+        raise ValueError(f"{path}: expected a list of references, got {type(records).__name__}")
+    folder = next((root / one for one in IMAGE_FOLDERS if (root / one).is_dir()), root / IMAGE_FOLDERS[-1])
+    expressions: list[ReferringExpression] = []
+    dropped: Counter[str] = Counter(instances.dropped)
+    for place, record in enumerate(records):
+        where = f"{path}: reference {place}"
+        ref_id = field(record, "ref_id", int, where)
+        image = _image_of(field(record, "image_id", int, where), instances, where)
+        split = field(record, "split", str, where)
+        sentences = field(record, "sentences", list, where)
+        named = objects_of(record, where)
+        kept = tuple(one for one in named if not _is_crowd(one, image, instances, where))
+        dropped["crowd targets"] += len(named) - len(kept)
+        if named and not kept:
+            dropped["sentences about crowds"] += len(sentences)
+            continue
+        for sentence in sentences:
+            sent = field(sentence, "sent", str, where)
+            expressions.append(
+                ReferringExpression(
+                    ref_id=ref_id,
+                    sent_id=field(sentence, "sent_id", int, where),
+                    image_id=image.id,
+                    split=split,
+                    image_path=folder / image.file_name,
+                    height=image.height,
+                    width=image.width,
+                    raw=field(sentence, "raw", str, where) if "raw" in sentence else sent,
+                    sent=sent,
+                    annotation_ids=kept,
+                    instances=instances,
+                )
+            )
+    return ReferringData(root, name, tuple(expressions), +dropped)
+
+
+def _image_of(image_id: int, instances: Instances, where: str) -> CocoImage:
+    if image_id not in instances.images:
+        raise ValueError(f"{where}: image {image_id} is not in {instances.path}")
+    return instances.images[image_id]
+
+
+def _is_crowd(annotation_id: int, image: CocoImage, instances: Instances, where: str) -> bool:
+    annotation = instances.annotations.get(annotation_id)
+    if annotation is None:
+        raise ValueError(f"{where}: annotation {annotation_id} is not in {instances.path}")
+    if annotation.image_id != image.id:
+        raise ValueError(
+            f"{where}: annotation {annotation_id} is on image {annotation.image_id}, not on {image.id}"
+        )
+    return annotation.iscrowd
