@@ -343,10 +343,10 @@ KINDS: dict[str, float] = {
     "relation": 0.10,
     "counting": 0.08,
     "multi": 0.10,
-    "no-target-attribute": 0.12,
-    "no-target-position": 0.04,
+    "no-target-attribute": 0.13,
+    "no-target-position": 0.05,
     "no-target-relation": 0.05,
-    "no-target-counting": 0.04,
+    "no-target-counting": 0.05,
 }
 """The kinds of expressions, with the weights by which they are drawn.
 
@@ -402,6 +402,8 @@ def _noun(
 ) -> Noun:
     """A kind that this object is of; the numbers are the chances that an attribute is named."""
     chance = rng.random(5)
+    if item.pattern == "plain":  # people rarely say it
+        pattern /= 3
     name: str | None = item.shape if chance[0] < shape else None
     if name in LETTERS and chance[4] < 0.15:
         name = "letter"

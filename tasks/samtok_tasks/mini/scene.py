@@ -40,7 +40,7 @@ WIDTHS: dict[SizeWord | None, tuple[float, float]] = {
 MIN_VISIBLE_FRACTION = 0.6
 MIN_VISIBLE_PIXELS = 80
 
-# the second tone of patterns: a darker one for light colours, half way to white for all others
+# factors of the second tone of patterns; half way to white for all other colours
 _SECOND_TONE = {"white": 0.7, "yellow": 0.55, "orange": 0.6, "black": 4.0}
 _SUBROWS = 4
 _PLACE_TRIES = 24
@@ -232,8 +232,10 @@ def _seen(index: int, item: _Placed, owner: NDArray[np.int16]) -> SceneObject:
 
 
 def _paint(rng: np.random.Generator, canvas: NDArray[np.float32], item: _Placed) -> None:
-    base = np.array(COLOURS[item.colour], dtype=np.float32) + rng.integers(-9, 10, 3)
-    other = base * _SECOND_TONE[item.colour] if item.colour in _SECOND_TONE else base + 0.5 * (255 - base)
+    pure = np.array(COLOURS[item.colour], dtype=np.float32)
+    base = pure + rng.integers(-9, 10, 3)
+    factor = _SECOND_TONE.get(item.colour)
+    other = pure + 0.5 * (255 - pure) if factor is None else pure * np.float32(factor)
     share = _pattern(rng, item)[..., None]  # (h, w, 1)
     colour = base * (1 - share) + other * share
     alpha = item.coverage[..., None]
