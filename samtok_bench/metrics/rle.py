@@ -5,11 +5,12 @@ equal strings. Areas are exact Python integers: sums over a data set cannot wrap
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypedDict, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco
+from typing_extensions import TypedDict  # what pydantic asks for below Python 3.12
 
 MAX_COORDINATE = 1 << 20
 """Polygons farther out than this many pixels are refused (the rasteriser counts in 32-bit integers)."""

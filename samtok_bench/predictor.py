@@ -1,0 +1,80 @@
+"""What a predictor is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from samtok_bench.sample import Prediction, Sample
+from samtok_bench.task import Generation
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a predictor can do with a sample."""
+
+    regions_in: bool = False
+    masks_out: bool = True
+    multi_image: bool = False
+    constrained: bool = False
+
+
+@dataclass(frozen=True)
+class PredictorOptions:
+    """What a run asks of any predictor."""
+
+    generation: Generation
+    batch_size: int = 16
+    constrained: bool = False
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    threads: int | None = None
+    """CPU threads; None leaves the library's choice."""
+    seed: int = 0
+
+
+class Predictor(ABC):
+    """Answers samples in batches.
+
+    Weights are loaded at the first `predict`, never in the constructor: `identity` is asked for before it
+    is known whether anything is left to do.
+
+    Args:
+        argument: what follows the predictor's name in `--model NAME:ARGUMENT`, or "".
+        options: see `PredictorOptions`.
+
+    Raises:
+        ValueError: an argument that the predictor does not know.
+    """
+
+    capabilities: ClassVar[Capabilities] = Capabilities()
+    summary: ClassVar[str]
+    """One line for `samtok-bench models`."""
+
+    def __init__(self, argument: str, options: PredictorOptions) -> None:
+        self.argument = argument
+        self.options = options
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """All that decides the answers, as JSON values: two predictors of equal identity answer alike."""
+
+    @abstractmethod
+    def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
+        """One prediction a sample, in order. May raise: the runner then asks sample by sample."""
+
+    def prepare(self) -> None:
+        """Load what `predict` needs; raises what a user can act on."""
+
+    def ceiling(self, forced: bool) -> "Predictor | None":
+        """The predictor that bounds this one from above on any task, or None where there is none.
+
+        Args:
+            forced: asked for by the user; otherwise a predictor for which it is slow gives None.
+        """
+        return None
+
+    @classmethod
+    def choices(cls) -> tuple[str, ...]:
+        """The arguments worth listing, as `--model` takes them after the name."""
+        return ()

@@ -1,0 +1,92 @@
+"""Plug-ins by entry point: found by name, imported when asked for.
+
+Groups: `samtok_bench.tasks` (Task classes), `samtok_bench.predictors` (Predictor classes),
+`samtok_bench.commands` (Typer apps whose commands join the command line).
+"""
+
+import difflib
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+if TYPE_CHECKING:
+    from samtok_bench.predictor import Predictor
+    from samtok_bench.task import Task
+
+Kind = Literal["task", "predictor", "command"]
+GROUPS: dict[Kind, str] = {
+    "task": "samtok_bench.tasks",
+    "predictor": "samtok_bench.predictors",
+    "command": "samtok_bench.commands",
+}
+DEFAULT_PREDICTOR = "samtok"
+"""Takes every `--model` that names no predictor: a local folder, a hub id, or nano."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One entry point after an attempt to load it: the object, or why there is none."""
+
+    name: str
+    value: Any = None
+    problem: str = ""
+
+
+@cache
+def _entries(kind: Kind) -> dict[str, EntryPoint]:
+    found = sorted(entry_points(group=GROUPS[kind]), key=lambda e: e.name)
+    return {entry.name: entry for entry in found}
+
+
+def names(kind: Kind) -> list[str]:
+    """Names in a group, without importing anything."""
+    return list(_entries(kind))
+
+
+def attempt(kind: Kind, name: str) -> Plugin:
+    """Load one plug-in; a broken one comes back with its problem instead of raising."""
+    try:
+        return Plugin(name, value=_entries(kind)[name].load())
+    except Exception as error:  # a plug-in is other people's code
+        reason = str(error).strip().split("\n")[0]
+        return Plugin(name, problem=f"{type(error).__name__}: {reason}")
+
+
+def load(kind: Kind, name: str) -> Any:
+    """The object registered under `name`.
+
+    Raises:
+        ValueError: an unknown name, with the nearest known one; or a broken plug-in, with its problem.
+    """
+    if name not in _entries(kind):
+        raise ValueError(f"unknown {kind} {name!r}{suggestion(name, names(kind))}")
+    plugin = attempt(kind, name)
+    if plugin.problem:
+        raise ValueError(f"the {kind} {name!r} cannot be loaded: {plugin.problem}")
+    return plugin.value
+
+
+def task_class(name: str) -> "type[Task]":
+    """A task by name; errors as `load`."""
+    return cast("type[Task]", load("task", name))
+
+
+def predictor_class(model: str) -> "tuple[type[Predictor], str]":
+    """Read a `--model` string: `NAME`, `NAME:ARGUMENT` of a predictor, or what a local model is called.
+
+    Returns:
+        the predictor's class and its argument; errors as `load`.
+    """
+    name, _, argument = model.partition(":")
+    if name not in _entries("predictor"):
+        name, argument = DEFAULT_PREDICTOR, model
+    return cast("type[Predictor]", load("predictor", name)), argument
+
+
+def suggestion(name: str, known: list[str]) -> str:
+    """The tail of an error line: the nearest known name, or all of them."""
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(known)}" if known else "; none is installed"

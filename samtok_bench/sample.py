@@ -1,0 +1,130 @@
+"""What flows through a run: samples go to a predictor, predictions come back.
+
+A region is a mask, never text: each predictor renders it in its own manner.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from samtok_bench.metrics.rle import RLE
+
+Scores = dict[str, float]
+"""What one sample adds to every metric: sufficient statistics such as intersection and union."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """Words of a turn."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ImagePart:
+    """A picture in a turn, by path: it is opened late."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class Region:
+    """A mask in a turn, on the most recent image before it."""
+
+    rle: RLE
+
+
+Part = Text | ImagePart | Region
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One speaker's parts, in order."""
+
+    role: Literal["user", "assistant"]
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the answer should be."""
+
+    masks: tuple[RLE, ...] = ()
+    """One mask an instance; none where nothing is to be segmented."""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One question with its target."""
+
+    id: str
+    """Depends on the content alone (see `content_id`), so it is the same on every machine."""
+    image: Path
+    size: tuple[int, int]
+    """(height, width) that the annotations state, pixels."""
+    turns: tuple[Turn, ...]
+    cluster: str
+    """What samples share that makes them dependent: the image. Intervals resample clusters."""
+    target: Target
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Break-downs, as {"target": "multi", "area": "small"}."""
+
+
+class Outcome(StrEnum):
+    """How a sample ended. All five stay in every denominator."""
+
+    OK = "ok"
+    PARSE_ERROR = "parse_error"
+    """The answer holds a malformed mask word; its well-formed masks are kept."""
+    MODEL_ERROR = "model_error"
+    """The predictor raised; there is no answer."""
+    TRUNCATED = "truncated"
+    """The answer reached the token limit; what it holds is kept."""
+    SKIPPED = "skipped"
+    """Not asked: the image is missing, unreadable or of another size."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer to one sample."""
+
+    outcome: Outcome = Outcome.OK
+    text: str = ""
+    masks: tuple[RLE, ...] = ()
+    """In reading order, of the sample's size."""
+    phrases: tuple[str, ...] = ()
+    """The phrase that each mask belongs to, or none at all for tasks without phrases."""
+    words: tuple[str, ...] = ()
+    """The raw mask words, one a mask."""
+    faults: tuple[str, ...] = ()
+    """Kinds of the malformed words."""
+    detail: str = ""
+    """Why, for an outcome without an answer."""
+    stop_reason: Literal["stop", "length", ""] = ""
+    prompt_tokens: int = 0
+    new_tokens: int = 0
+    seconds: float = 0.0
+
+    @property
+    def answered(self) -> bool:
+        """Whether the predictor gave an answer at all."""
+        return self.outcome not in (Outcome.MODEL_ERROR, Outcome.SKIPPED)
+
+
+def content_id(*parts: str) -> str:
+    """Sixteen hex digits that depend on the parts and their order."""
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+
+def prompt_text(turns: tuple[Turn, ...]) -> str:
+    """The dialogue as one text, pictures as `<image>` and regions as `<region>`; for snapshots and previews."""
+    shown = {ImagePart: "<image>", Region: "<region>"}
+    lines = []
+    for turn in turns:
+        parts = (part.text if isinstance(part, Text) else shown[type(part)] for part in turn.parts)
+        lines.append(f"{turn.role}: {''.join(parts)}")
+    return "\n".join(lines)
