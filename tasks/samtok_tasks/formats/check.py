@@ -1,7 +1,8 @@
 """Is a data root complete? Counts per split, missing images, the first problem."""
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -37,6 +38,10 @@ class CheckReport:
     def ok(self) -> bool:
         """Whether a task can run on it."""
         return self.problem is None
+
+    def to_json(self) -> str:
+        """All fields, and `ok`, as one JSON object."""
+        return json.dumps(asdict(self) | {"root": str(self.root), "ok": self.ok}, indent=1)
 
 
 READERS: dict[str, Callable[[Path], ReferringData]] = {

@@ -132,6 +132,16 @@ def write_mini(root: Path, *, only: Collection[str] | None = None) -> MiniReport
     return report
 
 
+def read_marker(root: Path) -> dict[str, Any]:
+    """What `write_mini` noted below a folder: version, content_hash and the counts of each split.
+
+    Raises:
+        OSError, ValueError: the folder does not hold mini.
+    """
+    content: dict[str, Any] = json.loads((root / MARKER).read_bytes())
+    return content
+
+
 def mini_cache(cache: Path | None = None) -> Path:
     """The folder of this version of mini below the cache.
 
