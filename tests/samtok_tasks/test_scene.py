@@ -107,7 +107,7 @@ def test_fill_covers_the_area_of_a_triangle(corners: list[tuple[float, float]]) 
     (ax, ay), (bx, by), (cx, cy) = corners
     area = abs((bx - ax) * (cy - ay) - (cx - ax) * (by - ay)) / 2
     coverage = fill([np.array(corners)], 20, 20)
-    assert 0 <= coverage.min()
+    assert coverage.min() >= 0
     assert coverage.max() <= 1 + 1e-6
     # midpoint rule along y: off by a quarter pixel of the widest row at each corner at most
     assert coverage.sum() == pytest.approx(area, abs=5)
