@@ -1,0 +1,191 @@
+"""The published pair of files (SAM 2.1 weights and mask tokenizer), loaded into SAMTok.
+
+`sam2.1_hiera_large.pt` holds SAM 2 as its authors name it; `mask_tokenizer_256x2.pth` holds every weight,
+SAM 2's fine-tuned ones included, under `model.sam2_model.` and `quantizer.`. Every key of both files is
+accounted for: it is loaded, or it is one of the parts for video that images never use, or it is an error.
+No code in the files is run.
+"""
+
+import pickle
+import re
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from samtok.config import SAMTokConfig
+from samtok.tokenizer import SAMTok
+
+SAM2_PREFIX = "model.sam2_model."
+_SHOWN = 10  # keys of each kind that an error message lists
+
+# our names to the published ones, without the prefix of SAM 2; all that match apply, in this order
+_RENAMES = [
+    (re.compile(pattern), name)
+    for pattern, name in (
+        # image encoder
+        (r"^sam2\.vision_encoder\.backbone\.", "image_encoder.trunk."),
+        (r"^sam2\.vision_encoder\.neck\.convs\.(\d+)\.", r"image_encoder.neck.convs.\1.conv."),
+        (r"patch_embed\.projection\.", "patch_embed.proj."),
+        (r"^sam2\.no_memory_embedding$", "no_mem_embed"),
+        # prompt encoder
+        (
+            r"^sam2\.(shared_image_embedding|prompt_encoder\.shared_embedding)\.positional_embedding$",
+            "sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix",
+        ),
+        (r"^sam2\.prompt_encoder\.", "sam_prompt_encoder."),
+        (r"mask_embed\.conv1\.", "mask_downscaling.0."),
+        (r"mask_embed\.layer_norm1\.", "mask_downscaling.1."),
+        (r"mask_embed\.conv2\.", "mask_downscaling.3."),
+        (r"mask_embed\.layer_norm2\.", "mask_downscaling.4."),
+        (r"mask_embed\.conv3\.", "mask_downscaling.6."),
+        # mask encoder and mask decoder
+        (r"^mask_encoder\.query\.", "sam_mask_encoder.mask_tokens."),
+        (r"^mask_encoder\.", "sam_mask_encoder."),
+        (r"^sam2\.mask_decoder\.", "sam_mask_decoder."),
+        (r"\.o_proj\.", ".out_proj."),
+        (r"upscale_conv1\.", "output_upscaling.0."),
+        (r"upscale_layer_norm\.", "output_upscaling.1."),
+        (r"upscale_conv2\.", "output_upscaling.3."),
+        (r"((?:mlps\.\d+|_head)\.)layers\.0\.", r"\1layers.1."),
+        (r"((?:mlps\.\d+|_head)\.)proj_out\.", r"\1layers.2."),
+        (r"((?:mlps\.\d+|_head)\.)proj_in\.", r"\1layers.0."),
+        # shared by all
+        (r"\.mlp\.proj_in\.", ".mlp.layers.0."),
+        (r"\.mlp\.proj_out\.", ".mlp.layers.1."),
+        (r"\.layer_norm(\d|_final_attn)\.", r".norm\1."),
+    )
+]
+
+# the parts of SAM 2 that look at earlier frames of a video
+_VIDEO_ONLY = re.compile(
+    r"maskmem_tpos_enc|no_mem_pos_enc|no_obj_ptr|no_obj_embed_spatial"
+    r"|(?:mask_downsample|obj_ptr_tpos_proj|obj_ptr_proj\.layers\.[0-2])\.(?:weight|bias)"
+    r"|memory_attention\.(?:norm"
+    r"|layers\.\d+\.(?:(?:self_attn|cross_attn_image)\.(?:q|k|v|out)_proj|linear[12]|norm[123])"
+    r")\.(?:weight|bias)"
+    r"|memory_encoder\.(?:pix_feat_proj|out_proj|mask_downsampler\.encoder\.\d+"
+    r"|fuser\.layers\.\d+\.(?:dwconv|norm|pwconv1|pwconv2))\.(?:weight|bias)"
+    r"|memory_encoder\.fuser\.layers\.\d+\.gamma"
+)
+
+
+def load_published(
+    sam2_pt: str | Path | None, tokenizer_pth: str | Path, config: SAMTokConfig | None = None
+) -> SAMTok:
+    """A SAMTok in float32 from the published files.
+
+    Args:
+        sam2_pt: SAM 2.1 weights, plain or under "model" or "state_dict". They are checked but not used, for
+            the tokenizer file has all of them too; None skips the check.
+        tokenizer_pth: the mask tokenizer, plain or under "state_dict", with or without the "hf_model."
+            prefix of its training checkpoints.
+        config: sizes; by default those of the release (Hiera-L, 1024 px, two codebooks of 256).
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a file of tensors, or keys that are missing, unexpected or of another shape.
+    """
+    with torch.device("meta"):
+        model = SAMTok(config or SAMTokConfig())
+    sources = {name: published_names(name) for name in model.state_dict()}
+    shapes = _published_shapes(model, sources)
+
+    weights = read_published(tokenizer_pth)
+    _check(tokenizer_pth, weights, shapes, SAM2_PREFIX)
+    if sam2_pt is not None:
+        plain = {
+            key.removeprefix(SAM2_PREFIX): shape
+            for key, shape in shapes.items()
+            if key.startswith(SAM2_PREFIX) and not key.startswith(f"{SAM2_PREFIX}sam_mask_encoder.")
+        }
+        _check(sam2_pt, read_published(sam2_pt), plain, "")
+
+    state = {
+        name: torch.cat([weights[key] for key in keys]) if len(keys) > 1 else weights[keys[0]]
+        for name, keys in sources.items()
+    }
+    for name in state:
+        if _is_codebook(name):
+            state[name] = state[name][:-1]  # the padding row
+    model.to_empty(device="cpu")
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def published_names(name: str) -> list[str]:
+    """The published key of one of our keys; four keys, to be stacked, for the point embeddings."""
+    if name.startswith("quantizer."):
+        return [name]
+    if name == "sam2.prompt_encoder.point_embed.weight":
+        return [f"{SAM2_PREFIX}sam_prompt_encoder.point_embeddings.{i}.weight" for i in range(4)]
+    for pattern, published in _RENAMES:
+        name = pattern.sub(published, name)
+    return [SAM2_PREFIX + name]
+
+
+def _published_shapes(model: SAMTok, sources: Mapping[str, list[str]]) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, tensor in model.state_dict().items():
+        rows, *rest = tensor.shape
+        if _is_codebook(name):
+            rows += 1
+        for key in sources[name]:
+            shapes[key] = (rows // len(sources[name]), *rest)
+    return shapes
+
+
+def _is_codebook(name: str) -> bool:
+    return name.startswith("quantizer.") and name.endswith(".weight")
+
+
+def read_published(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a PyTorch file, without a wrapper or training prefix. Runs no code from the file."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no weights at {path}")
+    try:
+        # the old format, a bare pickle, cannot be mapped into memory
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError:
+        raise ValueError(f"{path} is refused: it holds more than tensors, which could run code") from None
+    except (RuntimeError, EOFError, ValueError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{path} is not a readable PyTorch file: {reason}") from None
+    for wrapper in ("model", "state_dict"):
+        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
+            content = content[wrapper]
+    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise ValueError(f"{path} is not a table of tensors (nor one under 'model' or 'state_dict')")
+    return {str(key).removeprefix("hf_model."): value for key, value in content.items()}
+
+
+def _check(
+    path: str | Path, weights: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], prefix: str
+) -> None:
+    """Every key is expected and has its shape, or belongs to video; every expected key is there."""
+    unknown = (key for key in weights if key not in shapes and not _is_video_only(key, prefix))
+    wrong = (
+        f"{key} {tuple(weights[key].shape)} instead of {shape}"
+        for key, shape in shapes.items()
+        if key in weights and tuple(weights[key].shape) != shape
+    )
+    faults = [
+        _listing("missing", (key for key in shapes if key not in weights)),
+        _listing("unexpected", unknown),
+        _listing("of another shape", wrong),
+    ]
+    if any(faults):
+        raise ValueError(f"{path} does not fit SAMTok; " + "; ".join(fault for fault in faults if fault))
+
+
+def _is_video_only(key: str, prefix: str) -> bool:
+    return key.startswith(prefix) and _VIDEO_ONLY.fullmatch(key.removeprefix(prefix)) is not None
+
+
+def _listing(kind: str, keys: Iterable[str]) -> str:
+    keys = list(keys)
+    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+    return f"{len(keys)} keys {kind}: {', '.join(keys[:_SHOWN])}{more}" if keys else ""

@@ -1,0 +1,326 @@
+"""SAMTok as released, built from the authors' `sam2` package: an independent implementation to compare with.
+
+`ReleasedSAMTok` uses the package's modules and none of ours; the steps are those of the released model class
+(arXiv 2601.16093), in float32. Its module tree is the release's, so weight files load as they are.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from samtok.checkpoints import read_published
+from samtok.config import SAMTokConfig
+from samtok.image_encoder import Features, encode_images
+from samtok.mask_decoder import best_mask, decode_vectors
+from samtok.tokenizer import SAMTok
+
+TOLERANCE = 1e-4
+INSTALL = (
+    "the sam2 package is not installed; it is in no extra because of what it pulls in: "
+    "pip install 'samtok-bench[sam2]', then "
+    "SAM2_BUILD_CUDA=0 pip install --no-deps --no-build-isolation sam2==1.1.0"
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far two implementations are apart in one quantity.
+
+    Attributes:
+        largest: largest absolute difference; for codes how many differ.
+        scale: largest absolute value, at least 1.
+    """
+
+    name: str
+    largest: float
+    scale: float
+
+    @property
+    def is_small(self) -> bool:
+        """Within float32 accuracy relative to the scale; of codes none may differ."""
+        return self.largest == 0 if self.name == "codes" else self.largest <= TOLERANCE * self.scale
+
+
+def verify(model: SAMTok, tokenizer_pth: str | Path, masks: int = 4, seed: int = 0) -> list[Difference]:
+    """Compare a SAMTok with the release, which loads `tokenizer_pth` itself, on a random image.
+
+    Args:
+        model: on the CPU, in float32.
+        masks: how many random masks go through both.
+
+    Raises:
+        ModuleNotFoundError: the sam2 package is not installed; the message says how to.
+        ValueError: the release's own module tree does not take the weights.
+    """
+    released = ReleasedSAMTok(model.config)
+    released.load_published(tokenizer_pth)
+    return compare(model, released, *random_inputs(model.config.image_size, masks, seed))
+
+
+@torch.no_grad()
+def compare(model: SAMTok, released: "ReleasedSAMTok", pixels: Tensor, masks: Tensor) -> list[Difference]:
+    """Every quantity of both, each from its own earlier ones.
+
+    Args:
+        pixels: (1, 3, S, S) normalised.
+        masks: (N, H, W) bool, none empty.
+    """
+    ours = encode_images(model.sam2, pixels)
+    theirs = released.embed(pixels)
+    result = [difference(name, getattr(ours, name), getattr(theirs, name)) for name in ("s0", "s1", "top")]
+    sparse, dense = released.prompts(masks)
+    result += [
+        difference("box tokens", model._box_tokens(masks[None])[0], sparse),
+        difference("mask prompt", model._dense_prompt(masks), dense),
+    ]
+    z, their_z = model.encode_vectors(ours, masks[None])[0], released.encode_vectors(theirs, masks)
+    codes, their_codes = model.quantizer.encode(z), released.quantize(their_z)
+    result += [
+        difference("z", z, their_z),
+        Difference("codes", float((codes != their_codes).sum()), 1.0),
+    ]
+    logits, iou = decode_vectors(model.sam2, ours, model.quantizer.decode(their_codes)[None])
+    their_logits, their_iou = released.decode(theirs, their_codes)
+    best = their_logits[torch.arange(len(codes)), their_iou.argmax(-1)]
+    return [
+        *result,
+        difference("mask logits", logits[0], their_logits),
+        difference("predicted IoU", iou[0], their_iou),
+        difference("best mask", best_mask(logits, iou)[0], best),
+    ]
+
+
+def difference(name: str, ours: Tensor, theirs: Tensor) -> Difference:
+    """The difference of two tensors.
+
+    Raises:
+        ValueError: they differ in shape.
+    """
+    if ours.shape != theirs.shape:
+        raise ValueError(f"{name}: shape {tuple(ours.shape)}, released {tuple(theirs.shape)}")
+    return Difference(name, float((ours - theirs).abs().max()), max(1.0, float(theirs.abs().max())))
+
+
+def random_inputs(size: int, masks: int, seed: int) -> tuple[Tensor, Tensor]:
+    """A noise image (1, 3, size, size) and ellipses (masks, H, W) bool on another, oblong grid."""
+    random = torch.Generator().manual_seed(seed)
+    pixels = torch.randn(1, 3, size, size, generator=random)
+    height, width = size * 3 // 4, size + 7
+    centre, radius = torch.rand(2, masks, 1, 1, 2, generator=random)
+    place = torch.stack(
+        torch.meshgrid(torch.linspace(0, 1, height), torch.linspace(0, 1, width), indexing="ij"), dim=-1
+    )  # (H, W, 2)
+    inside = ((place - centre) / (0.1 + radius / 2)).square().sum(-1) < 1
+    return pixels, inside
+
+
+class ReleasedSAMTok(nn.Module):
+    """The released tokenizer at any size, with random weights.
+
+    The widths that the release fixes (2048 inside the two-way transformers, 8 heads, 256 in the IoU head)
+    are fixed here too.
+
+    Raises:
+        ModuleNotFoundError: the sam2 package is not installed; the message says how to.
+    """
+
+    def __init__(self, config: SAMTokConfig) -> None:
+        super().__init__()
+        self.size = config.image_size
+        self.model = nn.Module()
+        self.model.sam2_model = _build_sam2(config)
+        self.quantizer = nn.Module()
+        self.quantizer.codebooks = nn.ModuleList(
+            _codebook(config.codebook_size, config.hidden_size) for _ in range(config.codebook_depth)
+        )
+        self.eval()
+
+    @property
+    def sam2(self) -> Any:
+        """The SAM2Base, which also holds the mask encoder."""
+        return self.model.sam2_model
+
+    def load_published(self, tokenizer_pth: str | Path) -> None:
+        """Load the published tokenizer file strictly.
+
+        Raises:
+            ValueError: it does not fit this module tree.
+        """
+        try:
+            self.load_state_dict(read_published(tokenizer_pth))
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{tokenizer_pth} does not fit the released modules: {reason}") from None
+
+    def embed(self, pixels: Tensor) -> Features:
+        """Features of images (B, 3, S, S), with the "no memory" embedding."""
+        s0, s1, top = self.sam2.forward_image(pixels)["backbone_fpn"]
+        return Features(s0, s1, top + self.sam2.no_mem_embed.reshape(1, -1, 1, 1))
+
+    def prompts(self, masks: Tensor) -> tuple[Tensor, Tensor]:
+        """Sparse (N, 3, D) and dense (N, D, h, w) prompt embeddings of masks (N, H, W) bool."""
+        height, width = masks.shape[1:]
+        corners = []
+        for mask in masks:
+            y, x = mask.nonzero(as_tuple=True)
+            box = torch.stack([x.min(), y.min(), x.max(), y.max()]).float()
+            corners.append(box / torch.tensor([width, height, width, height]))
+        points = torch.stack(corners).reshape(-1, 2, 2) * self.size
+        labels = torch.tensor([[2, 3]], dtype=torch.int32).repeat(len(masks), 1)
+        encoder = self.sam2.sam_prompt_encoder
+        small = nn.functional.interpolate(
+            masks[:, None].float(),
+            encoder.mask_input_size,
+            mode="bilinear",
+            align_corners=False,
+            antialias=True,
+        )
+        return cast(tuple[Tensor, Tensor], encoder(points=(points, labels), boxes=None, masks=small))
+
+    def encode_vectors(self, features: Features, masks: Tensor) -> Tensor:
+        """z (N, D) of masks (N, H, W) bool on one image."""
+        sparse, dense = self.prompts(masks)
+        encoder, position = self.sam2.sam_mask_encoder, self.sam2.sam_prompt_encoder.get_dense_pe()
+        query = encoder.mask_tokens.weight[None].repeat(len(masks), 1, 1)
+        tokens, _ = encoder.transformer(
+            features.top + dense, position.repeat(len(masks), 1, 1, 1), torch.cat([query, sparse], dim=1)
+        )
+        return cast(Tensor, tokens[:, 0])
+
+    def quantize(self, z: Tensor) -> Tensor:
+        """Codes (N, depth) of z (N, D); the padding row is never chosen."""
+        codes = []
+        for book in self.quantizer.codebooks:
+            rows = book.weight[:-1]
+            codes.append((z[:, None] - rows[None]).square().sum(-1).argmin(-1))
+            z = z - rows[codes[-1]]
+        return torch.stack(codes, dim=-1)
+
+    def decode(self, features: Features, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, 3, 4h, 4w) and predicted IoUs (N, 3) of codes (N, depth) on one image."""
+        vector = sum(book.weight[codes[:, i]] for i, book in enumerate(self.quantizer.codebooks))
+        nothing = torch.zeros(len(codes), 1, 2), -torch.ones(len(codes), 1, dtype=torch.int32)
+        sparse, dense = self.sam2.sam_prompt_encoder(points=nothing, boxes=None, masks=None)
+        high = [level.repeat(len(codes), 1, 1, 1) for level in (features.s0, features.s1)]
+        logits, iou, _, _ = self.sam2.sam_mask_decoder(
+            image_embeddings=features.top.repeat(len(codes), 1, 1, 1),
+            image_pe=self.sam2.sam_prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=torch.cat([sparse, vector[:, None]], dim=1),
+            dense_prompt_embeddings=dense,
+            multimask_output=True,
+            repeat_image=False,
+            high_res_features=high,
+        )
+        return logits, iou
+
+
+def _codebook(size: int, width: int) -> nn.Module:
+    book = nn.Embedding(size + 1, width, padding_idx=size)
+    book.register_buffer("cluster_size_ema", torch.zeros(size))
+    book.register_buffer("embed_ema", book.weight[:-1].detach().clone())
+    return book
+
+
+def _build_sam2(config: SAMTokConfig) -> nn.Module:
+    """SAM2Base with the settings of sam2.1_hiera_l.yaml at the sizes of `config`, plus the mask encoder."""
+    try:
+        from sam2.modeling.backbones.hieradet import Hiera
+        from sam2.modeling.backbones.image_encoder import FpnNeck, ImageEncoder
+        from sam2.modeling.memory_attention import MemoryAttention, MemoryAttentionLayer
+        from sam2.modeling.memory_encoder import CXBlock, Fuser, MaskDownSampler, MemoryEncoder
+        from sam2.modeling.position_encoding import PositionEmbeddingSine
+        from sam2.modeling.sam.transformer import RoPEAttention, TwoWayTransformer
+        from sam2.modeling.sam2_base import SAM2Base
+    except ImportError as error:
+        raise ModuleNotFoundError(f"{INSTALL} ({error})", name="sam2") from None
+    width, grid = config.hidden_size, config.image_size // 16
+    trunk = config.sam2_config.vision_config.backbone_config
+    memory_width = 64
+
+    def position(channels: int) -> nn.Module:
+        return PositionEmbeddingSine(num_pos_feats=channels, normalize=True, scale=None, temperature=10000)
+
+    def rope(**options: Any) -> nn.Module:
+        return RoPEAttention(
+            rope_theta=10000.0, feat_sizes=[grid, grid], embedding_dim=width, num_heads=1,
+            downsample_rate=1, dropout=0.1, **options,
+        )  # fmt: skip
+
+    image_encoder = ImageEncoder(
+        scalp=1,
+        trunk=Hiera(
+            embed_dim=trunk.hidden_size,
+            num_heads=trunk.num_attention_heads,
+            stages=trunk.blocks_per_stage,
+            global_att_blocks=trunk.global_attention_blocks,
+            window_pos_embed_bkg_spatial_size=trunk.window_positional_embedding_background_size,
+            window_spec=trunk.window_size_per_stage,
+        ),
+        neck=FpnNeck(
+            position_encoding=position(width),
+            d_model=width,
+            backbone_channel_list=trunk.embed_dim_per_stage[::-1],
+            fpn_top_down_levels=[2, 3],
+            fpn_interp_model="nearest",
+        ),
+    )
+    attention = MemoryAttention(
+        d_model=width,
+        pos_enc_at_input=True,
+        num_layers=4,
+        layer=MemoryAttentionLayer(
+            activation="relu",
+            dim_feedforward=2048,
+            dropout=0.1,
+            d_model=width,
+            pos_enc_at_attn=False,
+            pos_enc_at_cross_attn_keys=True,
+            pos_enc_at_cross_attn_queries=False,
+            self_attention=rope(),
+            cross_attention=rope(rope_k_repeat=True, kv_in_dim=memory_width),
+        ),
+    )
+    memory = MemoryEncoder(
+        out_dim=memory_width,
+        in_dim=width,
+        position_encoding=position(memory_width),
+        mask_downsampler=MaskDownSampler(embed_dim=width, kernel_size=3, stride=2, padding=1),
+        fuser=Fuser(CXBlock(width, layer_scale_init_value=1e-6, use_dwconv=True), num_layers=2),
+    )
+    sam2 = SAM2Base(
+        image_encoder,
+        attention,
+        memory,
+        num_maskmem=7,
+        image_size=config.image_size,
+        sigmoid_scale_for_mem_enc=20.0,
+        sigmoid_bias_for_mem_enc=-10.0,
+        use_mask_input_as_output_without_sam=True,
+        directly_add_no_mem_embed=True,
+        no_obj_embed_spatial=True,
+        use_high_res_features_in_sam=True,
+        multimask_output_in_sam=True,
+        iou_prediction_use_sigmoid=True,
+        use_obj_ptrs_in_encoder=True,
+        add_tpos_enc_to_obj_ptrs=True,
+        proj_tpos_enc_in_obj_ptrs=True,
+        use_signed_tpos_enc_to_obj_ptrs=True,
+        only_obj_ptrs_in_the_past_for_eval=True,
+        pred_obj_scores=True,
+        pred_obj_scores_mlp=True,
+        fixed_no_obj_ptr=True,
+        multimask_output_for_tracking=True,
+        use_multimask_token_for_obj_ptr=True,
+        multimask_min_pt_num=0,
+        multimask_max_pt_num=1,
+        use_mlp_for_obj_ptr_proj=True,
+    )
+    sam2.sam_mask_encoder = nn.Module()
+    sam2.sam_mask_encoder.mask_tokens = nn.Embedding(1, width)
+    sam2.sam_mask_encoder.transformer = TwoWayTransformer(
+        depth=2, embedding_dim=width, num_heads=8, mlp_dim=2048
+    )
+    return cast(nn.Module, sam2)
