@@ -68,12 +68,11 @@ def check(root: Path, dataset: str = "grefcoco") -> CheckReport:
     except (ValueError, OSError) as error:
         return CheckReport(dataset, root, problem=str(error))
     problem = None
-    missing = sum(one.missing_images for one in splits.values())
+    missing = [path for path in dict.fromkeys(one.image_path for one in data) if not path.is_file()]
     if not splits:
         problem = f"{dataset} in {root} holds no sentence"
     elif missing:
-        first = next(one.image_path for one in data if not one.image_path.is_file())
-        problem = f"{missing} images are missing, the first is {first}"
+        problem = f"{len(missing)} images are missing, the first is {missing[0]}"
     return CheckReport(dataset, root, splits, dict(data.dropped), problem)
 
 

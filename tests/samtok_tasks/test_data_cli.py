@@ -1,0 +1,56 @@
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from samtok_tasks.cli import app
+from samtok_tasks.mini.writer import MINI_HASH, write_mini
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SAMTOK_BENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_mini_then_check(cache: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "pictures" / "sheet.png"
+    made = CliRunner().invoke(app, ["data", "mini", "--json", "--sheet", str(sheet)])
+    assert made.exit_code == 0, made.output
+    written = json.loads(made.output)
+    assert written["content_hash"] == MINI_HASH
+    assert Path(written["root"]).parent == cache
+    with Image.open(sheet) as picture:
+        assert min(picture.size) > 500
+    checked = CliRunner().invoke(app, ["data", "check", "--json"])
+    assert checked.exit_code == 0
+    report = json.loads(checked.output)
+    assert report["ok"]
+    assert report["splits"]["val"]["sentences"] == 240
+
+
+def test_tables(tmp_path: Path) -> None:
+    write_mini(tmp_path, only=["testA"])
+    made = CliRunner().invoke(app, ["data", "check", "--data-root", str(tmp_path)])
+    assert made.exit_code == 0
+    assert "complete" in made.output
+    assert "testA" in made.output
+
+
+def test_an_incomplete_root_exits_with_one(tmp_path: Path) -> None:
+    write_mini(tmp_path, only=["testA"])
+    next((tmp_path / "images/train2014").iterdir()).unlink()
+    result = CliRunner().invoke(app, ["data", "check", "--data-root", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "1 images are missing" in result.output
+    empty = CliRunner().invoke(app, ["data", "check", "--data-root", str(tmp_path / "nowhere"), "--json"])
+    assert empty.exit_code == 1
+    assert "is missing" in json.loads(empty.output)["problem"]
+
+
+def test_an_unknown_task_is_an_error() -> None:
+    result = CliRunner().invoke(app, ["data", "check", "--task", "gers"])
+    assert isinstance(result.exception, ValueError)
+    assert "unknown task 'gers'; there are gres" in str(result.exception)

@@ -1,0 +1,169 @@
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from samtok_bench.metrics import rle
+from samtok_tasks.formats.coco import read_instances
+from samtok_tasks.formats.files import read_json
+
+# 6 x 6: two polygons that overlap in the pixel (2, 2) square; a hole by RLE; and nothing usable
+CONTENT: dict[str, Any] = {
+    "images": [{"id": 9, "file_name": "COCO_train2014_000000000009.jpg", "height": 6, "width": 6}],
+    "annotations": [
+        {
+            "id": 1,
+            "image_id": 9,
+            "category_id": 2,
+            "iscrowd": 0,
+            "segmentation": [[0, 0, 4, 0, 4, 4, 0, 4], [2, 2, 6, 2, 6, 6, 2, 6]],
+        },
+        {
+            "id": 2,
+            "image_id": 9,
+            "category_id": 2,
+            "iscrowd": 1,
+            "segmentation": {"size": [6, 6], "counts": [7, 3, 3, 1, 1, 1, 3, 3, 14]},
+        },
+        {"id": 3, "image_id": 9, "category_id": 1, "segmentation": [[1, 1, 2, 2], [0, 0, 1, 1, 2]]},
+    ],
+}
+
+
+def write(folder: Path, content: Any) -> Path:
+    path = folder / "instances.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def changed(place: tuple[Any, ...], value: Any) -> Any:
+    content = copy.deepcopy(CONTENT)
+    inner = content
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    return content
+
+
+def test_polygons_are_united_not_summed(tmp_path: Path) -> None:
+    mask = rle.decode(read_instances(write(tmp_path, CONTENT)).mask(1))
+    expected = np.zeros((6, 6), dtype=bool)
+    expected[:4, :4] = True
+    expected[2:, 2:] = True
+    assert np.array_equal(mask, expected), "28 pixels: the overlap is inside, once"
+
+
+def test_run_lengths_keep_holes(tmp_path: Path) -> None:
+    mask = rle.decode(read_instances(write(tmp_path, CONTENT)).mask(2))
+    expected = np.zeros((6, 6), dtype=bool)
+    expected[1:4, 1:4] = True
+    expected[2, 2] = False
+    assert np.array_equal(mask, expected)
+
+
+def test_unusable_polygons_are_counted(tmp_path: Path) -> None:
+    instances = read_instances(write(tmp_path, CONTENT))
+    assert instances.dropped == {"polygons": 2, "empty annotations": 1}
+    assert rle.is_empty(instances.mask(3))
+    assert [one.iscrowd for one in instances.annotations.values()] == [False, True, False]
+
+
+def test_the_three_forms_of_one_mask_agree(tmp_path: Path) -> None:
+    packed = rle.encode(rle.decode(read_instances(write(tmp_path, CONTENT)).mask(2)))
+    again = read_instances(write(tmp_path, changed(("annotations", 1, "segmentation"), packed)))
+    assert again.mask(2) == packed
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("images",), {}, "'images' must be list, got dict"),
+        (("images", 0, "height"), None, "image 0: 'height' must be int, got NoneType"),
+        (("images", 0, "height"), 0, "image 0: impossible size, height 0"),
+        (("images", 0, "width"), 10**9, "image 0: impossible size"),
+        (("images", 0, "id"), True, "image 0: 'id' must be int, got bool"),
+        (("images", 0, "file_name"), "../../secret.jpg", "file_name must be a plain name"),
+        (("images", 0), [], "image 0: expected a dictionary, got list"),
+        (("images", 0, "id"), 8, "annotation 1 is on image 9, not listed"),
+        (("annotations", 1, "id"), 1, "two annotations have the id 1"),
+        (("annotations", 1), {}, "annotation 1: the field 'segmentation' is missing"),
+    ],
+)
+def test_broken_records_are_named(tmp_path: Path, place: tuple[Any, ...], value: Any, message: str) -> None:
+    path = write(tmp_path, changed(place, value))
+    with pytest.raises(ValueError, match=r"instances\.json: ") as error:
+        read_instances(path)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        {"size": [6, 6], "counts": [1, 2]},
+        {"size": [5, 6], "counts": [36]},
+        {"size": [6, 6], "counts": "~~"},
+        {"counts": [36]},
+        [[0, 0, 1, 1, float("inf"), 1]],
+        [[0, 0, 1, 1, "2", 1]],
+        [7],
+        "mask",
+        None,
+    ],
+    ids=str,
+)
+def test_a_broken_mask_is_named_when_it_is_asked_for(tmp_path: Path, segmentation: Any) -> None:
+    instances = read_instances(write(tmp_path, changed(("annotations", 0, "segmentation"), segmentation)))
+    with pytest.raises(ValueError, match=r"instances.json: annotation 1: "):
+        instances.mask(1)
+    with pytest.raises(ValueError, match="there is no annotation 4"):
+        instances.mask(4)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "\udcff"], ids=["empty", "torn", "deep", "bytes"])
+def test_what_is_not_json(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "instances.json"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(ValueError, match=r"instances\.json is not a JSON file"):
+        read_json(path)
+
+
+def places(content: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of every value in a JSON document."""
+    items = content.items() if isinstance(content, dict) else enumerate(content)
+    found = []
+    for key, value in items:
+        found.append((*prefix, key))
+        if isinstance(value, dict | list):
+            found += places(value, (*prefix, key))
+    return found
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["size", "counts", "id"]), inner)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@given(place=st.sampled_from(places(CONTENT)), value=JSON)
+def test_any_change_is_read_or_refused_cleanly(tmp_path: Path, place: tuple[Any, ...], value: Any) -> None:
+    path = write(tmp_path, changed(place, value))
+    refusal = "instances.json"
+    masks: list[rle.RLE] = []
+    try:
+        instances = read_instances(path)
+        masks = [instances.mask(one) for one in instances.annotations]
+    except ValueError as error:
+        refusal = str(error)
+    assert "instances.json" in refusal
+    for mask in masks:
+        assert rle.decode(mask).shape == tuple(mask["size"])
