@@ -40,20 +40,16 @@ def mini(
         typer.echo(json.dumps({"root": str(root)} | written, indent=1))
         return
 
-    from rich.console import Console
-    from rich.table import Table
+    from samtok_bench.tables import percent, text_table
 
-    table = Table(title=f"mini {written['version']}")
-    for name in ("split", "images", "expressions", "no target", "one", "several", "no-target share"):
-        table.add_column(name, justify="left" if name == "split" else "right")
-    for name, one in written["splits"].items():
-        share = f"{100 * one['no_target'] / one['expressions']:.1f} %"
-        counts = ("images", "expressions", "no_target", "one_target", "several_targets")
-        table.add_row(name, *(str(one[key]) for key in counts), share)
-    console = Console()
-    console.print(table)
-    console.print(f"content {written['content_hash'][:16]}", highlight=False)
-    console.print(str(root), highlight=False, soft_wrap=True)
+    counts = ("images", "expressions", "no_target", "one_target", "several_targets")
+    rows = [
+        [name, *(str(one[key]) for key in counts), percent(one["no_target"] / one["expressions"])]
+        for name, one in written["splits"].items()
+    ]
+    headers = ["split", "images", "expressions", "no target", "one", "several", "no-target %"]
+    typer.echo(text_table(headers, rows, right=range(1, 7)))
+    typer.echo(f"\nmini {written['version']}, content {written['content_hash'][:16]}\n{root}")
 
 
 @data.command()
@@ -87,18 +83,19 @@ def check(
 
 
 def _show(report: "CheckReport") -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from samtok_bench.tables import text_table
 
-    console = Console()
     if report.splits:
-        table = Table(title=f"{report.dataset} in {report.root}")
-        for name in ("split", "images", "missing", "sentences", "no target", "one", "several"):
-            table.add_column(name, justify="left" if name == "split" else "right")
-        for name, one in report.splits.items():
-            numbers = (one.images, one.missing_images, one.sentences, one.no_target, one.one_target)
-            table.add_row(name, *(str(number) for number in (*numbers, one.several_targets)))
-        console.print(table)
+        rows = [
+            [
+                name,
+                *(str(n) for n in (one.images, one.missing_images, one.sentences)),
+                *(str(n) for n in (one.no_target, one.one_target, one.several_targets)),
+            ]
+            for name, one in report.splits.items()
+        ]
+        headers = ["split", "images", "missing", "sentences", "no target", "one", "several"]
+        typer.echo(text_table(headers, rows, right=range(1, 7)) + "\n")
     for name, count in report.dropped.items():
-        console.print(f"left out: {count} {name}", highlight=False)
-    console.print(report.problem or "complete", highlight=False, markup=False, soft_wrap=True)
+        typer.echo(f"left out: {count} {name}")
+    typer.echo(f"{report.dataset} in {report.root}: {report.problem or 'complete'}")
