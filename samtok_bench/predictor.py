@@ -65,6 +65,7 @@ class Predictor(ABC):
 
     def prepare(self) -> None:
         """Load what `predict` needs; raises what a user can act on."""
+        return None
 
     def ceiling(self, forced: bool) -> "Predictor | None":
         """The predictor that bounds this one from above on any task, or None where there is none.

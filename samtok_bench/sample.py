@@ -121,7 +121,7 @@ def content_id(*parts: str) -> str:
 
 
 def prompt_text(turns: tuple[Turn, ...]) -> str:
-    """The dialogue as one text, pictures as `<image>` and regions as `<region>`; for snapshots and previews."""
+    """The dialogue as one text, with `<image>` and `<region>`; for snapshots and previews."""
     shown = {ImagePart: "<image>", Region: "<region>"}
     lines = []
     for turn in turns:

@@ -1,7 +1,7 @@
 """Intervals for ratios of sums, by a percentile bootstrap that resamples images.
 
-Expressions on one image are not independent, so whole clusters are drawn (Field and Welsh 2007, "Bootstrapping
-clustered data"). All metrics share the same draws, which makes paired differences possible.
+Expressions on one image are not independent, so whole clusters are drawn (Field and Welsh 2007,
+"Bootstrapping clustered data"). All metrics share the same draws, which makes paired differences possible.
 """
 
 from collections.abc import Sequence

@@ -24,7 +24,7 @@ from typing import Literal
 
 from samtok_bench.metrics import rle
 from samtok_bench.metrics.rle import RLE
-from samtok_bench.sample import Outcome, Prediction, Scores
+from samtok_bench.sample import Prediction, Scores
 from samtok_bench.task import MetricInfo, Protocol
 
 PRECISION_THRESHOLDS = (0.7, 0.8, 0.9)
@@ -108,7 +108,7 @@ def gres_scores(target: RLE, no_target: bool, prediction: Prediction, protocol: 
     height, width = target["size"]
     predicted = rle.union(prediction.masks) if prediction.masks else rle.empty(height, width)
     refused = prediction.answered and rle.is_empty(predicted)
-    if protocol == "standard" and prediction.outcome is Outcome.PARSE_ERROR:
+    if protocol == "standard" and prediction.faults:
         refused = False
     inter, either = rle.intersection_union(target, predicted)
     if no_target:

@@ -1,0 +1,79 @@
+"""`tasks` and `models`: what there is."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from samtok_bench import registry
+from samtok_bench.cli.options import option
+
+app = typer.Typer()
+
+Json = Annotated[bool, option("--json", "Print JSON.")]
+
+
+@app.command()
+def tasks(as_json: Json = False) -> None:
+    """List the tasks with their metrics."""
+    rows: list[dict[str, Any]] = []
+    for name in registry.names("task"):
+        plugin = registry.attempt("task", name)
+        if plugin.problem:
+            rows.append({"task": name, "problem": plugin.problem})
+            continue
+        task = plugin.value()
+        rows.append(
+            {
+                "task": name,
+                "summary": task.summary,
+                "splits": list(task.splits),
+                "primary": task.primary,
+                "metrics": [
+                    {
+                        "id": info.id,
+                        "version": info.version,
+                        "display": info.display,
+                        "direction": info.direction,
+                        "description": info.description,
+                        "source": info.source,
+                    }
+                    for info in task.metrics
+                ],
+            }
+        )
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    from samtok_bench.tables import text_table
+
+    for row in rows:
+        if "problem" in row:
+            typer.echo(f"{row['task']}: broken: {row['problem']}\n")
+            continue
+        typer.echo(f"{row['task']}: {row['summary']}; splits {', '.join(row['splits'])}\n")
+        cells = [[m["display"], m["id"], f"{m['description']}"] for m in row["metrics"]]
+        typer.echo(text_table(["metric", "id", "definition"], cells) + "\n")
+
+
+@app.command()
+def models(as_json: Json = False) -> None:
+    """List what --model takes."""
+    rows: list[dict[str, Any]] = []
+    for name in registry.names("predictor"):
+        plugin = registry.attempt("predictor", name)
+        if plugin.problem:
+            rows.append({"model": name, "summary": f"broken: {plugin.problem}"})
+            continue
+        if name == registry.DEFAULT_PREDICTOR:
+            takes = [*plugin.value.choices(), "FOLDER", "OWNER/NAME"]
+        else:
+            takes = [f"{name}:{choice}" if choice else name for choice in plugin.value.choices()] or [name]
+        rows.append({"model": name, "takes": takes, "summary": plugin.value.summary})
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    from samtok_bench.tables import text_table
+
+    cells = [[", ".join(row.get("takes", [row["model"]])), row["summary"]] for row in rows]
+    typer.echo(text_table(["--model", "what it is"], cells))

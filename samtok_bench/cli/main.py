@@ -1,0 +1,54 @@
+"""The `samtok-bench` command: groups of commands, and one place that turns errors into one line."""
+
+import os
+import sys
+from collections.abc import Callable
+
+import typer
+
+from samtok_bench import registry
+from samtok_bench.cli import catalogue, doctor, run
+
+TRACEBACK = "SAMTOK_BENCH_TRACEBACK"
+
+
+def build_app() -> typer.Typer:
+    """The root command with our own commands and those of plug-ins.
+
+    A plug-in that cannot be imported becomes a command that says so; the others work.
+    """
+    app = typer.Typer(
+        name="samtok-bench",
+        help="Benchmarks for vision-language models that speak masks as words.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for group in (run.app, catalogue.app, doctor.app):
+        app.add_typer(group)
+    for name in registry.names("command"):
+        plugin = registry.attempt("command", name)
+        if plugin.problem:
+            app.command(name, help=f"broken plug-in: {plugin.problem}")(_broken(name, plugin.problem))
+        else:
+            app.add_typer(plugin.value)
+    return app
+
+
+def main() -> None:
+    """Entry point of the console script. User errors: one line on stderr and exit code 2."""
+    try:
+        build_app()()
+    except (ValueError, OSError) as error:
+        if os.environ.get(TRACEBACK) == "1":
+            raise
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _broken(name: str, problem: str) -> Callable[[], None]:
+    def fail() -> None:
+        raise ValueError(f"the commands of {name!r} cannot be loaded: {problem}")
+
+    return fail

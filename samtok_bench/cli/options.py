@@ -1,0 +1,19 @@
+"""Options that every command declares in the same way: each can come from SAMTOK_BENCH_<OPTION>."""
+
+from typing import Any
+
+import typer
+
+PREFIX = "SAMTOK_BENCH"
+
+
+def option(name: str, help: str, **more: Any) -> Any:
+    """A Typer option with its environment variable.
+
+    Args:
+        name: as `--batch-size`, or a pair `--ceiling/--no-ceiling`, which is named by its first half.
+        help: one line.
+        more: passed on to Typer.
+    """
+    variable = name.split("/")[0].lstrip("-").replace("-", "_").upper()
+    return typer.Option(name, help=help, envvar=f"{PREFIX}_{variable}", show_envvar=False, **more)

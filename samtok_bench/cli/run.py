@@ -1,0 +1,93 @@
+"""`run` and `rescore`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from samtok_bench.cli.options import option
+
+if TYPE_CHECKING:
+    from samtok_bench.runner import RunResult
+
+app = typer.Typer()
+
+Json = Annotated[bool, option("--json", "Print the summary as JSON instead of a table.")]
+
+
+@app.command()
+def run(
+    task: Annotated[str, option("--task", "Task name, see `samtok-bench tasks`.")],
+    model: Annotated[
+        str, option("--model", "nano, a folder, a hub id, oracle[:CODEC], constant:ANSWER.")
+    ] = "nano",
+    data_root: Annotated[Path | None, option("--data-root", "Data folder; generated data if absent.")] = None,
+    split: Annotated[str | None, option("--split", "Split; the task's first one if absent.")] = None,
+    limit: Annotated[int | None, option("--limit", "Only the first N samples.")] = None,
+    sample: Annotated[
+        list[str] | None, option("--sample", "Only the sample with this id; repeatable.")
+    ] = None,
+    out: Annotated[Path | None, option("--out", "Results folder; runs/... if absent.")] = None,
+    protocol: Annotated[str, option("--protocol", "standard, or released to reproduce papers.")] = "standard",
+    batch_size: Annotated[int, option("--batch-size", "Samples a batch.")] = 16,
+    constrained: Annotated[bool, option("--constrained", "Mask words are always well formed.")] = False,
+    seed: Annotated[int, option("--seed", "Seed of the intervals and of the model's library.")] = 0,
+    threads: Annotated[int | None, option("--threads", "CPU threads of the model.")] = None,
+    device: Annotated[str, option("--device", "auto, cpu, cuda or cuda:N.")] = "auto",
+    ceiling: Annotated[
+        bool | None, option("--ceiling/--no-ceiling", "Also send the targets through the model's tokenizer.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a task on a model; the same command continues an interrupted run."""
+    from samtok_bench import runner
+    from samtok_bench.cli.progress import make_reporter
+
+    options = runner.RunOptions(
+        task=task,
+        model=model,
+        data_root=data_root,
+        split=split,
+        limit=limit,
+        sample=tuple(sample or ()),
+        out=out,
+        protocol=protocol,  # type: ignore[arg-type]  # the task checks it
+        batch_size=batch_size,
+        constrained=constrained,
+        seed=seed,
+        threads=threads,
+        device=device,
+        ceiling=ceiling,
+        command=tuple(sys.argv),
+    )
+    result = runner.run(options, make_reporter())
+    _show(result, as_json, details=bool(sample))
+
+
+@app.command()
+def rescore(
+    folder: Annotated[Path, typer.Argument(help="A complete results folder.")],
+    as_json: Json = False,
+) -> None:
+    """Score a run's stored answers again, without the model."""
+    from samtok_bench import runner
+    from samtok_bench.cli.progress import make_reporter
+
+    _show(runner.rescore(folder, make_reporter()), as_json, details=False)
+
+
+def _show(result: "RunResult", as_json: bool, details: bool) -> None:
+    from samtok_bench.results import summary_json
+    from samtok_bench.tables import run_table, sample_table
+
+    if as_json:
+        typer.echo(summary_json(result.summary))
+        typer.echo(f"results: {result.folder}", err=True)
+    else:
+        if details:
+            typer.echo(f"{sample_table(result.lines)}\n")
+        typer.echo(f"{run_table(result.summary)}\nresults: {result.folder}")
+    outcomes = result.summary.outcomes
+    if outcomes["model_error"] + outcomes["skipped"] == result.summary.samples:
+        raise typer.Exit(1)

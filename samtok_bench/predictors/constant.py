@@ -1,0 +1,39 @@
+"""Answers that never look at the image: the floor under every score."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from samtok_bench.metrics import rle
+from samtok_bench.predictor import Predictor, PredictorOptions
+from samtok_bench.registry import suggestion
+from samtok_bench.sample import Prediction, Sample
+
+ANSWERS = ("refuse", "whole")
+"""No mask at all, or one mask of the whole image."""
+
+
+class ConstantPredictor(Predictor):
+    """`constant:refuse` or `constant:whole`.
+
+    Raises:
+        ValueError: another argument.
+    """
+
+    summary = "a constant answer: no mask (refuse) or the whole image (whole)"
+
+    def __init__(self, argument: str, options: PredictorOptions) -> None:
+        super().__init__(argument, options)
+        if argument not in ANSWERS:
+            raise ValueError(f"unknown constant {argument!r}{suggestion(argument, list(ANSWERS))}")
+
+    def identity(self) -> dict[str, Any]:
+        return {"kind": "constant", "answer": self.argument}
+
+    def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
+        if self.argument == "refuse":
+            return [Prediction(text="No target.", stop_reason="stop") for _ in samples]
+        return [Prediction(masks=(rle.full(*sample.size),), stop_reason="stop") for sample in samples]
+
+    @classmethod
+    def choices(cls) -> tuple[str, ...]:
+        return ANSWERS

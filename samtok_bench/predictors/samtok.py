@@ -1,0 +1,279 @@
+"""Local SAMTok models: nano, a folder or a hub id. The only module here that imports `samtok`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from samtok_bench import provenance
+from samtok_bench.metrics import rle
+from samtok_bench.metrics.rle import RLE
+from samtok_bench.predictor import Capabilities, Predictor, PredictorOptions
+from samtok_bench.predictors.oracle import OraclePredictor
+from samtok_bench.registry import names, suggestion
+from samtok_bench.sample import ImagePart, Outcome, Prediction, Region, Sample, Text
+
+if TYPE_CHECKING:
+    from samtok import ImageEmbedding, QwenVLSAMTok, SAMTok
+    from samtok.qwen import Answer
+
+NANO = "nano"
+CHEAP_TOKENIZER = 50_000_000
+"""Parameters up to which the ceiling is computed unasked on a CPU."""
+_MODEL_FILES = {".safetensors", ".bin", ".pt", ".pth", ".json", ".jinja", ".txt"}
+
+
+class SAMTokPredictor(Predictor):
+    """A QwenVL with mask words, run in this process."""
+
+    capabilities = Capabilities(regions_in=True, multi_image=True, constrained=True)
+    summary = "a local model: nano, a folder, or a hub id such as zhouyik/Qwen3-VL-4B-SAMTok-co"
+
+    def __init__(self, argument: str, options: PredictorOptions) -> None:
+        super().__init__(argument or NANO, options)
+        self.folder = model_folder(self.argument)
+        self._model: QwenVLSAMTok | None = None
+
+    def identity(self) -> dict[str, Any]:
+        device = _device(self.options.device)
+        return {
+            "kind": "samtok",
+            "weights": weights_hash(self.folder),
+            "device": device.split(":")[0],
+            "dtype": _dtype_name(device),
+            "decoding": "greedy",
+        }
+
+    def prepare(self) -> None:
+        if self._model is None:
+            from samtok import QwenVLSAMTok
+
+            _settle(self.options)
+            self._model = QwenVLSAMTok.from_pretrained(self.folder, device=_device(self.options.device))
+
+    def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
+        self.prepare()
+        assert self._model is not None
+        images: dict[Path, Image.Image] = {}
+        predictions: dict[str, Prediction] = {}
+        asked: list[Sample] = []
+        for sample in samples:
+            try:
+                _open_all(sample, images)
+                asked.append(sample)
+            except (OSError, ValueError) as error:
+                predictions[sample.id] = Prediction(outcome=Outcome.SKIPPED, detail=str(error))
+        answers = self._model.chat(
+            [_conversation(sample, images) for sample in asked],
+            max_new_tokens=self.options.generation.max_new_tokens,
+            constrained=self.options.constrained,
+            policy=self.options.generation.policy,  # type: ignore[arg-type]  # checked by parse_words
+        )
+        predictions |= {s.id: _prediction(answer) for s, answer in zip(asked, answers, strict=True)}
+        return [predictions[sample.id] for sample in samples]
+
+    def ceiling(self, forced: bool) -> Predictor | None:
+        codec = SAMTokCodec(self.argument, self.options, self._model.samtok if self._model else None)
+        if not forced and not codec.is_cheap():
+            return None
+        return OraclePredictor("", self.options, codec)
+
+    @classmethod
+    def choices(cls) -> tuple[str, ...]:
+        return (NANO,)
+
+
+class SAMTokCodec:
+    """A mask tokenizer as a codec of the oracle.
+
+    Args:
+        name: nano, or a folder or hub id of a model or of its tokenizer.
+        options: device and threads.
+        tokenizer: already loaded.
+    """
+
+    def __init__(self, name: str, options: PredictorOptions, tokenizer: "SAMTok | None" = None) -> None:
+        self.folder = tokenizer_folder(model_folder(name))
+        self.options = options
+        self._tokenizer = tokenizer
+        self._embedded: tuple[Path, ImageEmbedding] | None = None
+
+    def identity(self) -> dict[str, Any]:
+        device = _device(self.options.device)
+        return {"kind": "samtok", "weights": weights_hash(self.folder), "device": device.split(":")[0]}
+
+    def prepare(self) -> None:
+        if self._tokenizer is None:
+            import torch
+
+            from samtok import SAMTok
+
+            _settle(self.options)
+            device = _device(self.options.device)
+            autocast = torch.bfloat16 if device.startswith("cuda") else None
+            self._tokenizer = SAMTok.from_pretrained(self.folder, device=device, autocast=autocast)
+
+    def is_cheap(self) -> bool:
+        """Whether sending a data set through takes little beside the model itself."""
+        if _device(self.options.device).startswith("cuda"):
+            return True
+        self.prepare()
+        assert self._tokenizer is not None
+        return sum(p.numel() for p in self._tokenizer.parameters()) <= CHEAP_TOKENIZER
+
+    def pass_through(self, sample: Sample, masks: Sequence[RLE]) -> tuple[list[RLE], list[str]]:
+        from samtok import format_words
+
+        self.prepare()
+        assert self._tokenizer is not None
+        if self._embedded is None or self._embedded[0] != sample.image:
+            # samples of one image come one after the other
+            image = _open(sample.image, sample.size)
+            self._embedded = (sample.image, self._tokenizer.embed(image))
+        embedding = self._embedded[1]
+        codes = self._tokenizer.encode(embedding, np.stack([rle.decode(mask) for mask in masks]))
+        decoded = self._tokenizer.decode(embedding, codes).cpu().numpy()
+        return [rle.encode(mask) for mask in decoded], format_words(codes)
+
+
+def model_folder(name: str) -> Path:
+    """The folder of nano, of a local model, or of a hub id's snapshot (downloaded when there is a network).
+
+    Raises:
+        ValueError: no such thing.
+        OSError: the weights are not there or cannot be fetched.
+    """
+    from samtok.qwen import NANO as NANO_FOLDER
+
+    folder = NANO_FOLDER if name == NANO else Path(name)
+    if folder.is_dir():
+        return folder
+    if name == NANO:
+        raise FileNotFoundError(f"the weights of nano are not installed: {folder} is missing")
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        known = [NANO, *names("predictor")]
+        raise ValueError(f"unknown model {name!r}: no such folder{suggestion(name, known)}")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name))
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise OSError(f"{name!r} is no local folder and cannot be fetched from the hub: {reason}") from None
+
+
+def tokenizer_folder(folder: Path) -> Path:
+    """The mask tokenizer's folder of a model's folder, which may be the same."""
+    inner = folder / "tokenizer"
+    return inner if inner.is_dir() else folder
+
+
+def weights_hash(folder: Path) -> str:
+    """sha256 over the weights, configuration and vocabulary files below a folder."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix in _MODEL_FILES)
+    return provenance.file_hash(files)
+
+
+def preflight(name: str = NANO) -> float:
+    """Load a model whole and send a disc through its words: the IoU of what comes back, 0 to 1.
+
+    Raises:
+        ValueError, OSError: the model cannot be loaded.
+    """
+    from samtok import QwenVLSAMTok
+
+    side = 192
+    y, x = np.mgrid[:side, :side]
+    disc = (x - 110) ** 2 + (y - 80) ** 2 < 45**2
+    pixels = np.where(disc[..., None], (210, 35, 40), (235, 235, 225)).astype(np.uint8)
+    tokenizer = QwenVLSAMTok.from_pretrained(model_folder(name), device="cpu").samtok
+    embedding = tokenizer.embed(Image.fromarray(pixels))
+    back = tokenizer.decode(embedding, tokenizer.encode(embedding, disc[None]))[0].cpu().numpy()
+    inter, union = rle.intersection_union(rle.encode(disc), rle.encode(back))
+    return inter / union
+
+
+def _conversation(sample: Sample, images: dict[Path, Image.Image]) -> list[dict[str, Any]]:
+    messages = []
+    for turn in sample.turns:
+        content: list[dict[str, Any]] = []
+        for part in turn.parts:
+            if isinstance(part, Text):
+                content.append({"type": "text", "text": part.text})
+            elif isinstance(part, ImagePart):
+                content.append({"type": "image", "image": images[part.path]})
+            elif isinstance(part, Region):
+                content.append({"type": "region", "mask": rle.decode(part.rle)})
+        messages.append({"role": turn.role, "content": content})
+    return messages
+
+
+def _prediction(answer: "Answer") -> Prediction:
+    faults = tuple(fault.kind for fault in answer.words.faults)
+    if answer.stop_reason == "length":
+        outcome = Outcome.TRUNCATED
+    else:
+        outcome = Outcome.PARSE_ERROR if faults else Outcome.OK
+    return Prediction(
+        outcome=outcome,
+        text=answer.text,
+        masks=tuple(rle.encode(mask) for mask in answer.masks),
+        words=tuple(answer.text[word.start : word.end] for word in answer.words.words),
+        faults=faults,
+        stop_reason=answer.stop_reason,
+        prompt_tokens=answer.prompt_tokens,
+        new_tokens=answer.new_tokens,
+        seconds=answer.seconds,
+    )
+
+
+def _open_all(sample: Sample, images: dict[Path, Image.Image]) -> None:
+    for turn in sample.turns:
+        for part in turn.parts:
+            if isinstance(part, ImagePart) and part.path not in images:
+                stated = sample.size if part.path == sample.image else None
+                images[part.path] = _open(part.path, stated)
+
+
+def _open(path: Path, stated: tuple[int, int] | None) -> Image.Image:
+    from samtok.images import open_image
+
+    try:
+        image = open_image(path)
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{path}: {error}") from None
+    size = (image.height, image.width)
+    if stated is not None and size != stated:
+        raise ValueError(
+            f"{path} is {size[1]} x {size[0]} pixels, its annotation says {stated[1]} x {stated[0]}"
+        )
+    return image
+
+
+def _settle(options: PredictorOptions) -> None:
+    import torch
+
+    torch.manual_seed(options.seed)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+
+
+def _device(asked: str) -> str:
+    import torch
+
+    if asked == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(asked).type
+    except RuntimeError:
+        raise ValueError(f"unknown device {asked!r}; use auto, cpu, cuda or cuda:N") from None
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"--device {asked}: torch {torch.__version__} sees no GPU here")
+    return asked
+
+
+def _dtype_name(device: str) -> str:
+    """What QwenVLSAMTok takes when none is named."""
+    return "bfloat16" if device.startswith("cuda") else "float32"

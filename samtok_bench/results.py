@@ -1,0 +1,300 @@
+"""The results folder: run.json, the journal samples.jsonl, summary.json.
+
+run.json states the settings that decide the results and, for each start of the command, where and with what
+it ran. The journal gets one line a sample and is synced to disk at every batch, so a killed run loses at
+most the batch at work. summary.json holds no times: equal runs have equal summaries.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from samtok_bench.sample import Prediction, Scores
+
+SCHEMA = 1
+RUN, JOURNAL, SUMMARY, CEILING, OVERLAYS = (
+    "run.json",
+    "samples.jsonl",
+    "summary.json",
+    "ceiling.jsonl",
+    "overlays.png",
+)
+
+
+class Session(BaseModel):
+    """One start of the command on a folder."""
+
+    command: list[str]
+    started: str
+    """UTC, ISO 8601."""
+    git_commit: str | None
+    git_dirty: bool | None
+    packages: dict[str, str]
+    machine: str
+    threads: int | None
+    answered: int = 0
+    """Samples that this session added."""
+    seconds: float = 0.0
+    """Wall time of the predictions that this session added."""
+
+
+class RunRecord(BaseModel):
+    """run.json."""
+
+    schema_version: int = SCHEMA
+    status: Literal["running", "complete"]
+    settings: dict[str, Any]
+    """All that decides the results; a folder holds one configuration."""
+    data_root: str
+    samples: int
+    sessions: list[Session]
+
+
+class MetricValue(BaseModel):
+    """A metric of a run; all numbers are 0 to 1, None is undefined."""
+
+    id: str
+    version: int
+    display: str
+    direction: Literal["higher", "lower", "none"]
+    value: float | None
+    low: float | None
+    high: float | None
+    floor: float | None
+    """The better of the constant answers."""
+    floor_by: str | None
+    """Which constant answer that is."""
+    ceiling: float | None
+    """Target masks through the model's own mask words."""
+
+
+class IntervalInfo(BaseModel):
+    """How low and high came about."""
+
+    method: str
+    level: float
+    resamples: int
+    seed: int
+
+
+class Summary(BaseModel):
+    """summary.json."""
+
+    schema_version: int = SCHEMA
+    task: str
+    protocol: str
+    split: str
+    model: str
+    samples: int
+    clusters: int
+    outcomes: dict[str, int]
+    """Counts by outcome; they add up to samples."""
+    dropped: dict[str, int]
+    """What the reader of the data left out."""
+    primary: str
+    metrics: list[MetricValue]
+    interval: IntervalInfo
+    breakdown: dict[str, dict[str, dict[str, float | None]]]
+    """tag -> value of the tag -> metric id, and `samples`, the count."""
+
+    def metric(self, id: str) -> MetricValue:
+        """A metric by id; KeyError where there is none."""
+        for metric in self.metrics:
+            if metric.id == id:
+                return metric
+        raise KeyError(id)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the journal."""
+
+    id: str
+    prediction: Prediction
+    scores: Scores
+
+
+_PREDICTION = TypeAdapter(Prediction)
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Journal:
+    """An append-only file of lines by sample id."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> dict[str, Line]:
+        """All whole lines by sample id. A torn last line, which a kill leaves, is cut off the file.
+
+        Raises:
+            ValueError: a malformed line elsewhere, or an id twice; names the line.
+        """
+        if not self.path.exists():
+            return {}
+        raw = self.path.read_bytes()
+        whole = raw.rfind(b"\n") + 1
+        if whole < len(raw):
+            with self.path.open("r+b") as file:
+                file.truncate(whole)
+        lines: dict[str, Line] = {}
+        for number, text in enumerate(raw[:whole].splitlines(), start=1):
+            line = self._parse(text, number)
+            if line.id in lines:
+                raise ValueError(f"{self.path}: line {number} repeats the sample {line.id}")
+            lines[line.id] = line
+        return lines
+
+    def append(self, lines: Iterable[Line]) -> None:
+        """Add lines and sync them to disk."""
+        with self.path.open("ab") as file:
+            file.write(b"".join(_journal_text(line) for line in lines))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def replace(self, lines: Iterable[Line]) -> None:
+        """Exchange the whole content; readers see the old or the new one."""
+        _write(self.path, b"".join(_journal_text(line) for line in lines))
+
+    def _parse(self, text: bytes, number: int) -> Line:
+        try:
+            record = json.loads(text)
+            id, scores = record.pop("id"), record.pop("scores")
+            return Line(id, _PREDICTION.validate_python(record), scores)
+        except (ValueError, KeyError, AttributeError) as error:
+            reason = str(error).split("\n")[0]
+            raise ValueError(f"{self.path}: line {number} is malformed ({reason})") from None
+
+
+class RunFolder:
+    """A results folder by its path; `create_or_resume` it before use."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.journal = Journal(path / JOURNAL)
+        self.ceiling = Journal(path / CEILING)
+
+    def create_or_resume(self, record: RunRecord) -> RunRecord:
+        """Start a run here, or continue the one that is here.
+
+        Args:
+            record: of the run that is about to start, with one session.
+
+        Returns:
+            the record as it is now in the folder, with the new session last.
+
+        Raises:
+            ValueError: the folder holds another configuration; names what differs.
+            OSError: it cannot be written, or holds other files.
+        """
+        if (self.path / RUN).is_file():
+            stored = self.record()
+            differing = _differences(stored.settings, record.settings)
+            if differing:
+                raise ValueError(
+                    f"{self.path} holds a run of another configuration: {'; '.join(differing)}."
+                    " Choose another --out or remove the folder"
+                )
+            record = record.model_copy(update={"sessions": stored.sessions + record.sessions})
+        elif self.path.is_dir() and any(self.path.iterdir()):
+            raise FileExistsError(f"{self.path} holds other files; choose an empty folder for --out")
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.write_record(record)
+        return record
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from writing here; OSError when one already does."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BlockingIOError(f"another run is writing to {self.path}") from None
+            yield
+        finally:
+            os.close(handle)
+
+    def record(self) -> RunRecord:
+        """run.json; OSError where there is none, ValueError for a malformed one."""
+        return _read(self.path / RUN, RunRecord)
+
+    def write_record(self, record: RunRecord) -> None:
+        """Write run.json."""
+        _write_json(self.path / RUN, record)
+
+    def summary(self) -> Summary:
+        """summary.json; errors as `record`."""
+        return _read(self.path / SUMMARY, Summary)
+
+    def write_summary(self, summary: Summary) -> None:
+        """Write summary.json."""
+        _write_json(self.path / SUMMARY, summary)
+
+
+def settings_hash(settings: dict[str, Any]) -> str:
+    """Eight hex digits that name a configuration."""
+    text = json.dumps(settings, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def summary_json(summary: Summary) -> str:
+    """A summary as it stands in the file."""
+    return summary.model_dump_json(indent=1)
+
+
+def _differences(stored: Any, asked: Any, name: str = "") -> list[str]:
+    """What differs between two settings, by dotted name, as `batch_size 4 there, 8 now`."""
+    if isinstance(stored, dict) and isinstance(asked, dict):
+        keys = list(dict.fromkeys([*stored, *asked]))
+        found = [_differences(stored.get(k), asked.get(k), f"{name}.{k}" if name else k) for k in keys]
+        return [line for lines in found for line in lines]
+    return [] if stored == asked else [f"{name} {_short(stored)} there, {_short(asked)} now"]
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:12]}..."
+
+
+def _journal_text(line: Line) -> bytes:
+    record = {"id": line.id, **asdict(line.prediction), "scores": line.scores}
+    return (
+        json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+        + b"\n"
+    )
+
+
+def _read(path: Path, model: type[Model]) -> Model:
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path.parent} is not a results folder: it has no {path.name}") from None
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(p) for p in first["loc"]) or "its content"
+        raise ValueError(f"{path} is malformed: {place}: {first['msg']}") from None
+
+
+def _write_json(path: Path, content: BaseModel) -> None:
+    _write(path, content.model_dump_json(indent=1).encode() + b"\n")
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f"{path.name}.part")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

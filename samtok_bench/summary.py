@@ -1,0 +1,117 @@
+"""From scores to summary.json: values, intervals, floor, ceiling, counts, break-down."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from samtok_bench import statistics
+from samtok_bench.predictor import PredictorOptions
+from samtok_bench.predictors.constant import ANSWERS, ConstantPredictor
+from samtok_bench.results import IntervalInfo, Line, MetricValue, Summary
+from samtok_bench.sample import Outcome, Sample, Scores
+from samtok_bench.task import MetricInfo, SampleSet, Task
+
+Values = Mapping[str, float | None]
+
+
+def summarize(
+    task: Task,
+    split: str,
+    model: str,
+    chosen: SampleSet,
+    lines: Mapping[str, Line],
+    ceiling: Sequence[Scores] | None,
+    seed: int,
+) -> Summary:
+    """Summarize a complete run.
+
+    Args:
+        task: with its protocol.
+        split: its name.
+        model: as the user wrote it.
+        chosen: the samples of the run.
+        lines: a journal line for every sample.
+        ceiling: scores of the oracle on the same samples, if there is one.
+        seed: of the bootstrap.
+    """
+    samples = chosen.samples
+    ordered = [lines[sample.id] for sample in samples]
+    scores = [line.scores for line in ordered]
+    clusters = [sample.cluster for sample in samples]
+    bounds = statistics.intervals(task.metrics, scores, clusters, seed=seed)
+    values = task.summarize(scores)
+    floors = {answer: task.summarize(constant_scores(task, samples, answer)) for answer in ANSWERS}
+    above: Values = task.summarize(ceiling) if ceiling is not None else {}
+    counts = Counter(line.prediction.outcome for line in ordered)
+    metrics = []
+    for info in task.metrics:
+        interval = bounds[info.id]
+        floor, floor_by = _best(info, floors)
+        metrics.append(
+            MetricValue(
+                id=info.id,
+                version=info.version,
+                display=info.display,
+                direction=info.direction,
+                value=values[info.id],
+                low=interval.low if interval else None,
+                high=interval.high if interval else None,
+                floor=floor,
+                floor_by=floor_by,
+                ceiling=above.get(info.id) if info.direction != "none" else None,
+            )
+        )
+    return Summary(
+        task=task.name,
+        protocol=task.protocol,
+        split=split,
+        model=model,
+        samples=len(samples),
+        clusters=len(set(clusters)),
+        outcomes={str(outcome): counts[outcome] for outcome in Outcome},
+        dropped=dict(chosen.dropped),
+        primary=task.primary,
+        metrics=metrics,
+        interval=IntervalInfo(
+            method="percentile bootstrap, clustered by image",
+            level=statistics.LEVEL,
+            resamples=statistics.RESAMPLES,
+            seed=seed,
+        ),
+        breakdown=_breakdown(task, samples, scores),
+    )
+
+
+def constant_scores(task: Task, samples: Sequence[Sample], answer: str) -> list[Scores]:
+    """Scores of an answer that never looks at the image."""
+    predictor = ConstantPredictor(answer, PredictorOptions(task.generation))
+    predictions = predictor.predict(samples)
+    return [task.score(sample, made) for sample, made in zip(samples, predictions, strict=True)]
+
+
+def _best(info: MetricInfo, floors: Mapping[str, Values]) -> tuple[float | None, str | None]:
+    if info.direction == "none":
+        return None, None
+    sign = 1 if info.direction == "higher" else -1
+    defined = [
+        (sign * value, name) for name, values in floors.items() if (value := values[info.id]) is not None
+    ]
+    if not defined:
+        return None, None
+    value, name = max(defined, key=lambda pair: pair[0])  # the first of equals
+    return sign * value, name
+
+
+def _breakdown(
+    task: Task, samples: Sequence[Sample], scores: Sequence[Scores]
+) -> dict[str, dict[str, dict[str, float | None]]]:
+    groups: dict[str, dict[str, list[Scores]]] = {}
+    for sample, score in zip(samples, scores, strict=True):
+        for tag, value in sample.tags.items():
+            groups.setdefault(tag, {}).setdefault(value, []).append(score)
+    return {
+        tag: {
+            value: {"samples": len(members), **task.summarize(members)}
+            for value, members in sorted(by_value.items())
+        }
+        for tag, by_value in sorted(groups.items())
+    }
