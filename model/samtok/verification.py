@@ -52,8 +52,8 @@ def verify(model: SAMTok, tokenizer_pth: str | Path, masks: int = 4, seed: int =
         masks: how many random masks go through both.
 
     Raises:
-        ModuleNotFoundError: the sam2 package is not installed; the message says how to.
-        ValueError: the release's own module tree does not take the weights.
+        ValueError: the sam2 package is not installed (the message says how to), or its modules do not take
+            the weights.
     """
     released = ReleasedSAMTok(model.config)
     released.load_published(tokenizer_pth)
@@ -124,7 +124,7 @@ class ReleasedSAMTok(nn.Module):
     are fixed here too.
 
     Raises:
-        ModuleNotFoundError: the sam2 package is not installed; the message says how to.
+        ValueError: the sam2 package is not installed; the message says how to.
     """
 
     def __init__(self, config: SAMTokConfig) -> None:
@@ -132,9 +132,12 @@ class ReleasedSAMTok(nn.Module):
         self.size = config.image_size
         self.model = nn.Module()
         self.model.sam2_model = _build_sam2(config)
-        self.quantizer = nn.Module()
-        self.quantizer.codebooks = nn.ModuleList(
-            _codebook(config.codebook_size, config.hidden_size) for _ in range(config.codebook_depth)
+        self.quantizer = nn.ModuleDict(
+            {
+                "codebooks": nn.ModuleList(
+                    _codebook(config.codebook_size, config.hidden_size) for _ in range(config.codebook_depth)
+                )
+            }
         )
         self.eval()
 
@@ -142,6 +145,11 @@ class ReleasedSAMTok(nn.Module):
     def sam2(self) -> Any:
         """The SAM2Base, which also holds the mask encoder."""
         return self.model.sam2_model
+
+    @property
+    def codebooks(self) -> list[Tensor]:
+        """Rows (K, D) of each level, without the padding row."""
+        return [book.weight[:-1] for book in cast(Any, self.quantizer["codebooks"])]
 
     def load_published(self, tokenizer_pth: str | Path) -> None:
         """Load the published tokenizer file strictly.
@@ -193,15 +201,14 @@ class ReleasedSAMTok(nn.Module):
     def quantize(self, z: Tensor) -> Tensor:
         """Codes (N, depth) of z (N, D); the padding row is never chosen."""
         codes = []
-        for book in self.quantizer.codebooks:
-            rows = book.weight[:-1]
+        for rows in self.codebooks:
             codes.append((z[:, None] - rows[None]).square().sum(-1).argmin(-1))
             z = z - rows[codes[-1]]
         return torch.stack(codes, dim=-1)
 
     def decode(self, features: Features, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (N, 3, 4h, 4w) and predicted IoUs (N, 3) of codes (N, depth) on one image."""
-        vector = sum(book.weight[codes[:, i]] for i, book in enumerate(self.quantizer.codebooks))
+        vector = torch.stack([rows[codes[:, i]] for i, rows in enumerate(self.codebooks)]).sum(0)
         nothing = torch.zeros(len(codes), 1, 2), -torch.ones(len(codes), 1, dtype=torch.int32)
         sparse, dense = self.sam2.sam_prompt_encoder(points=nothing, boxes=None, masks=None)
         high = [level.repeat(len(codes), 1, 1, 1) for level in (features.s0, features.s1)]
@@ -235,9 +242,9 @@ def _build_sam2(config: SAMTokConfig) -> nn.Module:
         from sam2.modeling.sam.transformer import RoPEAttention, TwoWayTransformer
         from sam2.modeling.sam2_base import SAM2Base
     except ImportError as error:
-        raise ModuleNotFoundError(f"{INSTALL} ({error})", name="sam2") from None
+        raise ValueError(f"{INSTALL} ({error})") from None
     width, grid = config.hidden_size, config.image_size // 16
-    trunk = config.sam2_config.vision_config.backbone_config
+    trunk = cast(Any, config.sam2_config).vision_config.backbone_config
     memory_width = 64
 
     def position(channels: int) -> nn.Module:

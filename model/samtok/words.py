@@ -48,7 +48,7 @@ class ParsedWords:
 
     @property
     def codes(self) -> list[tuple[int, int]]:
-        """The codes of all words, ready for `SAMTok.decode`."""
+        """The codes of all words; `np.array(...)` of them is what `SAMTok.decode` takes."""
         return [word.codes for word in self.words]
 
 

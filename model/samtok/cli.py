@@ -1,0 +1,204 @@
+"""Commands on masks, words and weights; part of `samtok-bench` through its entry points."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from samtok.tokenizer import SAMTok
+
+app = typer.Typer()
+train = typer.Typer(help="Train a tokenizer or a model from a recipe.", no_args_is_help=True)
+app.add_typer(train, name="train")
+
+
+def _option(name: str, help: str, **more: Any) -> Any:
+    variable = f"SAMTOK_BENCH_{name.removeprefix('--').replace('-', '_').upper()}"
+    return typer.Option(name, help=help, envvar=variable, show_envvar=False, **more)
+
+
+ImageFile = Annotated[Path, typer.Argument(help="An image file.")]
+Model = Annotated[str, _option("--model", "nano, a tokenizer folder, or a hub id.")]
+Device = Annotated[str, _option("--device", "cpu, cuda or cuda:N.")]
+Picture = Annotated[Path | None, _option("--picture", "Also draw the masks on the image.")]
+Json = Annotated[bool, _option("--json", "Print JSON.")]
+Recipe = Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped recipe.")]
+Out = Annotated[Path | None, _option("--out", "Output folder; training/RECIPE if absent.")]
+Resume = Annotated[bool, _option("--resume", "Go on with an interrupted training.")]
+
+
+@app.command()
+def encode(
+    image: ImageFile,
+    mask: Annotated[
+        list[Path], _option("--mask", "A one-channel image, non-zero is foreground; repeatable.")
+    ],
+    model: Model = "nano",
+    device: Device = "cpu",
+    picture: Picture = None,
+    as_json: Json = False,
+) -> None:
+    """Turn masks into words, and tell how well the words keep them."""
+    import numpy as np
+    import torch
+
+    from samtok import format_words
+    from samtok.images import open_image
+    from samtok.mask_files import read_mask
+    from samtok.masks import mask_iou
+    from samtok.pictures import round_trip
+
+    _check_outputs(picture)
+    photo = open_image(image)
+    masks = np.stack([read_mask(path, *photo.size) for path in mask])
+    tokenizer = _load(model, device)
+    embedding = tokenizer.embed(photo)
+    codes = tokenizer.encode(embedding, masks)
+    decoded = tokenizer.decode(embedding, codes).cpu()
+    iou = mask_iou(torch.from_numpy(masks), decoded).tolist()
+    words = format_words(codes)
+    if picture:
+        round_trip(photo, masks, decoded.numpy(), iou).save(picture)
+    if as_json:
+        rows = [
+            {"mask": str(path), "codes": pair, "words": text, "iou": value}
+            for path, pair, text, value in zip(mask, codes.tolist(), words, iou, strict=True)
+        ]
+        typer.echo(json.dumps({"image": str(image), "model": model, "masks": rows}))
+        return
+    for path, text, value in zip(mask, words, iou, strict=True):
+        typer.echo(f"{text}  IoU {value:.3f}  {path}")
+
+
+@app.command()
+def decode(
+    image: ImageFile,
+    words: Annotated[str, typer.Argument(help="A text with mask words.")],
+    model: Model = "nano",
+    device: Device = "cpu",
+    out: Annotated[
+        Path | None, _option("--out", "Mask file; several masks go to OUT-1, OUT-2 and so on.")
+    ] = None,
+    picture: Picture = None,
+    as_json: Json = False,
+) -> None:
+    """Turn the mask words of a text into masks."""
+    import numpy as np
+
+    from samtok import parse_words
+    from samtok.images import open_image
+    from samtok.mask_files import write_mask
+    from samtok.pictures import overlay
+
+    _check_outputs(out, picture)
+    photo = open_image(image)
+    parsed = parse_words(words)
+    faults = [f"{fault.kind} at {fault.start}..{fault.end}" for fault in parsed.faults]
+    if not parsed.words:
+        raise ValueError(
+            "no mask words in the text; a mask is <|mt_start|><|mt_0230|><|mt_0345|><|mt_end|>"
+            + (f"; found instead: {', '.join(faults)}" if faults else "")
+        )
+    tokenizer = _load(model, device)
+    masks = tokenizer.decode(tokenizer.embed(photo), np.array(parsed.codes)).cpu().numpy()
+    files = _numbered(out, len(masks)) if out else []
+    for path, mask in zip(files, masks, strict=False):
+        write_mask(path, mask)
+    if picture:
+        overlay(photo, masks).save(picture)
+    rows = [
+        {
+            "words": words[word.start : word.end],
+            "codes": list(word.codes),
+            "area": float(mask.mean()),
+            "file": str(files[index]) if files else None,
+        }
+        for index, (word, mask) in enumerate(zip(parsed.words, masks, strict=True))
+    ]
+    if as_json:
+        typer.echo(json.dumps({"image": str(image), "model": model, "masks": rows, "faults": faults}))
+        return
+    for row in rows:
+        typer.echo(f"{row['words']}  {row['area']:.1%} of the image" + (f"  {row['file']}" if out else ""))
+    if faults:
+        typer.echo(f"{len(faults)} malformed: {', '.join(faults)}", err=True)
+
+
+@app.command()
+def convert(
+    sam2_pt: Annotated[Path, typer.Argument(help="sam2.1_hiera_large.pt")],
+    tokenizer_pth: Annotated[Path, typer.Argument(help="mask_tokenizer_256x2.pth")],
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    check: Annotated[
+        bool, _option("--verify", "First compare with the sam2 package on random inputs.")
+    ] = False,
+) -> None:
+    """Convert the published tokenizer files into a folder of safetensors."""
+    from samtok import SAMTok
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(f"{out} exists and is not an empty folder: choose another one")
+    model = SAMTok.from_published(sam2_pt, tokenizer_pth)
+    if check:
+        _verify(model, tokenizer_pth)
+    model.save_pretrained(out)
+    typer.echo(f"{out}: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters")
+
+
+@train.command("tokenizer")
+def train_tokenizer(recipe: Recipe, out: Out = None, resume: Resume = False) -> None:
+    """Train the mask tokenizer in stages."""
+    from samtok.training.tokenizer import train as run
+
+    typer.echo(run(recipe, out or _training_folder(recipe), resume))
+
+
+@train.command("sft")
+def train_sft(recipe: Recipe, out: Out = None, resume: Resume = False) -> None:
+    """Fine-tune a vision-language model on dialogues with mask words."""
+    from samtok.training.supervised import train as run
+
+    typer.echo(run(recipe, out or _training_folder(recipe), resume))
+
+
+def _load(model: str, device: str) -> "SAMTok":
+    from samtok import SAMTok
+
+    return SAMTok.from_pretrained(model, device=device)
+
+
+def _verify(model: "SAMTok", tokenizer_pth: Path) -> None:
+    from samtok.verification import TOLERANCE, verify
+
+    differences = verify(model, tokenizer_pth)
+    typer.echo("largest difference from the sam2 package on random inputs:")
+    for item in differences:
+        typer.echo(f"  {item.name:14} {item.largest:9.2e}  of values up to {item.scale:.2e}")
+    large = [item.name for item in differences if not item.is_small]
+    if large:
+        raise ValueError(
+            f"not converted: {', '.join(large)} differ by more than {TOLERANCE:g} of their scale"
+        )
+
+
+def _training_folder(recipe: str) -> Path:
+    return Path("training") / Path(recipe).stem
+
+
+def _numbered(path: Path, count: int) -> list[Path]:
+    if count == 1:
+        return [path]
+    return [path.with_stem(f"{path.stem}-{number}") for number in range(1, count + 1)]
+
+
+def _check_outputs(*paths: Path | None) -> None:
+    """Raise before the work rather than after it, and with the name of the file, which Pillow leaves out."""
+    from PIL import Image
+
+    for path in filter(None, paths):
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
+        if path.suffix.lower() not in Image.registered_extensions():
+            raise ValueError(f"cannot write {path}: not a known image type, use .png")

@@ -1,0 +1,40 @@
+"""Masks as image files: non-zero pixels are foreground."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from samtok.images import open_image
+
+
+def read_mask(path: str | Path, width: int, height: int) -> NDArray[np.bool_]:
+    """Read a one-channel image (PIL modes 1, L, P or I) as a mask (height, width) bool.
+
+    Of a palette image the index counts, not the colour. Colour images and those with an alpha channel are
+    refused: what is foreground in them is anyone's guess.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not an image, truncated, of another mode or size, or without foreground.
+    """
+    open_image(path)  # for its checks
+    with Image.open(path) as image:
+        if image.mode not in ("1", "L", "P") and not image.mode.startswith("I"):
+            raise ValueError(
+                f"mask {path} has mode {image.mode}: save it with one channel, where non-zero is foreground"
+            )
+        if image.size != (width, height):
+            raise ValueError(
+                f"mask {path} is {image.width} x {image.height} pixels, the image is {width} x {height}"
+            )
+        mask = np.asarray(image) != 0
+    if not mask.any():
+        raise ValueError(f"mask {path} is empty: every pixel is 0, and mask words cannot express that")
+    return mask
+
+
+def write_mask(path: str | Path, mask: NDArray[np.bool_]) -> None:
+    """Write a mask (H, W) bool as a one-channel image, 255 where it is true."""
+    Image.fromarray(mask.astype(np.uint8) * 255).save(path)

@@ -1,0 +1,61 @@
+"""Pictures that show masks on their image."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+SIDE = 640  # longest side of a panel in pixels
+CAPTION = 26  # height of the line above a panel
+# readable by the colour-blind too (Okabe and Ito)
+COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (204, 121, 167), (213, 94, 0))
+MISSING, EXTRA, BOTH = (230, 60, 40), (40, 110, 230), (235, 235, 235)
+
+Masks = NDArray[np.bool_]
+
+
+def overlay(
+    image: Image.Image, masks: Masks, colours: Sequence[tuple[int, int, int]] = COLOURS
+) -> Image.Image:
+    """The image with each of the masks (N, H, W) bool in its colour."""
+    pixels = np.asarray(image.convert("RGB"), np.float32).copy()
+    for index, mask in enumerate(masks):
+        pixels[mask] = 0.45 * pixels[mask] + 0.55 * np.array(colours[index % len(colours)], np.float32)
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+def difference(image: Image.Image, masks: Masks, others: Masks) -> Image.Image:
+    """The dimmed image with pixels that `others` lack, have too much, or share with their mask.
+
+    A pixel that is wrong for any of the pairs (N, H, W) shows as wrong.
+    """
+    missing, extra = (masks & ~others).any(0), (others & ~masks).any(0)
+    both = (masks & others).any(0) & ~missing & ~extra
+    dark = Image.fromarray((np.asarray(image.convert("RGB")) * 0.35).astype(np.uint8))
+    return overlay(dark, np.stack([both, extra, missing]), (BOTH, EXTRA, MISSING))
+
+
+def round_trip(image: Image.Image, masks: Masks, decoded: Masks, iou: Sequence[float]) -> Image.Image:
+    """Masks (N, H, W), what their words decode to, and the difference, side by side."""
+    mean = sum(iou) / len(iou)
+    return panels(
+        [
+            ("mask", overlay(image, masks)),
+            (f"from its words, IoU {mean:.3f}", overlay(image, decoded)),
+            ("difference: red missing, blue extra", difference(image, masks, decoded)),
+        ]
+    )
+
+
+def panels(parts: Sequence[tuple[str, Image.Image]]) -> Image.Image:
+    """Images of one size next to each other, each below its caption, scaled down to `SIDE`."""
+    first = parts[0][1]
+    scale = min(1.0, SIDE / max(first.size))
+    width, height = (max(1, round(length * scale)) for length in first.size)
+    sheet = Image.new("RGB", (width * len(parts), height + CAPTION), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(16)
+    for index, (caption, image) in enumerate(parts):
+        sheet.paste(image.resize((width, height), Image.Resampling.LANCZOS), (index * width, CAPTION))
+        draw.text((index * width + 4, 3), caption, fill="black", font=font)
+    return sheet
