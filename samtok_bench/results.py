@@ -41,7 +41,7 @@ class Session(BaseModel):
     machine: str
     threads: int | None
     answered: int = 0
-    """Samples that this session added."""
+    """Samples that this session added; 0 for one that was killed."""
     seconds: float = 0.0
     """Wall time of the predictions that this session added."""
 
@@ -182,6 +182,10 @@ class RunFolder:
         self.journal = Journal(path / JOURNAL)
         self.ceiling = Journal(path / CEILING)
 
+    def exists(self) -> bool:
+        """Whether a run was started here."""
+        return (self.path / RUN).is_file()
+
     def create_or_resume(self, record: RunRecord) -> RunRecord:
         """Start a run here, or continue the one that is here.
 
@@ -195,7 +199,7 @@ class RunFolder:
             ValueError: the folder holds another configuration; names what differs.
             OSError: it cannot be written, or holds other files.
         """
-        if (self.path / RUN).is_file():
+        if self.exists():
             stored = self.record()
             differing = _differences(stored.settings, record.settings)
             if differing:

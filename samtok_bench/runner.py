@@ -95,6 +95,8 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
         reporter.note(f"left out by the reader: {_counts(chosen.dropped)}")
     settings = _settings(options, task, split, predictor, chosen.samples)
     folder = RunFolder(options.out or _default_folder(settings))
+    if not folder.exists():
+        predictor.prepare()  # a model that cannot be loaded leaves no folder behind
     session = _session(options)
     with folder.locked():
         record = folder.create_or_resume(

@@ -1,0 +1,40 @@
+"""A plug-in of fakes, installed for a test as a distribution would be."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from samtok_bench import registry
+
+FAKES = Path(__file__).parent / "plugin"
+ENTRY_POINTS = """\
+[samtok_bench.tasks]
+squares = bench_fakes:Squares
+torn = bench_fakes_missing:Task
+
+[samtok_bench.predictors]
+perfect = bench_fakes:Perfect
+slow = bench_fakes:Slow
+faulty = bench_fakes:Faulty
+short = bench_fakes:Short
+unloadable = bench_fakes:Unloadable
+
+[samtok_bench.commands]
+missing = bench_fakes_missing:app
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch) -> str:
+    """Install the fakes; returns the PYTHONPATH that does it for a subprocess."""
+    info = tmp_path / "site" / "bench_fakes-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bench-fakes\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    for folder in (FAKES, info.parent):
+        monkeypatch.syspath_prepend(str(folder))
+    registry._entries.cache_clear()
+    yield f"{info.parent}:{FAKES}"
+    registry._entries.cache_clear()
+    sys.modules.pop("bench_fakes", None)

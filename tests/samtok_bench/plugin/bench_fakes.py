@@ -1,0 +1,107 @@
+"""A tiny task and predictors that misbehave on purpose, found through entry points as any plug-in."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from samtok_bench.metrics import rle
+from samtok_bench.metrics.masks import gres_metrics, gres_scores
+from samtok_bench.predictor import Predictor
+from samtok_bench.predictors.oracle import OraclePredictor
+from samtok_bench.sample import ImagePart, Prediction, Sample, Target, Text, Turn, content_id
+from samtok_bench.task import Generation, SampleSet, Task
+
+COUNT, PER_IMAGE = 24, 3
+
+
+class Squares(Task):
+    """24 samples on 8 images of 10 x 10; every fourth has no target, the others rows 0 to 3."""
+
+    name = "squares"
+    summary = "for tests"
+    primary = "giou"
+    splits = ("val",)
+    generation = Generation(8)
+
+    def __init__(self, protocol="standard"):
+        super().__init__(protocol)
+        self.metrics = gres_metrics(protocol)
+
+    def default_root(self):
+        return Path(__file__).parent
+
+    def samples(self, root, split):
+        shift = int(os.environ.get("SQUARES_SHIFT", "0"))
+        return SampleSet([self._sample(root, k, shift) for k in range(COUNT)], {"crowds": 2})
+
+    def _sample(self, root, k, shift):
+        mask = np.zeros((10, 10), bool)
+        mask[shift : 4 + shift] = True
+        # images in turn, so that grouping by image changes the order
+        image = root / f"image{k % (COUNT // PER_IMAGE)}.png"
+        return Sample(
+            id=content_id("squares", str(k)),
+            image=image,
+            size=(10, 10),
+            turns=(Turn("user", (ImagePart(image), Text(f"square {k}"))),),
+            cluster=image.name,
+            target=Target(() if k % 4 == 0 else (rle.encode(mask),)),
+            tags={"parity": "odd" if k % 2 else "even"},
+        )
+
+    def score(self, sample, prediction):
+        masks = sample.target.masks
+        target = masks[0] if masks else rle.empty(*sample.size)
+        return gres_scores(target, not masks, prediction, self.protocol)
+
+
+class Perfect(Predictor):
+    """The target, with a record of what was asked."""
+
+    summary = "for tests"
+    asked: list[str] = []  # noqa: RUF012
+    ceilings = 0
+
+    def identity(self):
+        return {"kind": "perfect", "argument": self.argument}
+
+    def predict(self, samples):
+        self.asked.extend(sample.id for sample in samples)
+        return [Prediction(masks=sample.target.masks, text="é\n", seconds=0.1) for sample in samples]
+
+    def ceiling(self, forced):
+        type(self).ceilings += 1
+        return OraclePredictor("", self.options)
+
+
+class Slow(Perfect):
+    """Slow enough to be killed in the middle."""
+
+    def predict(self, samples):
+        time.sleep(0.15)
+        return super().predict(samples)
+
+
+class Faulty(Perfect):
+    """Raises whenever the sample number 5 is in the batch."""
+
+    def predict(self, samples):
+        if content_id("squares", "5") in [sample.id for sample in samples]:
+            raise RuntimeError("boom\nwith details")
+        return super().predict(samples)
+
+
+class Short(Perfect):
+    """Returns one prediction too few."""
+
+    def predict(self, samples):
+        return super().predict(samples)[1:]
+
+
+class Unloadable(Perfect):
+    """Has no weights."""
+
+    def prepare(self):
+        raise FileNotFoundError("no weights here")
