@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
-
 from published_pair import small_config, write_pair
+from torch import Tensor
 
 from samtok.checkpoints import SAM2_PREFIX, load_published, published_names, read_published
 from samtok.tokenizer import SAMTok
