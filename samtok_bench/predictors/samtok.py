@@ -145,13 +145,14 @@ def model_folder(name: str) -> Path:
         ValueError: no such thing.
         OSError: the weights are not there or cannot be fetched.
     """
-    from samtok.qwen import NANO as NANO_FOLDER
-
-    folder = NANO_FOLDER if name == NANO else Path(name)
-    if folder.is_dir():
-        return folder
     if name == NANO:
-        raise FileNotFoundError(f"the weights of nano are not installed: {folder} is missing")
+        from samtok.qwen import NANO as folder
+
+        if not any(folder.rglob("*.safetensors")):
+            raise FileNotFoundError(f"the weights of nano are not installed: none below {folder}")
+        return folder
+    if Path(name).is_dir():
+        return Path(name)
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         known = [NANO, *names("predictor")]
         raise ValueError(f"unknown model {name!r}: no such folder{suggestion(name, known)}")

@@ -17,7 +17,9 @@ def command(out) -> list[str]:
 def test_nothing_is_lost_and_nothing_is_done_twice(plugin, tmp_path):
     environment = {**os.environ, "PYTHONPATH": plugin}
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    process = subprocess.Popen(command(killed), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command(killed), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     journal = killed / "samples.jsonl"
     deadline = time.monotonic() + 60
     while not journal.exists() or journal.read_bytes().count(b"\n") < 6:
@@ -33,7 +35,9 @@ def test_nothing_is_lost_and_nothing_is_done_twice(plugin, tmp_path):
     assert 6 <= len(before) < 24
 
     def finish(out):
-        return subprocess.run(command(out), env=environment, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            command(out), env=environment, capture_output=True, text=True, check=True
+        ).stdout
 
     resumed = finish(killed)
     after = journal.read_bytes().splitlines(keepends=True)

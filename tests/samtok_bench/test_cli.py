@@ -1,0 +1,138 @@
+"""The command line: one-line errors, environment, JSON, broken plug-ins, light start."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from samtok_bench.cli import main as cli
+from samtok_bench.sample import content_id
+
+ID = content_id("squares", "3")
+HEAVY = ("torch", "numpy", "transformers", "pydantic", "PIL", "pycocotools", "samtok.qwen")
+
+
+@pytest.fixture
+def command(plugin, monkeypatch, capsys, tmp_path):
+    """Call the console script's entry point in a scratch folder: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["samtok-bench", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        said = capsys.readouterr()
+        return int(stopped.value.code or 0), said.out, said.err
+
+    return command
+
+
+def test_run_prints_the_table_and_the_folder(command, tmp_path):
+    code, out, err = command("run", "--task", "squares", "--model", "faulty", "--batch-size", "4")
+    assert code == 0
+    assert "squares on val, faulty, protocol standard" in out
+    assert "24 samples on 8 images: 23 ok, 1 model_error" in out
+    gIoU = next(line for line in out.splitlines() if line.startswith("gIoU")).split()
+    assert gIoU[1] == "95.83"
+    assert gIoU[-3:] == ["30.00", "(whole)", "100.00"]
+    folder = out.splitlines()[-1].removeprefix("results: ")
+    assert (tmp_path / folder / "summary.json").is_file()
+    assert "predict: 24 of 24" in err
+    assert "1 samples ended as model_error, the first: RuntimeError: boom" in err
+
+
+def test_json_is_the_summary_and_nothing_else(command, tmp_path):
+    _, first, _ = command("run", "--task", "squares", "--model", "perfect", "--json", "--out", "a")
+    _, second, _ = command("run", "--task", "squares", "--model", "perfect", "--json", "--out", "b")
+    assert json.loads(first) == json.loads((tmp_path / "a" / "summary.json").read_text())
+    assert first == second
+    _, again, _ = command("rescore", "a", "--json")
+    assert again == first
+
+
+def test_options_come_from_the_environment(command, monkeypatch):
+    for name, value in {"TASK": "squares", "MODEL": "perfect", "LIMIT": "3", "BATCH_SIZE": "2"}.items():
+        monkeypatch.setenv(f"SAMTOK_BENCH_{name}", value)
+    monkeypatch.setenv("SAMTOK_BENCH_JSON", "1")
+    _, out, _ = command("run", "--out", "a")
+    assert json.loads(out)["samples"] == 3
+    _, out, _ = command("run", "--out", "b", "--limit", "5")
+    assert json.loads(out)["samples"] == 5
+
+
+def test_single_samples_show_their_answer(command):
+    _, out, _ = command("run", "--task", "squares", "--model", "constant:whole", "--limit", "1")
+    assert "answer" not in out
+    _, out, _ = command("run", "--task", "squares", "--model", "constant:refuse", "--sample", ID)
+    assert next(line for line in out.splitlines() if line.startswith(ID)).split() == [
+        *(ID, "ok", "0.00", "No", "target.")
+    ]
+
+
+def test_all_samples_failing_is_exit_code_1(command):
+    code, out, _ = command("run", "--task", "squares", "--model", "short", "--batch-size", "24")
+    assert code == 1
+    assert "24 model_error" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("run --task squars", "unknown task 'squars'; did you mean 'squares'?"),
+        ("run --task torn", "the task 'torn' cannot be loaded: ModuleNotFoundError"),
+        (
+            "run --task squares --model perfcet",
+            "unknown model 'perfcet': no such folder; did you mean 'perfect'?",
+        ),
+        ("run --task squares --model constant:x", "unknown constant 'x'; known: refuse, whole"),
+        ("run --task squares --model perfect --limit 0", "--limit must be at least 1, got 0"),
+        ("run --task squares --model perfect --batch-size 0", "--batch-size must be at least 1, got 0"),
+        ("run --task squares --model perfect --protocol x", "unknown protocol 'x'"),
+        ("run --task squares --model perfect --constrained", "has no constrained decoding"),
+        ("run --task gres --model oracle --data-root nowhere", "is missing. Expected below the data root"),
+        ("rescore nowhere", "nowhere is not a results folder"),
+        ("missing", "the commands of 'missing' cannot be loaded: ModuleNotFoundError"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(command, arguments, message):
+    code, out, err = command(*arguments.split())
+    assert code == 2
+    assert out == ""
+    assert message in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+def test_the_traceback_can_be_had(plugin, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["samtok-bench", "run", "--task", "squars"])
+    monkeypatch.setenv("SAMTOK_BENCH_TRACEBACK", "1")
+    with pytest.raises(ValueError, match="squars"):
+        cli.main()
+
+
+def test_a_broken_plug_in_is_listed_as_broken(command):
+    _, out, _ = command("tasks")
+    assert "torn: broken: ModuleNotFoundError: No module named 'bench_fakes_missing'" in out
+    assert "squares: for tests; splits val" in out
+    rows = json.loads(command("tasks", "--json")[1])
+    assert {row["task"] for row in rows if "problem" in row} == {"torn"}
+    assert next(row for row in rows if row["task"] == "gres")["primary"] == "giou"
+
+
+def test_models_shows_what_to_write(command):
+    _, out, _ = command("models")
+    assert "constant:refuse, constant:whole" in out
+    assert "nano, FOLDER, OWNER/NAME" in out
+    assert "oracle, oracle:samtok" in out
+
+
+def test_help_imports_nothing_heavy(plugin):
+    program = (
+        "import sys; from samtok_bench.cli.main import build_app; build_app();"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    environment = {**os.environ, "PYTHONPATH": plugin}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr

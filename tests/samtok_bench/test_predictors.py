@@ -1,0 +1,158 @@
+"""Constant, oracle and local predictors, the last one with a model that answers from a script."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from samtok_bench.metrics import rle
+from samtok_bench.predictor import PredictorOptions
+from samtok_bench.predictors.constant import ConstantPredictor
+from samtok_bench.predictors.oracle import OraclePredictor
+from samtok_bench.predictors.samtok import SAMTokPredictor, weights_hash
+from samtok_bench.sample import ImagePart, Outcome, Region, Sample, Target, Text, Turn
+from samtok_bench.task import Generation
+
+OPTIONS = PredictorOptions(Generation(9, "released-union"), constrained=True, device="cpu")
+HALF = rle.encode(np.arange(48).reshape(6, 8) < 24)
+
+
+@pytest.fixture
+def image(tmp_path):
+    path = tmp_path / "a.png"
+    Image.new("RGB", (8, 6), "red").save(path)
+    return path
+
+
+def sample(image, id="s", size=(6, 8), masks=(HALF,)) -> Sample:
+    parts = (ImagePart(image), Text("Please segment "), Region(HALF), Text(" now."))
+    return Sample(id, image, size, (Turn("user", parts),), image.name, Target(masks))
+
+
+def test_constants(image):
+    (refused,) = ConstantPredictor("refuse", OPTIONS).predict([sample(image)])
+    (whole,) = ConstantPredictor("whole", OPTIONS).predict([sample(image)])
+    assert refused.masks == ()
+    assert whole.masks == (rle.full(6, 8),)
+
+
+def test_the_oracle_answers_with_the_target(image):
+    hit, none = OraclePredictor("", OPTIONS).predict([sample(image), sample(image, masks=())])
+    assert hit.masks == (HALF,)
+    assert none.masks == ()
+
+
+def test_the_oracle_sends_masks_through_its_codec(image):
+    class Hole:
+        def identity(self):
+            return {"kind": "hole"}
+
+        def prepare(self):
+            pass
+
+        def pass_through(self, sample, masks):
+            if sample.id == "bad":
+                raise OSError("no image")
+            return [rle.empty(6, 8) for _ in masks], ["w"] * len(masks)
+
+    oracle = OraclePredictor("", OPTIONS, Hole())
+    assert oracle.identity() == {"kind": "oracle", "codec": {"kind": "hole"}}
+    # an empty instance has no words and is left out
+    good, bad = oracle.predict([sample(image, masks=(HALF, rle.empty(6, 8), HALF)), sample(image, "bad")])
+    assert good.text == "ww"
+    assert good.masks == (rle.empty(6, 8),) * 2
+    assert (bad.outcome, bad.detail) == (Outcome.SKIPPED, "no image")
+
+
+class Scripted:
+    """Stands for QwenVLSAMTok: one answer a conversation, in order."""
+
+    def __init__(self, *answers):
+        self.answers, self.calls = answers, []
+
+    def chat(self, conversations, **settings):
+        self.calls.append((conversations, settings))
+        return list(self.answers[: len(conversations)])
+
+
+def answer(text="", spans=(), faults=(), stop="stop"):
+    words = SimpleNamespace(
+        words=[SimpleNamespace(start=a, end=b) for a, b in spans],
+        faults=[SimpleNamespace(kind=kind) for kind in faults],
+    )
+    masks = np.stack([np.arange(48).reshape(6, 8) < 24] * len(spans)) if spans else np.zeros((0, 6, 8), bool)
+    return SimpleNamespace(
+        text=text, words=words, masks=masks, stop_reason=stop, prompt_tokens=3, new_tokens=4, seconds=0.5
+    )
+
+
+@pytest.fixture
+def local(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+
+    def local(*answers):
+        predictor = SAMTokPredictor(str(folder), OPTIONS)
+        predictor._model = Scripted(*answers)
+        return predictor
+
+    return local
+
+
+def test_a_sample_becomes_a_conversation(local, image):
+    predictor = local(answer(), answer())
+    predictor.predict([sample(image), sample(image, "t")])
+    ((conversations, settings),) = predictor._model.calls
+    content = conversations[0][0]["content"]
+    assert [part["type"] for part in content] == ["image", "text", "region", "text"]
+    assert content[0]["image"].size == (8, 6)
+    assert np.array_equal(content[2]["mask"], rle.decode(HALF))
+    # one picture for both samples, so the model embeds it once
+    assert conversations[1][0]["content"][0]["image"] is content[0]["image"]
+    assert settings == {"max_new_tokens": 9, "constrained": True, "policy": "released-union"}
+
+
+def test_answers_become_outcomes(local, image):
+    predictor = local(
+        answer("ab", spans=[(0, 1), (1, 2)]),
+        answer("x", faults=["unclosed"]),
+        answer("y", faults=["unclosed"], stop="length"),
+    )
+    good, broken, long = predictor.predict([sample(image, id) for id in "abc"])
+    assert (good.outcome, good.words, good.masks) == (Outcome.OK, ("a", "b"), (HALF, HALF))
+    assert (good.prompt_tokens, good.new_tokens, good.seconds) == (3, 4, 0.5)
+    assert (broken.outcome, broken.faults) == (Outcome.PARSE_ERROR, ("unclosed",))
+    assert (long.outcome, long.stop_reason) == (Outcome.TRUNCATED, "length")
+
+
+def test_unusable_images_are_skipped_with_the_reason(local, image, tmp_path):
+    torn = tmp_path / "torn.jpg"
+    Image.effect_noise((64, 64), 90).save(torn)
+    torn.write_bytes(torn.read_bytes()[:300])
+    missing = tmp_path / "missing.jpg"
+    predictor = local(answer("fine"))
+    made = predictor.predict(
+        [sample(missing, "a"), sample(torn, "b"), sample(image, "c", size=(8, 6)), sample(image, "d")]
+    )
+    assert [p.outcome for p in made] == [Outcome.SKIPPED] * 3 + [Outcome.OK]
+    assert "no image file at" in made[0].detail
+    assert "damaged or truncated" in made[1].detail
+    assert "is 8 x 6 pixels, its annotation says 6 x 8" in made[2].detail
+    assert made[3].text == "fine"
+
+
+def test_identity_follows_the_weights(local, tmp_path):
+    first = local().identity()
+    assert first["dtype"] == "float32"
+    assert local().identity() == first
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"other")
+    assert local().identity()["weights"] != first["weights"]
+    (tmp_path / "model" / "README.md").write_text("no part of the model")
+    assert local().identity()["weights"] == weights_hash(tmp_path / "model")
+
+
+def test_devices_are_checked(tmp_path):
+    with pytest.raises(ValueError, match="unknown device 'tpux'"):
+        SAMTokPredictor(str(tmp_path), PredictorOptions(Generation(1), device="tpux")).identity()

@@ -1,0 +1,55 @@
+"""Tables, previews and provenance."""
+
+import numpy as np
+from PIL import Image
+
+from samtok_bench import provenance, tables
+from samtok_bench.metrics import rle
+from samtok_bench.preview import overlay
+
+
+def test_columns_align():
+    got = tables.text_table(["metric", "n"], [["a", "1.00"], ["longer", "10.00"]], right=(1,))
+    assert got.splitlines() == [
+        "metric      n",
+        "------  -----",
+        "a        1.00",
+        "longer  10.00",
+    ]
+
+
+def test_percent():
+    assert tables.percent(0.12345) == "12.35"
+    assert tables.percent(None) == "n/a"
+    assert tables.percent(0.0) == "0.00"
+
+
+def test_an_overlay_tints_the_inside_and_draws_the_edge():
+    mask = np.zeros((9, 9), bool)
+    mask[2:7, 2:7] = True
+    got = np.asarray(overlay(Image.new("RGB", (9, 9), "white"), [rle.encode(mask)], (235, 80, 60)))
+    assert (got[~mask] == 255).all()
+    assert (got[2, 2:7] == (235, 80, 60)).all()
+    inside = got[3:6, 3:6].reshape(-1, 3)
+    assert (inside == (0.55 * 255 + 0.45 * np.array([235, 80, 60])).astype(np.uint8)).all()
+
+
+def test_hashes_follow_content_and_order(tmp_path):
+    a, b = tmp_path / "a", tmp_path / "b"
+    a.write_bytes(b"1")
+    first = provenance.file_hash([a, b])
+    assert provenance.file_hash([b, a]) != first
+    b.write_bytes(b"2")
+    assert provenance.file_hash([a, b]) != first
+
+
+def test_source_hash_sees_code_alone(tmp_path, monkeypatch):
+    package = tmp_path / "some_code"
+    package.mkdir()
+    (package / "__init__.py").write_text("x = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    first = provenance.source_hash(["some_code"])
+    (package / "notes.txt").write_text("x")
+    assert provenance.source_hash(["some_code"]) == first
+    (package / "more.py").write_text("")
+    assert provenance.source_hash(["some_code"]) != first

@@ -1,0 +1,130 @@
+"""The GRES task on a small gRefCOCO root and on mini."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from samtok_bench.metrics import rle
+from samtok_bench.predictor import PredictorOptions
+from samtok_bench.predictors.constant import ConstantPredictor
+from samtok_bench.predictors.oracle import OraclePredictor
+from samtok_bench.sample import Prediction, prompt_text
+from samtok_tasks.gres import GRES
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "gres_prompts.txt"
+RECTANGLES = {11: [0, 0, 20, 10], 12: [10, 0, 20, 10], 13: [0, 30, 120, 40]}
+REFS = [
+    ([11], [("The LEFT box ", 0), ("box on the left", 1)], False),
+    ([11, 12], [("Both boxes", 2)], False),
+    ([13], [("the stripe, a long one", 3)], False),
+    ([-1], [("a zebra", 4)], True),
+]
+
+
+def rectangle(x, y, w, h) -> list[list[float]]:
+    return [[x, y, x + w, y, x + w, y + h, x, y + h]]
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    folder = tmp_path / "grefcoco"
+    folder.mkdir()
+    annotations = [
+        {"id": id, "image_id": 1, "category_id": 1, "iscrowd": 0, "segmentation": rectangle(*box)}
+        for id, box in RECTANGLES.items()
+    ]
+    image = {"id": 1, "file_name": "COCO_train2014_000000000001.jpg", "height": 100, "width": 200}
+    (folder / "instances.json").write_text(json.dumps({"images": [image], "annotations": annotations}))
+    refs = [
+        {
+            "ref_id": k,
+            "ann_id": ids,
+            "category_id": [1] if not none else [-1],
+            "image_id": 1,
+            "split": "val",
+            "no_target": none,
+            "sentences": [{"sent_id": n, "raw": text, "sent": text, "tokens": []} for text, n in sentences],
+        }
+        for k, (ids, sentences, none) in enumerate(REFS)
+    ]
+    (folder / "grefs(unc).json").write_text(json.dumps(refs))
+    return tmp_path
+
+
+def test_prompts_match_the_snapshot(root):
+    samples = GRES().samples(root, "val").samples
+    assert "\n".join(prompt_text(s.turns) for s in samples) + "\n" == GOLDEN.read_text()
+
+
+def test_samples_carry_targets_tags_and_stable_ids(root):
+    samples = GRES().samples(root, "val").samples
+    assert [s.tags["target"] for s in samples] == ["single", "single", "multi", "single", "no-target"]
+    assert [s.tags["area"] for s in samples] == ["small", "small", "small", "medium", "none"]
+    assert [len(s.target.masks) for s in samples] == [1, 1, 2, 1, 0]
+    assert {s.cluster for s in samples} == {"COCO_train2014_000000000001.jpg"}
+    assert samples[0].size == (100, 200)
+    assert samples[0].image == root / "images/train2014/COCO_train2014_000000000001.jpg"
+    assert [s.id for s in samples] == [s.id for s in GRES("released").samples(root, "val").samples]
+    assert len({s.id for s in samples}) == 5
+
+
+def test_ids_follow_the_content(root):
+    before = [s.id for s in GRES().samples(root, "val").samples]
+    path = root / "grefcoco" / "instances.json"
+    path.write_text(
+        path.read_text().replace(json.dumps(rectangle(0, 0, 20, 10)), json.dumps(rectangle(0, 0, 20, 11)))
+    )
+    after = [s.id for s in GRES().samples(root, "val").samples]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [False, False, False, True, True]
+
+
+def test_several_targets_are_scored_as_their_union(root):
+    task = GRES()
+    both = task.samples(root, "val").samples[2]
+    left, right = both.target.masks
+    # 0..20 and 10..30 overlap in 10 x 10: union 300, not 400
+    score = task.score(both, Prediction(masks=(left,)))
+    assert (score["intersection"], score["union"]) == (200, 300)
+    assert task.score(both, Prediction(masks=(left, right)))["iou"] == 1
+
+
+def test_protocols_read_words_by_their_own_policy():
+    assert GRES().generation.policy == "standard"
+    assert GRES("released").generation.policy == "released-union"
+    assert GRES().generation.max_new_tokens == GRES("released").generation.max_new_tokens == 128
+    with pytest.raises(ValueError, match="unknown protocol 'paper'"):
+        GRES("paper")
+
+
+def test_missing_and_malformed_files_are_one_clear_error(root, tmp_path):
+    with pytest.raises(FileNotFoundError, match="Expected below the data root"):
+        GRES().samples(tmp_path / "nowhere", "val")
+    with pytest.raises(ValueError, match="no split 'tset'"):
+        GRES().samples(root, "tset")
+    (root / "grefcoco" / "grefs(unc).json").write_text('[{"ref_id": 0')
+    with pytest.raises(ValueError, match=r"grefs\(unc\)\.json"):
+        GRES().samples(root, "val")
+
+
+def test_constants_and_oracle_on_mini_have_the_values_they_must():
+    task = GRES()
+    samples = task.samples(task.default_root(), "val").samples
+    options = PredictorOptions(task.generation)
+
+    def values(predictor):
+        made = predictor.predict(samples)
+        return task.summarize([task.score(s, p) for s, p in zip(samples, made, strict=True)])
+
+    oracle = values(OraclePredictor("", options))
+    refused = values(ConstantPredictor("refuse", options))
+    whole = values(ConstantPredictor("whole", options))
+    share = oracle["no_target_share"]
+    assert 0.2 < share < 0.4
+    assert all(oracle[id] == 1 for id in ("giou", "ciou", "n_acc", "t_acc", "pr90", "miou_targeted"))
+    assert (refused["giou"], refused["n_acc"], refused["t_acc"]) == (share, 1, 0)
+    assert (whole["n_acc"], whole["t_acc"]) == (0, 1)
+    # with the whole image as the answer every IoU is the target's share of its image
+    fractions = [rle.area(rle.union(s.target.masks)) / np.prod(s.size) for s in samples if s.target.masks]
+    assert whole["miou_targeted"] == pytest.approx(np.mean(fractions))
