@@ -1,0 +1,143 @@
+"""Builds a small Qwen3-VL from nothing: the class of the large models, a config that fits a CPU."""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from pydantic import BaseModel, ConfigDict, model_validator
+from torch import Tensor
+from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from samtok.processor import QwenVLProcessor
+from samtok.vocabulary import add_mask_words, build_text_tokenizer
+
+
+class NanoOptions(BaseModel):
+    """Sizes of a small Qwen3-VL. An image of `image_size` pixels has (side / patch / merge)^2 tokens."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image_size: int = 192
+    patch_size: int = 16
+    merge_size: int = 2
+    vision_layers: int = 4
+    vision_width: int = 192
+    vision_heads: int = 6
+    vision_mlp: int = 512
+    deepstack: tuple[int, ...] = (0, 1)
+    text_layers: int = 5
+    text_width: int = 256
+    text_heads: int = 8
+    text_mlp: int = 768
+    head_dim: int = 32
+    rope_theta: float = 10_000.0
+    vocabulary: int = 1024
+    initializer_range: float = 0.02
+    position_scale: float = 0.5
+
+    @model_validator(mode="after")
+    def _check(self) -> "NanoOptions":
+        if self.image_size % (self.patch_size * self.merge_size):
+            raise ValueError("image_size must be a multiple of patch_size * merge_size")
+        if self.vision_width % self.vision_heads or self.head_dim % 16:
+            raise ValueError("vision_width must be a multiple of vision_heads, head_dim of 16")
+        return self
+
+
+def build_nano(
+    options: NanoOptions, corpus: Iterable[str], seed: int = 0
+) -> tuple[Qwen3VLForConditionalGeneration, QwenVLProcessor]:
+    """A small random Qwen3-VL in float32 and its processor, with the 514 mask words.
+
+    Two things differ from the stock initialisation, because a small model has little time to find them: the
+    vision tower's position table starts as sines and cosines of the row and the column (the stock random
+    table drowns in the patches), and `initializer_range` is a choice.
+
+    Args:
+        corpus: texts that the text tokenizer is trained on.
+        seed: of the weights.
+    """
+    tokenizer = build_text_tokenizer(corpus, options.vocabulary)
+    add_mask_words(tokenizer)
+    processor = QwenVLProcessor(_image_processor(options), tokenizer, chat_template=tokenizer.chat_template)
+    torch.manual_seed(seed)
+    model = Qwen3VLForConditionalGeneration(_config(options, processor)).float()
+    model.generation_config.do_sample = False
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    table = model.model.visual.pos_embed.weight
+    side = math.isqrt(table.shape[0])
+    with torch.no_grad():
+        table.copy_(options.position_scale * position_waves(side, table.shape[1]))
+    return model, processor
+
+
+def position_waves(side: int, width: int) -> Tensor:
+    """Sines and cosines of row and column, (side * side, width) float32, wavelengths from 2 to 4 sides."""
+    per_axis = math.ceil(width / 4)
+    steps = torch.linspace(0, 1, per_axis)
+    wavelengths = 2.5 * (4 * side / 2.5) ** steps  # (F,)
+    angles = 2 * math.pi * torch.arange(side)[:, None] / wavelengths  # (side, F)
+    waves = torch.cat([angles.sin(), angles.cos()], dim=1)  # (side, 2F)
+    rows, columns = waves[:, None].expand(-1, side, -1), waves[None].expand(side, -1, -1)
+    return torch.cat([rows, columns], dim=-1).reshape(side * side, -1)[:, :width]
+
+
+def _image_processor(options: NanoOptions) -> Qwen2VLImageProcessorPil:
+    pixels = options.image_size**2
+    return Qwen2VLImageProcessorPil(
+        # an image of another shape keeps its aspect ratio and about its number of tokens
+        size={"shortest_edge": pixels * 3 // 4, "longest_edge": pixels},
+        patch_size=options.patch_size,
+        merge_size=options.merge_size,
+        temporal_patch_size=1,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+    )
+
+
+def _config(options: NanoOptions, processor: QwenVLProcessor) -> Qwen3VLConfig:
+    # frequencies of a head are shared out among time, rows and columns, as in Qwen3-VL (24, 20, 20 of 64)
+    half = options.head_dim // 2
+    section = [half - 2 * (half * 5 // 16), half * 5 // 16, half * 5 // 16]
+    tokenizer = processor.tokenizer
+    return Qwen3VLConfig(
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": options.text_width,
+            "intermediate_size": options.text_mlp,
+            "num_hidden_layers": options.text_layers,
+            "num_attention_heads": options.text_heads,
+            "num_key_value_heads": options.text_heads,
+            "head_dim": options.head_dim,
+            "max_position_embeddings": 4096,
+            "initializer_range": options.initializer_range,
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": options.rope_theta,
+                "mrope_section": section,
+                "mrope_interleaved": True,
+            },
+            "pad_token_id": tokenizer.pad_token_id,
+            "tie_word_embeddings": True,
+        },
+        vision_config={
+            "depth": options.vision_layers,
+            "hidden_size": options.vision_width,
+            "intermediate_size": options.vision_mlp,
+            "num_heads": options.vision_heads,
+            "patch_size": options.patch_size,
+            "spatial_merge_size": options.merge_size,
+            "temporal_patch_size": 1,
+            "out_hidden_size": options.text_width,
+            "num_position_embeddings": (options.image_size // options.patch_size) ** 2,
+            "deepstack_visual_indexes": list(options.deepstack),
+            "initializer_range": options.initializer_range,
+        },
+        image_token_id=processor.image_token_id,
+        video_token_id=processor.video_token_id,
+        vision_start_token_id=processor.vision_start_token_id,
+        vision_end_token_id=processor.vision_end_token_id,
+        tie_word_embeddings=True,
+    )

@@ -1,0 +1,60 @@
+"""Conversations with pictures and regions, and their texts.
+
+A conversation is a list of messages {"role": "user" | "assistant", "content": [part, ...]}, a part one of
+{"type": "image", "image": PIL image}, {"type": "text", "text": str} and {"type": "region", "mask": (H, W)
+bool}. A region is a mask on the most recent image before it; in the text it becomes that mask's words.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Conversation: TypeAlias = Sequence[dict[str, Any]]
+# (which image of the conversation, the masks on it (N, H, W) bool) -> N words
+ToWords: TypeAlias = Callable[[int, np.ndarray], list[str]]
+
+
+def render(conversation: Conversation, to_words: ToWords) -> tuple[list[dict[str, Any]], list[Any]]:
+    """Messages for a chat template, regions written out as words, and the images in order.
+
+    `to_words` is called once for each image that has regions, with all of them.
+
+    Raises:
+        ValueError: an unknown role or part, a region before any image, or a mask that is not (H, W).
+    """
+    images: list[Any] = []
+    regions: dict[int, list[np.ndarray]] = {}
+    spots: list[tuple[dict[str, Any], int]] = []  # text parts that await words, and their image
+    messages = []
+    for number, message in enumerate(conversation, 1):
+        if message.get("role") not in ("system", "user", "assistant"):
+            raise ValueError(f"message {number}: role must be user or assistant, got {message.get('role')!r}")
+        content = message["content"]
+        parts: list[dict[str, Any]] = []
+        for part in [{"type": "text", "text": content}] if isinstance(content, str) else content:
+            kind = part.get("type")
+            if kind == "image":
+                images.append(part["image"])
+                parts.append({"type": "image"})
+            elif kind == "text":
+                parts.append({"type": "text", "text": part["text"]})
+            elif kind == "region":
+                mask = np.asarray(part["mask"])
+                if not images:
+                    raise ValueError(f"message {number}: a region needs an image before it")
+                if mask.ndim != 2:
+                    raise ValueError(f"message {number}: a region is a mask (H, W), got shape {mask.shape}")
+                parts.append({"type": "text", "text": ""})
+                spots.append((parts[-1], len(images) - 1))
+                regions.setdefault(len(images) - 1, []).append(mask)
+            else:
+                raise ValueError(f"message {number}: a part is an image, text or region, got {kind!r}")
+        messages.append({"role": message["role"], "content": parts})
+    for index, masks in regions.items():
+        if len({mask.shape for mask in masks}) > 1:
+            raise ValueError(f"regions on image {index + 1} differ in size: {[m.shape for m in masks]}")
+    words = {index: iter(to_words(index, np.stack(masks))) for index, masks in regions.items()}
+    for spot, index in spots:
+        spot["text"] = next(words[index])
+    return messages, images

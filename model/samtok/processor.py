@@ -1,0 +1,51 @@
+"""The image-only processor of Qwen2.5-VL and Qwen3-VL.
+
+The stock processors build a video processor, which needs torchvision. SAMTok is about images, so this one
+takes an image processor and a tokenizer alone, and reads the ordinary checkpoint folders.
+"""
+
+from typing import Any, ClassVar
+
+from transformers import ProcessorMixin
+
+
+class QwenVLProcessor(ProcessorMixin):
+    """Text and images to model inputs, for both families (`Qwen2_5_VLProcessor` and `Qwen3VLProcessor`).
+
+    Called like those: `processor(text=[...], images=[...], return_tensors="pt")` gives input_ids,
+    attention_mask, mm_token_type_ids, pixel_values and image_grid_thw. Each `<|image_pad|>` of a text becomes
+    as many as its image has visual tokens.
+
+    Load it with `QwenVLProcessor.from_pretrained`: AutoProcessor does not know the class and would return a
+    bare tokenizer.
+    """
+
+    return_mm_token_type_ids = True
+    text_kwargs: ClassVar = {"return_token_type_ids": False}
+
+    # transformers finds the sub-processors by these parameter names
+    def __init__(
+        self, image_processor: Any = None, tokenizer: Any = None, chat_template: str | None = None, **_: Any
+    ) -> None:
+        for name in ("image", "video"):
+            self._name_token(tokenizer, name, f"<|{name}_pad|>")
+        for name in ("vision_start", "vision_end"):
+            self._name_token(tokenizer, name, f"<|{name}|>")
+        super().__init__(image_processor, tokenizer, chat_template=chat_template)
+
+    def _name_token(self, tokenizer: Any, name: str, token: str) -> None:
+        index = tokenizer.convert_tokens_to_ids(token)
+        if index is None or index == tokenizer.unk_token_id:
+            raise ValueError(f"the text tokenizer has no token {token}: not a Qwen vision tokenizer")
+        setattr(self, f"{name}_token", token)
+        setattr(self, f"{name}_token_id", index)
+
+    def replace_image_token(self, image_inputs: dict[str, Any], image_idx: int, **_: Any) -> str:
+        """The placeholder of one image, repeated once for each visual token."""
+        merged = self.image_processor.merge_size**2
+        return "<|image_pad|>" * int(image_inputs["image_grid_thw"][image_idx].prod() // merged)
+
+    @property
+    def model_input_names(self) -> list[str]:
+        """What a call returns."""
+        return [*super().model_input_names, "mm_token_type_ids"]

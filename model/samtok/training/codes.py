@@ -1,0 +1,72 @@
+"""Where the codes of training masks come from: a tokenizer, or plain geometry."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from samtok.build import position_waves
+from samtok.tokenizer import SAMTok
+
+
+class CodeSource(Protocol):
+    """Gives masks their codes."""
+
+    def __call__(
+        self, images: Sequence[NDArray[np.uint8]], masks: Sequence[NDArray[np.bool_]]
+    ) -> list[NDArray[np.int64]]:
+        """Images (H, W, 3) and for each its masks (N, H, W) -> for each its codes (N, 2) in 0..255."""
+
+    def features(self) -> list[Tensor]:
+        """For both levels a description of each code, (256, F) float32: near codes have near descriptions."""
+
+
+class TokenizerCodes:
+    """Codes of a frozen SAMTok; each image is embedded once, all images in one batch."""
+
+    def __init__(self, tokenizer: SAMTok) -> None:
+        self._tokenizer = tokenizer
+
+    def __call__(
+        self, images: Sequence[NDArray[np.uint8]], masks: Sequence[NDArray[np.bool_]]
+    ) -> list[NDArray[np.int64]]:
+        """See `CodeSource`."""
+        embeddings = self._tokenizer.embed(list(images))
+        return [self._tokenizer.encode(e, m).cpu().numpy() for e, m in zip(embeddings, masks, strict=True)]
+
+    def features(self) -> list[Tensor]:
+        """The codebooks' vectors."""
+        return [book.weight.detach().float().cpu() for book in self._tokenizer.quantizer.codebooks]
+
+
+class GeometryCodes:
+    """Codes that say only where a mask's box is: enough to learn to look things up, no tokenizer needed.
+
+    First code: the cell of the box's centre on a 16 x 16 grid, row by row. Second: its height and width,
+    4 bits each, in 16 steps that are equal in the logarithm from 1/32 of the side to the whole side.
+    """
+
+    def __call__(
+        self, images: Sequence[NDArray[np.uint8]], masks: Sequence[NDArray[np.bool_]]
+    ) -> list[NDArray[np.int64]]:
+        """See `CodeSource`."""
+        return [np.array([_box_codes(mask) for mask in group], np.int64).reshape(-1, 2) for group in masks]
+
+    def features(self) -> list[Tensor]:
+        """Waves over both coordinates of a 16 x 16 grid, the same for both levels."""
+        return [position_waves(16, 128)] * 2
+
+
+def _box_codes(mask: NDArray[np.bool_]) -> tuple[int, int]:
+    cells, steps = [], []
+    for axis in (0, 1):  # rows, then columns
+        line = np.flatnonzero(mask.any(1 - axis))
+        if not len(line):
+            raise ValueError("an empty mask has no codes")
+        side = mask.shape[axis]
+        low, high = line[0] / side, (line[-1] + 1) / side
+        cells.append(min(int((low + high) * 8), 15))
+        steps.append(int(np.clip(16 * (1 + np.log2(high - low) / 5), 0, 15)))
+    return cells[0] * 16 + cells[1], steps[0] * 16 + steps[1]

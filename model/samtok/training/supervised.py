@@ -1,0 +1,320 @@
+"""Supervised fine-tuning of a QwenVL on dialogues with mask words, by transformers' Trainer."""
+
+import json
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerState, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from samtok.build import NanoOptions, build_nano
+from samtok.processor import QwenVLProcessor
+from samtok.tokenizer import SAMTok
+from samtok.training.codes import CodeSource, GeometryCodes, TokenizerCodes
+from samtok.training.dialogues import IGNORED, Batches, Collator, draw_batch
+from samtok.training.recipe import DataSource, Strict, load_recipe
+from samtok.vocabulary import extend_vocabulary, mask_word_ids, reset_code_rows
+
+# the parts of the loss that are logged apart; the average of all hides whether masks are learned
+PARTS = ("first_code", "second_code", "text", "image")
+
+
+class Start(Strict):
+    """Where the weights come from: a new nano, or a folder with a QwenVL."""
+
+    nano: NanoOptions | None = None
+    corpus: int = 2000  # dialogues whose texts train nano's text tokenizer
+    checkpoint: Path | None = None
+    # the code words' embeddings: kept as they are, drawn anew, or drawn so that near codes are near words
+    words: Literal["kept", "random", "near"] = "kept"
+
+    @model_validator(mode="after")
+    def _one(self) -> "Start":
+        if (self.nano is None) == (self.checkpoint is None):
+            raise ValueError("give either nano or checkpoint")
+        return self
+
+
+class Stage(Strict):
+    """Steps up to `until` (not included) draw dialogues with these options."""
+
+    until: int = Field(gt=0)
+    images: int = Field(gt=0)  # a step
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Evaluation(Strict):
+    """Teacher-forced accuracy on fixed dialogues, for each named set of options."""
+
+    seed: int
+    images: int = Field(gt=0)
+    every: int = Field(gt=0)
+    sets: dict[str, dict[str, Any]]
+
+
+class SupervisedRecipe(Strict):
+    """Everything `samtok-bench train sft` needs."""
+
+    seed: int
+    threads: int | None = None
+    start: Start
+    codes: Literal["geometry"] | Path  # geometry, or the folder of a SAMTok ("nano" for the shipped one)
+    data: DataSource
+    pool: int | None = None  # this many fixed dialogues instead of endless fresh ones
+    stages: list[Stage] = Field(min_length=1)
+    evaluation: Evaluation | None = None
+    learning_rate: float
+    schedule: Literal["cosine", "constant_with_warmup"] = "cosine"
+    warmup_steps: int = 0
+    beta2: float = 0.999
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    image_loss: float = 0.0  # weight of the loss on visual tokens, see Collator
+    frozen: list[str] = Field(default_factory=list)  # prefixes of parameter names
+    workers: int = Field(default=0, ge=0, le=1)  # processes that draw dialogues
+    log_every: int = 20
+    save_every: int = 200
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "SupervisedRecipe":
+        ends = [stage.until for stage in self.stages]
+        if ends != sorted(set(ends)):
+            raise ValueError(f"stages must end later and later, got {ends}")
+        return self
+
+
+def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Path:
+    """Fine-tune; returns the folder of the final weights and processor, `out`/final.
+
+    `out` holds log.jsonl (one JSON object a line: losses of first codes, second codes and text apart, rate,
+    accuracies) and the Trainer's checkpoints, each of them a loadable QwenVL folder. With `resume` training
+    goes on from the last checkpoint with the data that would have come next.
+
+    Raises:
+        FileExistsError: `out` holds a training and `resume` is False.
+        ValueError: a fault in the recipe.
+    """
+    recipe, out = load_recipe(recipe_path, SupervisedRecipe), Path(out)
+    if (out / "log.jsonl").exists() and not resume:
+        raise FileExistsError(f"{out} holds a training already: resume it or choose another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    checkpoint = get_last_checkpoint(str(out)) if resume else None
+    codes = code_source(recipe.codes)
+    model, processor = start_model(recipe, codes)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(not name.startswith(tuple(recipe.frozen)))
+    step = TrainerState.load_from_json(f"{checkpoint}/trainer_state.json").global_step if checkpoint else 0
+    collator = Collator(processor, codes, image_labels=recipe.image_loss > 0)
+    trainer = SupervisedTrainer(
+        model=model,
+        args=_arguments(recipe, out),
+        processing_class=processor,
+        batches=Batches(
+            recipe.data,
+            collator,
+            seed=recipe.seed,
+            stages=[(stage.until, stage.images, stage.options) for stage in recipe.stages],
+            start=step,
+            pool=recipe.pool,
+        ),
+        workers=recipe.workers,
+        image_loss=recipe.image_loss,
+        callbacks=[_JsonLines(out / "log.jsonl")],
+    )
+    if recipe.evaluation:
+        trainer.add_callback(_Evaluate(trainer, recipe.evaluation, recipe.data, collator))
+    trainer.train(resume_from_checkpoint=checkpoint)
+    model.save_pretrained(out / "final")
+    processor.save_pretrained(out / "final")
+    return out / "final"
+
+
+def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrainedModel, QwenVLProcessor]:
+    """The model that training starts from, in float32, and its processor."""
+    start = recipe.start
+    if start.nano is not None:
+        model, processor = build_nano(start.nano, _corpus(recipe), recipe.seed)
+    else:
+        from samtok.qwen import load_qwen
+
+        model, processor = load_qwen(str(start.checkpoint), torch.float32)
+        extend_vocabulary(model, processor.tokenizer, recipe.seed)
+    if start.words != "kept":
+        features = codes.features() if start.words == "near" else None
+        reset_code_rows(model, processor.tokenizer, recipe.seed, features)
+    return model, processor
+
+
+def code_source(codes: str | Path) -> CodeSource:
+    """The code source that a recipe names."""
+    return GeometryCodes() if str(codes) == "geometry" else TokenizerCodes(SAMTok.from_pretrained(codes))
+
+
+def _corpus(recipe: SupervisedRecipe) -> list[str]:
+    """Texts of dialogues from every stage, for nano's text tokenizer."""
+    count = recipe.start.corpus // len(recipe.stages)
+    return [
+        part
+        for stage in recipe.stages
+        for dialogue in islice(recipe.data.open(recipe.seed, **stage.options), count)
+        for turn in dialogue["turns"]
+        for parts in turn
+        for part in parts
+        if isinstance(part, str)
+    ]
+
+
+def _arguments(recipe: SupervisedRecipe, out: Path) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(out),
+        max_steps=recipe.stages[-1].until,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type=recipe.schedule,
+        warmup_steps=recipe.warmup_steps,
+        adam_beta2=recipe.beta2,
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.clip,
+        logging_steps=recipe.log_every,
+        save_steps=recipe.save_every,
+        save_total_limit=2,
+        seed=recipe.seed,
+        report_to=[],
+        ignore_data_skip=True,  # the batches start at the right step by themselves
+        remove_unused_columns=False,
+        bf16=False,
+        fp16=False,
+    )
+
+
+class SupervisedTrainer(Trainer):
+    """A Trainer that takes ready batches and logs the loss of each part of an answer."""
+
+    def __init__(self, *, batches: Batches, workers: int, image_loss: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._batches, self._workers, self._image_loss = batches, workers, image_loss
+        _, first, second, _ = mask_word_ids(kwargs["processing_class"].tokenizer)
+        self._ranges = {"first_code": first, "second_code": second}
+        self._sums = {part: torch.zeros(2) for part in PARTS}  # loss, tokens
+        self._since: tuple[int, float] = (batches.start, time.monotonic())
+
+    def get_train_dataloader(self) -> DataLoader:
+        """Batches as they come."""
+        return DataLoader(self._batches, batch_size=None, num_workers=self._workers)
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        """Mean cross-entropy of the answers' tokens, plus that of the visual tokens times its weight."""
+        answers, image = token_losses(model, inputs)
+        for part, chosen in self.parts(answers.targets).items():
+            self._count(part, answers.losses[chosen])
+        loss = answers.losses.mean()
+        if image is not None and len(image):
+            self._count("image", image)
+            loss = loss + self._image_loss * image.mean()
+        return (loss, {}) if return_outputs else loss
+
+    def _count(self, part: str, losses: Tensor) -> None:
+        self._sums[part] += torch.tensor([losses.detach().sum().item(), len(losses)])
+
+    def parts(self, targets: Tensor) -> dict[str, Tensor]:
+        """Which of the target tokens (M,) belong to each part, as (M,) bool."""
+        chosen = {part: (targets >= ids.start) & (targets < ids.stop) for part, ids in self._ranges.items()}
+        return {**chosen, "text": ~(chosen["first_code"] | chosen["second_code"])}
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add the parts' losses since the last log, and steps per second, to the Trainer's own."""
+        if "loss" in logs:
+            for part, (total, count) in ((p, s.tolist()) for p, s in self._sums.items()):
+                if count:
+                    logs[f"loss_{part}"] = round(total / count, 4)
+                self._sums[part].zero_()
+            step, now = self.state.global_step, time.monotonic()
+            logs["steps_per_second"] = round((step - self._since[0]) / (now - self._since[1]), 3)
+            self._since = (step, now)
+        super().log(logs, start_time)
+
+
+class TokenLosses(NamedTuple):
+    """The M tokens that carry loss: ids, cross-entropies, and whether the greedy choice is right."""
+
+    targets: Tensor
+    losses: Tensor
+    right: Tensor
+
+
+def token_losses(model: Any, inputs: dict[str, Tensor]) -> tuple[TokenLosses, Tensor | None]:
+    """Losses of the answers' tokens, and where the inputs have `image_labels` those of visual tokens (M,):
+    the mean cross-entropy over the words of a token's bag.
+
+    Logits are computed for these tokens only.
+    """
+    inputs = dict(inputs)
+    labels, image_labels = inputs.pop("labels"), inputs.pop("image_labels", None)
+    hidden = model.model(**inputs, use_cache=False).last_hidden_state  # (B, T, D)
+
+    chosen = labels[:, 1:] != IGNORED  # a token is said by the one before it
+    logits, targets = model.lm_head(hidden[:, :-1][chosen]).float(), labels[:, 1:][chosen]
+    losses = nn.functional.cross_entropy(logits, targets, reduction="none")
+    answers = TokenLosses(targets, losses, logits.detach().argmax(-1) == targets)
+    if image_labels is None:
+        return answers, None
+    chosen = image_labels[:, :, 0] != IGNORED
+    bags = image_labels[chosen]  # (M, K)
+    known = bags != IGNORED
+    scores = model.lm_head(hidden[chosen]).float().log_softmax(-1).gather(1, bags.clamp_min(0))
+    return answers, -(scores * known).sum(1) / known.sum(1)
+
+
+class _JsonLines(TrainerCallback):
+    """Writes every log entry as one JSON line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        with self._path.open("a") as file:
+            file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
+
+
+class _Evaluate(TrainerCallback):
+    """Logs, for each set, how often the greedy choice is right under teacher forcing, and the losses."""
+
+    def __init__(
+        self, trainer: SupervisedTrainer, recipe: Evaluation, data: DataSource, collator: Collator
+    ) -> None:
+        self._trainer, self._every = trainer, recipe.every
+        # drawn and encoded once: every evaluation sees the same
+        self._sets = {
+            name: collator(draw_batch(data, recipe.seed, range(recipe.images), options))
+            for name, options in recipe.sets.items()
+        }
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        if state.global_step % self._every and state.global_step != state.max_steps:
+            return
+        model.eval()
+        logs = {}
+        with torch.no_grad():
+            for name, batch in self._sets.items():
+                answers, _ = token_losses(model, {k: v.to(model.device) for k, v in batch.items()})
+                for part, chosen in self._trainer.parts(answers.targets).items():
+                    if chosen.any():
+                        logs[f"eval_{name}_{part}"] = round(answers.right[chosen].float().mean().item(), 4)
+                        logs[f"eval_{name}_{part}_loss"] = round(answers.losses[chosen].mean().item(), 4)
+        model.train()
+        wanted = control.should_log
+        self._trainer.log(logs)
+        control.should_log = wanted  # logging cleared it

@@ -1,0 +1,173 @@
+"""The text side of a QwenVL that speaks mask words: 514 new words, and a small tokenizer for nano.
+
+Source: `utils/add_special_tokens.py` of the release (word flags and the rows' initialisation).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from samtok.words import VOCABULARY
+
+# Qwen's special tokens, in its own order; the first one pads
+SPECIAL_TOKENS = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|object_ref_start|>",
+    "<|object_ref_end|>",
+    "<|box_start|>",
+    "<|box_end|>",
+    "<|quad_start|>",
+    "<|quad_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
+
+# Qwen's ChatML without system message, tools or thinking
+CHAT_TEMPLATE = (
+    "{%- for message in messages -%}"
+    "{{- '<|im_start|>' + message.role + '\n' -}}"
+    "{%- if message.content is string -%}{{- message.content -}}"
+    "{%- else -%}{%- for part in message.content -%}"
+    "{%- if part.type == 'image' -%}{{- '<|vision_start|><|image_pad|><|vision_end|>' -}}"
+    "{%- elif part.type == 'text' -%}{{- part.text -}}{%- endif -%}"
+    "{%- endfor -%}{%- endif -%}"
+    "{{- '<|im_end|>\n' -}}"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\n' -}}{%- endif -%}"
+)
+
+# the pre-tokenizer of Qwen2 and Qwen3
+_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def add_mask_words(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Add the 514 mask words to a tokenizer as ordinary (not special) words; returns how many were new.
+
+    Raises:
+        ValueError: the tokenizer has some of the words but not all.
+    """
+    from tokenizers import AddedToken
+
+    known = tokenizer.get_vocab()
+    missing = [word for word in VOCABULARY if word not in known]
+    if not missing:
+        return 0
+    if len(missing) != len(VOCABULARY):
+        raise ValueError(
+            f"the text tokenizer has {len(VOCABULARY) - len(missing)} of {len(VOCABULARY)} mask words; "
+            f"{missing[0]} is missing"
+        )
+    flags: dict[str, Any] = {"lstrip": False, "rstrip": False, "single_word": False, "normalized": False}
+    words: list[Any] = [AddedToken(word, **flags) for word in VOCABULARY]
+    return int(tokenizer.add_tokens(words, special_tokens=False))
+
+
+def random_rows(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """New embedding rows mu + 0.02 * randn * std, per dimension over the old `rows` (V, D) -> (count, D).
+
+    The standard deviation is clamped at 1e-3 from below, as released.
+    """
+    old = rows.detach().float()
+    noise = torch.randn(count, old.shape[1], generator=generator)
+    new = old.mean(0).cpu() + 0.02 * noise * old.std(0).clamp_min(1e-3).cpu()
+    return new.to(rows)
+
+
+def extend_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, seed: int = 0) -> None:
+    """Teach a model the mask words: tokenizer entries, embedding rows, their initialisation. Idempotent.
+
+    The matrix ends with exactly len(tokenizer) rows: padding rows that Qwen's checkpoints carry are cut, as
+    released. Untied output rows keep what the resize gives them.
+    """
+    if not add_mask_words(tokenizer) and model.get_input_embeddings().num_embeddings >= len(tokenizer):
+        return
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    weight = model.get_input_embeddings().weight
+    count = len(VOCABULARY)
+    with torch.no_grad():
+        weight[-count:] = random_rows(weight[:-count], count, torch.Generator().manual_seed(seed))
+
+
+def reset_code_rows(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    seed: int = 0,
+    features: Sequence[Tensor] | None = None,
+) -> None:
+    """Draw the embeddings of the 512 code words anew, with the mean and spread of the rows before them.
+
+    Args:
+        features: for both levels a description of each code (256, F). A random projection of it is the
+            code's row, so that near codes start as near words; otherwise rows are independent.
+    """
+    start, first, second, _ = mask_word_ids(tokenizer)
+    weight = model.get_input_embeddings().weight
+    generator = torch.Generator().manual_seed(seed)
+    old = weight.detach()[:start].float().cpu()
+    with torch.no_grad():
+        for level, ids in enumerate((first, second)):
+            rows = torch.randn(len(ids), weight.shape[1], generator=generator)
+            if features is not None:
+                described = features[level] - features[level].mean(0)
+                rows = described @ torch.randn(described.shape[1], weight.shape[1], generator=generator)
+                rows = rows / rows.std()
+            weight[ids.start : ids.stop] = (old.mean(0) + old.std() * rows).to(weight)
+
+
+def mask_word_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, range, range, int]:
+    """Token ids (start, first codes, second codes, end).
+
+    Raises:
+        ValueError: the tokenizer lacks mask words, or holds them out of order.
+    """
+    ids: Any = tokenizer.convert_tokens_to_ids(list(VOCABULARY))
+    if ids[0] is None or ids != list(range(ids[0], ids[0] + len(ids))):
+        raise ValueError("the text tokenizer does not hold the 514 mask words in a row; add them first")
+    half = (len(ids) - 2) // 2
+    first = ids[0] + 1
+    return ids[0], range(first, first + half), range(first + half, first + 2 * half), ids[-1]
+
+
+def build_text_tokenizer(corpus: Iterable[str], size: int = 1024) -> PreTrainedTokenizerFast:
+    """A byte-level BPE trained on `corpus`, with Qwen's special tokens and chat template.
+
+    Args:
+        corpus: texts; the same texts give the same tokenizer.
+        size: the largest number of entries, special tokens included, mask words not.
+    """
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_SPLIT), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        special_tokens=list(SPECIAL_TOKENS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(corpus, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        additional_special_tokens=list(SPECIAL_TOKENS[1:]),
+        chat_template=CHAT_TEMPLATE,
+        clean_up_tokenization_spaces=False,
+    )

@@ -1,0 +1,233 @@
+import json
+import math
+from itertools import count
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from qwen_parts import SMALL, TEXTS, tiny_samtok, tiny_vlm
+
+from samtok.build import build_nano
+from samtok.qwen import load_qwen
+from samtok.training.codes import GeometryCodes, TokenizerCodes
+from samtok.training.dialogues import IGNORED, Batches, Collator, cells, draw
+from samtok.training.recipe import DataSource
+from samtok.training.supervised import token_losses, train
+from samtok.vocabulary import mask_word_ids
+
+
+def squares(seed, *, colour="red", turns=2):
+    """One square on noise, asked for by name."""
+    for number in count():
+        rng = np.random.default_rng((seed, number))
+        image = rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)
+        top, left = rng.integers(0, 40, 2)
+        mask = np.zeros((64, 64), bool)
+        mask[top : top + 20, left : left + 20] = True
+        image[mask] = (255, 0, 0)
+        asked = ([f"Please segment {colour} square."], [mask])
+        turn = (["What is ", mask, "?"], [f"a {colour} square."])
+        yield {
+            "image": image,
+            "turns": [asked, turn][:turns],
+            "regions": [(f"{colour} square", mask)],
+        }
+
+
+DATA = DataSource(source="test_supervised:squares")
+
+
+@pytest.fixture(scope="module")
+def processor():
+    return build_nano(SMALL, TEXTS)[1]
+
+
+def test_labels_are_the_answers_of_all_turns_and_nothing_else(processor):
+    dialogues = [draw(DATA, 1, 0, {}), draw(DATA, 1, 1, {"turns": 1})]
+    batch = Collator(processor, GeometryCodes())(dialogues)
+    tokenizer = processor.tokenizer
+    said = [tokenizer.decode(label[label != IGNORED]) for label in batch["labels"]]
+    codes = GeometryCodes()([d["image"] for d in dialogues], [d["turns"][0][1][0][None] for d in dialogues])
+    words = [f"<|mt_start|><|mt_{a:04d}|><|mt_{b + 256:04d}|><|mt_end|>" for [[a, b]] in codes]
+    assert said == [f"{words[0]}<|im_end|>a red square.<|im_end|>", f"{words[1]}<|im_end|>"]
+    # padding is on the right and carries no loss
+    assert batch["attention_mask"][1].tolist() == sorted(batch["attention_mask"][1].tolist(), reverse=True)
+    assert (batch["labels"][1][batch["attention_mask"][1] == 0] == IGNORED).all()
+    # the region of the question is written out too
+    assert words[0] in tokenizer.decode(batch["input_ids"][0]).split("What is ")[1]
+
+
+def test_geometry_codes_by_hand():
+    mask = np.zeros((1, 64, 32), bool)
+    mask[0, 16:48, 0:32] = True  # centre (32, 16) of (64, 32): cell 8, 8; half high, full width
+    assert GeometryCodes()([None], [mask])[0].tolist() == [[8 * 16 + 8, int(16 * 4 / 5) * 16 + 15]]
+    dot = np.zeros((1, 64, 64), bool)
+    dot[0, 63, 0] = True
+    assert GeometryCodes()([None], [dot])[0].tolist() == [[15 * 16 + 0, 0]]
+
+
+def test_tokenizer_codes_are_the_tokenizers_own():
+    tok = tiny_samtok()
+    dialogues = [draw(DATA, 3, place, {}) for place in range(2)]
+    images = [dialogue["image"] for dialogue in dialogues]
+    masks = [np.stack([dialogue["turns"][0][1][0]] * 2) for dialogue in dialogues]
+    codes = TokenizerCodes(tok)(images, masks)
+    for image, group, found in zip(images, masks, codes, strict=True):
+        assert found.tolist() == tok.encode(tok.embed(image), group).tolist()
+
+
+def test_cells_take_the_mask_with_the_greatest_share():
+    masks = np.zeros((2, 64, 64), bool)
+    masks[0, :32, :32] = True  # exactly the first cell of four
+    masks[1, :, 24:] = True  # the right half, and a quarter of the left one
+    assert cells(masks, (2, 2)).tolist() == [[0, 1], [-1, 1]]
+
+
+def test_visual_tokens_are_to_say_the_words_of_their_region(processor):
+    dialogue = draw(DATA, 1, 0, {})
+    batch = Collator(processor, GeometryCodes(), image_labels=True)([dialogue])
+    on_image = batch["input_ids"] == processor.image_token_id
+    assert (batch["image_labels"][~on_image] == IGNORED).all()
+    mask = dialogue["turns"][0][1][0]
+    [[one, two]] = GeometryCodes()([None], [mask[None]])[0].tolist()
+    _, first, second, _ = mask_word_ids(processor.tokenizer)
+    words = {*processor.tokenizer(" red square")["input_ids"], first[one], second[two]}
+    shares = mask.reshape(2, 32, 2, 32).mean((1, 3)).ravel()
+    for label, share in zip(batch["image_labels"][on_image], shares, strict=True):
+        bag = set(label[label != IGNORED].tolist())
+        assert bag == (words if share >= shares.max() / 2 else {processor.tokenizer.pad_token_id})
+
+
+def test_the_loss_of_a_bag_is_the_mean_over_its_words():
+    model, processor = tiny_vlm("qwen3_vl")
+    batch = Collator(processor, GeometryCodes(), image_labels=True)([draw(DATA, 1, 0, {})])
+    _, image = token_losses(model, batch)
+    labels = batch.pop("image_labels")[0]
+    scores = model(**batch).logits[0].log_softmax(-1)
+    expected = [
+        -scores[at, label[label != IGNORED]].mean()
+        for at, label in enumerate(labels)
+        if (label != IGNORED).any()
+    ]
+    torch.testing.assert_close(image, torch.stack(expected), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
+def test_losses_are_those_of_the_model_itself(family):
+    model, processor = tiny_vlm(family)
+    batch = Collator(processor, GeometryCodes())([draw(DATA, 1, place, {}) for place in range(3)])
+    answers, image = token_losses(model, batch)
+    assert image is None
+    torch.testing.assert_close(answers.losses.mean(), model(**batch).loss, rtol=1e-4, atol=1e-5)
+
+
+def recipe(tmp_path, **changes):
+    path = tmp_path / "recipe.yaml"
+    content = {
+        "seed": 5, "codes": "geometry", "data": {"source": "test_supervised:squares"},
+        "start": {"nano": SMALL.model_dump(mode="json"), "corpus": 8},
+        "stages": [{"until": 2, "images": 2}, {"until": 4, "images": 2, "options": {"colour": "blue"}}],
+        "evaluation": {"seed": 9, "images": 2, "every": 2, "sets": {"red": {}}},
+        "learning_rate": 0.01, "log_every": 1, "save_every": 2,
+        **changes,
+    }  # fmt: skip
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def entries(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_training_logs_each_part_and_leaves_a_loadable_model(tmp_path):
+    final = train(recipe(tmp_path, image_loss=0.5), tmp_path / "out")
+    logged = entries(tmp_path / "out")
+    losses = [entry for entry in logged if "loss_first_code" in entry]
+    assert [entry["step"] for entry in losses] == [1, 2, 3, 4]
+    for entry in losses:
+        assert {"loss_second_code", "loss_text", "loss_image", "steps_per_second"} <= entry.keys()
+    assert math.isclose(losses[0]["loss_first_code"], math.log(850), rel_tol=0.2)  # nothing known yet
+    evaluated = [entry for entry in logged if "eval_red_first_code" in entry]
+    assert [entry["step"] for entry in evaluated] == [2, 4]
+    assert 0 <= evaluated[0]["eval_red_first_code"] <= 1
+    model, processor = load_qwen(final, torch.float32)
+    assert len(processor.tokenizer) == model.get_input_embeddings().num_embeddings
+
+
+def test_stages_change_what_is_asked(tmp_path, monkeypatch):
+    seen = []
+    render = Collator.__call__
+
+    def spy(self, dialogues):
+        seen.append([dialogue["turns"][0][0][0] for dialogue in dialogues])
+        return render(self, dialogues)
+
+    monkeypatch.setattr(Collator, "__call__", spy)
+    train(recipe(tmp_path, evaluation=None), tmp_path / "out")
+    colours = ["red" if "red" in asked[0] else "blue" for asked in seen]
+    assert colours == ["red", "red", "blue", "blue"]
+
+
+def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
+    path = recipe(tmp_path, evaluation=None)
+    whole = train(path, tmp_path / "whole")
+
+    class Killed(Exception):
+        pass
+
+    from samtok.training import supervised
+
+    def kill(self, args, state, control, **_):
+        if state.global_step == 3:
+            raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(supervised._JsonLines, "on_step_end", kill, raising=False)
+        with pytest.raises(Killed):
+            train(path, tmp_path / "parts")
+    with pytest.raises(FileExistsError, match="holds a training"):
+        train(path, tmp_path / "parts")
+    parts = train(path, tmp_path / "parts", resume=True)
+    one, two = (load_qwen(folder, torch.float32)[0].state_dict() for folder in (whole, parts))
+    assert all(torch.equal(one[key], two[key]) for key in one)
+    steps = [entry["step"] for entry in entries(tmp_path / "parts") if "loss_text" in entry]
+    assert steps == [1, 2, 3, 4]  # the third was logged only by the second run: the first died before
+
+
+def test_training_goes_on_from_a_checkpoint_with_new_code_rows(tmp_path):
+    final = train(recipe(tmp_path, evaluation=None), tmp_path / "one")
+    start = {"checkpoint": str(final), "words": "near"}
+    path = recipe(
+        tmp_path, evaluation=None, start=start, learning_rate=0.0, stages=[{"until": 1, "images": 1}]
+    )
+    again = train(path, tmp_path / "two")
+    one, two = (load_qwen(folder, torch.float32) for folder in (final, again))
+    _, first, second, _ = mask_word_ids(one[1].tokenizer)
+    old, new = (model.get_input_embeddings().weight for model, _ in (one, two))
+    assert (old != new).any(1).nonzero().flatten().tolist() == [*first, *second]
+
+
+def test_a_pool_repeats_its_dialogues():
+    seen = []
+    batches = Batches(
+        DATA, lambda dialogues: seen.append([d["image"].tobytes() for d in dialogues]),
+        seed=1, stages=[(3, 2, {})], pool=2,
+    )  # fmt: skip
+    list(batches)
+    assert seen[0] == seen[1] == seen[2]
+    assert seen[0][0] != seen[0][1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stages": [{"until": 5, "images": 1}, {"until": 2, "images": 1}]}, "stages must end later"),
+        ({"start": {}}, "either nano or checkpoint"),
+        ({"data": {"source": "nowhere:f"}}, "nowhere"),
+        ({"lr": 1}, "lr: Extra inputs"),
+    ],
+)
+def test_faults_of_a_recipe_are_named(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        train(recipe(tmp_path, **changes), tmp_path / "out")
