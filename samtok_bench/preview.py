@@ -10,18 +10,18 @@ from PIL import Image, ImageDraw, ImageFont
 from samtok_bench.metrics import rle
 from samtok_bench.metrics.rle import RLE
 from samtok_bench.results import Line
-from samtok_bench.sample import Sample, Text
+from samtok_bench.sample import Outcome, Sample, Text
 
 COUNT = 8
 COLUMNS = 2
 SIDE = 256
 CAPTION = 34
-TARGET_COLOUR = (60, 200, 90)
-ANSWER_COLOUR = (235, 80, 60)
+TARGET_COLOUR = (0, 225, 255)
+ANSWER_COLOUR = (255, 0, 200)
 
 
 def write_overlays(path: Path, samples: Sequence[Sample], lines: Mapping[str, Line]) -> None:
-    """Draw evenly spaced samples: the target (green) and the answer (red) side by side.
+    """Draw evenly spaced samples: the target (cyan) and the answer (magenta) side by side.
 
     Images that cannot be read stay grey.
     """
@@ -79,9 +79,15 @@ def _tile(sample: Sample, line: Line) -> Image.Image:
         tile.paste(fitted, (4 + k * (SIDE + 4), CAPTION))
     draw, font = ImageDraw.Draw(tile), ImageFont.load_default(size=12)
     asked = "".join(part.text for part in sample.turns[-1].parts if isinstance(part, Text))
-    said = f"target | answer: {line.prediction.outcome}"
+    said = f"target: {_count(sample.target.masks)} | answer: {_count(line.prediction.masks)}"
+    if line.prediction.outcome is not Outcome.OK:
+        said += f", {line.prediction.outcome}"
     if "iou" in line.scores:
         said += f", IoU {100 * line.scores['iou']:.0f}"
     draw.text((4, 2), asked[:80], fill="black", font=font)
     draw.text((4, 17), said, fill="black", font=font)
     return tile
+
+
+def _count(masks: Sequence[RLE]) -> str:
+    return f"{len(masks)} mask{'s' if len(masks) != 1 else ''}" if masks else "no mask"

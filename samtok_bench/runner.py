@@ -236,7 +236,9 @@ def _settings(
 
 
 def _default_folder(settings: dict[str, Any]) -> Path:
-    model = re.sub(r"[^A-Za-z0-9.]+", "-", settings["model"]).strip("-.") or "model"
+    # of a path its last part is enough, the hash tells the rest
+    shown = settings["model"].rstrip("/").rsplit("/", 1)[-1]
+    model = re.sub(r"[^A-Za-z0-9.]+", "-", shown).strip("-.") or "model"
     return Path("runs") / f"{settings['task']}-{model}-{settings['split']}-{settings_hash(settings)}"
 
 
@@ -306,6 +308,10 @@ def _predict(predictor: Predictor, batch: Sequence[Sample]) -> list[Prediction]:
         made = predictor.predict(batch)
         if len(made) != len(batch):
             raise RuntimeError(f"{len(made)} predictions for {len(batch)} samples")
+        for sample, prediction in zip(batch, made, strict=True):
+            sizes = {tuple(mask["size"]) for mask in prediction.masks} - {sample.size}
+            if sizes:
+                raise RuntimeError(f"a mask of size {list(sizes.pop())} on an image of {list(sample.size)}")
         return made
     except Exception as error:
         if len(batch) > 1:

@@ -16,8 +16,9 @@ no target in the image
 ==========================  =====================================  ===================================
 
 In both, a sample without an answer (model error, unreadable image) counts as wrong everywhere: IoU 0, no
-credit in N-acc or T-acc, and the target's area in U. The released script leaves such samples out, divides by
-zero on a split without no-target samples (undefined here), and sums in 32-bit integers (exact here).
+credit in N-acc or T-acc, and the target's area in U. A truncated answer counts as what it holds. The
+released script leaves out samples without an answer, divides by zero on a split without no-target samples
+(undefined here), and sums in 32-bit integers (exact here).
 """
 
 from typing import Literal

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from samtok.qwen import Answer
 
 NANO = "nano"
-CHEAP_TOKENIZER = 50_000_000
-"""Parameters up to which the ceiling is computed unasked on a CPU."""
-_MODEL_FILES = {".safetensors", ".bin", ".pt", ".pth", ".json", ".jinja", ".txt"}
+CHEAP_BYTES = 200_000_000
+"""Size of a tokenizer's weights up to which the ceiling is computed unasked on a CPU."""
+_WEIGHT_FILES = {".safetensors", ".bin", ".pt", ".pth"}
+_MODEL_FILES = _WEIGHT_FILES | {".json", ".jinja", ".txt"}
 
 
 class SAMTokPredictor(Predictor):
@@ -119,9 +120,8 @@ class SAMTokCodec:
         """Whether sending a data set through takes little beside the model itself."""
         if _device(self.options.device).startswith("cuda"):
             return True
-        self.prepare()
-        assert self._tokenizer is not None
-        return sum(p.numel() for p in self._tokenizer.parameters()) <= CHEAP_TOKENIZER
+        weights = (path for path in self.folder.iterdir() if path.suffix in _WEIGHT_FILES)
+        return sum(path.stat().st_size for path in weights) <= CHEAP_BYTES
 
     def pass_through(self, sample: Sample, masks: Sequence[RLE]) -> tuple[list[RLE], list[str]]:
         from samtok import format_words
@@ -255,7 +255,9 @@ def _open(path: Path, stated: tuple[int, int] | None) -> Image.Image:
 
 def _settle(options: PredictorOptions) -> None:
     import torch
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # of loading weights: it would break ours
     torch.manual_seed(options.seed)
     if options.threads is not None:
         torch.set_num_threads(options.threads)

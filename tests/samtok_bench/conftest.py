@@ -18,6 +18,7 @@ perfect = bench_fakes:Perfect
 slow = bench_fakes:Slow
 faulty = bench_fakes:Faulty
 short = bench_fakes:Short
+misshapen = bench_fakes:Misshapen
 unloadable = bench_fakes:Unloadable
 
 [samtok_bench.commands]

@@ -90,7 +90,7 @@ def test_the_default_folder_names_the_configuration(go, tmp_path, monkeypatch):
 
     first = folder()
     assert first.parent.name == "runs"
-    assert first.name.startswith("squares-perfect-x-y-val-")
+    assert first.name.startswith("squares-y-val-")
     assert len(first.name.rsplit("-", 1)[1]) == 8
     assert folder() == first
     assert folder(limit=4) != first
@@ -195,6 +195,12 @@ def test_too_few_predictions_are_an_error_of_the_model(go):
     result = go("a", model="short")
     assert result.summary.outcomes["model_error"] == 24
     assert result.summary.metric("giou").value == 0
+
+
+def test_masks_of_another_size_are_an_error_of_the_model(go):
+    line = next(iter(go("a", model="misshapen", limit=1).lines.values()))
+    assert line.prediction.outcome is Outcome.MODEL_ERROR
+    assert line.prediction.detail == "RuntimeError: a mask of size [3, 4] on an image of [10, 10]"
 
 
 def test_a_model_that_cannot_be_loaded_leaves_no_folder(go, tmp_path):

@@ -100,6 +100,13 @@ class Short(Perfect):
         return super().predict(samples)[1:]
 
 
+class Misshapen(Perfect):
+    """Returns masks of another size."""
+
+    def predict(self, samples):
+        return [Prediction(masks=(rle.empty(3, 4),)) for _ in samples]
+
+
 class Unloadable(Perfect):
     """Has no weights."""
 
