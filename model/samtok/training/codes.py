@@ -1,7 +1,7 @@
 """Where the codes of training masks come from: a tokenizer, or plain geometry."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,8 @@ class TokenizerCodes:
 
     def features(self) -> list[Tensor]:
         """The codebooks' vectors."""
-        return [book.weight.detach().float().cpu() for book in self._tokenizer.quantizer.codebooks]
+        books: Any = self._tokenizer.quantizer.codebooks
+        return [book.weight.detach().float().cpu() for book in books]
 
 
 class GeometryCodes:

@@ -1,6 +1,7 @@
 """Dialogues as training batches: drawn, given codes, rendered, tokenised, labelled."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -59,12 +60,19 @@ class Collator:
         image_labels (B, T, K) int64, if wanted, are bags of at most K words for visual tokens, filled up with
         IGNORED.
         """
-        masks = [_masks(dialogue) for dialogue in dialogues]
-        found = self.codes([dialogue["image"] for dialogue in dialogues], masks)
+        said = [_said(dialogue) for dialogue in dialogues]
+        regions = [d.get("regions", []) if self.image_labels else [] for d in dialogues]
+        masks = [
+            np.stack([*one, *(mask for _, mask in others)])
+            if one or others
+            else np.zeros((0, *dialogue["image"].shape[:2]), bool)
+            for dialogue, one, others in zip(dialogues, said, regions, strict=True)
+        ]
+        codes = self.codes([dialogue["image"] for dialogue in dialogues], masks)
         texts, images = [], []
-        for dialogue, codes in zip(dialogues, found, strict=True):
-            words = format_words(codes)
-            messages, pictures = render(_conversation(dialogue), lambda _, masks, words=words: words)
+        for dialogue, one, found in zip(dialogues, said, codes, strict=True):
+            words = format_words(found[: len(one)])
+            messages, pictures = render(_conversation(dialogue), partial(_all_words, words))
             texts.append(self.processor.apply_chat_template(messages, tokenize=False))
             images.append(pictures)
         batch = dict(
@@ -73,8 +81,11 @@ class Collator:
         batch["labels"] = self.label(batch["input_ids"])
         if self.image_labels:
             grids = batch["image_grid_thw"][:, 1:] // self.processor.image_processor.merge_size
-            bags = [self._bags(d, grid) for d, grid in zip(dialogues, grids.tolist(), strict=True)]
-            flat = [torch.tensor(bag) for image in bags for bag in image]
+            flat = [
+                torch.tensor(bag)
+                for one, found, others, grid in zip(said, codes, regions, grids.tolist(), strict=True)
+                for bag in self._bags(others, found[len(one) :], grid)
+            ]
             ids = batch["input_ids"]
             batch["image_labels"] = torch.full((*ids.shape, max(map(len, flat))), IGNORED)
             # row by row, as the visual tokens themselves
@@ -83,23 +94,22 @@ class Collator:
             )
         return batch
 
-    def _bags(self, dialogue: Dialogue, grid: Sequence[int]) -> list[list[int]]:
-        """The words of each cell of the image's grid, row by row."""
-        if "regions" not in dialogue:
+    def _bags(
+        self, regions: Sequence[tuple[str, NDArray[np.bool_]]], codes: NDArray[np.int64], grid: Sequence[int]
+    ) -> list[list[int]]:
+        """The words of each cell of an image's grid, row by row."""
+        if not regions:
             return [[IGNORED]] * (grid[0] * grid[1])
-        texts, masks = zip(*dialogue["regions"], strict=True)
-        masks = np.stack(masks)
-        codes = self.codes([dialogue["image"]], [masks])[0]
         # a leading space, as within a sentence
-        words = self.processor.tokenizer([" " + text for text in texts], add_special_tokens=False)[
-            "input_ids"
-        ]
+        texts = [f" {text}" for text, _ in regions]
+        words = self.processor.tokenizer(texts, add_special_tokens=False)["input_ids"]
         bags = [
             sorted({*ids, self._first[one], self._second[two]})
             for ids, (one, two) in zip(words, codes.tolist(), strict=True)
         ]
         nothing = [self.processor.tokenizer.pad_token_id]
-        return [nothing if at < 0 else bags[at] for at in cells(masks, grid).flatten().tolist()]
+        where = cells(np.stack([mask for _, mask in regions]), grid)
+        return [nothing if at < 0 else bags[at] for at in where.flatten().tolist()]
 
     def label(self, ids: Tensor) -> Tensor:
         """Labels (B, T) of token ids (B, T): what follows an assistant header, up to its end of turn."""
@@ -115,25 +125,30 @@ class Collator:
         return labels
 
 
+def _all_words(words: list[str], image: int, masks: NDArray[np.bool_]) -> list[str]:
+    """All words, which were made in one go: a dialogue has one image."""
+    return words
+
+
 def cells(masks: NDArray[np.bool_], grid: Sequence[int]) -> Tensor:
     """Which of the masks (N, H, W) each cell of a grid lies in, (rows, columns) int64; -1 for none.
 
     A mask lies in the cells that it covers at least half as much as the one it covers most; where several
     do, the one with the greatest share has the cell.
     """
-    shares = nn.functional.adaptive_avg_pool2d(torch.from_numpy(masks).float(), tuple(grid))  # (N, r, c)
+    shares = nn.functional.adaptive_avg_pool2d(
+        torch.from_numpy(masks).float(), (grid[0], grid[1])
+    )  # (N, r, c)
     shares[shares < shares.amax((1, 2), keepdim=True) / 2] = 0
     most, which = shares.max(0)
     return torch.where(most > 0, which, -1)
 
 
-def _masks(dialogue: Dialogue) -> NDArray[np.bool_]:
-    """All masks of a dialogue in reading order, (N, H, W)."""
-    found = [
+def _said(dialogue: Dialogue) -> list[NDArray[np.bool_]]:
+    """The masks of all turns in reading order."""
+    return [
         part for turn in dialogue["turns"] for parts in turn for part in parts if not isinstance(part, str)
     ]
-    shape = dialogue["image"].shape[:2]
-    return np.stack(found) if found else np.zeros((0, *shape), bool)
 
 
 def _conversation(dialogue: Dialogue) -> list[dict[str, Any]]:

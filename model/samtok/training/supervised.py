@@ -306,10 +306,10 @@ class _Evaluate(TrainerCallback):
         if state.global_step % self._every and state.global_step != state.max_steps:
             return
         model.eval()
-        logs = {}
+        logs: dict[str, float] = {}
         with torch.no_grad():
             for name, batch in self._sets.items():
-                answers, _ = token_losses(model, {k: v.to(model.device) for k, v in batch.items()})
+                answers, _image = token_losses(model, {k: v.to(model.device) for k, v in batch.items()})
                 for part, chosen in self._trainer.parts(answers.targets).items():
                     if chosen.any():
                         logs[f"eval_{name}_{part}"] = round(answers.right[chosen].float().mean().item(), 4)
