@@ -79,3 +79,8 @@ class Predictor(ABC):
     def choices(cls) -> tuple[str, ...]:
         """The arguments worth listing, as `--model` takes them after the name."""
         return ()
+
+    @classmethod
+    def status(cls) -> str:
+        """What of it is ready on this machine, in a few words; quick."""
+        return "ready"

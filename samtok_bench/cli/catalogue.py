@@ -63,17 +63,18 @@ def models(as_json: Json = False) -> None:
     for name in registry.names("predictor"):
         plugin = registry.attempt("predictor", name)
         if plugin.problem:
-            rows.append({"model": name, "summary": f"broken: {plugin.problem}"})
+            rows.append({"model": name, "status": "broken", "summary": plugin.problem})
             continue
         if name == registry.DEFAULT_PREDICTOR:
             takes = [*plugin.value.choices(), "FOLDER", "OWNER/NAME"]
         else:
             takes = [f"{name}:{choice}" if choice else name for choice in plugin.value.choices()] or [name]
-        rows.append({"model": name, "takes": takes, "summary": plugin.value.summary})
+        kind = plugin.value
+        rows.append({"model": name, "takes": takes, "status": kind.status(), "summary": kind.summary})
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
     from samtok_bench.tables import text_table
 
-    cells = [[", ".join(row.get("takes", [row["model"]])), row["summary"]] for row in rows]
-    typer.echo(text_table(["--model", "what it is"], cells))
+    cells = [[", ".join(row.get("takes", [row["model"]])), row["status"], row["summary"]] for row in rows]
+    typer.echo(text_table(["--model", "status", "what it is"], cells))

@@ -85,6 +85,10 @@ class SAMTokPredictor(Predictor):
     def choices(cls) -> tuple[str, ...]:
         return (NANO,)
 
+    @classmethod
+    def status(cls) -> str:
+        return "nano is installed" if has_weights(nano_folder()) else "the weights of nano are missing"
+
 
 class SAMTokCodec:
     """A mask tokenizer as a codec of the oracle.
@@ -146,9 +150,8 @@ def model_folder(name: str) -> Path:
         OSError: the weights are not there or cannot be fetched.
     """
     if name == NANO:
-        from samtok.qwen import NANO as folder
-
-        if not any(folder.rglob("*.safetensors")):
+        folder = nano_folder()
+        if not has_weights(folder):
             raise FileNotFoundError(f"the weights of nano are not installed: none below {folder}")
         return folder
     if Path(name).is_dir():
@@ -163,6 +166,18 @@ def model_folder(name: str) -> Path:
     except (OSError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
         raise OSError(f"{name!r} is no local folder and cannot be fetched from the hub: {reason}") from None
+
+
+def nano_folder() -> Path:
+    """Where nano's weights belong; found without loading the model's code."""
+    import samtok
+
+    return Path(samtok.__path__[0]) / NANO
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether any weights are below a folder."""
+    return any(path.suffix in _WEIGHT_FILES for path in folder.rglob("*"))
 
 
 def tokenizer_folder(folder: Path) -> Path:

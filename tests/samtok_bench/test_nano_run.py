@@ -4,14 +4,13 @@ import json
 
 import pytest
 
-from samtok.qwen import NANO
 from samtok_bench import runner
 from samtok_bench.cli.progress import PlainReporter
-from samtok_bench.predictors.samtok import preflight
+from samtok_bench.predictors.samtok import has_weights, nano_folder, preflight
 from samtok_bench.results import JOURNAL, SUMMARY
 
 pytestmark = pytest.mark.skipif(
-    not any((NANO / "vlm").glob("*.safetensors")), reason="nano's weights are not there: train them first"
+    not has_weights(nano_folder() / "vlm"), reason="nano's weights are not there: train them first"
 )
 
 
