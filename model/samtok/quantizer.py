@@ -104,7 +104,7 @@ class ResidualQuantizer(nn.Module):
         size, depth = self.codebooks[0].weight.shape[0], len(self.codebooks)
         if codes.shape[-1] != depth:
             raise ValueError(f"codes must have {depth} columns, got shape {tuple(codes.shape)}")
-        if codes.numel() and not (0 <= int(codes.min()) and int(codes.max()) < size):
+        if codes.numel() and not (int(codes.min()) >= 0 and int(codes.max()) < size):
             raise ValueError(
                 f"codes must lie in [0, {size}), got {int(codes.min())} to {int(codes.max())}"
             )

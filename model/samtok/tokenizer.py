@@ -220,18 +220,20 @@ class SAMTok(PreTrainedModel):
                 quantizes it.
             quantizer: arguments of `ResidualQuantizer.forward`.
         """
-        features = encode_images(self.sam2, pixel_values)
-        none = pixel_values.new_zeros(())
-        if path == "box":
-            logits, iou = decode_prompts(self.sam2, features, self._box_tokens(masks))
-            return SAMTokOutput(logits, iou, None, none)
-        z = self.encode_vectors(features, masks)
-        if path == "mask":
-            return SAMTokOutput(*decode_vectors(self.sam2, features, z), None, none)
-        if path != "codes":
+        if path not in ("box", "mask", "codes"):
             raise ValueError(f"path must be box, mask or codes, got {path!r}")
-        vectors, codes, commitment = self.quantizer(z, **quantizer)
-        return SAMTokOutput(*decode_vectors(self.sam2, features, vectors), codes, commitment)
+        with self._autocast():
+            features = encode_images(self.sam2, pixel_values)
+        codes, commitment = None, pixel_values.new_zeros(())
+        if path == "box":
+            box = self._box_tokens(masks)
+            with self._autocast():
+                return SAMTokOutput(*decode_prompts(self.sam2, features, box), codes, commitment)
+        z = self.encode_vectors(features, masks)
+        if path == "codes":
+            z, codes, commitment = self.quantizer(z, **quantizer)
+        with self._autocast():
+            return SAMTokOutput(*decode_vectors(self.sam2, features, z), codes, commitment)
 
     def encode_vectors(self, features: Features, masks: Tensor) -> Tensor:
         """Unquantized vectors z of masks: (B, N, H, W) bool -> (B, N, D) float32."""

@@ -116,7 +116,12 @@ def from_scratch(recipe: TokenizerRecipe) -> SAMTok:
     """
     sam2 = build_sam2_config(**recipe.model)
     model = SAMTok(SAMTokConfig(sam2, recipe.codebook_size, recipe.codebook_depth))
-    for part in (model.sam2.prompt_encoder, model.sam2.mask_decoder, model.mask_encoder, model.sam2.vision_encoder):
+    for part in (
+        model.sam2.prompt_encoder,
+        model.sam2.mask_decoder,
+        model.mask_encoder,
+        model.sam2.vision_encoder,
+    ):
         for module in part.modules():
             if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.LayerNorm | nn.Embedding):
                 module.reset_parameters()
@@ -170,19 +175,15 @@ class StageTrainer(Trainer):
             1, predicted.argmax(1)[:, None, None, None].expand(-1, 1, *logits.shape[2:])
         )  # fmt: skip
         repeat = chosen.shape[1]
-        entropy, dice = mask_losses(
-            chosen.flatten(0, 1), target.repeat_interleave(repeat, 0), stage.points
-        )
+        entropy, dice = mask_losses(chosen.flatten(0, 1), target.repeat_interleave(repeat, 0), stage.points)
         loss = stage.cross_entropy * entropy.mean() + stage.dice * dice.mean()
         loss = loss + stage.commitment * out.commitment
         if stage.iou:
             small = resize_masks(target, logits.shape[-1])[:, None]
             actual = mask_iou(logits.detach() > 0.5, small.expand_as(logits))
             loss = loss + stage.iou * (predicted - actual).square().mean()
-        self.parts = {
-            "path": path, "entropy": entropy.mean().item(), "dice": dice.mean().item(),
-            "commitment": float(out.commitment),
-        }  # fmt: skip
+        parts = {"entropy": entropy.mean(), "dice": dice.mean(), "commitment": out.commitment}
+        self.parts = {"path": path, **{name: part.item() for name, part in parts.items()}}
         return (loss, out) if return_outputs else loss
 
 
@@ -213,7 +214,9 @@ class Progress(TrainerCallback):
 
 
 @torch.no_grad()
-def evaluate(model: SAMTok, samples: list[tuple[np.ndarray, np.ndarray]], paths: list[str]) -> dict[str, float]:
+def evaluate(
+    model: SAMTok, samples: list[tuple[np.ndarray, np.ndarray]], paths: list[str]
+) -> dict[str, float]:
     """Mean IoU at the image's own size by path, for path "codes" also by area, and codebook perplexity.
 
     Areas are shares of the image: small < 2 %, medium < 6 %, large.

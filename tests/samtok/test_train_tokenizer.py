@@ -1,0 +1,168 @@
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from samtok.tokenizer import SAMTok
+from samtok.training.losses import mask_losses, sample_at, uncertain_points
+from samtok.training.recipe import load_recipe
+from samtok.training.tokenizer import TokenizerRecipe, from_scratch, train
+
+
+def squares(seed: int, masks: int = 2) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """White squares on black, 32 x 32."""
+    rng = np.random.default_rng(seed)
+    while True:
+        image, out = np.zeros((32, 32, 3), np.uint8), np.zeros((masks, 32, 32), bool)
+        for mask in out:
+            y, x, side = *rng.integers(0, 20, 2), rng.integers(6, 12)
+            mask[y : y + side, x : x + side] = True
+            image[mask] = 255
+        yield image, out
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    data = {"source": "test_train_tokenizer:squares"}
+    stage = {"steps": 4, "learning_rate": 1e-3, "points": 64, "masks": "all", "iou": 1.0}
+    text = {
+        "seed": 3,
+        "threads": 1,
+        "model": {
+            "image_size": 64,
+            "hidden_size": 32,
+            "backbone": {
+                "hidden_size": 16,
+                "num_attention_heads": 1,
+                "blocks_per_stage": [1, 1, 2, 1],
+                "embed_dim_per_stage": [16, 32, 64, 128],
+                "num_attention_heads_per_stage": [1, 1, 2, 2],
+                "window_size_per_stage": [8, 4, 4, 2],
+                "global_attention_blocks": [3],
+            },
+            "mask_decoder": {"mlp_dim": 64},
+        },
+        "codebook_size": 16,
+        "data": data,
+        "evaluation": {"data": data, "seed": 9, "images": 2, "every": 4},
+        "mask_size": 32,
+        "images_per_step": 2,
+        "log_every": 1,
+        "save_every": 2,
+        "stages": [
+            {"name": "mask", "paths": {"box": 0.5, "mask": 0.5}, "frozen": ["sam2.vision_encoder"], **stage},
+            {"name": "codes", "paths": {"codes": 1.0}, "start_codes": 20, **stage},
+        ],
+    }
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(text))
+    return path
+
+
+def test_all_stages_run_and_leave_a_log(recipe: Path, tmp_path: Path) -> None:
+    final = train(recipe, tmp_path / "out")
+    model = SAMTok.from_pretrained(final)
+    assert model.config.codebook_size == 16
+    lines = [json.loads(line) for line in (tmp_path / "out/log.jsonl").read_text().splitlines()]
+    losses = [line for line in lines if "loss" in line]
+    assert [line["step"] for line in losses] == [1, 2, 3, 4] * 2
+    assert {line["path"] for line in losses if line["stage"] == "codes"} == {"codes"}
+    rounds = [line for line in lines if "iou_codes" in line]
+    assert len(rounds) == 1
+    assert 0 <= rounds[0]["iou_codes"] <= 1
+    assert 1 <= rounds[0]["perplexity_1"] <= 4  # two images with two masks
+
+
+def test_frozen_parts_stay_and_the_others_move(recipe: Path, tmp_path: Path) -> None:
+    settings = load_recipe(recipe, TokenizerRecipe)
+    torch.manual_seed(settings.seed)
+    before = {name: value.clone() for name, value in from_scratch(settings).state_dict().items()}
+    train(recipe, tmp_path / "out")
+    after = load_file(tmp_path / "out/mask/done/model.safetensors")
+    vision = [name for name in before if name.startswith("sam2.vision_encoder")]
+    assert all(torch.equal(before[name], after[name]) for name in vision)
+    assert not torch.equal(before["sam2.mask_decoder.mask_tokens.weight"], after["sam2.mask_decoder.mask_tokens.weight"])
+
+
+def test_a_finished_training_is_not_overwritten_and_resumes_to_itself(recipe: Path, tmp_path: Path) -> None:
+    final = train(recipe, tmp_path / "out")
+    weights = load_file(final / "model.safetensors")
+    with pytest.raises(FileExistsError, match="holds a training already"):
+        train(recipe, tmp_path / "out")
+    again = load_file(train(recipe, tmp_path / "out", resume=True) / "model.safetensors")
+    assert all(torch.equal(weights[name], again[name]) for name in weights)
+
+
+def test_an_unfinished_stage_goes_on_from_its_checkpoint(recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    train(recipe, out)
+    shutil.rmtree(out / "codes/done")
+    text = yaml.safe_load(recipe.read_text())
+    text["stages"][1]["steps"] = 6
+    recipe.write_text(yaml.safe_dump(text))
+    train(recipe, out, resume=True)
+    steps = [
+        line["step"]
+        for line in map(json.loads, (out / "log.jsonl").read_text().splitlines())
+        if line["stage"] == "codes" and "loss" in line
+    ]
+    assert steps == [1, 2, 3, 4, 5, 6]
+
+
+def test_scratch_weights_share_one_positional_encoding(recipe: Path) -> None:
+    model = from_scratch(load_recipe(recipe, TokenizerRecipe))
+    assert torch.equal(
+        model.sam2.shared_image_embedding.positional_embedding,
+        model.sam2.prompt_encoder.shared_embedding.positional_embedding,
+    )
+
+
+def test_losses_of_certain_masks() -> None:
+    target = torch.zeros(2, 8, 8, dtype=torch.bool)
+    target[0, :4] = True
+    target[1, :, :2] = True
+    sure = torch.where(target, 8.0, -8.0)
+    sure[1] = -sure[1]
+    torch.manual_seed(0)
+    entropy, dice = mask_losses(sure, target, count=200, importance=0.0)
+    assert entropy[0] < entropy[1] / 5  # interpolation leaves doubt only at the boundary
+    assert dice[0] < 0.1
+    assert dice[1] > 0.7
+
+
+def test_uncertain_points_lie_at_the_boundary() -> None:
+    logits = torch.linspace(-8, 8, 32).expand(1, 32, 32)  # zero in the middle column
+    torch.manual_seed(0)
+    points = uncertain_points(logits, 100, oversample=3.0, importance=1.0)
+    assert sample_at(logits, points).abs().max() < sample_at(logits, torch.rand(1, 100, 2)).abs().max() / 2
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        ({"seed": "x"}, "seed"),
+        ({"colour": 1}, "colour"),
+        ({"stages": []}, "stages"),
+        ({"data": {"source": "nowhere:regions"}}, "cannot be imported"),
+    ],
+)
+def test_a_wrong_recipe_is_one_clear_line(recipe: Path, tmp_path: Path, edit: dict, message: str) -> None:
+    recipe.write_text(yaml.safe_dump({**yaml.safe_load(recipe.read_text()), **edit}))
+    with pytest.raises(ValueError, match=message) as error:
+        train(recipe, tmp_path / "out")
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_recipe_names_the_shipped_ones() -> None:
+    with pytest.raises(FileNotFoundError, match="nano-tokenizer"):
+        load_recipe("none.yaml", TokenizerRecipe)
+
+
+def test_the_shipped_recipe_is_valid() -> None:
+    assert load_recipe("nano-tokenizer", TokenizerRecipe).stages[-1].paths["codes"] > 0
