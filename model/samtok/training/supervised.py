@@ -259,22 +259,26 @@ def token_losses(model: Any, inputs: dict[str, Tensor]) -> tuple[TokenLosses, Te
     """Losses of the answers' tokens, and where the inputs have `image_labels` those of visual tokens (M,):
     the mean cross-entropy over the words of a token's bag.
 
-    Logits are computed for these tokens only.
+    Visual tokens are read as they enter the language model, so that there an image already speaks in words
+    and a question finds what it names. Logits are computed for the tokens that carry loss only.
     """
     inputs = dict(inputs)
     labels, image_labels = inputs.pop("labels"), inputs.pop("image_labels", None)
+    entering: list[Tensor] = []  # (visual tokens, D)
+    hook = model.model.visual.register_forward_hook(lambda *call: entering.append(call[-1].pooler_output))
     hidden = model.model(**inputs, use_cache=False).last_hidden_state  # (B, T, D)
-
+    hook.remove()
     chosen = labels[:, 1:] != IGNORED  # a token is said by the one before it
     logits, targets = model.lm_head(hidden[:, :-1][chosen]).float(), labels[:, 1:][chosen]
     losses = nn.functional.cross_entropy(logits, targets, reduction="none")
     answers = TokenLosses(targets, losses, logits.detach().argmax(-1) == targets)
     if image_labels is None:
         return answers, None
-    chosen = image_labels[:, :, 0] != IGNORED
-    bags = image_labels[chosen]  # (M, K)
-    known = bags != IGNORED
-    scores = model.lm_head(hidden[chosen]).float().log_softmax(-1).gather(1, bags.clamp_min(0))
+    bags = image_labels[inputs["input_ids"] == model.config.image_token_id]  # (visual tokens, K)
+    chosen = bags[:, 0] != IGNORED
+    bags, known = bags[chosen], bags[chosen] != IGNORED
+    visual = model.model.language_model.norm(entering[0][chosen])
+    scores = model.lm_head(visual).float().log_softmax(-1).gather(1, bags.clamp_min(0))
     return answers, -(scores * known).sum(1) / known.sum(1)
 
 
