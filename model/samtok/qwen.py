@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -107,7 +107,7 @@ class QwenVLSAMTok:
         policy: Policy = "standard",
         skip_special_tokens: bool = True,
     ) -> list[Answer]:
-        """Answer conversations greedily, all in one batch.
+        """Answer conversations greedily, all in one batch; other settings are the checkpoint's own.
 
         Args:
             conversations: see `samtok.conversations`; each ends with a user's message.
@@ -154,7 +154,7 @@ class QwenVLSAMTok:
                 )
             )
         seconds = (time.perf_counter() - begin) / len(conversations)
-        return [Answer(**{**answer.__dict__, "seconds": seconds}) for answer in answers]
+        return [replace(answer, seconds=seconds) for answer in answers]
 
     def _generate(
         self, texts: list[str], images: list[list[Any]], max_new_tokens: int, constrained: bool
@@ -187,8 +187,10 @@ class QwenVLSAMTok:
         )
 
     def _ends(self) -> set[int]:
-        """Ids that end a turn."""
-        return {self.processor.tokenizer.convert_tokens_to_ids("<|im_end|>")}
+        """Ids that end a turn: <|im_end|> and what the checkpoint names besides."""
+        named = self.model.generation_config.eos_token_id
+        named = named if isinstance(named, list) else [] if named is None else [named]
+        return {self.processor.tokenizer.convert_tokens_to_ids("<|im_end|>"), *named}
 
     def _embed(self, image: Any, embeddings: dict[int, ImageEmbedding]) -> ImageEmbedding:
         """The embedding of an image, computed once a call."""
