@@ -64,6 +64,8 @@ class TokenizerRecipe(Strict):
 
     seed: int
     threads: int | None = None
+    autocast: Literal["bfloat16"] | None = None  # of the transformer parts
+    attention: Literal["sdpa", "eager"] = "sdpa"  # on CPUs eager is the faster one in bfloat16
     start: str | None = None  # "nano", a folder or the published pair's folder; None trains from scratch
     model: dict[str, Any] = {}  # arguments of build_sam2_config
     codebook_size: int = 256
@@ -222,8 +224,8 @@ def evaluate(
 
     Areas are shares of the image: small < 2 %, medium < 6 %, large.
     """
-    training = model.training
-    model.eval()
+    training, autocast = model.training, model.autocast
+    model.with_autocast(None)
     figures: dict[str, float] = {}
     for path in paths:
         ious, areas, codes = [], [], []
@@ -247,7 +249,7 @@ def evaluate(
         for level, column in enumerate(torch.cat(codes).T if codes else []):
             share = column.bincount(minlength=model.config.codebook_size) / len(column)
             figures[f"perplexity_{level + 1}"] = torch.special.entr(share).sum().exp().item()
-    model.train(training)
+    model.train(training).autocast = autocast
     return {name: round(value, 4) for name, value in figures.items()}
 
 
@@ -258,6 +260,8 @@ def _train_stage(model: SAMTok, recipe: TokenizerRecipe, index: int, out: Path, 
     step = int(checkpoint.rsplit("-", 1)[1]) if checkpoint else 0
     seed = int(np.random.SeedSequence((recipe.seed, index, step)).generate_state(1)[0])
     data = Regions(recipe.data, seed, model.config.image_size, recipe.mask_size)
+    model.set_attn_implementation(recipe.attention)
+    model.autocast = getattr(torch, recipe.autocast) if recipe.autocast else None
     for name, parameter in model.named_parameters():
         parameter.requires_grad = not name.startswith(tuple(stage.frozen))
     if stage.start_codes and checkpoint is None:
