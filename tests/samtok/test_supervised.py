@@ -100,14 +100,19 @@ def test_visual_tokens_are_to_say_the_words_of_their_region(processor):
 
 
 @pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
-def test_the_loss_of_a_bag_is_the_mean_over_its_words(family):
+def test_the_loss_of_a_bag_is_the_mean_over_its_words_entering_and_leaving(family):
     model, processor = tiny_vlm(family)
     batch = Collator(processor, GeometryCodes(), image_labels=True)([draw(DATA, 1, 0, {})])
     _, image = token_losses(model, batch)
+    on_image = batch["input_ids"] == processor.image_token_id
+    bags = [label[label != IGNORED] for label in batch.pop("image_labels")[on_image]]
     features = model.get_image_features(batch["pixel_values"], batch["image_grid_thw"]).pooler_output[0]
-    scores = model.lm_head(model.model.language_model.norm(features)).log_softmax(-1)
-    labels = batch["image_labels"][batch["input_ids"] == processor.image_token_id]
-    expected = [-row[label[label != IGNORED]].mean() for row, label in zip(scores, labels, strict=True)]
+    entering = model.lm_head(model.model.language_model.norm(features)).log_softmax(-1)
+    leaving = model(**batch).logits[on_image].log_softmax(-1)
+    expected = [
+        -(one[bag].mean() + two[bag].mean()) / 2
+        for one, two, bag in zip(entering, leaving, bags, strict=True)
+    ]
     torch.testing.assert_close(image, torch.stack(expected), rtol=1e-4, atol=1e-4)
 
 
@@ -151,6 +156,13 @@ def test_training_logs_each_part_and_leaves_a_loadable_model(tmp_path):
     assert 0 <= evaluated[0]["eval_red_first_code"] <= 1
     model, processor = load_qwen(final, torch.float32)
     assert len(processor.tokenizer) == model.get_input_embeddings().num_embeddings
+
+
+def test_under_autocast_the_weights_stay_in_float32(tmp_path):
+    final = train(recipe(tmp_path, autocast="bfloat16", attention="eager"), tmp_path / "out")
+    config = json.loads((final / "config.json").read_text())
+    assert config["dtype"] == "float32"
+    assert all(math.isfinite(entry["loss"]) for entry in entries(tmp_path / "out") if "loss" in entry)
 
 
 def test_stages_change_what_is_asked(tmp_path, monkeypatch):

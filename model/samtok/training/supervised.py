@@ -76,6 +76,8 @@ class SupervisedRecipe(Strict):
     weight_decay: float = 0.05
     clip: float = 1.0
     image_loss: float = 0.0  # weight of the loss on visual tokens, see Collator
+    autocast: Literal["bfloat16"] | None = None  # weights and losses stay in float32
+    attention: Literal["sdpa", "eager"] = "sdpa"  # on CPUs eager is the faster one in bfloat16
     frozen: list[str] = Field(default_factory=list)  # prefixes of parameter names
     workers: int = Field(default=0, ge=0, le=1)  # processes that draw dialogues
     log_every: int = 20
@@ -109,6 +111,7 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
     checkpoint = get_last_checkpoint(str(out)) if resume else None
     codes = code_source(recipe.codes)
     model, processor = start_model(recipe, codes)
+    model.set_attn_implementation(recipe.attention)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not name.startswith(tuple(recipe.frozen)))
     step = TrainerState.load_from_json(f"{checkpoint}/trainer_state.json").global_step if checkpoint else 0
@@ -189,7 +192,8 @@ def _arguments(recipe: SupervisedRecipe, out: Path) -> TrainingArguments:
         report_to=[],
         ignore_data_skip=True,  # the batches start at the right step by themselves
         remove_unused_columns=False,
-        bf16=False,
+        use_cpu=not torch.cuda.is_available(),
+        bf16=recipe.autocast == "bfloat16",
         fp16=False,
     )
 
@@ -259,8 +263,8 @@ def token_losses(model: Any, inputs: dict[str, Tensor]) -> tuple[TokenLosses, Te
     """Losses of the answers' tokens, and where the inputs have `image_labels` those of visual tokens (M,):
     the mean cross-entropy over the words of a token's bag.
 
-    Visual tokens are read as they enter the language model, so that there an image already speaks in words
-    and a question finds what it names. Logits are computed for the tokens that carry loss only.
+    Visual tokens are read twice, as they enter the language model and as they leave it, so that an image
+    speaks in words already where a question looks. Logits are computed for the tokens that carry loss only.
     """
     inputs = dict(inputs)
     labels, image_labels = inputs.pop("labels"), inputs.pop("image_labels", None)
@@ -274,12 +278,15 @@ def token_losses(model: Any, inputs: dict[str, Tensor]) -> tuple[TokenLosses, Te
     answers = TokenLosses(targets, losses, logits.detach().argmax(-1) == targets)
     if image_labels is None:
         return answers, None
-    bags = image_labels[inputs["input_ids"] == model.config.image_token_id]  # (visual tokens, K)
+    on_image = inputs["input_ids"] == model.config.image_token_id
+    bags = image_labels[on_image]  # (visual tokens, K)
     chosen = bags[:, 0] != IGNORED
     bags, known = bags[chosen], bags[chosen] != IGNORED
-    visual = model.model.language_model.norm(entering[0][chosen])
-    scores = model.lm_head(visual).float().log_softmax(-1).gather(1, bags.clamp_min(0))
-    return answers, -(scores * known).sum(1) / known.sum(1)
+    image = torch.zeros(len(bags), device=bags.device)
+    for visual in (model.model.language_model.norm(entering[0]), hidden[on_image]):
+        scores = model.lm_head(visual[chosen]).float().log_softmax(-1).gather(1, bags.clamp_min(0))
+        image = image - (scores * known).sum(1) / known.sum(1) / 2
+    return answers, image
 
 
 class _JsonLines(TrainerCallback):
