@@ -158,6 +158,19 @@ def test_training_logs_each_part_and_leaves_a_loadable_model(tmp_path):
     assert len(processor.tokenizer) == model.get_input_embeddings().num_embeddings
 
 
+def test_in_an_eyes_only_stage_the_language_model_stays(tmp_path):
+    stages = [{"until": 2, "images": 2, "eyes_only": True}]
+    path = recipe(tmp_path, stages=stages, image_loss=1.0, weight_decay=0.0, evaluation=None)
+    trained = load_qwen(train(path, tmp_path / "out"), torch.float32)[0].state_dict()
+    path = recipe(tmp_path, stages=[{"until": 1, "images": 1}], learning_rate=0.0, evaluation=None)
+    before = load_qwen(train(path, tmp_path / "start"), torch.float32)[0].state_dict()
+    moved = {key for key in trained if not torch.equal(trained[key], before[key])}
+    assert any("visual.patch_embed" in key for key in moved)
+    assert not any("language_model.layers" in key for key in moved)
+    logged = [entry for entry in entries(tmp_path / "out") if "loss" in entry]
+    assert all(entry["loss_image"] == pytest.approx(entry["loss"], abs=1e-3) for entry in logged)
+
+
 def test_under_autocast_the_weights_stay_in_float32(tmp_path):
     final = train(recipe(tmp_path, autocast="bfloat16", attention="eager"), tmp_path / "out")
     config = json.loads((final / "config.json").read_text())
@@ -234,6 +247,7 @@ def test_a_pool_repeats_its_dialogues():
     [
         ({"stages": [{"until": 5, "images": 1}, {"until": 2, "images": 1}]}, "stages must end later"),
         ({"start": {}}, "either nano or checkpoint"),
+        ({"stages": [{"until": 1, "images": 1, "eyes_only": True}]}, "needs an image_loss"),
         ({"data": {"source": "nowhere:f"}}, "nowhere"),
         ({"lr": 1}, "lr: Extra inputs"),
     ],

@@ -46,6 +46,7 @@ class Stage(Strict):
 
     until: int = Field(gt=0)
     images: int = Field(gt=0)  # a step
+    eyes_only: bool = False  # only the vision tower runs, on the loss of visual tokens
     options: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -88,6 +89,10 @@ class SupervisedRecipe(Strict):
         ends = [stage.until for stage in self.stages]
         if ends != sorted(set(ends)):
             raise ValueError(f"stages must end later and later, got {ends}")
+        if any(stage.eyes_only for stage in self.stages[1:]) or (
+            self.stages[0].eyes_only and not self.image_loss
+        ):
+            raise ValueError("eyes_only is for the first stage, and needs an image_loss")
         return self
 
 
@@ -130,6 +135,7 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
         ),
         workers=recipe.workers,
         image_loss=recipe.image_loss,
+        eyes_only=range(recipe.stages[0].until if recipe.stages[0].eyes_only else 0),
         callbacks=[_JsonLines(out / "log.jsonl")],
     )
     if recipe.evaluation:
@@ -201,9 +207,12 @@ def _arguments(recipe: SupervisedRecipe, out: Path) -> TrainingArguments:
 class SupervisedTrainer(Trainer):
     """A Trainer that takes ready batches and logs the loss of each part of an answer."""
 
-    def __init__(self, *, batches: Batches, workers: int, image_loss: float, **kwargs: Any) -> None:
+    def __init__(
+        self, *, batches: Batches, workers: int, image_loss: float, eyes_only: range, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self._batches, self._workers, self._image_loss = batches, workers, image_loss
+        self._batches, self._workers = batches, workers
+        self._image_loss, self._eyes_only = image_loss, eyes_only  # steps in which only the eyes learn
         _, first, second, _ = mask_word_ids(kwargs["processing_class"].tokenizer)
         self._ranges = {"first_code": first, "second_code": second}
         self._sums = {part: torch.zeros(2) for part in PARTS}  # loss, tokens
@@ -221,6 +230,10 @@ class SupervisedTrainer(Trainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         """Mean cross-entropy of the answers' tokens, plus that of the visual tokens times its weight."""
+        if self.state.global_step in self._eyes_only:
+            image = eyes_losses(model, inputs)
+            self._count("image", image)
+            return (image.mean(), {}) if return_outputs else image.mean()
         answers, image = token_losses(model, inputs)
         for part, chosen in self.parts(answers.targets).items():
             self._count(part, answers.losses[chosen])
@@ -268,8 +281,8 @@ def token_losses(model: Any, inputs: dict[str, Tensor]) -> tuple[TokenLosses, Te
     """
     inputs = dict(inputs)
     labels, image_labels = inputs.pop("labels"), inputs.pop("image_labels", None)
-    entering: list[Tensor] = []  # (visual tokens, D)
-    hook = model.model.visual.register_forward_hook(lambda *call: entering.append(call[-1].pooler_output))
+    seen: list[Tensor] = []  # (visual tokens, D)
+    hook = model.model.visual.register_forward_hook(lambda *call: seen.append(call[-1].pooler_output))
     hidden = model.model(**inputs, use_cache=False).last_hidden_state  # (B, T, D)
     hook.remove()
     chosen = labels[:, 1:] != IGNORED  # a token is said by the one before it
@@ -279,14 +292,32 @@ def token_losses(model: Any, inputs: dict[str, Tensor]) -> tuple[TokenLosses, Te
     if image_labels is None:
         return answers, None
     on_image = inputs["input_ids"] == model.config.image_token_id
-    bags = image_labels[on_image]  # (visual tokens, K)
+    bags = image_labels[on_image]
+    entering = bag_losses(model, model.model.language_model.norm(seen[0]), bags)
+    return answers, (entering + bag_losses(model, hidden[on_image], bags)) / 2
+
+
+def eyes_losses(model: Any, inputs: dict[str, Tensor]) -> Tensor:
+    """The losses of visual tokens as they enter the language model (M,), which itself does not run."""
+    seen = model.get_image_features(inputs["pixel_values"], inputs["image_grid_thw"]).pooler_output
+    bags = inputs["image_labels"][inputs["input_ids"] == model.config.image_token_id]
+    return bag_losses(model, model.model.language_model.norm(torch.cat(seen)), bags)
+
+
+def bag_losses(model: Any, visual: Tensor, bags: Tensor) -> Tensor:
+    """Mean cross-entropy over the words of each bag.
+
+    Args:
+        visual: visual tokens (N, D) as the output layer wants them.
+        bags: word ids (N, K), filled up with IGNORED; a bag of IGNORED alone carries no loss.
+
+    Returns:
+        (M,), one for each bag that carries loss.
+    """
     chosen = bags[:, 0] != IGNORED
     bags, known = bags[chosen], bags[chosen] != IGNORED
-    image = torch.zeros(len(bags), device=bags.device)
-    for visual in (model.model.language_model.norm(entering[0]), hidden[on_image]):
-        scores = model.lm_head(visual[chosen]).float().log_softmax(-1).gather(1, bags.clamp_min(0))
-        image = image - (scores * known).sum(1) / known.sum(1) / 2
-    return answers, image
+    scores = model.lm_head(visual[chosen]).float().log_softmax(-1).gather(1, bags.clamp_min(0))
+    return -(scores * known).sum(1) / known.sum(1)
 
 
 class _JsonLines(TrainerCallback):
