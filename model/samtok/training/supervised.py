@@ -231,9 +231,9 @@ class SupervisedTrainer(Trainer):
     ) -> Any:
         """Mean cross-entropy of the answers' tokens, plus that of the visual tokens times its weight."""
         if self.state.global_step in self._eyes_only:
-            image = eyes_losses(model, inputs)
-            self._count("image", image)
-            return (image.mean(), {}) if return_outputs else image.mean()
+            eyes = eyes_losses(model, inputs)
+            self._count("image", eyes)
+            return (eyes.mean(), {}) if return_outputs else eyes.mean()
         answers, image = token_losses(model, inputs)
         for part, chosen in self.parts(answers.targets).items():
             self._count(part, answers.losses[chosen])
