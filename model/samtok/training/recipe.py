@@ -63,6 +63,4 @@ def load_recipe(path: str | Path, kind: type[Recipe]) -> Recipe:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "(top)"
-        raise ValueError(
-            f"{path}: {where}: {first['msg']} ({error.error_count()} faults in all)"
-        ) from None
+        raise ValueError(f"{path}: {where}: {first['msg']} ({error.error_count()} faults in all)") from None

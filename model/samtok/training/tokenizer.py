@@ -46,7 +46,6 @@ class Stage(Strict):
     points: int = 12544
     restart_below: float = 1.0
     decay: float = 0.99
-    settled: bool = False  # the codebooks stay as they are
     start_codes: int = 0  # vectors for the k-means that starts the codebooks; 0 keeps them
 
 
@@ -169,7 +168,7 @@ class StageTrainer(Trainer):
         draw = np.random.default_rng((self.recipe_seed, self.state.global_step))
         weights = np.array(list(stage.paths.values()))
         path = str(draw.choice(list(stage.paths), p=weights / weights.sum()))
-        codes = {"update": not stage.settled, "restart_below": stage.restart_below, "decay": stage.decay}
+        codes = {"update": True, "restart_below": stage.restart_below, "decay": stage.decay}
         out = model(**inputs, path=path, **(codes if path == "codes" else {}))
 
         target = inputs["masks"].flatten(0, 1)  # (M, H, W)

@@ -83,10 +83,15 @@ class Noun:
         return " ".join(word for word in (self.size, self.colour, self.pattern, noun) if word)
 
 
-def describe(item: SceneObject) -> str:
-    """All that can be said of an object by itself: `a small red striped circle`."""
+def full_name(item: SceneObject) -> str:
+    """All that can be said of an object by itself: `small red striped circle`."""
     pattern = None if item.pattern == "plain" else item.pattern
-    phrase = Noun(item.shape, item.colour, pattern, item.size).phrase()
+    return Noun(item.shape, item.colour, pattern, item.size).phrase()
+
+
+def describe(item: SceneObject) -> str:
+    """The name with its article: `a small red striped circle`."""
+    phrase = full_name(item)
     return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
 
 

@@ -6,7 +6,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from samtok_tasks.mini.expressions import KINDS, Noun, describe, make_expression
+from samtok_tasks.mini.expressions import KINDS, Noun, describe, full_name, make_expression
 from samtok_tasks.mini.scene import Mask, Scene, SceneObject, draw_scene
 
 TRAINING_SEEDS = 1 << 40
@@ -80,6 +80,8 @@ class Dialogue(TypedDict):
     image: NDArray[np.uint8]
     """(H, W, 3) uint8."""
     turns: list[Turn]
+    regions: list[tuple[str, Mask]]
+    """All objects: their names and masks."""
 
 
 DIALOGUE_KINDS: dict[str, float] = {
@@ -112,6 +114,10 @@ def dialogues(
             and "point" (the object at a grid cell, column and row counted from 1).
         prompt: the question of referring expressions, with `{phrase}`.
 
+    Yields:
+        "image" (size, size, 3) uint8, "turns" [(question parts, answer parts), ...] where a part is text or
+        a mask (size, size), and "regions" [(name, mask), ...], all objects of the scene.
+
     Raises:
         ValueError: for an unknown kind, fewer than one turn or a prompt without `{phrase}`.
     """
@@ -131,7 +137,8 @@ def dialogues(
                 asked.add(made[0])
                 said.append(made[1])
         if said:
-            yield {"image": scene.image, "turns": said}
+            regions = [(full_name(item), item.mask) for item in scene.objects]
+            yield {"image": scene.image, "turns": said, "regions": regions}
 
 
 def reading_order(scene: Scene) -> list[SceneObject]:
