@@ -20,14 +20,12 @@ from transformers import (
 from samtok.constrained import WellFormedMasks
 from samtok.conversations import Conversation, render
 from samtok.images import to_rgb
+from samtok.locate import TOKENIZER, VLM, model_folder, tokenizer_part, vlm_part
 from samtok.processor import QwenVLProcessor
-from samtok.tokenizer import PUBLISHED_SAM2, PUBLISHED_TOKENIZER, ImageEmbedding, SAMTok
+from samtok.tokenizer import ImageEmbedding, SAMTok
 from samtok.vocabulary import mask_word_ids
 from samtok.words import ParsedWords, Policy, format_words, parse_words
 
-NANO = Path(__file__).parent / "nano"
-# the two parts of a folder that save_pretrained writes
-VLM, TOKENIZER = "vlm", "tokenizer"
 FAMILIES: dict[str, type[PreTrainedModel]] = {
     "qwen2_5_vl": Qwen2_5_VLForConditionalGeneration,
     "qwen3_vl": Qwen3VLForConditionalGeneration,
@@ -65,10 +63,7 @@ class QwenVLSAMTok:
         dtype: torch.dtype | None = None,
         samtok: SAMTok | str | Path | None = None,
     ) -> "QwenVLSAMTok":
-        """Load "nano", a folder or a hub id.
-
-        A folder is one that `save_pretrained` wrote, or a published one: the VLM's files and the tokenizer's
-        two (sam2.1_hiera_large.pt, mask_tokenizer_256x2.pth) side by side.
+        """Load "nano", a folder or a hub id, see `samtok.locate`.
 
         Args:
             device: by default CUDA where there is one, else the CPU.
@@ -77,16 +72,17 @@ class QwenVLSAMTok:
             samtok: the tokenizer or where to load it from, for a folder that has none.
 
         Raises:
-            FileNotFoundError: no such folder, or a part of it is missing.
+            OSError: no such folder or hub id, or a part of it is missing.
             ValueError: another model family, or weights that do not fit.
         """
-        folder = _folder(name)
+        folder = model_folder(name)
         device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         on_cuda = device.type == "cuda"
-        vlm = folder / VLM if (folder / VLM).is_dir() else folder
-        model, processor = load_qwen(vlm, dtype or (torch.bfloat16 if on_cuda else torch.float32))
+        model, processor = load_qwen(
+            vlm_part(folder), dtype or (torch.bfloat16 if on_cuda else torch.float32)
+        )
         if not isinstance(samtok, SAMTok):
-            where = samtok or _tokenizer_folder(folder)
+            where = samtok or tokenizer_part(folder)
             samtok = SAMTok.from_pretrained(
                 where, device=device, autocast=torch.bfloat16 if on_cuda else None
             )
@@ -234,28 +230,6 @@ def load_qwen(folder: str | Path, dtype: torch.dtype) -> tuple[PreTrainedModel, 
     ):
         raise ValueError(f"{len(faults)} weights in {folder} do not fit {family}: {', '.join(faults[:10])}")
     return model, QwenVLProcessor.from_pretrained(folder)
-
-
-def _folder(name: str | Path) -> Path:
-    folder = NANO if str(name) == "nano" else Path(name)
-    if folder.is_dir():
-        return folder
-    if str(name) == "nano" or folder.is_absolute() or str(name).startswith(".") or str(name).count("/") != 1:
-        raise FileNotFoundError(f"no model folder at {folder}")
-    from huggingface_hub import snapshot_download
-
-    return Path(snapshot_download(str(name)))
-
-
-def _tokenizer_folder(folder: Path) -> Path:
-    if (folder / TOKENIZER).is_dir():
-        return folder / TOKENIZER
-    if (folder / PUBLISHED_TOKENIZER).is_file():
-        return folder
-    raise FileNotFoundError(
-        f"{folder} has no mask tokenizer: expected a folder {TOKENIZER}/ or the files "
-        f"{PUBLISHED_SAM2} and {PUBLISHED_TOKENIZER}"
-    )
 
 
 def _images(conversation: Conversation) -> list[Any]:

@@ -14,14 +14,12 @@ from transformers import PreTrainedModel, Sam2Model
 from samtok.config import SAMTokConfig
 from samtok.image_encoder import Features, encode_images
 from samtok.images import ImageLike, to_pixels, to_rgb
+from samtok.locate import PUBLISHED_SAM2, PUBLISHED_TOKENIZER, tokenizer_folder
 from samtok.mask_decoder import best_mask, decode_prompts, decode_vectors
 from samtok.mask_encoder import MaskEncoder
 from samtok.masks import mask_boxes
 from samtok.quantizer import ResidualQuantizer
 
-NANO = Path(__file__).parent / "nano" / "tokenizer"
-PUBLISHED_SAM2 = "sam2.1_hiera_large.pt"
-PUBLISHED_TOKENIZER = "mask_tokenizer_256x2.pth"
 THRESHOLD = 0.5  # on raw logits, as released: a probability of 0.622
 PIXELS_AT_ONCE = 2**26  # masks are resized in chunks of at most this many pixels
 
@@ -80,24 +78,17 @@ class SAMTok(PreTrainedModel):
         autocast: torch.dtype | None = None,
         **kwargs: Any,
     ) -> "SAMTok":
-        """Load "nano", a folder that `save_pretrained` wrote, a folder with the published pair, or a hub id.
+        """Load "nano", a folder or a hub id: the tokenizer's own, or a whole model's (see `samtok.locate`).
 
         Raises:
-            FileNotFoundError: no such folder, or nano is not installed.
+            OSError: no such folder or hub id, or no tokenizer in it.
             ValueError: missing, unexpected or misshaped weights; all are listed.
         """
-        folder = NANO if str(name) == "nano" else Path(name)
+        folder = tokenizer_folder(name)
         if (folder / PUBLISHED_TOKENIZER).is_file():
             model = cls.from_published(folder / PUBLISHED_SAM2, folder / PUBLISHED_TOKENIZER)
             return model.to(device=device, dtype=dtype).with_autocast(autocast)
-        looks_local = str(name) == "nano" or folder.is_absolute() or str(name).startswith(".")
-        if not folder.is_dir() and (looks_local or str(name).count("/") != 1):
-            raise FileNotFoundError(f"no SAMTok tokenizer at {folder}: expected a folder with config.json")
-        if folder.is_dir() and not (folder / "config.json").is_file():
-            raise FileNotFoundError(f"no config.json in {folder}: not a SAMTok tokenizer folder")
-        model, info = super().from_pretrained(
-            folder if folder.is_dir() else str(name), dtype=dtype, output_loading_info=True, **kwargs
-        )
+        model, info = super().from_pretrained(folder, dtype=dtype, output_loading_info=True, **kwargs)
         faults = [
             f"{kind}: {', '.join(sorted(map(str, info[key])))}"
             for kind, key in (

@@ -1,12 +1,20 @@
 """Local SAMTok models: nano, a folder or a hub id. The only module here that imports `samtok`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
+from samtok.locate import (
+    NANO,
+    WEIGHT_FILES,
+    UnknownModelError,
+    model_folder,
+    nano_is_installed,
+    tokenizer_folder,
+)
 from samtok_bench import provenance
 from samtok_bench.metrics import rle
 from samtok_bench.metrics.rle import RLE
@@ -19,11 +27,9 @@ if TYPE_CHECKING:
     from samtok import ImageEmbedding, QwenVLSAMTok, SAMTok
     from samtok.qwen import Answer
 
-NANO = "nano"
 CHEAP_BYTES = 200_000_000
 """Size of a tokenizer's weights up to which the ceiling is computed unasked on a CPU."""
-_WEIGHT_FILES = {".safetensors", ".bin", ".pt", ".pth"}
-_MODEL_FILES = _WEIGHT_FILES | {".json", ".jinja", ".txt"}
+_MODEL_FILES = WEIGHT_FILES | {".json", ".jinja", ".txt"}
 
 
 class SAMTokPredictor(Predictor):
@@ -34,7 +40,7 @@ class SAMTokPredictor(Predictor):
 
     def __init__(self, argument: str, options: PredictorOptions) -> None:
         super().__init__(argument or NANO, options)
-        self.folder = model_folder(self.argument)
+        self.folder = _named(model_folder, self.argument)
         self._model: QwenVLSAMTok | None = None
 
     def identity(self) -> dict[str, Any]:
@@ -87,7 +93,7 @@ class SAMTokPredictor(Predictor):
 
     @classmethod
     def status(cls) -> str:
-        return "nano is installed" if has_weights(nano_folder()) else "the weights of nano are missing"
+        return "nano is installed" if nano_is_installed() else "the weights of nano are missing"
 
 
 class SAMTokCodec:
@@ -100,7 +106,7 @@ class SAMTokCodec:
     """
 
     def __init__(self, name: str, options: PredictorOptions, tokenizer: "SAMTok | None" = None) -> None:
-        self.folder = tokenizer_folder(model_folder(name))
+        self.folder = _named(tokenizer_folder, name)
         self.options = options
         self._tokenizer = tokenizer
         self._embedded: tuple[Path, ImageEmbedding] | None = None
@@ -124,7 +130,7 @@ class SAMTokCodec:
         """Whether sending a data set through takes little beside the model itself."""
         if _device(self.options.device).startswith("cuda"):
             return True
-        weights = (path for path in self.folder.iterdir() if path.suffix in _WEIGHT_FILES)
+        weights = (path for path in self.folder.iterdir() if path.suffix in WEIGHT_FILES)
         return sum(path.stat().st_size for path in weights) <= CHEAP_BYTES
 
     def pass_through(self, sample: Sample, masks: Sequence[RLE]) -> tuple[list[RLE], list[str]]:
@@ -142,48 +148,12 @@ class SAMTokCodec:
         return [rle.encode(mask) for mask in decoded], format_words(codes)
 
 
-def model_folder(name: str) -> Path:
-    """The folder of nano, of a local model, or of a hub id's snapshot (downloaded when there is a network).
-
-    Raises:
-        ValueError: no such thing.
-        OSError: the weights are not there or cannot be fetched.
-    """
-    if name == NANO:
-        folder = nano_folder()
-        if not has_weights(folder):
-            raise FileNotFoundError(f"the weights of nano are not installed: none below {folder}")
-        return folder
-    if Path(name).is_dir():
-        return Path(name)
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        known = [NANO, *names("predictor")]
-        raise ValueError(f"unknown model {name!r}: no such folder{suggestion(name, known)}")
-    from huggingface_hub import snapshot_download
-
+def _named(locate: Callable[[str], Path], name: str) -> Path:
+    """The folder of a model; an unknown name may also be a misspelt predictor."""
     try:
-        return Path(snapshot_download(name))
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise OSError(f"{name!r} is no local folder and cannot be fetched from the hub: {reason}") from None
-
-
-def nano_folder() -> Path:
-    """Where nano's weights belong; found without loading the model's code."""
-    import samtok
-
-    return Path(samtok.__path__[0]) / NANO
-
-
-def has_weights(folder: Path) -> bool:
-    """Whether any weights are below a folder."""
-    return any(path.suffix in _WEIGHT_FILES for path in folder.rglob("*"))
-
-
-def tokenizer_folder(folder: Path) -> Path:
-    """The mask tokenizer's folder of a model's folder, which may be the same."""
-    inner = folder / "tokenizer"
-    return inner if inner.is_dir() else folder
+        return locate(name)
+    except UnknownModelError as error:
+        raise UnknownModelError(f"{error}{suggestion(name, [NANO, *names('predictor')])}") from None
 
 
 def weights_hash(folder: Path) -> str:
@@ -204,7 +174,7 @@ def preflight(name: str = NANO) -> float:
     y, x = np.mgrid[:side, :side]
     disc = (x - 110) ** 2 + (y - 80) ** 2 < 45**2
     pixels = np.where(disc[..., None], (210, 35, 40), (235, 235, 225)).astype(np.uint8)
-    tokenizer = QwenVLSAMTok.from_pretrained(model_folder(name), device="cpu").samtok
+    tokenizer = QwenVLSAMTok.from_pretrained(name, device="cpu").samtok
     embedding = tokenizer.embed(Image.fromarray(pixels))
     back = tokenizer.decode(embedding, tokenizer.encode(embedding, disc[None]))[0].cpu().numpy()
     inter, union = rle.intersection_union(rle.encode(disc), rle.encode(back))

@@ -113,14 +113,16 @@ def test_weights_that_do_not_fit_are_listed(tiny: SAMTok, tmp_path: Path) -> Non
     state = load_file(tmp_path / "model.safetensors")
     state["mask_encoder.surplus"] = state.pop("mask_encoder.query.weight")
     save_file(state, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ValueError, match=r"missing: mask_encoder\.query\.weight.*unexpected: mask_encoder\.surplus"):
+    with pytest.raises(
+        ValueError, match=r"missing: mask_encoder\.query\.weight.*unexpected: mask_encoder\.surplus"
+    ):
         SAMTok.from_pretrained(tmp_path)
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no SAMTok tokenizer at"):
+    with pytest.raises(FileNotFoundError, match="no such folder"):
         SAMTok.from_pretrained(tmp_path / "none")
-    with pytest.raises(FileNotFoundError, match=r"no config\.json in"):
+    with pytest.raises(FileNotFoundError, match=r"has no mask tokenizer: expected tokenizer/config\.json"):
         SAMTok.from_pretrained(tmp_path)
 
 

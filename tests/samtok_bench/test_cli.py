@@ -84,7 +84,7 @@ def test_all_samples_failing_is_exit_code_1(command):
         ("run --task torn", "the task 'torn' cannot be loaded: ModuleNotFoundError"),
         (
             "run --task squares --model perfcet",
-            "unknown model 'perfcet': no such folder; did you mean 'perfect'?",
+            "unknown model 'perfcet': no such folder, and no hub id OWNER/NAME; did you mean 'perfect'?",
         ),
         ("run --task squares --model constant:x", "unknown constant 'x'; known: refuse, whole"),
         ("run --task squares --model perfect --limit 0", "--limit must be at least 1, got 0"),

@@ -4,13 +4,14 @@ import json
 
 import pytest
 
+from samtok.locate import nano_is_installed
 from samtok_bench import runner
 from samtok_bench.cli.progress import PlainReporter
-from samtok_bench.predictors.samtok import has_weights, nano_folder, preflight
+from samtok_bench.predictors.samtok import preflight
 from samtok_bench.results import JOURNAL, SUMMARY
 
 pytestmark = pytest.mark.skipif(
-    not has_weights(nano_folder() / "vlm"), reason="nano's weights are not there: train them first"
+    not nano_is_installed(), reason="nano's weights are not there: train them first"
 )
 
 
