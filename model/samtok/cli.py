@@ -90,7 +90,7 @@ def decode(
     from samtok import parse_words
     from samtok.images import open_image
     from samtok.mask_files import write_mask
-    from samtok.pictures import overlay
+    from samtok.pictures import outlined
 
     _check_outputs(out, picture)
     photo = open_image(image)
@@ -107,7 +107,7 @@ def decode(
     for path, mask in zip(files, masks, strict=False):
         write_mask(path, mask)
     if picture:
-        overlay(photo, masks).save(picture)
+        outlined(photo, masks).save(picture)
     rows = [
         {
             "words": words[word.start : word.end],
@@ -164,8 +164,11 @@ def train_sft(recipe: Recipe, out: Out = None, resume: Resume = False) -> None:
 
 
 def _load(model: str, device: str) -> "SAMTok":
+    from transformers.utils import logging
+
     from samtok import SAMTok
 
+    logging.disable_progress_bar()  # a second of loading needs none, and logs keep every frame of it
     return SAMTok.from_pretrained(model, device=device)
 
 

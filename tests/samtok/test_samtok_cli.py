@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from samtok import SAMTok, format_words, parse_words
 from samtok.cli import app
 from samtok.mask_files import read_mask, write_mask
-from samtok.pictures import BOTH, EXTRA, MISSING, SIDE, difference, overlay, panels
+from samtok.pictures import BOTH, EXTRA, MISSING, SIDE, difference, outlined, overlay, panels
 
 WORD = "<|mt_start|><|mt_0001|><|mt_0258|><|mt_end|>"
 REAL_DATA = Path(os.environ.get("SAMTOK_BENCH_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -162,6 +162,9 @@ def test_pictures():
     tinted = np.asarray(overlay(image, masks, [(200, 0, 0)]))
     assert tinted[0, 0].tolist() == [155, 45, 45]
     assert tinted[1].tolist() == [[100, 100, 100]] * 4
+    outline = np.asarray(outlined(image, masks))
+    assert (outline[0, 0] == np.asarray(overlay(image, masks))[0, 0]).all()
+    assert (outline == 255).all(-1).tolist() == [[False, False, True, False], [True, True, True, False]]
     others = np.roll(masks, 1, axis=2)  # pixel 0 is missing, 1 shared, 2 too much
     shown = np.asarray(difference(image, masks, others)).astype(int)
     for pixel, colour in ((0, MISSING), (1, BOTH), (2, EXTRA)):
