@@ -78,9 +78,8 @@ class QwenVLSAMTok:
         folder = model_folder(name)
         device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         on_cuda = device.type == "cuda"
-        model, processor = load_qwen(
-            vlm_part(folder), dtype or (torch.bfloat16 if on_cuda else torch.float32)
-        )
+        dtype = dtype or (torch.bfloat16 if on_cuda else torch.float32)
+        model, processor = load_qwen(vlm_part(folder), dtype)
         if not isinstance(samtok, SAMTok):
             where = samtok or tokenizer_part(folder)
             samtok = SAMTok.from_pretrained(
