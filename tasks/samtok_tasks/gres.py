@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from samtok_bench.metrics import rle
 from samtok_bench.metrics.masks import gres_metrics, gres_scores
+from samtok_bench.metrics.rle import RLE
 from samtok_bench.sample import ImagePart, Prediction, Sample, Scores, Target, Text, Turn, content_id
 from samtok_bench.task import Generation, Protocol, SampleSet, Task
 from samtok_tasks.formats.grefcoco import read_grefcoco
@@ -65,11 +66,16 @@ def _sample(expression: ReferringExpression) -> Sample:
         turns=(Turn("user", (ImagePart(image), Text(prompt))),),
         cluster=image.name,
         target=Target(targets),
-        tags={"target": _kind(len(targets)), "area": _area(sum(rle.area(mask) for mask in targets))},
+        tags=_tags(expression, targets),
     )
 
 
-def _kind(count: int) -> str:
+def _tags(expression: ReferringExpression, targets: tuple[RLE, ...]) -> dict[str, str]:
+    tags = {"target": _count(len(targets)), "area": _area(sum(rle.area(mask) for mask in targets))}
+    return tags | ({"kind": expression.kind} if expression.kind else {})
+
+
+def _count(count: int) -> str:
     return "no-target" if count == 0 else "single" if count == 1 else "multi"
 
 

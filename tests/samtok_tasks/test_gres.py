@@ -12,6 +12,7 @@ from samtok_bench.predictors.constant import ConstantPredictor
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.sample import Prediction, prompt_text
 from samtok_tasks.gres import GRES
+from samtok_tasks.mini.expressions import KINDS
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "gres_prompts.txt"
 RECTANGLES = {11: [0, 0, 20, 10], 12: [10, 0, 20, 10], 13: [0, 30, 120, 40]}
@@ -68,6 +69,26 @@ def test_samples_carry_targets_tags_and_stable_ids(root):
     assert samples[0].image == root / "images/train2014/COCO_train2014_000000000001.jpg"
     assert [s.id for s in samples] == [s.id for s in GRES("released").samples(root, "val").samples]
     assert len({s.id for s in samples}) == 5
+
+
+def test_a_sentence_may_tell_its_kind(root):
+    path = root / "grefcoco" / "grefs(unc).json"
+    refs = json.loads(path.read_text())
+    refs[1]["sentences"][0]["kind"] = "count"
+    path.write_text(json.dumps(refs))
+    assert [s.tags.get("kind") for s in GRES().samples(root, "val").samples] == [
+        *(None, None, "count", None, None)
+    ]
+    refs[1]["sentences"][0]["kind"] = 3
+    path.write_text(json.dumps(refs))
+    with pytest.raises(ValueError, match="reference 1: 'kind' must be str, got int"):
+        GRES().samples(root, "val")
+
+
+def test_samples_of_mini_have_the_kinds_of_its_expressions():
+    task = GRES()
+    samples = task.samples(task.default_root(), "val").samples
+    assert {s.tags["kind"] for s in samples} == set(KINDS)
 
 
 def test_ids_follow_the_content(root):

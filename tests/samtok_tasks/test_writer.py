@@ -55,7 +55,7 @@ def test_files_are_the_official_ones(mini: MiniReport) -> None:
         assert ref["sent_ids"] == [sentence["sent_id"] for sentence in ref["sentences"]]
         assert (ref["ann_id"] == [-1]) == (ref["category_id"] == [-1]) == ref["no_target"]
         assert ref["file_name"] == f"COCO_train2014_{ref['image_id']:012d}.jpg"
-        assert set(ref["sentences"][0]) == {"sent_id", "raw", "sent", "tokens"}
+        assert set(ref["sentences"][0]) == {"sent_id", "raw", "sent", "tokens", "kind"}
     sentences = [sentence["sent_id"] for ref in refs for sentence in ref["sentences"]]
     assert sentences == list(range(len(sentences)))
     pickled = (mini.root / "refcoco" / "refs(unc).p").read_bytes()
@@ -143,7 +143,7 @@ def test_another_process_may_be_first(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_the_cache_can_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAMTOK_BENCH_CACHE", str(tmp_path))
-    assert mini_cache() == tmp_path / f"mini-{writer.MINI_VERSION}"
+    assert mini_cache() == tmp_path / f"mini-{writer.MINI_VERSION}-{MINI_HASH[:8]}"
 
 
 def test_contact_sheet_outlines_targets(mini: MiniReport) -> None:

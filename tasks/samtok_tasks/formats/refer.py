@@ -45,6 +45,8 @@ class ReferringExpression:
     """The objects; empty where the sentence fits nothing."""
     instances: Instances
     """The file that knows their masks."""
+    kind: str | None = None
+    """What kind of sentence it is, where the file says so; the official files do not."""
 
     def __repr__(self) -> str:  # without the whole instances file
         return f"ReferringExpression(ref {self.ref_id}, sentence {self.sent_id}: {self.raw!r})"
@@ -182,6 +184,7 @@ def collect(
                     sent=sent,
                     annotation_ids=kept,
                     instances=instances,
+                    kind=field(sentence, "kind", str, where) if "kind" in sentence else None,
                 )
             )
     return ReferringData(root, name, tuple(expressions), +dropped)

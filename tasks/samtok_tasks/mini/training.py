@@ -6,13 +6,13 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from samtok_tasks.gres import PROMPT
 from samtok_tasks.mini.expressions import KINDS, Noun, describe, full_name, make_expression
 from samtok_tasks.mini.scene import Mask, Scene, SceneObject, draw_scene
 
 TRAINING_SEEDS = 1 << 40
 """Training scenes have seeds from here on; the frozen splits of mini stay far below."""
 
-REFER_PROMPT = "Please segment {phrase} in this image."
 LIST_QUESTION = "List every object with its mask."
 NO_TARGET_ANSWER = "No target."
 POINT_CELLS = 6
@@ -99,7 +99,7 @@ def dialogues(
     objects: tuple[int, int] = (1, 7),
     turns: int = 6,
     kinds: Mapping[str, float] | None = None,
-    prompt: str = REFER_PROMPT,
+    prompt: str = PROMPT,
 ) -> Iterator[Dialogue]:
     """Dialogues for supervised fine-tuning, for ever.
 

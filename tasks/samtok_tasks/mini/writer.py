@@ -20,7 +20,7 @@ from samtok_tasks.mini.expressions import Expression, make_expressions
 from samtok_tasks.mini.scene import SHAPES, Scene, draw_scene
 
 MINI_VERSION = "1"
-MINI_HASH = "6d4b4318a23e70b5023969ff1f50334802fa424d09d4f9ed5c8fc13226400d74"
+MINI_HASH = "015860ac4c86cf2ac22d868a2a1318d07ff59d44bd4f48e7a8b024d9ac87c5d4"
 """sha256 of the content of all splits of this version. A changed scene is a new version."""
 
 SIZE = 192
@@ -149,7 +149,7 @@ def mini_cache(cache: Path | None = None) -> Path:
     """
     if cache is None:
         cache = Path(os.environ.get("SAMTOK_BENCH_CACHE") or Path.home() / ".cache" / "samtok-bench")
-    return cache / f"mini-{MINI_VERSION}"
+    return cache / f"mini-{MINI_VERSION}-{MINI_HASH[:8]}"
 
 
 def ensure_mini(cache: Path | None = None) -> Path:
@@ -303,7 +303,13 @@ class _Sentences:
     def of(self, expressions: list[Expression]) -> dict[str, Any]:
         """The two fields of a reference that hold its sentences."""
         records = [
-            {"sent_id": self.next_id + place, "raw": one.text, "sent": one.text, "tokens": one.text.split()}
+            {
+                "sent_id": self.next_id + place,
+                "raw": one.text,
+                "sent": one.text,
+                "tokens": one.text.split(),
+                "kind": one.kind,  # official readers pass over it
+            }
             for place, one in enumerate(expressions)
         ]
         self.next_id += len(records)
