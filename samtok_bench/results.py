@@ -76,6 +76,17 @@ class MetricValue(BaseModel):
     """Target masks through the model's own mask words."""
 
 
+class Group(BaseModel):
+    """The samples with one value of a tag; all numbers but the count are 0 to 1, None is undefined."""
+
+    samples: int
+    metrics: dict[str, float | None]
+    """By id."""
+    low: float | None
+    """Bounds of the primary metric."""
+    high: float | None
+
+
 class IntervalInfo(BaseModel):
     """How low and high came about."""
 
@@ -102,8 +113,8 @@ class Summary(BaseModel):
     primary: str
     metrics: list[MetricValue]
     interval: IntervalInfo
-    breakdown: dict[str, dict[str, dict[str, float | None]]]
-    """tag -> value of the tag -> metric id, and `samples`, the count."""
+    breakdown: dict[str, dict[str, Group]]
+    """tag -> value of the tag -> its samples."""
 
     def metric(self, id: str) -> MetricValue:
         """A metric by id; KeyError where there is none."""

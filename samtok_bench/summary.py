@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from samtok_bench import statistics
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.constant import ANSWERS, ConstantPredictor
-from samtok_bench.results import IntervalInfo, Line, MetricValue, Summary
+from samtok_bench.results import Group, IntervalInfo, Line, MetricValue, Summary
 from samtok_bench.sample import Outcome, Sample, Scores
 from samtok_bench.task import MetricInfo, SampleSet, Task
 
@@ -77,7 +77,7 @@ def summarize(
             resamples=statistics.RESAMPLES,
             seed=seed,
         ),
-        breakdown=_breakdown(task, samples, scores),
+        breakdown=_breakdown(task, samples, scores, seed),
     )
 
 
@@ -102,16 +102,29 @@ def _best(info: MetricInfo, floors: Mapping[str, Values]) -> tuple[float | None,
 
 
 def _breakdown(
-    task: Task, samples: Sequence[Sample], scores: Sequence[Scores]
-) -> dict[str, dict[str, dict[str, float | None]]]:
-    groups: dict[str, dict[str, list[Scores]]] = {}
-    for sample, score in zip(samples, scores, strict=True):
+    task: Task, samples: Sequence[Sample], scores: Sequence[Scores], seed: int
+) -> dict[str, dict[str, Group]]:
+    """Tags in the order in which samples have them, their values by name."""
+    groups: dict[str, dict[str, list[int]]] = {}
+    for place, sample in enumerate(samples):
         for tag, value in sample.tags.items():
-            groups.setdefault(tag, {}).setdefault(value, []).append(score)
+            groups.setdefault(tag, {}).setdefault(value, []).append(place)
     return {
         tag: {
-            value: {"samples": len(members), **task.summarize(members)}
-            for value, members in sorted(by_value.items())
+            value: _group(task, [samples[k] for k in places], [scores[k] for k in places], seed)
+            for value, places in sorted(by_value.items())
         }
-        for tag, by_value in sorted(groups.items())
+        for tag, by_value in groups.items()
     }
+
+
+def _group(task: Task, samples: Sequence[Sample], scores: Sequence[Scores], seed: int) -> Group:
+    primary = [info for info in task.metrics if info.id == task.primary]
+    clusters = [sample.cluster for sample in samples]
+    interval = statistics.intervals(primary, scores, clusters, seed=seed)[task.primary]
+    return Group(
+        samples=len(samples),
+        metrics=task.summarize(scores),
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+    )

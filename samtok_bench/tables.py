@@ -32,6 +32,38 @@ def percent(value: float | None) -> str:
     return NOT_AVAILABLE if value is None else f"{100 * value:.2f}"
 
 
+def span(low: float | None, high: float | None) -> str:
+    """An interval's bounds as `percent` writes them."""
+    return NOT_AVAILABLE if low is None else f"{percent(low)} to {percent(high)}"
+
+
+def interval_header(summary: Summary) -> str:
+    """The header above `span`."""
+    return f"{100 * summary.interval.level:.0f} % interval"
+
+
+def breakdown_table(summary: Summary) -> str:
+    """The primary metric by tag, empty where no tag tells samples apart."""
+    rows = []
+    for tag, groups in summary.breakdown.items():
+        if len(groups) < 2:
+            continue
+        for place, (value, group) in enumerate(groups.items()):
+            rows.append(
+                [
+                    tag if place == 0 else "",
+                    value,
+                    str(group.samples),
+                    percent(group.metrics[summary.primary]),
+                    span(group.low, group.high),
+                ]
+            )
+    if not rows:
+        return ""
+    metric = summary.metric(summary.primary).display
+    return text_table(["by", "", "samples", metric, interval_header(summary)], rows, right=(2, 3, 4))
+
+
 def run_table(summary: Summary) -> str:
     """The end of a run: metrics with interval, floor and ceiling, then the counts."""
     rows = []
@@ -44,15 +76,14 @@ def run_table(summary: Summary) -> str:
             [
                 metric.display,
                 percent(metric.value),
-                f"{percent(metric.low)} to {percent(metric.high)}"
-                if metric.low is not None
-                else NOT_AVAILABLE,
+                span(metric.low, metric.high),
                 floor if informative else "",
                 percent(metric.ceiling) if informative else "",
             ]
         )
-    level = f"{100 * summary.interval.level:.0f} % interval"
-    table = text_table(["metric", "value", level, "floor", "ceiling"], rows, right=(1, 2, 3, 4))
+    table = text_table(
+        ["metric", "value", interval_header(summary), "floor", "ceiling"], rows, right=(1, 2, 3, 4)
+    )
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items() if count)
     title = f"{summary.task} on {summary.split}, {summary.model}, protocol {summary.protocol}"
     size = f"{summary.samples} samples on {summary.clusters} images: {counts}"

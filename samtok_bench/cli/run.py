@@ -79,7 +79,7 @@ def rescore(
 
 def _show(result: "RunResult", as_json: bool, details: bool) -> None:
     from samtok_bench.results import summary_json
-    from samtok_bench.tables import run_table, sample_table
+    from samtok_bench.tables import breakdown_table, run_table, sample_table
 
     if as_json:
         typer.echo(summary_json(result.summary))
@@ -87,7 +87,8 @@ def _show(result: "RunResult", as_json: bool, details: bool) -> None:
     else:
         if details:
             typer.echo(f"{sample_table(result.lines)}\n")
-        typer.echo(f"{run_table(result.summary)}\nresults: {result.folder}")
+        parts = (run_table(result.summary), breakdown_table(result.summary), f"results: {result.folder}")
+        typer.echo("\n\n".join(filter(None, parts)))
     outcomes = result.summary.outcomes
     if outcomes["model_error"] + outcomes["skipped"] == result.summary.samples:
         raise typer.Exit(1)

@@ -37,6 +37,12 @@ def test_run_prints_the_table_and_the_folder(command, tmp_path):
     gIoU = next(line for line in out.splitlines() if line.startswith("gIoU")).split()
     assert gIoU[1] == "95.83"
     assert gIoU[-3:] == ["30.00", "(whole)", "100.00"]
+    # sample 5, which fails, is one of the twelve odd ones
+    by_tag = [line.split() for line in out.split("\n\n")[-2].splitlines()[2:]]
+    assert [row[:4] for row in by_tag] == [
+        ["parity", "even", "12", "100.00"],
+        ["odd", "12", "91.67", "75.00"],
+    ]
     folder = out.splitlines()[-1].removeprefix("results: ")
     assert (tmp_path / folder / "summary.json").is_file()
     assert "predict: 24 of 24" in err
@@ -65,6 +71,7 @@ def test_options_come_from_the_environment(command, monkeypatch):
 def test_single_samples_show_their_answer(command):
     _, out, _ = command("run", "--task", "squares", "--model", "constant:whole", "--limit", "1")
     assert "answer" not in out
+    assert "parity" not in out, "one sample has nothing to break down"
     _, out, _ = command("run", "--task", "squares", "--model", "constant:refuse", "--sample", ID)
     assert next(line for line in out.splitlines() if line.startswith(ID)).split() == [
         *(ID, "ok", "0.00", "No", "target.")
