@@ -55,6 +55,16 @@ class SampleSet:
     """What the reader left out, by reason; runs report it."""
 
 
+@dataclass(frozen=True)
+class DataStatus:
+    """Whether a task's data is there, as far as a glance tells."""
+
+    ready: bool
+    """A run can start without writing or fetching anything."""
+    detail: str
+    """One line: where it is, or what is missing."""
+
+
 class Task(ABC):
     """A benchmark task. A new one defines the class attributes and four methods.
 
@@ -87,6 +97,16 @@ class Task(ABC):
     @abstractmethod
     def default_root(self) -> Path:
         """The data folder when none is named; it may write generated data first."""
+
+    def data_status(self, root: Path | None) -> DataStatus:
+        """A glance at the data below `root`, or at the default data; it reads no annotations.
+
+        Tasks that can tell more than whether there is a folder override it.
+        """
+        if root is None:
+            return DataStatus(True, "found or written by the first run")
+        there = root.is_dir()
+        return DataStatus(there, str(root) if there else f"no folder at {root}")
 
     @abstractmethod
     def samples(self, root: Path, split: str) -> SampleSet:

@@ -1,6 +1,7 @@
 """`tasks` and `models`: what there is."""
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,8 +15,11 @@ Json = Annotated[bool, option("--json", "Print JSON.")]
 
 
 @app.command()
-def tasks(as_json: Json = False) -> None:
-    """List the tasks with their metrics."""
+def tasks(
+    data_root: Annotated[Path | None, option("--data-root", "Data folder; generated data if absent.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the tasks with their data and metrics."""
     rows: list[dict[str, Any]] = []
     for name in registry.names("task"):
         plugin = registry.attempt("task", name)
@@ -23,11 +27,13 @@ def tasks(as_json: Json = False) -> None:
             rows.append({"task": name, "problem": plugin.problem})
             continue
         task = plugin.value()
+        data = task.data_status(data_root)
         rows.append(
             {
                 "task": name,
                 "summary": task.summary,
                 "splits": list(task.splits),
+                "data": {"ready": data.ready, "detail": data.detail},
                 "primary": task.primary,
                 "metrics": [
                     {
@@ -51,7 +57,9 @@ def tasks(as_json: Json = False) -> None:
         if "problem" in row:
             typer.echo(f"{row['task']}: broken: {row['problem']}\n")
             continue
-        typer.echo(f"{row['task']}: {row['summary']}; splits {', '.join(row['splits'])}\n")
+        typer.echo(f"{row['task']}: {row['summary']}; splits {', '.join(row['splits'])}")
+        state = "ready" if row["data"]["ready"] else "not there"
+        typer.echo(f"data {state}: {row['data']['detail']}\n")
         cells = [[m["display"], m["id"], f"{m['description']}"] for m in row["metrics"]]
         typer.echo(text_table(["metric", "id", "definition"], cells) + "\n")
 

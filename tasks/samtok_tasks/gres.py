@@ -11,10 +11,10 @@ from samtok_bench.metrics import rle
 from samtok_bench.metrics.masks import gres_metrics, gres_scores
 from samtok_bench.metrics.rle import RLE
 from samtok_bench.sample import ImagePart, Prediction, Sample, Scores, Target, Text, Turn, content_id
-from samtok_bench.task import Generation, Protocol, SampleSet, Task
-from samtok_tasks.formats.grefcoco import read_grefcoco
-from samtok_tasks.formats.refer import ReferringExpression
-from samtok_tasks.mini.writer import ensure_mini
+from samtok_bench.task import DataStatus, Generation, Protocol, SampleSet, Task
+from samtok_tasks.formats.grefcoco import locate_grefcoco, read_grefcoco
+from samtok_tasks.formats.refer import ReferringExpression, image_folder
+from samtok_tasks.mini.writer import ensure_mini, has_mini, mini_cache
 
 PROMPT = "Please segment {phrase} in this image."
 MAX_NEW_TOKENS = 128
@@ -41,6 +41,19 @@ class GRES(Task):
 
     def default_root(self) -> Path:
         return ensure_mini()
+
+    def data_status(self, root: Path | None) -> DataStatus:
+        if root is None:
+            ready = has_mini()
+            where = f"mini, in {mini_cache()}" if ready else "mini; the first run writes it in some seconds"
+            return DataStatus(ready, where)
+        try:
+            locate_grefcoco(root)
+        except OSError as error:
+            return DataStatus(False, str(error))
+        if not any(image_folder(root).glob("*.jpg")):
+            return DataStatus(False, f"no images in {image_folder(root)}")
+        return DataStatus(True, f"gRefCOCO, in {root}; `samtok-bench data check` reads all of it")
 
     def samples(self, root: Path, split: str) -> SampleSet:
         data = read_grefcoco(root).split(split)

@@ -11,6 +11,7 @@ from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.constant import ConstantPredictor
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.sample import Prediction, prompt_text
+from samtok_bench.task import DataStatus
 from samtok_tasks.gres import GRES
 from samtok_tasks.mini.expressions import KINDS
 
@@ -89,6 +90,23 @@ def test_samples_of_mini_have_the_kinds_of_its_expressions():
     task = GRES()
     samples = task.samples(task.default_root(), "val").samples
     assert {s.tags["kind"] for s in samples} == set(KINDS)
+
+
+def test_data_status_is_a_glance(root, tmp_path, monkeypatch):
+    task = GRES()
+    images = root / "images" / "train2014"
+    assert task.data_status(root) == DataStatus(False, f"no images in {images}")
+    images.mkdir(parents=True)
+    (images / "COCO_train2014_000000000001.jpg").touch()
+    assert task.data_status(root).ready
+    (root / "grefcoco" / "instances.json").unlink()
+    assert task.data_status(root).detail.startswith(f"{root / 'grefcoco' / 'instances.json'} is missing")
+    monkeypatch.setenv("SAMTOK_BENCH_CACHE", str(tmp_path / "cache"))
+    assert task.data_status(None) == DataStatus(False, "mini; the first run writes it in some seconds")
+    assert not (tmp_path / "cache").exists()
+    monkeypatch.undo()
+    root = task.default_root()
+    assert task.data_status(None) == DataStatus(True, f"mini, in {root}")
 
 
 def test_ids_follow_the_content(root):

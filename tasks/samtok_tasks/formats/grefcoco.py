@@ -23,12 +23,22 @@ def read_grefcoco(root: Path) -> ReferringData:
         FileNotFoundError: with the layout and where to get the data.
         ValueError: a broken file or record.
     """
+    refs, annotations = locate_grefcoco(root)
+    instances = read_instances(annotations)
+    records = read_plain_pickle(refs) if refs.suffix == ".p" else read_json(refs)
+    return collect(root, "gRefCOCO", refs, records, instances, _objects)
+
+
+def locate_grefcoco(root: Path) -> tuple[Path, Path]:
+    """The files of the references and of the annotations, unread.
+
+    Raises:
+        FileNotFoundError: with the layout and where to get the data.
+    """
     folder = root / "grefcoco"
     pickled = folder / "grefs(unc).p"
     refs = pickled if pickled.is_file() else require_file(folder / "grefs(unc).json", LAYOUT)
-    instances = read_instances(require_file(folder / "instances.json", LAYOUT))
-    records = read_plain_pickle(refs) if refs == pickled else read_json(refs)
-    return collect(root, "gRefCOCO", refs, records, instances, _objects)
+    return refs, require_file(folder / "instances.json", LAYOUT)
 
 
 def _objects(record: Any, where: str) -> tuple[int, ...]:

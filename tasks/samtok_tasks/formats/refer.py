@@ -154,7 +154,7 @@ def collect(
     """
     if not isinstance(records, list):
         raise ValueError(f"{path}: expected a list of references, got {type(records).__name__}")
-    folder = next((root / one for one in IMAGE_FOLDERS if (root / one).is_dir()), root / IMAGE_FOLDERS[-1])
+    folder = image_folder(root)
     expressions: list[ReferringExpression] = []
     dropped: Counter[str] = Counter(instances.dropped)
     for place, record in enumerate(records):
@@ -188,6 +188,11 @@ def collect(
                 )
             )
     return ReferringData(root, name, tuple(expressions), +dropped)
+
+
+def image_folder(root: Path) -> Path:
+    """Where the images are, or where they belong if they are nowhere."""
+    return next((root / one for one in IMAGE_FOLDERS if (root / one).is_dir()), root / IMAGE_FOLDERS[-1])
 
 
 def _image_of(image_id: int, instances: Instances, where: str) -> CocoImage:

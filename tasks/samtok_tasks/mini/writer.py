@@ -152,6 +152,11 @@ def mini_cache(cache: Path | None = None) -> Path:
     return cache / f"mini-{MINI_VERSION}-{MINI_HASH[:8]}"
 
 
+def has_mini(cache: Path | None = None) -> bool:
+    """Whether `ensure_mini` has nothing to write."""
+    return (mini_cache(cache) / MARKER).is_file()
+
+
 def ensure_mini(cache: Path | None = None) -> Path:
     """The data root of mini, written at the first call (some seconds) and used again later.
 
@@ -161,7 +166,7 @@ def ensure_mini(cache: Path | None = None) -> Path:
         OSError: the cache cannot be written.
     """
     folder = mini_cache(cache)
-    if (folder / MARKER).is_file():
+    if has_mini(cache):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.") as temporary:
@@ -172,12 +177,12 @@ def ensure_mini(cache: Path | None = None) -> Path:
                 f"expected {MINI_HASH[:12]}): figures are not comparable with published ones",
                 stacklevel=2,
             )
-        if folder.exists() and not (folder / MARKER).is_file():
+        if folder.exists() and not has_mini(cache):
             shutil.rmtree(folder)
         try:
             report.root.rename(folder)
         except OSError:
-            if not (folder / MARKER).is_file():  # otherwise another process was first
+            if not has_mini(cache):  # otherwise another process was first
                 raise
     return folder
 
