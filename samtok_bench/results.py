@@ -40,10 +40,11 @@ class Session(BaseModel):
     packages: dict[str, str]
     machine: str
     threads: int | None
-    answered: int = 0
-    """Samples that this session added; 0 for one that was killed."""
-    seconds: float = 0.0
-    """Wall time of the predictions that this session added."""
+    answered: int | None = None
+    """Samples that this session added. None while it is at work, or killed: the lines of the journal less
+    the sum of the sessions before, which the next session writes here."""
+    seconds: float | None = None
+    """Wall time of the predictions that this session added; None while at work, or killed."""
 
 
 class RunRecord(BaseModel):
@@ -218,12 +219,20 @@ class RunFolder:
                     f"{self.path} holds a run of another configuration: {'; '.join(differing)}."
                     " Choose another --out or remove the folder"
                 )
-            record = record.model_copy(update={"sessions": stored.sessions + record.sessions})
+            record = record.model_copy(update={"sessions": self._settled(stored.sessions) + record.sessions})
         elif self.path.is_dir() and any(self.path.iterdir()):
             raise FileExistsError(f"{self.path} holds other files; choose an empty folder for --out")
         self.path.mkdir(parents=True, exist_ok=True)
         self.write_record(record)
         return record
+
+    def _settled(self, sessions: list[Session]) -> list[Session]:
+        """Sessions of which the last one has ended, by a kill if it did not say so."""
+        if not sessions or sessions[-1].answered is not None:
+            return sessions
+        before = sum(session.answered or 0 for session in sessions[:-1])
+        answered = max(0, len(self.journal.read()) - before)  # a journal may have lost lines since
+        return [*sessions[:-1], sessions[-1].model_copy(update={"answered": answered})]
 
     @contextmanager
     def locked(self) -> Iterator[None]:

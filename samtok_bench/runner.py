@@ -109,7 +109,9 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
             )
         )
         session = record.sessions[-1]
-        _answer("predict", task, predictor, chosen.samples, folder.journal, options, reporter, session)
+        session.answered, session.seconds = _answer(
+            "predict", task, predictor, chosen.samples, folder.journal, options, reporter
+        )
         ceiling = predictor.ceiling(forced=bool(options.ceiling)) if options.ceiling is not False else None
         if ceiling is not None:
             _answer("ceiling", task, ceiling, chosen.samples, folder.ceiling, options, reporter)
@@ -263,9 +265,8 @@ def _answer(
     journal: Journal,
     options: RunOptions,
     reporter: Reporter,
-    session: Session | None = None,
-) -> None:
-    """Fill a journal up to all samples."""
+) -> tuple[int, float]:
+    """Fill a journal up to all samples; how many it lacked, and the predictions' wall time in seconds."""
     done = journal.read()
     known = {sample.id for sample in samples}
     strangers = [id for id in done if id not in known]
@@ -273,7 +274,8 @@ def _answer(
         raise ValueError(f"{journal.path} holds the sample {strangers[0]}, which this run does not have")
     pending = [sample for sample in _grouped(samples) if sample.id not in done]
     if not pending:
-        return
+        return 0, 0.0
+    seconds = 0.0
     predictor.prepare()
     reporter.start(what, len(samples), len(done))
     try:
@@ -281,9 +283,7 @@ def _answer(
             batch = pending[start : start + options.batch_size]
             began = time.perf_counter()
             made = _predict(predictor, batch)
-            if session is not None:
-                session.seconds += time.perf_counter() - began
-                session.answered += len(batch)
+            seconds += time.perf_counter() - began
             journal.append(
                 Line(sample.id, prediction, task.score(sample, prediction))
                 for sample, prediction in zip(batch, made, strict=True)
@@ -291,6 +291,7 @@ def _answer(
             reporter.advance(len(batch))
     finally:
         reporter.stop()
+    return len(pending), seconds
 
 
 def _grouped(samples: Sequence[Sample]) -> Iterator[Sample]:

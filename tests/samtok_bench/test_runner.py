@@ -98,7 +98,7 @@ def test_the_default_folder_names_the_configuration(go, tmp_path, monkeypatch):
     assert folder(protocol="released") != first
 
 
-def test_an_interrupted_run_continues(go, fakes, monkeypatch):
+def test_an_interrupted_run_continues(go, fakes, tmp_path, monkeypatch):
     whole = go("whole")
     predict, calls = fakes.Perfect.predict, []
 
@@ -112,6 +112,8 @@ def test_an_interrupted_run_continues(go, fakes, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         go("cut")
     monkeypatch.undo()
+    cut = RunFolder(tmp_path / "cut").record()
+    assert (cut.status, [s.answered for s in cut.sessions]) == ("running", [None])
     fakes.Perfect.asked.clear()
     notes = Notes()
     result = go("cut", notes)
@@ -120,7 +122,11 @@ def test_an_interrupted_run_continues(go, fakes, monkeypatch):
     ids = journal_ids(result.folder)
     assert len(ids) == len(set(ids)) == 24
     assert (result.folder / SUMMARY).read_bytes() == (whole.folder / SUMMARY).read_bytes()
-    assert [s.answered for s in RunFolder(result.folder).record().sessions] == [0, 14]
+    assert [s.answered for s in RunFolder(result.folder).record().sessions] == [10, 14]
+    go("cut")
+    sessions = RunFolder(result.folder).record().sessions
+    assert [s.answered for s in sessions] == [10, 14, 0]
+    assert [s.seconds is None for s in sessions] == [True, False, False]
 
 
 @pytest.mark.parametrize("cut", [1, 7, 200])
