@@ -1,6 +1,6 @@
 """The configuration of a SAMTok tokenizer: a SAM 2 image model and a residual quantizer."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from transformers import PreTrainedConfig, Sam2Config
 
@@ -61,7 +61,7 @@ class SAMTokConfig(PreTrainedConfig):
     """SAM 2 image model plus `codebook_depth` unshared codebooks of `codebook_size` codes each."""
 
     model_type = "samtok"
-    sub_configs = {"sam2_config": Sam2Config}
+    sub_configs: ClassVar = {"sam2_config": Sam2Config}
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class SAMTokConfig(PreTrainedConfig):
     ) -> None:
         if isinstance(sam2_config, dict):
             sam2_config = Sam2Config(**sam2_config)
-        self.sam2_config = sam2_config if sam2_config is not None else build_sam2_config()
+        self.sam2_config: Sam2Config = sam2_config if sam2_config is not None else build_sam2_config()
         self.codebook_size = codebook_size
         self.codebook_depth = codebook_depth
         super().__init__(**kwargs)

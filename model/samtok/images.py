@@ -29,12 +29,8 @@ def to_rgb(image: ImageLike) -> Image.Image:
         ValueError: another type, dtype or shape, or an image without pixels.
     """
     if isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or not (
-            image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (3, 4))
-        ):
-            raise ValueError(
-                f"image array must be uint8 of shape (H, W, 3), got {image.dtype} {image.shape}"
-            )
+        if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (3, 4))):
+            raise ValueError(f"image array must be uint8 of shape (H, W, 3), got {image.dtype} {image.shape}")
         image = Image.fromarray(image)
     if not isinstance(image, Image.Image):
         raise ValueError(f"image must be a PIL image or an array, got {type(image).__name__}")

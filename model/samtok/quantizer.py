@@ -4,6 +4,8 @@ The rules are those of the released code (section "VQ embedding" of its training
 L2, exponential moving average (EMA) of counts and vector sums, restart of unused codes, commitment loss.
 """
 
+from typing import cast
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -87,10 +89,15 @@ class ResidualQuantizer(nn.Module):
         super().__init__()
         self.codebooks = nn.ModuleList(Codebook(size, dim) for _ in range(depth))
 
+    @property
+    def levels(self) -> list[Codebook]:
+        """The codebooks by depth."""
+        return [cast(Codebook, book) for book in self.codebooks]
+
     def encode(self, z: Tensor) -> Tensor:
         """Codes of vectors: (..., D) -> (..., depth) int64."""
         residual, codes = z.detach().float(), []
-        for codebook in self.codebooks:
+        for codebook in self.levels:
             codes.append(codebook.nearest(residual))
             residual = residual - codebook(codes[-1])
         return torch.stack(codes, dim=-1)
@@ -101,14 +108,12 @@ class ResidualQuantizer(nn.Module):
         Raises:
             ValueError: a code outside the codebook, or another depth.
         """
-        size, depth = self.codebooks[0].weight.shape[0], len(self.codebooks)
+        size, depth = self.levels[0].weight.shape[0], len(self.codebooks)
         if codes.shape[-1] != depth:
             raise ValueError(f"codes must have {depth} columns, got shape {tuple(codes.shape)}")
         if codes.numel() and not (int(codes.min()) >= 0 and int(codes.max()) < size):
-            raise ValueError(
-                f"codes must lie in [0, {size}), got {int(codes.min())} to {int(codes.max())}"
-            )
-        return torch.stack([book(codes[..., i]) for i, book in enumerate(self.codebooks)]).sum(0)
+            raise ValueError(f"codes must lie in [0, {size}), got {int(codes.min())} to {int(codes.max())}")
+        return torch.stack([book(codes[..., i]) for i, book in enumerate(self.levels)]).sum(0)
 
     def forward(
         self,
@@ -133,7 +138,7 @@ class ResidualQuantizer(nn.Module):
         residual = z.detach()
         total = torch.zeros_like(z)
         codes, losses, moves = [], [], []
-        for codebook in self.codebooks:
+        for codebook in self.levels:
             index = codebook.nearest(residual)
             chosen = codebook(index)
             moves.append((codebook, residual.reshape(-1, z.shape[-1]), index.reshape(-1)))

@@ -63,13 +63,11 @@ class SAMTok(PreTrainedModel):
         self.autocast: torch.dtype | None = None
         self.sam2 = Sam2Model(config.sam2_config)
         self.mask_encoder = MaskEncoder(self.sam2.config.mask_decoder_config)
-        self.quantizer = ResidualQuantizer(
-            config.codebook_size, config.codebook_depth, config.hidden_size
-        )
+        self.quantizer = ResidualQuantizer(config.codebook_size, config.codebook_depth, config.hidden_size)
         self.post_init()
 
     @classmethod
-    def from_pretrained(  # type: ignore[override]
+    def from_pretrained(
         cls,
         name: str | Path,
         *,
@@ -92,10 +90,12 @@ class SAMTok(PreTrainedModel):
         faults = [
             f"{kind}: {', '.join(sorted(map(str, info[key])))}"
             for kind, key in (
-                ("missing", "missing_keys"), ("unexpected", "unexpected_keys"), ("misshaped", "mismatched_keys"),
+                ("missing", "missing_keys"),
+                ("unexpected", "unexpected_keys"),
+                ("misshaped", "mismatched_keys"),
             )
             if info[key]
-        ]  # fmt: skip
+        ]
         if faults:
             raise ValueError(f"weights in {folder} do not fit SAMTok; " + "; ".join(faults))
         return model.to(device=device).with_autocast(autocast)
@@ -201,7 +201,9 @@ class SAMTok(PreTrainedModel):
 
     # ---- batches, with gradients ----------------------------------------------------------------------
 
-    def forward(self, pixel_values: Tensor, masks: Tensor, path: str = "codes", **quantizer: Any) -> SAMTokOutput:
+    def forward(
+        self, pixel_values: Tensor, masks: Tensor, path: str = "codes", **quantizer: Any
+    ) -> SAMTokOutput:
         """One training pass over B images with N masks each.
 
         Args:
@@ -233,9 +235,7 @@ class SAMTok(PreTrainedModel):
         box = self._box_tokens(masks)  # (B, N, 3, D)
         with self._autocast():
             image = features.top.repeat_interleave(count, 0) + dense
-            z = self.mask_encoder(
-                image, self.sam2.get_image_wide_positional_embeddings(), box.flatten(0, 1)
-            )
+            z = self.mask_encoder(image, self.sam2.get_image_wide_positional_embeddings(), box.flatten(0, 1))
         return z.float().view(batch, count, -1)
 
     def _dense_prompt(self, masks: Tensor) -> Tensor:
@@ -257,4 +257,3 @@ class SAMTok(PreTrainedModel):
 
     def _chunk(self, e: ImageEmbedding) -> int:
         return max(1, PIXELS_AT_ONCE // (e.height * e.width))
-

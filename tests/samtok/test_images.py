@@ -28,7 +28,13 @@ def test_exif_orientation_is_not_applied(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    [np.zeros((2, 2, 3), np.float32), np.zeros((2, 2, 2), np.uint8), np.zeros(4, np.uint8), "photo.jpg", None],
+    [
+        np.zeros((2, 2, 3), np.float32),
+        np.zeros((2, 2, 2), np.uint8),
+        np.zeros(4, np.uint8),
+        "photo.jpg",
+        None,
+    ],
 )
 def test_what_is_not_an_image_is_refused(bad: object) -> None:
     with pytest.raises(ValueError, match="image"):

@@ -57,7 +57,9 @@ def test_lookups_use_the_codes_before_the_move() -> None:
     quantized, codes, _ = quantizer(z, update=True, decay=0.5, restart_below=0.0)
     expected = before[0][codes[:, 0]] + before[1][codes[:, 1]]
     torch.testing.assert_close(quantized, expected)
-    assert all(not torch.equal(old, book.weight) for old, book in zip(before, quantizer.codebooks, strict=True))
+    assert all(
+        not torch.equal(old, book.weight) for old, book in zip(before, quantizer.codebooks, strict=True)
+    )
 
 
 def test_one_moving_average_step_by_hand(codebook: Codebook) -> None:

@@ -188,7 +188,7 @@ def test_dtype_is_a_choice(tmp_path):
 
 class TestWrongFolders:
     def test_no_folder(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match="unknown model .* no such folder"):
+        with pytest.raises(FileNotFoundError, match=r"unknown model .* no such folder"):
             QwenVLSAMTok.from_pretrained(tmp_path / "none")
 
     def test_no_config(self, tmp_path):

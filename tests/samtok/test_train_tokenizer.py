@@ -87,7 +87,9 @@ def test_frozen_parts_stay_and_the_others_move(recipe: Path, tmp_path: Path) -> 
     after = load_file(tmp_path / "out/mask/done/model.safetensors")
     vision = [name for name in before if name.startswith("sam2.vision_encoder")]
     assert all(torch.equal(before[name], after[name]) for name in vision)
-    assert not torch.equal(before["sam2.mask_decoder.mask_tokens.weight"], after["sam2.mask_decoder.mask_tokens.weight"])
+    assert not torch.equal(
+        before["sam2.mask_decoder.mask_tokens.weight"], after["sam2.mask_decoder.mask_tokens.weight"]
+    )
 
 
 def test_a_finished_training_is_not_overwritten_and_resumes_to_itself(recipe: Path, tmp_path: Path) -> None:

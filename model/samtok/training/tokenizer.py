@@ -5,7 +5,7 @@ Each stage is one transformers.Trainer run with its own warm-up; the next stage 
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,7 +37,7 @@ class Stage(Strict):
     learning_rate: float = 4e-5
     warmup_steps: int = 0
     schedule: Literal["cosine", "constant_with_warmup"] = "cosine"
-    frozen: list[str] = []  # prefixes of parameter names
+    frozen: list[str] = Field(default_factory=list)  # prefixes of parameter names
     masks: Literal["predicted", "all"] = "predicted"  # which of the decoder's three masks learn
     cross_entropy: float = 2.0
     dice: float = 0.5
@@ -66,7 +66,7 @@ class TokenizerRecipe(Strict):
     autocast: Literal["bfloat16"] | None = None  # of the transformer parts
     attention: Literal["sdpa", "eager"] = "sdpa"  # on CPUs eager is the faster one in bfloat16
     start: str | None = None  # "nano", a folder or the published pair's folder; None trains from scratch
-    model: dict[str, Any] = {}  # arguments of build_sam2_config
+    model: dict[str, Any] = Field(default_factory=dict)  # arguments of build_sam2_config
     codebook_size: int = 256
     codebook_depth: int = 2
     data: DataSource
@@ -162,7 +162,7 @@ class StageTrainer(Trainer):
     stage: Stage
     recipe_seed: int
 
-    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):  # type: ignore[no-untyped-def]
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         """Loss of one batch; parts of it are kept for the log."""
         stage = self.stage
         draw = np.random.default_rng((self.recipe_seed, self.state.global_step))
@@ -198,11 +198,11 @@ class Progress(TrainerCallback):
         stream = evaluation.data.open(evaluation.seed)
         self.samples = [next(stream) for _ in range(evaluation.images)]
 
-    def on_log(self, args, state, control, logs=None, **kwargs):  # type: ignore[no-untyped-def]
+    def on_log(self, args, state, control, logs=None, **kwargs):
         """Append one line."""
         self._write(state.global_step, {**(logs or {}), **getattr(self.trainer, "parts", {})})
 
-    def on_step_end(self, args, state, control, model=None, **kwargs):  # type: ignore[no-untyped-def]
+    def on_step_end(self, args, state, control, model=None, **kwargs):
         """Evaluate now and then, and at the end."""
         if state.global_step % self.evaluation.every == 0 or state.global_step == state.max_steps:
             paths = sorted({"codes", *self.trainer.stage.paths} if "codes" in self.trainer.stage.paths
@@ -217,7 +217,7 @@ class Progress(TrainerCallback):
 
 @torch.no_grad()
 def evaluate(
-    model: SAMTok, samples: list[tuple[np.ndarray, np.ndarray]], paths: list[str]
+    model: SAMTok, samples: list[tuple[np.ndarray, np.ndarray]], paths: Sequence[str]
 ) -> dict[str, float]:
     """Mean IoU at the image's own size by path, for path "codes" also by area, and codebook perplexity.
 
@@ -308,7 +308,7 @@ def _vectors(model: SAMTok, data: Regions, count: int) -> Tensor:
 
 def _start_codebooks(quantizer: ResidualQuantizer, vectors: Tensor, rounds: int = 20) -> None:
     """k-means on the vectors, level by level on what is left over."""
-    for codebook in quantizer.codebooks:
+    for codebook in quantizer.levels:
         size = codebook.weight.shape[0]
         codebook.start_from(vectors[torch.randperm(len(vectors))[:size]])
         for _ in range(rounds):
