@@ -11,7 +11,7 @@ from qwen_parts import SMALL, TEXTS, tiny_samtok, tiny_vlm
 from samtok.build import build_nano
 from samtok.qwen import load_qwen
 from samtok.training.codes import GeometryCodes, TokenizerCodes
-from samtok.training.dialogues import IGNORED, Batches, Collator, cells, draw
+from samtok.training.dialogues import IGNORED, Batches, Collator, Draw, cells, draw
 from samtok.training.recipe import DataSource
 from samtok.training.supervised import token_losses, train
 from samtok.vocabulary import mask_word_ids
@@ -231,15 +231,27 @@ def test_training_goes_on_from_a_checkpoint_with_new_code_rows(tmp_path):
     assert (old != new).any(1).nonzero().flatten().tolist() == [*first, *second]
 
 
-def test_a_pool_repeats_its_dialogues():
-    seen = []
-    batches = Batches(
-        DATA, lambda dialogues: seen.append([d["image"].tobytes() for d in dialogues]),
-        seed=1, stages=[(3, 2, {})], pool=2,
-    )  # fmt: skip
-    list(batches)
-    assert seen[0] == seen[1] == seen[2]
-    assert seen[0][0] != seen[0][1]
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_pool_is_prepared_once_and_used_again_and_again(processor, workers):
+    drawn = []
+
+    class Counting(Collator):
+        def prepare(self, dialogues):
+            drawn.append(len(dialogues))
+            return super().prepare(dialogues)
+
+    collator = Counting(processor, GeometryCodes())
+    stages = [Draw(2, 2, {}), Draw(5, 3, {}, pool=3)]
+    batches = Batches(DATA, collator, seed=1, stages=stages, workers=workers)
+    assert drawn == ([] if workers else [3])
+    seen = list(batches)
+    assert [len(batch["input_ids"]) for batch in seen] == [2, 2, 3, 3, 3]
+    pictures = [set(map(bytes, batch["pixel_values"].reshape(3, -1).numpy())) for batch in seen[2:]]
+    assert pictures[0] == pictures[1] == pictures[2]
+    assert len(pictures[0]) == 3
+    again = list(Batches(DATA, collator, seed=1, stages=stages, start=3, workers=workers))
+    assert len(again) == 2
+    assert all(torch.equal(a["input_ids"], b["input_ids"]) for a, b in zip(seen[3:], again, strict=True))
 
 
 @pytest.mark.parametrize(

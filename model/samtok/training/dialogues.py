@@ -1,6 +1,7 @@
 """Dialogues as training batches: drawn, given codes, rendered, tokenised, labelled."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -9,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
-from torch.utils.data import IterableDataset
+from torch.utils.data import DataLoader, IterableDataset
+from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
 from samtok.conversations import render
 from samtok.processor import QwenVLProcessor
@@ -39,6 +41,15 @@ def draw_batch(
     return [draw(data, seed, index, options) for index in indices]
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A dialogue that only needs tokens."""
+
+    text: str  # with its mask words
+    image: NDArray[np.uint8]
+    bags: list[list[int]]  # the words of each visual token, row by row; empty where none are wanted
+
+
 class Collator:
     """Turns dialogues into model inputs with labels on the answers of all turns.
 
@@ -55,11 +66,11 @@ class Collator:
         self._header, self._end = list(ids), processor.tokenizer.convert_tokens_to_ids("<|im_end|>")
 
     def __call__(self, dialogues: Sequence[Dialogue]) -> dict[str, Tensor]:
-        """Right-padded input_ids, attention_mask, mm_token_type_ids and labels (B, T) int64, pixel_values
-        and image_grid_thw. Labels are IGNORED outside answers; an answer's end of turn carries loss.
-        image_labels (B, T, K) int64, if wanted, are bags of at most K words for visual tokens, filled up with
-        IGNORED.
-        """
+        """Model inputs of dialogues, see `collate`."""
+        return self.collate(self.prepare(dialogues))
+
+    def prepare(self, dialogues: Sequence[Dialogue]) -> list[Prepared]:
+        """Give masks their codes, which is the expensive part, and write the dialogues out."""
         said = [_said(dialogue) for dialogue in dialogues]
         regions = [d.get("regions", []) if self.image_labels else [] for d in dialogues]
         masks = [
@@ -69,23 +80,33 @@ class Collator:
             for dialogue, one, others in zip(dialogues, said, regions, strict=True)
         ]
         codes = self.codes([dialogue["image"] for dialogue in dialogues], masks)
-        texts, images = [], []
-        for dialogue, one, found in zip(dialogues, said, codes, strict=True):
+        prepared = []
+        for dialogue, one, others, found in zip(dialogues, said, regions, codes, strict=True):
             words = format_words(found[: len(one)])
-            messages, pictures = render(_conversation(dialogue), partial(_all_words, words))
-            texts.append(self.processor.apply_chat_template(messages, tokenize=False))
-            images.append(pictures)
+            messages, _ = render(_conversation(dialogue), partial(_all_words, words))
+            text = self.processor.apply_chat_template(messages, tokenize=False)
+            bags = self._bags(others, found[len(one) :], self._grid(dialogue["image"]))
+            prepared.append(Prepared(text, dialogue["image"], bags))
+        return prepared
+
+    def collate(self, prepared: Sequence[Prepared]) -> dict[str, Tensor]:
+        """Right-padded input_ids, attention_mask, mm_token_type_ids and labels (B, T) int64, pixel_values
+        and image_grid_thw. Labels are IGNORED outside answers; an answer's end of turn carries loss.
+        image_labels (B, T, K) int64, if wanted, are bags of at most K words for visual tokens, filled up with
+        IGNORED.
+        """
         batch = dict(
-            self.processor(text=texts, images=images, padding=True, padding_side="right", return_tensors="pt")
+            self.processor(
+                text=[one.text for one in prepared],
+                images=[[Image.fromarray(one.image)] for one in prepared],
+                padding=True,
+                padding_side="right",
+                return_tensors="pt",
+            )
         )
         batch["labels"] = self.label(batch["input_ids"])
         if self.image_labels:
-            grids = batch["image_grid_thw"][:, 1:] // self.processor.image_processor.merge_size
-            flat = [
-                torch.tensor(bag)
-                for one, found, others, grid in zip(said, codes, regions, grids.tolist(), strict=True)
-                for bag in self._bags(others, found[len(one) :], grid)
-            ]
+            flat = [torch.tensor(bag) for one in prepared for bag in one.bags]
             ids = batch["input_ids"]
             batch["image_labels"] = torch.full((*ids.shape, max(map(len, flat))), IGNORED)
             # row by row, as the visual tokens themselves
@@ -93,6 +114,12 @@ class Collator:
                 flat, batch_first=True, padding_value=IGNORED
             )
         return batch
+
+    def _grid(self, image: NDArray[np.uint8]) -> list[int]:
+        """Rows and columns of an image's visual tokens."""
+        processor = self.processor.image_processor
+        seen = processor(images=[Image.fromarray(image)], return_tensors="pt")
+        return (seen["image_grid_thw"][0, 1:] // processor.merge_size).tolist()
 
     def _bags(
         self, regions: Sequence[tuple[str, NDArray[np.bool_]]], codes: NDArray[np.int64], grid: Sequence[int]
@@ -171,11 +198,22 @@ def _find(row: list[int], pattern: list[int], start: int) -> int:
     return -1
 
 
+@dataclass(frozen=True)
+class Draw:
+    """Steps up to `until` (not included) draw so many images each, with these options."""
+
+    until: int
+    images: int
+    options: dict[str, Any]
+    pool: int | None = None  # from this many fixed dialogues instead of endless fresh ones
+
+
 class Batches(IterableDataset):
     """The batches of a training from one step to the last, a function of the step alone.
 
-    So a resumed run sees what an uninterrupted one would have seen. `stages` are triples (last step, images a
-    step, options): a step takes those of its stage. `pool` limits the dialogues to that many fixed ones.
+    So a resumed run sees what an uninterrupted one would have seen. The dialogues of a pool are prepared
+    once, by `workers` processes, before the first batch: on a CPU the mask words of fresh dialogues cost as
+    much as the training itself.
     """
 
     def __init__(
@@ -184,18 +222,57 @@ class Batches(IterableDataset):
         collator: Collator,
         *,
         seed: int,
-        stages: Sequence[tuple[int, int, dict[str, Any]]],
+        stages: Sequence[Draw],
         start: int = 0,
-        pool: int | None = None,
+        workers: int = 0,
     ) -> None:
         self.data, self.collator, self.seed = data, collator, seed
-        self.stages, self.start, self.pool = stages, start, pool
+        self.stages, self.start = stages, start
+        self.pools = {
+            stage.until: self._fill(stage, stage.pool, workers)
+            for stage in stages
+            if stage.pool and start < stage.until
+        }
+
+    def _fill(self, stage: Draw, count: int, workers: int) -> list[Prepared]:
+        chunks = _Chunks(self, stage, count)
+        loader: DataLoader[list[Prepared]] = DataLoader(
+            chunks,  # type: ignore[arg-type]
+            batch_size=None,
+            num_workers=workers,
+        )
+        progress = tqdm(loader, f"pool until step {stage.until}", len(chunks))
+        return [one for chunk in progress for one in chunk]
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        most = max(images for _, images, _ in self.stages)
-        for step in range(self.start, self.stages[-1][0]):
-            images, options = next((n, options) for until, n, options in self.stages if step < until)
-            indices = [step * most + place for place in range(images)]
-            if self.pool:
-                indices = [index % self.pool for index in indices]
-            yield self.collator(draw_batch(self.data, self.seed, indices, options))
+        most = max(stage.images for stage in self.stages)
+        for step in range(self.start, self.stages[-1].until):
+            stage = next(stage for stage in self.stages if step < stage.until)
+            if stage.pool:
+                draw = np.random.default_rng((self.seed, step))
+                chosen = draw.choice(stage.pool, min(stage.images, stage.pool), replace=False)
+                yield self.collator.collate([self.pools[stage.until][index] for index in chosen])
+            else:
+                indices = [step * most + place for place in range(stage.images)]
+                yield self.collator(draw_batch(self.data, self.seed, indices, stage.options))
+
+
+class _Chunks:
+    """A pool's dialogues, some at a time."""
+
+    size = 16
+
+    def __init__(self, batches: Batches, stage: Draw, count: int) -> None:
+        self.batches, self.stage, self.count = batches, stage, count
+
+    def __len__(self) -> int:
+        return -(-self.count // self.size)
+
+    def __getitem__(self, chunk: int) -> list[Prepared]:
+        # far from the indices of fresh dialogues, and from those of other pools
+        first = (self.stage.until << 32) + chunk * self.size
+        count = min(self.size, self.count - chunk * self.size)
+        batches = self.batches
+        return batches.collator.prepare(
+            draw_batch(batches.data, batches.seed, range(first, first + count), self.stage.options)
+        )

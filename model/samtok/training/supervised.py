@@ -17,7 +17,7 @@ from samtok.build import NanoOptions, build_nano
 from samtok.processor import QwenVLProcessor
 from samtok.tokenizer import SAMTok
 from samtok.training.codes import CodeSource, GeometryCodes, TokenizerCodes
-from samtok.training.dialogues import IGNORED, Batches, Collator, draw_batch
+from samtok.training.dialogues import IGNORED, Batches, Collator, Draw, draw_batch
 from samtok.training.recipe import DataSource, Strict, load_recipe
 from samtok.vocabulary import extend_vocabulary, mask_word_ids, reset_code_rows
 
@@ -48,6 +48,7 @@ class Stage(Strict):
     images: int = Field(gt=0)  # a step
     eyes_only: bool = False  # only the vision tower runs, on the loss of visual tokens
     options: dict[str, Any] = Field(default_factory=dict)
+    pool: int | None = Field(default=None, gt=0)  # from this many fixed dialogues, not endless fresh ones
 
 
 class Evaluation(Strict):
@@ -67,7 +68,6 @@ class SupervisedRecipe(Strict):
     start: Start
     codes: Literal["geometry"] | Path  # geometry, or the folder of a SAMTok ("nano" for the shipped one)
     data: DataSource
-    pool: int | None = None  # this many fixed dialogues instead of endless fresh ones
     stages: list[Stage] = Field(min_length=1)
     evaluation: Evaluation | None = None
     learning_rate: float
@@ -81,6 +81,7 @@ class SupervisedRecipe(Strict):
     attention: Literal["sdpa", "eager"] = "sdpa"  # on CPUs eager is the faster one in bfloat16
     frozen: list[str] = Field(default_factory=list)  # prefixes of parameter names
     workers: int = Field(default=0, ge=0, le=1)  # processes that draw dialogues
+    pool_workers: int = Field(default=0, ge=0)  # processes that prepare the stages' pools
     log_every: int = 20
     save_every: int = 200
 
@@ -129,9 +130,9 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
             recipe.data,
             collator,
             seed=recipe.seed,
-            stages=[(stage.until, stage.images, stage.options) for stage in recipe.stages],
+            stages=[Draw(stage.until, stage.images, stage.options, stage.pool) for stage in recipe.stages],
             start=step,
-            pool=recipe.pool,
+            workers=recipe.pool_workers,
         ),
         workers=recipe.workers,
         image_loss=recipe.image_loss,
