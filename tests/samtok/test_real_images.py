@@ -15,15 +15,14 @@ import pytest
 from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
-import samtok
 from samtok import parse_words
+from samtok.locate import TOKENIZER, has_weights, nano_folder
 from samtok.mask_files import read_mask, write_mask
 from samtok.pictures import CAPTION, SIDE
 from samtok_bench.cli.main import build_app
 from samtok_bench.metrics import rle
 
 REAL_DATA = Path(os.environ.get("SAMTOK_BENCH_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
-NANO = Path(samtok.__path__[0]) / "nano" / "tokenizer"
 PHOTOS, GAR = REAL_DATA / "photos", REAL_DATA / "gar-bench"
 # a side window of the truck, a paper bag: drawn by eye
 POLYGONS = {
@@ -34,7 +33,7 @@ GAR_ITEMS = [("Caption-Simple", 0), ("Caption-Detailed", 3), ("VQA", 0)]
 FACES_RIGHT = 6  # EXIF: to be shown turned by 90 degrees
 
 pytestmark = [
-    pytest.mark.skipif(not (NANO / "config.json").is_file(), reason=f"nano's tokenizer is not in {NANO}"),
+    pytest.mark.skipif(not has_weights(nano_folder() / TOKENIZER), reason="nano's tokenizer is not there"),
     pytest.mark.skipif(
         not (PHOTOS.is_dir() and GAR.is_dir()),
         reason=f"no real data: no photos and gar-bench in {REAL_DATA} (set SAMTOK_BENCH_REAL_DATA)",
