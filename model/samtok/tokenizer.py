@@ -78,14 +78,22 @@ class SAMTok(PreTrainedModel):
     ) -> "SAMTok":
         """Load "nano", a folder or a hub id: the tokenizer's own, or a whole model's (see `samtok.locate`).
 
+        Args:
+            dtype: of the weights; only float32, because rounded weights give other codes.
+            autocast: precision of the transformers, for speed; torch.bfloat16 on CUDA as released.
+
         Raises:
             OSError: no such folder or hub id, or no tokenizer in it.
-            ValueError: missing, unexpected or misshaped weights; all are listed.
+            ValueError: missing, unexpected or misshaped weights, all listed; or another dtype.
         """
+        if dtype is not torch.float32:
+            raise ValueError(
+                f"SAMTok keeps its weights in float32, got dtype {dtype}: set autocast={dtype} instead"
+            )
         folder = tokenizer_folder(name)
         if (folder / PUBLISHED_TOKENIZER).is_file():
             model = cls.from_published(folder / PUBLISHED_SAM2, folder / PUBLISHED_TOKENIZER)
-            return model.to(device=device, dtype=dtype).with_autocast(autocast)
+            return model.to(device=device).with_autocast(autocast)
         model, info = super().from_pretrained(folder, dtype=dtype, output_loading_info=True, **kwargs)
         faults = [
             f"{kind}: {', '.join(sorted(map(str, info[key])))}"

@@ -218,6 +218,15 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
     assert steps == [1, 2, 3, 4]  # the third was logged only by the second run: the first died before
 
 
+def test_later_stages_may_change_but_words_keep_their_numbers(tmp_path):
+    first = [{"until": 2, "images": 2}]
+    train(recipe(tmp_path, evaluation=None, stages=first), tmp_path / "out")
+    more = [*first, {"until": 3, "images": 2, "options": {"colour": "ultramarine"}}]
+    final = train(recipe(tmp_path, evaluation=None, stages=more), tmp_path / "out", resume=True)
+    before, after = (load_qwen(f, torch.float32)[1].tokenizer for f in (tmp_path / "out/checkpoint-2", final))
+    assert before.get_vocab() == after.get_vocab()
+
+
 def test_training_goes_on_from_a_checkpoint_with_new_code_rows(tmp_path):
     final = train(recipe(tmp_path, evaluation=None), tmp_path / "one")
     start = {"checkpoint": str(final), "words": "near"}

@@ -136,6 +136,11 @@ def test_autocast_changes_precision_not_types(tiny: SAMTok, photo: np.ndarray, m
         tiny.with_autocast(None)
 
 
+def test_rounded_weights_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"float32, got dtype torch\.bfloat16: set autocast=torch\.bfloat16"):
+        SAMTok.from_pretrained(tmp_path, dtype=torch.bfloat16)
+
+
 def test_boxes_by_hand() -> None:
     mask = torch.zeros(1, 4, 10, dtype=torch.bool)
     mask[0, 1:3, 2:7] = True

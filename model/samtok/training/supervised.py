@@ -15,6 +15,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from samtok.build import NanoOptions, build_nano
 from samtok.processor import QwenVLProcessor
+from samtok.qwen import load_qwen
 from samtok.tokenizer import SAMTok
 from samtok.training.codes import CodeSource, GeometryCodes, TokenizerCodes
 from samtok.training.dialogues import IGNORED, Batches, Collator, Draw, draw_batch
@@ -116,7 +117,8 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
         torch.set_num_threads(recipe.threads)
     checkpoint = get_last_checkpoint(str(out)) if resume else None
     codes = code_source(recipe.codes)
-    model, processor = start_model(recipe, codes)
+    # the checkpoint's own words too: those of a new nano follow from the stages, which may have changed
+    model, processor = load_qwen(checkpoint, torch.float32) if checkpoint else start_model(recipe, codes)
     model.set_attn_implementation(recipe.attention)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not name.startswith(tuple(recipe.frozen)))
@@ -153,8 +155,6 @@ def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrained
     if start.nano is not None:
         model, processor = build_nano(start.nano, _corpus(recipe), recipe.seed)
     else:
-        from samtok.qwen import load_qwen
-
         model, processor = load_qwen(str(start.checkpoint), torch.float32)
         extend_vocabulary(model, processor.tokenizer, recipe.seed)
     if start.words != "kept":
