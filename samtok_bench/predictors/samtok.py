@@ -170,6 +170,7 @@ def preflight(name: str = NANO) -> float:
     """
     from samtok import QwenVLSAMTok
 
+    _quiet()
     side = 192
     y, x = np.mgrid[:side, :side]
     disc = (x - 110) ** 2 + (y - 80) ** 2 < 45**2
@@ -240,12 +241,18 @@ def _open(path: Path, stated: tuple[int, int] | None) -> Image.Image:
 
 def _settle(options: PredictorOptions) -> None:
     import torch
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()  # of loading weights: it would break ours
+    _quiet()
     torch.manual_seed(options.seed)
     if options.threads is not None:
         torch.set_num_threads(options.threads)
+
+
+def _quiet() -> None:
+    """No progress bar for loading weights: it would break ours."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
 
 def _device(asked: str) -> str:
