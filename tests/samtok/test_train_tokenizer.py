@@ -57,7 +57,7 @@ def recipe(tmp_path: Path) -> Path:
         "save_every": 2,
         "stages": [
             {"name": "mask", "paths": {"box": 0.5, "mask": 0.5}, "frozen": ["sam2.vision_encoder"], **stage},
-            {"name": "codes", "paths": {"codes": 1.0}, "start_codes": 20, **stage},
+            {"name": "codes", "paths": {"codes": 1.0}, "start_codes": 20, **stage, "masks": "predicted"},
         ],
     }
     path = tmp_path / "recipe.yaml"

@@ -64,3 +64,20 @@ def load_recipe(path: str | Path, kind: type[Recipe]) -> Recipe:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "(top)"
         raise ValueError(f"{path}: {where}: {first['msg']} ({error.error_count()} faults in all)") from None
+
+
+def open_training(out: str | Path, resume: bool, threads: int | None) -> Path:
+    """The folder of a training, made where it is not there; sets torch's threads.
+
+    Raises:
+        FileExistsError: it holds a training and `resume` is False.
+    """
+    import torch
+
+    out = Path(out)
+    if (out / "log.jsonl").exists() and not resume:
+        raise FileExistsError(f"{out} holds a training already: resume it or choose another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    if threads:
+        torch.set_num_threads(threads)
+    return out

@@ -19,7 +19,7 @@ from samtok.qwen import load_qwen
 from samtok.tokenizer import SAMTok
 from samtok.training.codes import CodeSource, GeometryCodes, TokenizerCodes
 from samtok.training.dialogues import IGNORED, Batches, Collator, Draw, draw_batch
-from samtok.training.recipe import DataSource, Strict, load_recipe
+from samtok.training.recipe import DataSource, Strict, load_recipe, open_training
 from samtok.vocabulary import extend_vocabulary, mask_word_ids, reset_code_rows
 
 # the parts of the loss that are logged apart; the average of all hides whether masks are learned
@@ -109,12 +109,8 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
         FileExistsError: `out` holds a training and `resume` is False.
         ValueError: a fault in the recipe.
     """
-    recipe, out = load_recipe(recipe_path, SupervisedRecipe), Path(out)
-    if (out / "log.jsonl").exists() and not resume:
-        raise FileExistsError(f"{out} holds a training already: resume it or choose another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    if recipe.threads:
-        torch.set_num_threads(recipe.threads)
+    recipe = load_recipe(recipe_path, SupervisedRecipe)
+    out = open_training(out, resume, recipe.threads)
     checkpoint = get_last_checkpoint(str(out)) if resume else None
     codes = code_source(recipe.codes)
     # the checkpoint's own words too: those of a new nano follow from the stages, which may have changed

@@ -18,14 +18,16 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from samtok.config import SAMTokConfig, build_sam2_config
+from samtok.image_encoder import encode_images
 from samtok.images import to_pixels
+from samtok.mask_decoder import best_mask
 from samtok.masks import mask_iou
 from samtok.quantizer import ResidualQuantizer
-from samtok.tokenizer import SAMTok
+from samtok.tokenizer import THRESHOLD, SAMTok
 from samtok.training.losses import mask_losses
-from samtok.training.recipe import DataSource, Strict, load_recipe
+from samtok.training.recipe import DataSource, Strict, load_recipe, open_training
 
-Path_ = Literal["box", "mask", "codes"]
+PromptPath = Literal["box", "mask", "codes"]
 
 
 class Stage(Strict):
@@ -33,7 +35,7 @@ class Stage(Strict):
 
     name: str
     steps: int = Field(gt=0)
-    paths: dict[Path_, float]  # how often each path of SAMTok.forward is taken
+    paths: dict[PromptPath, float]  # how often each path of SAMTok.forward is taken
     learning_rate: float = 4e-5
     warmup_steps: int = 0
     schedule: Literal["cosine", "constant_with_warmup"] = "cosine"
@@ -90,12 +92,8 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
     Raises:
         FileExistsError: `out` holds a training and `resume` is False.
     """
-    recipe, out = load_recipe(recipe_path, TokenizerRecipe), Path(out)
-    if (out / "log.jsonl").exists() and not resume:
-        raise FileExistsError(f"{out} holds a training already: resume it or choose another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    if recipe.threads:
-        torch.set_num_threads(recipe.threads)
+    recipe = load_recipe(recipe_path, TokenizerRecipe)
+    out = open_training(out, resume, recipe.threads)
     torch.manual_seed(recipe.seed)
     model = SAMTok.from_pretrained(recipe.start) if recipe.start else from_scratch(recipe)
     for index, stage in enumerate(recipe.stages):
@@ -173,16 +171,14 @@ class StageTrainer(Trainer):
 
         target = inputs["masks"].flatten(0, 1)  # (M, H, W)
         logits, predicted = out.logits.flatten(0, 1), out.iou.flatten(0, 1)  # (M, 3, h, w), (M, 3)
-        chosen = logits if stage.masks == "all" else logits.gather(
-            1, predicted.argmax(1)[:, None, None, None].expand(-1, 1, *logits.shape[2:])
-        )  # fmt: skip
+        chosen = logits if stage.masks == "all" else best_mask(out.logits, out.iou).flatten(0, 1)[:, None]
         repeat = chosen.shape[1]
         entropy, dice = mask_losses(chosen.flatten(0, 1), target.repeat_interleave(repeat, 0), stage.points)
         loss = stage.cross_entropy * entropy.mean() + stage.dice * dice.mean()
         loss = loss + stage.commitment * out.commitment
         if stage.iou:
             small = resize_masks(target, logits.shape[-1])[:, None]
-            actual = mask_iou(logits.detach() > 0.5, small.expand_as(logits))
+            actual = mask_iou(logits.detach() > THRESHOLD, small.expand_as(logits))
             loss = loss + stage.iou * (predicted - actual).square().mean()
         parts = {"entropy": entropy.mean(), "dice": dice.mean(), "commitment": out.commitment}
         self.parts = {"path": path, **{name: part.item() for name, part in parts.items()}}
@@ -232,10 +228,8 @@ def evaluate(
             masks_ = torch.as_tensor(masks, device=model.device)
             pixels = to_pixels(image, model.config.image_size)[None].to(model.device)
             out = model(pixels, masks_[None], path=path)
-            best = out.logits[0].gather(
-                1, out.iou[0].argmax(1)[:, None, None, None].expand(-1, 1, *out.logits.shape[-2:])
-            )
-            full = nn.functional.interpolate(best, masks_.shape[-2:], mode="bilinear")[:, 0] > 0.5
+            best = best_mask(out.logits, out.iou)  # (1, N, h, w)
+            full = nn.functional.interpolate(best, masks_.shape[-2:], mode="bilinear")[0] > THRESHOLD
             ious.append(mask_iou(full, masks_))
             areas.append(masks_.float().mean((1, 2)))
             if out.codes is not None:
@@ -295,8 +289,6 @@ def _train_stage(model: SAMTok, recipe: TokenizerRecipe, index: int, out: Path, 
 @torch.no_grad()
 def _vectors(model: SAMTok, data: Regions, count: int) -> Tensor:
     """At least `count` mask vectors z (count, D)."""
-    from samtok.image_encoder import encode_images
-
     found: list[Tensor] = []
     for sample in data:
         pixels, masks = (sample[key][None].to(model.device) for key in ("pixel_values", "masks"))
