@@ -276,3 +276,45 @@ def test_a_pool_is_prepared_once_and_used_again_and_again(processor, workers):
 def test_faults_of_a_recipe_are_named(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
         train(recipe(tmp_path, **changes), tmp_path / "out")
+
+
+def questions(seed, *, turns=3):
+    """Three different questions about one square, each a dialogue of its own."""
+    for dialogue in squares(seed):
+        mask = dialogue["turns"][0][1][0]
+        asked = [*dialogue["turns"], (["Is there a ring?"], ["No target."])]
+        yield {**dialogue, "turns": asked[:turns], "apart": True, "regions": [("red square", mask)]}
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
+def test_turns_apart_have_the_losses_of_dialogues_of_their_own(family, attention):
+    model, processor = tiny_vlm(family)
+    model.set_attn_implementation(attention)
+    collator = Collator(processor, GeometryCodes(), image_labels=True)
+    # of different lengths, so that one is padded
+    data = DataSource(source="test_supervised:questions")
+    together = [draw(data, 1, 0, {}), draw(data, 1, 1, {"turns": 2})]
+    alone = [{**dialogue, "turns": [turn]} for dialogue in together for turn in dialogue["turns"]]
+    with torch.no_grad():
+        answers, image = token_losses(model, collator(together))
+        single = [token_losses(model, collator([dialogue])) for dialogue in alone]
+    assert answers.targets.tolist() == [t for one, _ in single for t in one.targets.tolist()]
+    torch.testing.assert_close(
+        answers.losses, torch.cat([one.losses for one, _ in single]), rtol=1e-4, atol=1e-4
+    )
+    # the image is looked at once for all of them
+    torch.testing.assert_close(image, torch.cat([single[0][1], single[3][1]]), rtol=1e-4, atol=1e-4)
+
+
+def test_turns_of_one_dialogue_still_see_each_other():
+    model, processor = tiny_vlm("qwen3_vl")
+    collator = Collator(processor, GeometryCodes())
+    whole = {**draw(DATA, 1, 0, {}), "apart": False}
+    batch = collator([whole, {**whole, "apart": True}])
+    assert batch["turns"][0].max() == 0
+    assert batch["turns"][1].max() == 2
+    with torch.no_grad():
+        mixed, _ = token_losses(model, batch)
+        plain, _ = token_losses(model, collator([whole]))
+    torch.testing.assert_close(mixed.losses[: len(plain.losses)], plain.losses, rtol=1e-4, atol=1e-4)

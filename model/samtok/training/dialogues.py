@@ -24,7 +24,8 @@ IGNORED = -100  # label of tokens that carry no loss
 
 Part: TypeAlias = "str | NDArray[np.bool_]"
 # {"image": (H, W, 3) uint8, "turns": [(question parts, answer parts), ...]}, a part is text or a mask (H, W);
-# and, if wanted, "regions": [(text, mask), ...], what there is in the image, for the loss on visual tokens
+# and, if wanted, "regions": [(text, mask), ...], what there is in the image, for the loss on visual tokens;
+# and "apart": True where each turn is a dialogue of its own about the same image
 Dialogue: TypeAlias = dict[str, Any]
 
 
@@ -48,6 +49,7 @@ class Prepared:
     text: str  # with its mask words
     image: NDArray[np.uint8]
     bags: list[list[int]]  # the words of each visual token, row by row; empty where none are wanted
+    apart: bool = False  # the text's turns do not see each other
 
 
 class Collator:
@@ -59,11 +61,13 @@ class Collator:
     before a question could ask for it.
     """
 
+    _image_end, _turn_end = "<|vision_end|>", "<|im_end|>"
+
     def __init__(self, processor: QwenVLProcessor, codes: CodeSource, image_labels: bool = False) -> None:
         self.processor, self.codes, self.image_labels = processor, codes, image_labels
         _, self._first, self._second, _ = mask_word_ids(processor.tokenizer)
         ids = processor.tokenizer("<|im_start|>assistant\n", add_special_tokens=False)["input_ids"]
-        self._header, self._end = list(ids), processor.tokenizer.convert_tokens_to_ids("<|im_end|>")
+        self._header, self._end = list(ids), processor.tokenizer.convert_tokens_to_ids(self._turn_end)
 
     def __call__(self, dialogues: Sequence[Dialogue]) -> dict[str, Tensor]:
         """Model inputs of dialogues, see `collate`."""
@@ -84,16 +88,32 @@ class Collator:
         for dialogue, one, others, found in zip(dialogues, said, regions, codes, strict=True):
             words = format_words(found[: len(one)])
             messages, _ = render(_conversation(dialogue), partial(_all_words, words))
-            text = self.processor.apply_chat_template(messages, tokenize=False)
+            apart = bool(dialogue.get("apart"))
+            text = self._side_by_side(messages) if apart else self._text(messages)
             bags = self._bags(others, found[len(one) :], self._grid(dialogue["image"]))
-            prepared.append(Prepared(text, dialogue["image"], bags))
+            prepared.append(Prepared(text, dialogue["image"], bags, apart))
         return prepared
+
+    def _text(self, messages: list[dict[str, Any]]) -> str:
+        return self.processor.apply_chat_template(messages, tokenize=False)
+
+    def _side_by_side(self, messages: list[dict[str, Any]]) -> str:
+        """What all turns begin with, up to the image, once, then the rest of each turn's own dialogue."""
+        image, *asked = messages[0]["content"]
+        turns = [{"role": "user", "content": asked}, *messages[1:]]
+        texts = []
+        for question, answer in zip(turns[::2], turns[1::2], strict=True):
+            alone = {"role": "user", "content": [image, *question["content"]]}
+            start, mark, rest = self._text([alone, answer]).partition(self._image_end)
+            texts.append(rest[: rest.rindex(self._turn_end)] + self._turn_end)
+        return start + mark + "".join(texts)
 
     def collate(self, prepared: Sequence[Prepared]) -> dict[str, Tensor]:
         """Right-padded input_ids, attention_mask, mm_token_type_ids and labels (B, T) int64, pixel_values
         and image_grid_thw. Labels are IGNORED outside answers; an answer's end of turn carries loss.
         image_labels (B, T, K) int64, if wanted, are bags of at most K words for visual tokens, filled up with
-        IGNORED.
+        IGNORED. turns (B, T) int64, where any dialogue's turns are apart, numbers them from 1; 0 is what all
+        of a dialogue's turns see.
         """
         batch = dict(
             self.processor(
@@ -105,6 +125,9 @@ class Collator:
             )
         )
         batch["labels"] = self.label(batch["input_ids"])
+        if any(one.apart for one in prepared):
+            apart = torch.tensor([[one.apart] for one in prepared])
+            batch["turns"] = self._turns(batch["input_ids"]) * apart * batch["attention_mask"]
         if self.image_labels:
             flat = [torch.tensor(bag) for one in prepared for bag in one.bags]
             ids = batch["input_ids"]
@@ -114,6 +137,14 @@ class Collator:
                 flat, batch_first=True, padding_value=IGNORED
             )
         return batch
+
+    def _turns(self, ids: Tensor) -> Tensor:
+        """The number of each token's turn (B, T), from 1; 0 up to the image's end."""
+        after = (ids == self.processor.vision_end_token_id).cumsum(1).roll(1, 1)
+        after[:, 0] = 0
+        ends = ((ids == self._end) & (after > 0)).cumsum(1).roll(1, 1)
+        ends[:, 0] = 0
+        return torch.where(after > 0, ends // 2 + 1, 0)  # question and answer end with the same word
 
     def _grid(self, image: NDArray[np.uint8]) -> list[int]:
         """Rows and columns of an image's visual tokens."""

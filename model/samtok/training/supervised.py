@@ -278,6 +278,8 @@ def token_losses(model: Any, inputs: dict[str, Tensor]) -> tuple[TokenLosses, Te
     """
     inputs = dict(inputs)
     labels, image_labels = inputs.pop("labels"), inputs.pop("image_labels", None)
+    if (turns := inputs.pop("turns", None)) is not None:
+        inputs |= keep_apart(model, inputs, turns)
     seen: list[Tensor] = []  # (visual tokens, D)
     hook = model.model.visual.register_forward_hook(lambda *call: seen.append(call[-1].pooler_output))
     hidden = model.model(**inputs, use_cache=False).last_hidden_state  # (B, T, D)
@@ -292,6 +294,36 @@ def token_losses(model: Any, inputs: dict[str, Tensor]) -> tuple[TokenLosses, Te
     bags = image_labels[on_image]
     entering = bag_losses(model, model.model.language_model.norm(seen[0]), bags)
     return answers, (entering + bag_losses(model, hidden[on_image], bags)) / 2
+
+
+def keep_apart(model: Any, inputs: dict[str, Tensor], turns: Tensor) -> dict[str, Tensor]:
+    """Positions and a mask by which each turn sees what all turns see, and itself, as if it came first.
+
+    One pass over an image then serves many questions, each answered as it will be asked: alone.
+
+    Args:
+        turns: (B, T) int64, see `Collator.collate`.
+
+    Returns:
+        position_ids (3, B, T) int64 and attention_mask (B, 1, T, T), bool or, for eager attention, added
+        float32.
+    """
+    known = inputs["attention_mask"]
+    positions, _ = model.model.get_rope_index(
+        input_ids=inputs["input_ids"],
+        mm_token_type_ids=inputs["mm_token_type_ids"],
+        image_grid_thw=inputs["image_grid_thw"],
+        attention_mask=known,
+    )
+    starts = positions.new_full((len(turns), int(turns.max()) + 1), torch.iinfo(positions.dtype).max)
+    starts = starts.scatter_reduce(1, turns, positions[0], "amin")
+    later = (starts.gather(1, turns) - starts[:, 1:2]) * (turns > 0)  # how much later than the first turn
+    shared = turns[:, None, :] == 0
+    seen = (shared | (turns[:, None, :] == turns[:, :, None])) & known[:, None, :].bool()
+    seen = seen.tril()[:, None]  # (B, 1, T, T)
+    if model.config._attn_implementation == "eager":
+        seen = torch.zeros(seen.shape, device=seen.device).masked_fill(~seen, torch.finfo(torch.float32).min)
+    return {"position_ids": positions - later, "attention_mask": seen}
 
 
 def eyes_losses(model: Any, inputs: dict[str, Tensor]) -> Tensor:

@@ -82,6 +82,8 @@ class Dialogue(TypedDict):
     turns: list[Turn]
     regions: list[tuple[str, Mask]]
     """All objects: their names and masks."""
+    apart: bool
+    """Whether each turn is a dialogue of its own about the same image."""
 
 
 DIALOGUE_KINDS: dict[str, float] = {
@@ -100,6 +102,7 @@ def dialogues(
     turns: int = 6,
     kinds: Mapping[str, float] | None = None,
     prompt: str = PROMPT,
+    apart: bool = True,
 ) -> Iterator[Dialogue]:
     """Dialogues for supervised fine-tuning, for ever.
 
@@ -113,10 +116,12 @@ def dialogues(
             expressions, "list" (all objects in reading order), "describe" (a region's attributes)
             and "point" (the object at a grid cell, column and row counted from 1).
         prompt: the question of referring expressions, with `{phrase}`.
+        apart: see Dialogue. A model that reads earlier answers while it learns copies their mask words,
+            and misses them when a single question is asked.
 
     Yields:
         "image" (size, size, 3) uint8, "turns" [(question parts, answer parts), ...] where a part is text or
-        a mask (size, size), and "regions" [(name, mask), ...], all objects of the scene.
+        a mask (size, size), "regions" [(name, mask), ...], all objects of the scene, and "apart".
 
     Raises:
         ValueError: for an unknown kind, fewer than one turn or a prompt without `{phrase}`.
@@ -138,7 +143,7 @@ def dialogues(
                 said.append(made[1])
         if said:
             regions = [(full_name(item), item.mask) for item in scene.objects]
-            yield {"image": scene.image, "turns": said, "regions": regions}
+            yield {"image": scene.image, "turns": said, "regions": regions, "apart": apart}
 
 
 def reading_order(scene: Scene) -> list[SceneObject]:
