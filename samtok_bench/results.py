@@ -9,7 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from samtok_bench.sample import Prediction, Scores
 
-SCHEMA = 1
+SCHEMA = 2
 RUN, JOURNAL, SUMMARY, CEILING, OVERLAYS = (
     "run.json",
     "samples.jsonl",
@@ -60,11 +60,12 @@ class RunRecord(BaseModel):
 
 
 class MetricValue(BaseModel):
-    """A metric of a run; all numbers are 0 to 1, None is undefined."""
+    """A metric of a run; shares are 0 to 1, other numbers have a unit, None is undefined."""
 
     id: str
     version: int
     display: str
+    unit: str
     direction: Literal["higher", "lower", "none"]
     value: float | None
     low: float | None
@@ -78,7 +79,7 @@ class MetricValue(BaseModel):
 
 
 class Group(BaseModel):
-    """The samples with one value of a tag; all numbers but the count are 0 to 1, None is undefined."""
+    """The samples with one value of a tag, maybe none; None is undefined."""
 
     samples: int
     metrics: dict[str, float | None]
@@ -130,6 +131,9 @@ class Line:
     """One line of the journal."""
 
     id: str
+    cluster: str
+    """With the tags, what a comparison of runs needs of the sample: it then works without the data."""
+    tags: Mapping[str, str]
     prediction: Prediction
     scores: Scores
 
@@ -179,8 +183,9 @@ class Journal:
     def _parse(self, text: bytes, number: int) -> Line:
         try:
             record = json.loads(text)
-            id, scores = record.pop("id"), record.pop("scores")
-            return Line(id, _PREDICTION.validate_python(record), scores)
+            own = [record.pop(name) for name in ("id", "cluster", "tags")]
+            scores = record.pop("scores")
+            return Line(*own, _PREDICTION.validate_python(record), scores)
         except (ValueError, KeyError, AttributeError) as error:
             reason = str(error).split("\n")[0]
             raise ValueError(f"{self.path}: line {number} is malformed ({reason})") from None
@@ -291,7 +296,8 @@ def _short(value: Any) -> str:
 
 
 def _journal_text(line: Line) -> bytes:
-    record = {"id": line.id, **asdict(line.prediction), "scores": line.scores}
+    own = {"id": line.id, "cluster": line.cluster, "tags": dict(line.tags)}
+    record = {**own, **asdict(line.prediction), "scores": line.scores}
     return (
         json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
         + b"\n"

@@ -4,7 +4,7 @@ import hashlib
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -149,8 +149,7 @@ def rescore(path: Path, reporter: Reporter) -> RunResult:
                 )
             by_id = {sample.id: sample for sample in chosen.samples}
             journal.replace(
-                Line(id, line.prediction, task.score(by_id[id], line.prediction))
-                for id, line in lines.items()
+                replace(line, scores=task.score(by_id[id], line.prediction)) for id, line in lines.items()
             )
         with_ceiling = len(folder.ceiling.read()) == len(chosen.samples)
         return _finish(
@@ -285,7 +284,7 @@ def _answer(
             made = _predict(predictor, batch)
             seconds += time.perf_counter() - began
             journal.append(
-                Line(sample.id, prediction, task.score(sample, prediction))
+                Line(sample.id, sample.cluster, sample.tags, prediction, task.score(sample, prediction))
                 for sample, prediction in zip(batch, made, strict=True)
             )
             reporter.advance(len(batch))

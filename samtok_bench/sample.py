@@ -74,6 +74,18 @@ class Sample:
     """Break-downs, as {"target": "multi", "area": "small"}."""
 
 
+@dataclass(frozen=True)
+class Code:
+    """What a codec wrote for one mask."""
+
+    tokens: int
+    """Words of a language model's vocabulary that it takes, with those that frame it."""
+    bits: float
+    """Length of the code, without frame or entropy coding."""
+    symbols: tuple[int, ...] = ()
+    """Index in each codebook, for codecs that have codebooks."""
+
+
 class Outcome(StrEnum):
     """How a sample ended. All five stay in every denominator."""
 
@@ -102,12 +114,16 @@ class Prediction:
     """The raw mask words, one a mask."""
     faults: tuple[str, ...] = ()
     """Kinds of the malformed words."""
+    codes: tuple[Code, ...] = ()
+    """What a codec wrote, one a mask; models write none."""
     detail: str = ""
     """Why, for an outcome without an answer."""
     stop_reason: Literal["stop", "length", ""] = ""
     prompt_tokens: int = 0
     new_tokens: int = 0
     seconds: float = 0.0
+    timings: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by step, for predictors that tell them apart."""
 
     @property
     def answered(self) -> bool:

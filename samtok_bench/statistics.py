@@ -1,73 +1,109 @@
-"""Intervals for ratios of sums, by a percentile bootstrap that resamples images.
+"""Intervals for metrics, by a percentile bootstrap that resamples images.
 
-Expressions on one image are not independent, so whole clusters are drawn (Field and Welsh 2007,
-"Bootstrapping clustered data"). All metrics share the same draws, which makes paired differences possible.
+Samples of one image are not independent, so whole clusters are drawn (Field and Welsh 2007, "Bootstrapping
+clustered data"). All metrics and both runs of a pair share the same draws.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from samtok_bench import metric
+from samtok_bench.metric import Array, MetricInfo
 from samtok_bench.sample import Scores
-from samtok_bench.task import MetricInfo
 
 RESAMPLES = 10_000
 LEVEL = 0.95
 _CHUNK_BYTES = 32 << 20
 
-Array = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class Interval:
-    """Bounds of a metric, 0 to 1."""
+    """Bounds of a metric, or of a difference, on the metric's own scale."""
 
     low: float
     high: float
 
 
-def cluster_sums(values: Array, clusters: Sequence[str]) -> Array:
-    """Add up the rows of each cluster.
+@dataclass(frozen=True)
+class Difference:
+    """A metric in two runs over the same samples."""
 
-    Args:
-        values: (N, K), one row a sample.
-        clusters: N names.
+    first: float | None
+    second: float | None
+    interval: Interval | None
+    """Of `second - first`; None where either is undefined, or the metric has no interval."""
 
-    Returns:
-        (C, K) in the order in which clusters first appear.
-    """
+    @property
+    def change(self) -> float | None:
+        """`second - first`."""
+        return None if self.first is None or self.second is None else self.second - self.first
+
+
+def numbered(clusters: Sequence[str]) -> tuple[NDArray[np.int64], int]:
+    """Clusters as numbers (N,) in the order in which they first appear, and how many there are."""
     index: dict[str, int] = {}
     rows = np.fromiter((index.setdefault(c, len(index)) for c in clusters), np.int64, len(clusters))
-    sums = np.zeros((len(index), values.shape[1]))
-    np.add.at(sums, rows, values)
-    return sums
+    return rows, len(index)
 
 
-def resampled_sums(sums: Array, resamples: int, seed: int) -> Array:
-    """Draw clusters with replacement, as many as there are, and add them up.
+def draws(count: int, resamples: int, seed: int, width: int = 1) -> Iterator[Array]:
+    """Draw clusters with replacement, as many as there are, again and again.
 
     Args:
-        sums: (C, K) per cluster.
+        count: C, the number of clusters.
         resamples: B, the number of draws.
-        seed: of the generator; equal seeds and C give equal draws.
+        seed: of the generator; equal seeds and counts give equal draws.
+        width: numbers that the caller keeps for each draw, which bounds how many come at once.
 
-    Returns:
-        (B, K).
+    Yields:
+        (R, C), how often each cluster was drawn in each of the next R draws; B rows in all.
     """
-    count = len(sums)
     rng = np.random.default_rng(seed)
-    out = np.empty((resamples, sums.shape[1]))
-    chunk = max(1, min(resamples, _CHUNK_BYTES // (16 * count)))
+    chunk = max(1, min(resamples, _CHUNK_BYTES // (16 * max(count, width))))
     for start in range(0, resamples, chunk):
         rows = min(chunk, resamples - start)
         drawn = rng.integers(0, count, size=(rows, count), dtype=np.int64)
         drawn += np.arange(rows)[:, None] * count
-        # how often each cluster was drawn: (rows, C); one product then sums every metric at once
         weights = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count)
-        out[start : start + rows] = weights.astype(np.float64) @ sums
-    return out
+        yield weights.astype(np.float64)
+
+
+def bootstrap(
+    metrics: Sequence[MetricInfo],
+    runs: Sequence[Sequence[Scores]],
+    clusters: Sequence[str],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[str, list[Array]]:
+    """Every metric of every run in all draws.
+
+    Args:
+        metrics: those without an interval are left out.
+        runs: scores of the same samples in the same order.
+        clusters: of these samples.
+
+    Returns:
+        metric id -> for each run (B,); nan where a draw leaves the metric undefined. A metric that fewer than
+        two clusters inform in some run is left out: nothing can be said about it.
+    """
+    rows, count = numbered(clusters)
+    tables = {}
+    for info in metrics:
+        if info.has_interval:
+            columns = [metric.table(info, scores, rows, count) for scores in runs]
+            if all(len(np.unique(rows[one.bottom > 0])) > 1 for one in columns):
+                tables[info.id] = (info, columns)
+    found: dict[str, list[list[Array]]] = {id: [[] for _ in runs] for id in tables}
+    if tables:
+        for weights in draws(count, resamples, seed, width=len(clusters)):
+            for id, (info, columns) in tables.items():
+                for place, one in enumerate(columns):
+                    found[id][place].append(metric.resampled(info, one, weights))
+    return {id: [np.concatenate(parts) for parts in values] for id, values in found.items()}
 
 
 def intervals(
@@ -79,29 +115,41 @@ def intervals(
     level: float = LEVEL,
     seed: int = 0,
 ) -> dict[str, Interval | None]:
-    """Percentile intervals of every metric by id.
+    """Percentile intervals of every metric by id; None where there is none (see `bootstrap`).
 
-    None where the metric is undefined or where fewer than two clusters inform it. Draws in which a
-    denominator is 0 are left out of that metric's percentiles.
+    Draws in which a metric is undefined are left out of its percentiles.
     """
-    if not scores:
-        return {info.id: None for info in metrics}
-    tops = np.array([[s[info.numerator] for info in metrics] for s in scores], dtype=np.float64)
-    bottoms = np.array(
-        [[1.0 if info.denominator is None else s[info.denominator] for info in metrics] for s in scores],
-        dtype=np.float64,
-    )
-    sums = cluster_sums(np.hstack([tops, bottoms]), clusters)
-    drawn = resampled_sums(sums, resamples, seed)
+    found = bootstrap(metrics, [scores], clusters, resamples=resamples, seed=seed)
+    return {info.id: percentiles(found[info.id][0], level) if info.id in found else None for info in metrics}
+
+
+def paired(
+    metrics: Sequence[MetricInfo],
+    first: Sequence[Scores],
+    second: Sequence[Scores],
+    clusters: Sequence[str],
+    *,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> dict[str, Difference]:
+    """Every metric of two runs over the same samples in the same order, by id, with their difference."""
+    rows, count = numbered(clusters)
+    found = bootstrap(metrics, [first, second], clusters, resamples=resamples, seed=seed)
+    return {
+        info.id: Difference(
+            *(metric.value(info, scores, rows, count) for scores in (first, second)),
+            percentiles(found[info.id][1] - found[info.id][0], level) if info.id in found else None,
+        )
+        for info in metrics
+    }
+
+
+def percentiles(drawn: Array, level: float = LEVEL) -> Interval | None:
+    """The middle share `level` of the defined values; None where none is."""
+    drawn = drawn[~np.isnan(drawn)]
+    if not len(drawn):
+        return None
     tail = (1 - level) / 2
-    bounds: dict[str, Interval | None] = {}
-    for k, info in enumerate(metrics):
-        top, bottom = drawn[:, k], drawn[:, len(metrics) + k]
-        defined = bottom > 0
-        if np.count_nonzero(sums[:, len(metrics) + k]) < 2 or not defined.any():
-            bounds[info.id] = None
-            continue
-        ratios = top[defined] / (bottom[defined] + info.epsilon)
-        low, high = np.quantile(ratios, [tail, 1 - tail])
-        bounds[info.id] = Interval(float(low), float(high))
-    return bounds
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    return Interval(float(low), float(high))

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from samtok_bench import statistics
+from samtok_bench.metric import MetricInfo
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.constant import ANSWERS, ConstantPredictor
 from samtok_bench.results import Group, IntervalInfo, Line, MetricValue, Summary
 from samtok_bench.sample import Outcome, Sample, Scores
-from samtok_bench.task import MetricInfo, SampleSet, Task
+from samtok_bench.task import SampleSet, Task
 
 Values = Mapping[str, float | None]
 
@@ -38,9 +39,9 @@ def summarize(
     scores = [line.scores for line in ordered]
     clusters = [sample.cluster for sample in samples]
     bounds = statistics.intervals(task.metrics, scores, clusters, seed=seed)
-    values = task.summarize(scores)
-    floors = {answer: task.summarize(constant_scores(task, samples, answer)) for answer in ANSWERS}
-    above: Values = task.summarize(ceiling) if ceiling is not None else {}
+    values = task.summarize(scores, clusters)
+    floors = {answer: task.summarize(constant_scores(task, samples, answer), clusters) for answer in ANSWERS}
+    above: Values = task.summarize(ceiling, clusters) if ceiling is not None else {}
     counts = Counter(line.prediction.outcome for line in ordered)
     metrics = []
     for info in task.metrics:
@@ -51,6 +52,7 @@ def summarize(
                 id=info.id,
                 version=info.version,
                 display=info.display,
+                unit=info.unit,
                 direction=info.direction,
                 value=values[info.id],
                 low=interval.low if interval else None,
@@ -104,7 +106,7 @@ def _best(info: MetricInfo, floors: Mapping[str, Values]) -> tuple[float | None,
 def _breakdown(
     task: Task, samples: Sequence[Sample], scores: Sequence[Scores], seed: int
 ) -> dict[str, dict[str, Group]]:
-    """Tags in the order in which samples have them, their values by name."""
+    """Tags in the order in which samples have them, their values as the task orders them or by name."""
     groups: dict[str, dict[str, list[int]]] = {}
     for place, sample in enumerate(samples):
         for tag, value in sample.tags.items():
@@ -112,7 +114,8 @@ def _breakdown(
     return {
         tag: {
             value: _group(task, [samples[k] for k in places], [scores[k] for k in places], seed)
-            for value, places in sorted(by_value.items())
+            for value in dict.fromkeys([*task.tag_values.get(tag, ()), *sorted(by_value)])
+            for places in [by_value.get(value, [])]
         }
         for tag, by_value in groups.items()
     }
@@ -124,7 +127,7 @@ def _group(task: Task, samples: Sequence[Sample], scores: Sequence[Scores], seed
     interval = statistics.intervals(primary, scores, clusters, seed=seed)[task.primary]
     return Group(
         samples=len(samples),
-        metrics=task.summarize(scores),
+        metrics=task.summarize(scores, clusters),
         low=interval.low if interval else None,
         high=interval.high if interval else None,
     )

@@ -6,34 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from samtok_bench import metric, statistics
+from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import Prediction, Sample, Scores
 
 Protocol = Literal["standard", "released"]
 PROTOCOLS: tuple[Protocol, ...] = ("standard", "released")
-
-
-@dataclass(frozen=True)
-class MetricInfo:
-    """A metric: the sum of one per-sample value over the sum of another.
-
-    Values are 0 to 1 in files and 0 to 100 in tables. A denominator of 0 makes the metric undefined
-    (None in files, n/a in tables).
-    """
-
-    id: str
-    version: int
-    display: str
-    direction: Literal["higher", "lower", "none"]
-    """Which way is better; `none` for a property of the data."""
-    numerator: str
-    """Key of the per-sample scores."""
-    denominator: str | None
-    """Key of the per-sample scores; None counts every sample."""
-    source: str
-    """Paper or official script."""
-    description: str
-    epsilon: float = 0.0
-    """Added to the denominator's sum, where the source does so."""
 
 
 @dataclass(frozen=True)
@@ -71,23 +49,38 @@ class Task(ABC):
     Args:
         protocol: `standard` is the benchmark's own definition, `released` reproduces SAMTok's scripts.
 
+        data: one of `data_formats`; the first by default.
+
     Raises:
-        ValueError: an unknown protocol.
+        ValueError: an unknown protocol or data format.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     """One line for `samtok-bench tasks`."""
-    metrics: tuple[MetricInfo, ...]
-    """May depend on the protocol."""
     primary: ClassVar[str]
     """Id of the metric that ranks models."""
     splits: ClassVar[tuple[str, ...]]
+    data_formats: ClassVar[tuple[str, ...]] = ()
+    """What --data may name, the default first; empty where a task has one format only."""
+    answered_by: ClassVar[Literal["model", "codec"]] = "model"
+    """A codec's task asks for nothing but the target masks back: `--model nano` is then nano's tokenizer."""
+    tag_values: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Values of tags in the order of tables, which show them also where no sample has them."""
 
-    def __init__(self, protocol: Protocol = "standard") -> None:
+    def __init__(self, protocol: Protocol = "standard", data: str | None = None) -> None:
         if protocol not in PROTOCOLS:
             raise ValueError(f"unknown protocol {protocol!r}; there are {' and '.join(PROTOCOLS)}")
+        if data is not None and data not in self.data_formats:
+            known = ", ".join(self.data_formats) or "none: its data has one format"
+            raise ValueError(f"unknown data format {data!r} of the task {self.name!r}; there are {known}")
         self.protocol = protocol
+        self.data = data or next(iter(self.data_formats), None)
+
+    @property
+    @abstractmethod
+    def metrics(self) -> tuple[MetricInfo, ...]:
+        """May depend on the protocol; a class attribute where it does not."""
 
     @property
     @abstractmethod
@@ -121,11 +114,12 @@ class Task(ABC):
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
         """What one sample adds to the metrics; any outcome scores, none raises."""
 
-    def summarize(self, scores: Sequence[Scores]) -> dict[str, float | None]:
-        """The metrics by id, 0 to 1; None where a metric is undefined."""
-        values = {}
-        for info in self.metrics:
-            below = len(scores) if info.denominator is None else sum(s[info.denominator] for s in scores)
-            below += info.epsilon
-            values[info.id] = sum(s[info.numerator] for s in scores) / below if below else None
-        return values
+    def summarize(self, scores: Sequence[Scores], clusters: Sequence[str]) -> dict[str, float | None]:
+        """The metrics by id; None where a metric is undefined.
+
+        Args:
+            scores: of `score`, one a sample.
+            clusters: the cluster of each.
+        """
+        rows, count = statistics.numbered(clusters)
+        return {info.id: metric.value(info, scores, rows, count) for info in self.metrics}

@@ -23,10 +23,11 @@ released script leaves out samples without an answer, divides by zero on a split
 
 from typing import Literal
 
+from samtok_bench.metric import MetricInfo
 from samtok_bench.metrics import rle
 from samtok_bench.metrics.rle import RLE
 from samtok_bench.sample import Prediction, Scores
-from samtok_bench.task import MetricInfo, Protocol
+from samtok_bench.task import Protocol
 
 PRECISION_THRESHOLDS = (0.7, 0.8, 0.9)
 RELEASED_IOU_EPSILON = 1e-8

@@ -7,11 +7,12 @@ projects/samtok); the metrics and the differences between the protocols are in s
 from pathlib import Path
 from typing import ClassVar
 
+from samtok_bench.metric import MetricInfo
 from samtok_bench.metrics import rle
 from samtok_bench.metrics.masks import gres_metrics, gres_scores
 from samtok_bench.metrics.rle import RLE
 from samtok_bench.sample import ImagePart, Prediction, Sample, Scores, Target, Text, Turn, content_id
-from samtok_bench.task import DataStatus, Generation, Protocol, SampleSet, Task
+from samtok_bench.task import DataStatus, Generation, SampleSet, Task
 from samtok_tasks.formats.grefcoco import locate_grefcoco, read_grefcoco
 from samtok_tasks.formats.refer import ReferringExpression, image_folder
 from samtok_tasks.mini.writer import ensure_mini, has_mini, mini_cache
@@ -30,9 +31,9 @@ class GRES(Task):
     primary = "giou"
     splits: ClassVar[tuple[str, ...]] = ("val", "testA", "testB", "train")
 
-    def __init__(self, protocol: Protocol = "standard") -> None:
-        super().__init__(protocol)
-        self.metrics = gres_metrics(protocol)
+    @property
+    def metrics(self) -> tuple[MetricInfo, ...]:
+        return gres_metrics(self.protocol)
 
     @property
     def generation(self) -> Generation:

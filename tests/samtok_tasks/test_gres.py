@@ -154,7 +154,8 @@ def test_constants_and_oracle_on_mini_have_the_values_they_must():
 
     def values(predictor):
         made = predictor.predict(samples)
-        return task.summarize([task.score(s, p) for s, p in zip(samples, made, strict=True)])
+        scores = [task.score(s, p) for s, p in zip(samples, made, strict=True)]
+        return task.summarize(scores, [sample.cluster for sample in samples])
 
     oracle = values(OraclePredictor("", options))
     refused = values(ConstantPredictor("refuse", options))

@@ -25,9 +25,9 @@ class Squares(Task):
     splits = ("val",)
     generation = Generation(8)
 
-    def __init__(self, protocol="standard"):
-        super().__init__(protocol)
-        self.metrics = gres_metrics(protocol)
+    @property
+    def metrics(self):
+        return gres_metrics(self.protocol)
 
     def default_root(self):
         return Path(__file__).parent

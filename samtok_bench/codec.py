@@ -1,0 +1,75 @@
+"""What a codec is: masks to symbols and back."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from samtok_bench.metrics.rle import RLE
+from samtok_bench.predictor import PredictorOptions
+
+Symbols = tuple[int, ...]
+"""What a codec writes for one mask. Decoding sees nothing else of it."""
+
+
+class Codec(ABC):
+    """Turns masks into a few symbols and back, with or without the help of the image.
+
+    Args:
+        argument: what follows the codec's name: 16 of `grid16`, FOLDER of `samtok:FOLDER`, or "".
+        options: device and threads.
+
+    Raises:
+        ValueError: an argument that the codec does not know.
+    """
+
+    summary: ClassVar[str]
+    """One line for `samtok-bench models`."""
+    needs_image: ClassVar[bool] = False
+    codebooks: int = 0
+    """How many indices of codebooks its symbols are; 0 where they are something else."""
+
+    def __init__(self, argument: str, options: PredictorOptions) -> None:
+        self.argument = argument
+        self.options = options
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """All that decides what comes back, as JSON values."""
+
+    def prepare(self) -> None:
+        """Load what is needed; raises what a user can act on."""
+        return None
+
+    def embed(self, image: Path, size: tuple[int, int]) -> Any:
+        """What is computed once for an image; by default its size (height, width).
+
+        Raises:
+            OSError, ValueError: the image cannot be used; the reason in one line.
+        """
+        return size
+
+    @abstractmethod
+    def encode(self, embedding: Any, masks: Sequence[RLE]) -> list[Symbols]:
+        """The symbols of each of the image's masks, none of them empty."""
+
+    @abstractmethod
+    def decode(self, embedding: Any, codes: Sequence[Symbols]) -> list[RLE]:
+        """The masks that symbols stand for, of the image's size."""
+
+    @abstractmethod
+    def text(self, symbols: Symbols) -> str:
+        """The symbols as a language model writes them."""
+
+    @abstractmethod
+    def tokens(self, symbols: Symbols) -> int:
+        """Words of a language model's vocabulary that the text takes."""
+
+    @abstractmethod
+    def bits(self, symbols: Symbols) -> float:
+        """Length of the code, without entropy coding."""
+
+    @classmethod
+    def choices(cls) -> tuple[str, ...]:
+        """The arguments worth listing and comparing, as they follow the name."""
+        return ("",)
