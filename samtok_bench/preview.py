@@ -26,14 +26,38 @@ def write_overlays(path: Path, samples: Sequence[Sample], lines: Mapping[str, Li
     Images that cannot be read stay grey.
     """
     chosen = [samples[int(k)] for k in np.linspace(0, len(samples) - 1, min(COUNT, len(samples)))]
-    tiles = [_tile(sample, lines[sample.id]) for sample in chosen]
-    columns = min(COLUMNS, len(tiles))
+    _sheet([_tile(sample, lines[sample.id]) for sample in chosen], COLUMNS).save(path)
+
+
+def write_comparison(path: Path, rows: Sequence[tuple[Sample, Line, Line, str]]) -> list[Path]:
+    """Draw samples that two runs answered: the target (cyan), then the two answers (magenta).
+
+    Args:
+        path: of the picture.
+        rows: at least one; a sample, its two answers and what to write above them.
+
+    Returns:
+        images that cannot be read; they stay grey.
+    """
+    tiles, unread = [], []
+    for sample, first, second, said in rows:
+        image = _image(sample)
+        if image is None:
+            unread.append(sample.image)
+        answers = [(line.prediction.masks, ANSWER_COLOUR) for line in (first, second)]
+        tiles.append(_strip(sample, image, [(sample.target.masks, TARGET_COLOUR), *answers], said))
+    _sheet(tiles, 1).save(path)
+    return unread
+
+
+def _sheet(tiles: Sequence[Image.Image], columns: int) -> Image.Image:
+    columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
     width, height = tiles[0].size
     sheet = Image.new("RGB", (columns * width, rows * height), "white")
     for k, tile in enumerate(tiles):
         sheet.paste(tile, (k % columns * width, k // columns * height))
-    sheet.save(path)
+    return sheet
 
 
 def overlay(image: Image.Image, masks: Sequence[RLE], colour: tuple[int, int, int]) -> Image.Image:
@@ -60,30 +84,43 @@ def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _tile(sample: Sample, line: Line) -> Image.Image:
-    height, width = sample.size
-    try:
-        with Image.open(sample.image) as file:
-            image = file.convert("RGB")
-    except OSError:
-        image = Image.new("RGB", (width, height), "grey")
-    if image.size != (width, height):
-        image = image.resize((width, height))
-    pair = [
-        overlay(image, sample.target.masks, TARGET_COLOUR),
-        overlay(image, line.prediction.masks, ANSWER_COLOUR),
-    ]
-    tile = Image.new("RGB", (2 * SIDE + 12, SIDE + CAPTION), "white")
-    for k, picture in enumerate(pair):
-        scale = SIDE / max(picture.size)
-        fitted = picture.resize((max(1, round(scale * width)), max(1, round(scale * height))))
-        tile.paste(fitted, (4 + k * (SIDE + 4), CAPTION))
-    draw, font = ImageDraw.Draw(tile), ImageFont.load_default(size=12)
-    asked = "".join(part.text for part in sample.turns[-1].parts if isinstance(part, Text))
     said = f"target: {_count(sample.target.masks)} | answer: {_count(line.prediction.masks)}"
     if line.prediction.outcome is not Outcome.OK:
         said += f", {line.prediction.outcome}"
     if "iou" in line.scores:
         said += f", IoU {100 * line.scores['iou']:.0f}"
+    layers = [(sample.target.masks, TARGET_COLOUR), (line.prediction.masks, ANSWER_COLOUR)]
+    return _strip(sample, _image(sample), layers, said)
+
+
+def _image(sample: Sample) -> Image.Image | None:
+    try:
+        with Image.open(sample.image) as file:
+            return file.convert("RGB")
+    except OSError:
+        return None
+
+
+def _strip(
+    sample: Sample,
+    image: Image.Image | None,
+    layers: Sequence[tuple[Sequence[RLE], tuple[int, int, int]]],
+    said: str,
+) -> Image.Image:
+    """The image once a layer of masks, side by side, below the question and what is said of the answer."""
+    height, width = sample.size
+    if image is None:
+        image = Image.new("RGB", (width, height), "grey")
+    if image.size != (width, height):
+        image = image.resize((width, height))
+    tile = Image.new("RGB", (len(layers) * (SIDE + 4) + 4, SIDE + CAPTION), "white")
+    for k, (masks, colour) in enumerate(layers):
+        picture = overlay(image, masks, colour)
+        scale = SIDE / max(picture.size)
+        fitted = picture.resize((max(1, round(scale * width)), max(1, round(scale * height))))
+        tile.paste(fitted, (4 + k * (SIDE + 4), CAPTION))
+    draw, font = ImageDraw.Draw(tile), ImageFont.load_default(size=12)
+    asked = "".join(part.text for part in sample.turns[-1].parts if isinstance(part, Text))
     draw.text((4, 2), asked[:80], fill="black", font=font)
     draw.text((4, 17), said, fill="black", font=font)
     return tile

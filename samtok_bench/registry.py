@@ -1,7 +1,8 @@
 """Plug-ins by entry point: found by name, imported when asked for.
 
 Groups: `samtok_bench.tasks` (Task classes), `samtok_bench.predictors` (Predictor classes),
-`samtok_bench.commands` (Typer apps whose commands join the command line).
+`samtok_bench.codecs` (Codec classes), `samtok_bench.commands` (Typer apps whose commands join the
+command line).
 """
 
 import difflib
@@ -11,17 +12,22 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 if TYPE_CHECKING:
+    from samtok_bench.codec import Codec
     from samtok_bench.predictor import Predictor
     from samtok_bench.task import Task
 
-Kind = Literal["task", "predictor", "command"]
+Kind = Literal["task", "predictor", "codec", "command"]
 GROUPS: dict[Kind, str] = {
     "task": "samtok_bench.tasks",
     "predictor": "samtok_bench.predictors",
+    "codec": "samtok_bench.codecs",
     "command": "samtok_bench.commands",
 }
 DEFAULT_PREDICTOR = "samtok"
-"""Takes every `--model` that names no predictor: a local folder, a hub id, or nano."""
+DEFAULT_CODEC = "samtok"
+"""These take every name that is no plug-in's: a local folder, a hub id, or nano."""
+CODEC_PREDICTOR = "oracle"
+"""Sends target masks through a codec."""
 
 
 @dataclass(frozen=True)
@@ -72,16 +78,43 @@ def task_class(name: str) -> "type[Task]":
     return cast("type[Task]", load("task", name))
 
 
-def predictor_class(model: str) -> "tuple[type[Predictor], str]":
+def predictor_class(
+    model: str, answered_by: Literal["model", "codec"] = "model"
+) -> "tuple[type[Predictor], str]":
     """Read a `--model` string: `NAME`, `NAME:ARGUMENT` of a predictor, or what a local model is called.
+
+    Where a codec answers, a local model stands for its mask tokenizer.
 
     Returns:
         the predictor's class and its argument; errors as `load`.
     """
     name, _, argument = model.partition(":")
-    if name not in _entries("predictor"):
+    local = name not in _entries("predictor")
+    if answered_by == "codec" and (local or name == DEFAULT_PREDICTOR):
+        name, argument = CODEC_PREDICTOR, model
+    elif local:
         name, argument = DEFAULT_PREDICTOR, model
     return cast("type[Predictor]", load("predictor", name)), argument
+
+
+def codec_class(codec: str) -> "tuple[type[Codec], str]":
+    """Read the name of a codec: `NAME`, `NAME16`, `NAME:ARGUMENT`, or what a local model is called.
+
+    Returns:
+        the codec's class and its argument; errors as `load`.
+    """
+    name, _, argument = codec.partition(":")
+    if name not in _entries("codec"):
+        name, argument = name.rstrip("0123456789"), name[len(name.rstrip("0123456789")) :]
+        if name not in _entries("codec") or ":" in codec:
+            name, argument = DEFAULT_CODEC, codec
+    return cast("type[Codec]", load("codec", name)), argument
+
+
+def codec_choices() -> list[str]:
+    """All codecs that need no file, by the names that `codec_class` takes."""
+    found = {name: load("codec", name).choices() for name in names("codec")}
+    return [f"{name}{choice}" for name, choices in found.items() for choice in choices]
 
 
 def suggestion(name: str, known: list[str]) -> str:

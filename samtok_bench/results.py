@@ -183,9 +183,8 @@ class Journal:
     def _parse(self, text: bytes, number: int) -> Line:
         try:
             record = json.loads(text)
-            own = [record.pop(name) for name in ("id", "cluster", "tags")]
-            scores = record.pop("scores")
-            return Line(*own, _PREDICTION.validate_python(record), scores)
+            id, cluster, tags, scores = (record.pop(name) for name in ("id", "cluster", "tags", "scores"))
+            return Line(id, cluster, tags, _PREDICTION.validate_python(record), scores)
         except (ValueError, KeyError, AttributeError) as error:
             reason = str(error).split("\n")[0]
             raise ValueError(f"{self.path}: line {number} is malformed ({reason})") from None
@@ -218,7 +217,7 @@ class RunFolder:
         """
         if self.exists():
             stored = self.record()
-            differing = _differences(stored.settings, record.settings)
+            differing = differences(stored.settings, record.settings)
             if differing:
                 raise ValueError(
                     f"{self.path} holds a run of another configuration: {'; '.join(differing)}."
@@ -281,11 +280,11 @@ def summary_json(summary: Summary) -> str:
     return summary.model_dump_json(indent=1)
 
 
-def _differences(stored: Any, asked: Any, name: str = "") -> list[str]:
+def differences(stored: Any, asked: Any, name: str = "") -> list[str]:
     """What differs between two settings, by dotted name, as `batch_size 4 there, 8 now`."""
     if isinstance(stored, dict) and isinstance(asked, dict):
         keys = list(dict.fromkeys([*stored, *asked]))
-        found = [_differences(stored.get(k), asked.get(k), f"{name}.{k}" if name else k) for k in keys]
+        found = [differences(stored.get(k), asked.get(k), f"{name}.{k}" if name else k) for k in keys]
         return [line for lines in found for line in lines]
     return [] if stored == asked else [f"{name} {_short(stored)} there, {_short(asked)} now"]
 

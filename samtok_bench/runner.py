@@ -56,6 +56,8 @@ class RunOptions:
     """Ids, or unique beginnings of ids."""
     out: Path | None = None
     protocol: TaskProtocol = "standard"
+    data: str | None = None
+    """Format of the data, for tasks that read several."""
     batch_size: int = 16
     constrained: bool = False
     seed: int = 0
@@ -86,13 +88,14 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
     """
     if options.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1, got {options.batch_size}")
-    task = registry.task_class(options.task)(options.protocol)
+    task = registry.task_class(options.task)(options.protocol, options.data)
     predictor = _predictor(options, task)
     root = options.data_root or task.default_root()
-    split = options.split or task.splits[0]
+    split = options.split or task.default_split(root)
     chosen = _choose(task.samples(root, split), options)
-    if chosen.dropped:
-        reporter.note(f"left out by the reader: {_counts(chosen.dropped)}")
+    for reason, count in chosen.dropped.items():
+        first = f", the first: {chosen.first[reason]}" if reason in chosen.first else ""
+        reporter.note(f"left out by the reader: {count} {reason}{first}")
     settings = _settings(options, task, split, predictor, chosen.samples)
     folder = RunFolder(options.out or _default_folder(settings))
     if not folder.exists():
@@ -131,9 +134,12 @@ def rescore(path: Path, reporter: Reporter) -> RunResult:
     folder = RunFolder(path)
     record = folder.record()
     asked = record.settings
-    task = registry.task_class(asked["task"])(asked["protocol"])
+    task = registry.task_class(asked["task"])(asked["protocol"], asked["data_format"])
     options = RunOptions(
-        task=asked["task"], limit=asked["limit"], sample=tuple(asked["sample"]), seed=asked["seed"]
+        task=asked["task"],
+        limit=asked["limit"],
+        sample=tuple(asked["sample"]),
+        seed=asked["seed"],
     )
     chosen = _choose(task.samples(Path(record.data_root), asked["split"]), options)
     if data_hash(chosen.samples) != asked["data"]:
@@ -169,7 +175,7 @@ def data_hash(samples: Sequence[Sample]) -> str:
 
 
 def _predictor(options: RunOptions, task: Task) -> Predictor:
-    kind, argument = registry.predictor_class(options.model)
+    kind, argument = registry.predictor_class(options.model, task.answered_by)
     if options.constrained and not kind.capabilities.constrained:
         raise ValueError(f"the model {options.model!r} has no constrained decoding")
     return kind(
@@ -202,7 +208,7 @@ def _choose(read: SampleSet, options: RunOptions) -> SampleSet:
         samples = samples[: options.limit]
     if not samples:
         raise ValueError("the split has no samples")
-    return SampleSet(samples, read.dropped)
+    return replace(read, samples=samples)
 
 
 def _one(by_id: dict[str, Sample], asked: str) -> Sample:
@@ -221,6 +227,7 @@ def _settings(
     return {
         "task": task.name,
         "protocol": task.protocol,
+        "data_format": task.data,
         "split": split,
         "limit": options.limit,
         "sample": list(options.sample),
@@ -344,7 +351,3 @@ def _finish(
         if details:
             reporter.note(f"{len(details)} samples ended as {outcome}, the first: {details[0]}")
     return RunResult(folder.path, summary, lines)
-
-
-def _counts(counts: Any) -> str:
-    return ", ".join(f"{count} {reason}" for reason, count in counts.items())

@@ -138,7 +138,8 @@ def paired(
     found = bootstrap(metrics, [first, second], clusters, resamples=resamples, seed=seed)
     return {
         info.id: Difference(
-            *(metric.value(info, scores, rows, count) for scores in (first, second)),
+            metric.value(info, first, rows, count),
+            metric.value(info, second, rows, count),
             percentiles(found[info.id][1] - found[info.id][0], level) if info.id in found else None,
         )
         for info in metrics

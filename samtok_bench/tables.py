@@ -1,8 +1,12 @@
 """Tables as text: the one place that formats them. Metrics are shown on the scale 0 to 100."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from samtok_bench.results import Line, Summary
+from samtok_bench.results import Line, MetricValue, Summary
+
+if TYPE_CHECKING:
+    from samtok_bench.rate_distortion import Comparison
 
 NOT_AVAILABLE = "n/a"
 
@@ -32,9 +36,16 @@ def percent(value: float | None) -> str:
     return NOT_AVAILABLE if value is None else f"{100 * value:.2f}"
 
 
-def span(low: float | None, high: float | None) -> str:
-    """An interval's bounds as `percent` writes them."""
-    return NOT_AVAILABLE if low is None else f"{percent(low)} to {percent(high)}"
+def number(value: float | None, unit: str = "") -> str:
+    """A metric's value: `percent` without a unit, else as it is, with two decimals."""
+    if not unit:
+        return percent(value)
+    return NOT_AVAILABLE if value is None else f"{value:.2f}"
+
+
+def span(low: float | None, high: float | None, unit: str = "") -> str:
+    """An interval's bounds as `number` writes them."""
+    return NOT_AVAILABLE if low is None else f"{number(low, unit)} to {number(high, unit)}"
 
 
 def interval_header(summary: Summary) -> str:
@@ -66,28 +77,64 @@ def breakdown_table(summary: Summary) -> str:
 
 def run_table(summary: Summary) -> str:
     """The end of a run: metrics with interval, floor and ceiling, then the counts."""
-    rows = []
-    for metric in summary.metrics:
-        floor = percent(metric.floor)
-        if metric.floor_by is not None:
-            floor += f" ({metric.floor_by})"
-        informative = metric.direction != "none"
-        rows.append(
-            [
-                metric.display,
-                percent(metric.value),
-                span(metric.low, metric.high),
-                floor if informative else "",
-                percent(metric.ceiling) if informative else "",
-            ]
-        )
-    table = text_table(
-        ["metric", "value", interval_header(summary), "floor", "ceiling"], rows, right=(1, 2, 3, 4)
-    )
+    shown = [metric for metric in summary.metrics if metric.value is not None or metric.direction != "none"]
+    rows = [_metric_row(metric) for metric in shown]
+    headers = ["metric", "value", interval_header(summary), "floor", "ceiling"]
+    if all(metric.ceiling is None for metric in shown):
+        headers, rows = headers[:-1], [row[:-1] for row in rows]
+    table = text_table(headers, rows, right=(1, 2, 3, 4))
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items() if count)
     title = f"{summary.task} on {summary.split}, {summary.model}, protocol {summary.protocol}"
     size = f"{summary.samples} samples on {summary.clusters} images: {counts}"
     return f"{title}\n\n{table}\n\n{size}"
+
+
+def _metric_row(metric: MetricValue) -> list[str]:
+    floor = number(metric.floor, metric.unit)
+    if metric.floor_by is not None:
+        floor += f" ({metric.floor_by})"
+    informative = metric.direction != "none" and not metric.unit
+    return [
+        metric.display,
+        number(metric.value, metric.unit),
+        span(metric.low, metric.high, metric.unit) if metric.low is not None or informative else "",
+        floor if informative else "",
+        percent(metric.ceiling) if informative else "",
+    ]
+
+
+def timing_line(lines: Mapping[str, Line]) -> str:
+    """Milliseconds a mask by step, empty where the predictor does not tell steps apart."""
+    made = [line.prediction for line in lines.values() if line.prediction.timings]
+    masks = sum(len(one.masks) for one in made)
+    if not masks:
+        return ""
+    steps = {step: sum(one.timings.get(step, 0.0) for one in made) for step in made[0].timings}
+    return "milliseconds a mask: " + ", ".join(
+        f"{step} {1000 * seconds / masks:.2f}" for step, seconds in steps.items()
+    )
+
+
+def codec_table(comparison: "Comparison") -> str:
+    """Codecs by the length of their codes."""
+    summary = comparison.summary
+    metric = summary.metric(summary.primary)
+    rows = [
+        [
+            one.codec,
+            "yes" if one.sees_image else "no",
+            number(one.tokens, "tokens"),
+            number(one.bits, "bits"),
+            percent(one.value),
+            span(one.low, one.high),
+            percent(one.boundary_iou),
+            f"{one.answered} of {one.samples}",
+        ]
+        for one in comparison.points
+    ]
+    headers = ["codec", "image", "tokens", "bits", metric.display, interval_header(summary), "boundary IoU"]
+    title = f"{summary.task} on {summary.split}, target masks through codecs; tokens and bits a mask"
+    return f"{title}\n\n{text_table([*headers, 'answered'], rows, right=(2, 3, 4, 5, 6, 7))}"
 
 
 def sample_table(lines: Mapping[str, Line]) -> str:
@@ -98,3 +145,15 @@ def sample_table(lines: Mapping[str, Line]) -> str:
         said = line.prediction.text or line.prediction.detail
         rows.append([line.id, line.prediction.outcome, iou, " ".join(said.split())])
     return text_table(["sample", "outcome", "IoU", "answer"], rows, right=(2,))
+
+
+def markdown_text(text: str) -> str:
+    """A text in one line of GitHub's Markdown, none of which acts as Markdown or HTML."""
+    return " ".join(text.split()).translate({ord(sign): f"\\{sign}" for sign in "\\`*_{}[]<>|~&#"})
+
+
+def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """A table in GitHub's Markdown, a line for each row; arguments as `text_table`."""
+    rule = ["---:" if k in right else "---" for k in range(len(headers))]
+    cells = [[markdown_text(cell) for cell in row] for row in (headers, *rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [cells[0], rule, *cells[1:]])

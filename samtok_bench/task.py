@@ -31,6 +31,8 @@ class SampleSet:
     """In the file's order."""
     dropped: Mapping[str, int] = field(default_factory=dict)
     """What the reader left out, by reason; runs report it."""
+    first: Mapping[str, str] = field(default_factory=dict)
+    """For a reason, the first that was left out: file, record and what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,10 @@ class Task(ABC):
     @abstractmethod
     def default_root(self) -> Path:
         """The data folder when none is named; it may write generated data first."""
+
+    def default_split(self, root: Path) -> str:
+        """The split when none is named."""
+        return self.splits[0]
 
     def data_status(self, root: Path | None) -> DataStatus:
         """A glance at the data below `root`, or at the default data; it reads no annotations.

@@ -103,17 +103,17 @@ class ResidualQuantizer(nn.Module):
         return torch.stack(codes, dim=-1)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Sum of the code vectors: (..., depth) int64 -> (..., D).
+        """Sum of the code vectors: (..., n) int64 -> (..., D), of the first n levels, n up to depth.
 
         Raises:
-            ValueError: a code outside the codebook, or another depth.
+            ValueError: a code outside the codebook, or more levels than there are.
         """
         size, depth = self.levels[0].weight.shape[0], len(self.codebooks)
-        if codes.shape[-1] != depth:
-            raise ValueError(f"codes must have {depth} columns, got shape {tuple(codes.shape)}")
+        if not 1 <= codes.shape[-1] <= depth:
+            raise ValueError(f"codes must have 1 to {depth} columns, got shape {tuple(codes.shape)}")
         if codes.numel() and not (int(codes.min()) >= 0 and int(codes.max()) < size):
             raise ValueError(f"codes must lie in [0, {size}), got {int(codes.min())} to {int(codes.max())}")
-        return torch.stack([book(codes[..., i]) for i, book in enumerate(self.levels)]).sum(0)
+        return torch.stack([self.levels[i](codes[..., i]) for i in range(codes.shape[-1])]).sum(0)
 
     def forward(
         self,

@@ -178,13 +178,13 @@ class SAMTok(PreTrainedModel):
     def decode_logits(self, e: ImageEmbedding, codes: Tensor | np.ndarray) -> Tensor:
         """Mask logits of codes (N, depth) int64 -> (N, h, w) float32, h = w = image_size / 4.
 
+        Codes with fewer columns use the first levels alone.
+
         Raises:
-            ValueError: a code outside the codebook, or another depth.
+            ValueError: a code outside the codebook, or more columns than it has levels.
         """
-        codes = torch.as_tensor(codes, dtype=torch.int64, device=self.device).reshape(
-            -1, self.config.codebook_depth
-        )
-        if not len(codes):
+        codes = torch.as_tensor(codes, dtype=torch.int64, device=self.device)
+        if not codes.numel():
             side = self.config.image_size // 4
             return torch.empty(0, side, side, device=self.device)
         vectors = self.quantizer.decode(codes)

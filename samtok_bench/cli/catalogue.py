@@ -79,10 +79,22 @@ def models(as_json: Json = False) -> None:
             takes = [f"{name}:{choice}" if choice else name for choice in plugin.value.choices()] or [name]
         kind = plugin.value
         rows.append({"model": name, "takes": takes, "status": kind.status(), "summary": kind.summary})
+    codecs = [_codec(name) for name in registry.names("codec")]
     if as_json:
-        typer.echo(json.dumps(rows, indent=1))
+        typer.echo(json.dumps({"models": rows, "codecs": codecs}, indent=1))
         return
     from samtok_bench.tables import text_table
 
     cells = [[", ".join(row.get("takes", [row["model"]])), row["status"], row["summary"]] for row in rows]
-    typer.echo(text_table(["--model", "status", "what it is"], cells))
+    typer.echo(text_table(["--model", "status", "what it is"], cells) + "\n")
+    cells = [[", ".join(row["takes"]), row["summary"]] for row in codecs]
+    typer.echo(text_table(["--codec, --model oracle:CODEC", "what it is"], cells))
+
+
+def _codec(name: str) -> dict[str, Any]:
+    plugin = registry.attempt("codec", name)
+    if plugin.problem:
+        return {"takes": [name], "needs_image": None, "summary": f"broken: {plugin.problem}"}
+    kind = plugin.value
+    takes = [f"{name}{choice}" for choice in kind.choices()]
+    return {"takes": takes, "needs_image": kind.needs_image, "summary": kind.summary}

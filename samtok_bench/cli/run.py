@@ -1,5 +1,6 @@
 """`run` and `rescore`."""
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ import typer
 from samtok_bench.cli.options import option
 
 if TYPE_CHECKING:
+    from samtok_bench.rate_distortion import Comparison
     from samtok_bench.runner import RunResult
 
 app = typer.Typer()
@@ -30,6 +32,13 @@ def run(
     ] = None,
     out: Annotated[Path | None, option("--out", "Results folder; runs/... if absent.")] = None,
     protocol: Annotated[str, option("--protocol", "standard, or released to reproduce papers.")] = "standard",
+    data: Annotated[
+        str | None, option("--data", "Format of the data root, for tasks that read several.")
+    ] = None,
+    codec: Annotated[
+        list[str] | None,
+        option("--codec", "Send the targets through a codec instead of asking a model; repeatable, or all."),
+    ] = None,
     batch_size: Annotated[int, option("--batch-size", "Samples a batch.")] = 16,
     constrained: Annotated[bool, option("--constrained", "Mask words are always well formed.")] = False,
     seed: Annotated[int, option("--seed", "Seed of the intervals and of the model's library.")] = 0,
@@ -53,6 +62,7 @@ def run(
         sample=tuple(sample or ()),
         out=out,
         protocol=protocol,  # type: ignore[arg-type]  # the task checks it
+        data=data,
         batch_size=batch_size,
         constrained=constrained,
         seed=seed,
@@ -61,8 +71,12 @@ def run(
         ceiling=ceiling,
         command=tuple(sys.argv),
     )
-    result = runner.run(options, make_reporter())
-    _show(result, as_json, details=bool(sample))
+    if codec:
+        from samtok_bench import rate_distortion
+
+        _show_codecs(rate_distortion.compare(options, codec, make_reporter()), as_json)
+    else:
+        _show(runner.run(options, make_reporter()), as_json, details=bool(sample))
 
 
 @app.command()
@@ -79,7 +93,7 @@ def rescore(
 
 def _show(result: "RunResult", as_json: bool, details: bool) -> None:
     from samtok_bench.results import summary_json
-    from samtok_bench.tables import breakdown_table, run_table, sample_table
+    from samtok_bench.tables import breakdown_table, run_table, sample_table, timing_line
 
     if as_json:
         typer.echo(summary_json(result.summary))
@@ -87,8 +101,25 @@ def _show(result: "RunResult", as_json: bool, details: bool) -> None:
     else:
         if details:
             typer.echo(f"{sample_table(result.lines)}\n")
-        parts = (run_table(result.summary), breakdown_table(result.summary), f"results: {result.folder}")
+        parts = (
+            run_table(result.summary),
+            timing_line(result.lines),
+            breakdown_table(result.summary),
+            f"results: {result.folder}",
+        )
         typer.echo("\n\n".join(filter(None, parts)))
     outcomes = result.summary.outcomes
     if outcomes["model_error"] + outcomes["skipped"] == result.summary.samples:
+        raise typer.Exit(1)
+
+
+def _show_codecs(comparison: "Comparison", as_json: bool) -> None:
+    from samtok_bench.tables import codec_table
+
+    if as_json:
+        typer.echo(json.dumps([vars(point) for point in comparison.points], indent=1))
+        typer.echo(f"results: {comparison.folder}", err=True)
+    else:
+        typer.echo(f"{codec_table(comparison)}\n\nplot and table: {comparison.folder}")
+    if not any(point.answered for point in comparison.points):
         raise typer.Exit(1)

@@ -46,12 +46,19 @@ def decode(rle: RLE) -> NDArray[np.bool_]:
 
 def empty(height: int, width: int) -> RLE:
     """The mask without a pixel."""
-    return _from_runs([height * width], height, width)
+    return from_runs([height * width], height, width)
 
 
 def full(height: int, width: int) -> RLE:
     """The mask of the whole image."""
-    return _from_runs([0, height * width], height, width)
+    return from_runs([0, height * width], height, width)
+
+
+def rectangle(x0: int, y0: int, x1: int, y1: int, height: int, width: int) -> RLE:
+    """The pixels of a box x0 <= x < x1, y0 <= y < y1, which lies in the image and is not empty."""
+    inside = y1 - y0
+    runs = [x0 * height + y0, inside, *[height - inside, inside] * (x1 - x0 - 1)]
+    return from_runs([*runs, height * width - sum(runs)], height, width)
 
 
 def is_empty(rle: RLE) -> bool:
@@ -87,6 +94,25 @@ def intersection_union(a: RLE, b: RLE) -> tuple[int, int]:
     _same_size([a, b])
     inter = int(coco.area(coco.merge([a, b], intersect=True)))
     return inter, area(a) + area(b) - inter
+
+
+def from_runs(runs: Iterable[int], height: int, width: int) -> RLE:
+    """The mask of run lengths, column-major, alternating outside, inside, starting with outside.
+
+    Args:
+        runs: not negative, height * width in all; any of them may be 0.
+    """
+    # pycocotools' merge stops early at runs of length 0, so they are joined away here
+    joined: list[int] = [0]
+    inside = False
+    for position, run in enumerate(runs):
+        if run == 0:
+            continue
+        if bool(position % 2) != inside:
+            joined.append(0)
+            inside = not inside
+        joined[-1] += run
+    return _text(coco.frPyObjects({"size": [height, width], "counts": joined}, height, width))
 
 
 def run_lengths(rle: RLE) -> NDArray[np.int64]:
@@ -171,7 +197,7 @@ def from_segmentation(segmentation: Any, height: int, width: int) -> RLE:
         raise ValueError(
             f"RLE counts cover {sum(runs)} pixels, the image [{height}, {width}] has {height * width}"
         )
-    return _from_runs(runs, height, width)
+    return from_runs(runs, height, width)
 
 
 def _from_polygons(polygons: list[Any], height: int, width: int) -> RLE:
@@ -184,20 +210,6 @@ def _from_polygons(polygons: list[Any], height: int, width: int) -> RLE:
     if not polygons:
         return empty(height, width)
     return _text(coco.merge(coco.frPyObjects(polygons, height, width)))
-
-
-def _from_runs(runs: Iterable[int], height: int, width: int) -> RLE:
-    # pycocotools' merge stops early at runs of length 0, so they are joined away here
-    joined: list[int] = [0]
-    inside = False
-    for position, run in enumerate(runs):
-        if run == 0:
-            continue
-        if bool(position % 2) != inside:
-            joined.append(0)
-            inside = not inside
-        joined[-1] += run
-    return _text(coco.frPyObjects({"size": [height, width], "counts": joined}, height, width))
 
 
 def _text(packed: dict[str, Any]) -> RLE:

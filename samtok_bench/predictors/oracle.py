@@ -1,55 +1,45 @@
 """The target masks as the answer: the ceiling, as they are or after a codec.
 
-`oracle` answers with the target itself and shows that a metric can reach its maximum. `oracle:samtok` and
-`oracle:FOLDER` send the target through a mask tokenizer first: no model that speaks its words can do better.
+`oracle` answers with the target itself and shows that a metric can reach its maximum. `oracle:CODEC` sends
+the target through a codec first (`oracle:grid16`, `oracle:samtok`, `oracle:FOLDER`): no model that speaks its
+words can do better.
 """
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+import time
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TypeVar
 
+from samtok_bench import registry
+from samtok_bench.codec import Codec
 from samtok_bench.metrics import rle
 from samtok_bench.metrics.rle import RLE
 from samtok_bench.predictor import Predictor, PredictorOptions
-from samtok_bench.sample import Outcome, Prediction, Sample
+from samtok_bench.sample import Code, Outcome, Prediction, Sample
 
-NANO_CODEC = "samtok"
-
-
-class Codec(Protocol):
-    """Masks to symbols and back."""
-
-    def identity(self) -> dict[str, Any]:
-        """All that decides what comes back."""
-
-    def prepare(self) -> None:
-        """Load the weights."""
-
-    def pass_through(self, sample: Sample, masks: Sequence[RLE]) -> tuple[list[RLE], list[str]]:
-        """What remains of non-empty masks of the sample's image, and the symbols of each as text.
-
-        Raises:
-            OSError, ValueError: the image cannot be used; the reason in one line.
-        """
+T = TypeVar("T")
+STEPS = ("embed", "encode", "decode")
 
 
 class OraclePredictor(Predictor):
     """Answers with the target.
 
     Args:
-        argument: empty; `samtok` for nano's tokenizer; a folder or hub id of a model or its tokenizer.
+        argument: empty, or a codec by name, or a folder or hub id of a model or its tokenizer.
         options: see `PredictorOptions`.
         codec: used in place of the one that `argument` names.
     """
 
-    summary = "the target masks as they are, or through a mask tokenizer (oracle:samtok, oracle:FOLDER)"
+    summary = "the target masks as they are, or through a codec: oracle:CODEC"
 
     def __init__(self, argument: str, options: PredictorOptions, codec: Codec | None = None) -> None:
         super().__init__(argument, options)
         if codec is None and argument:
-            from samtok_bench.predictors.samtok import SAMTokCodec
-
-            codec = SAMTokCodec("nano" if argument == NANO_CODEC else argument, options)
+            kind, its_argument = registry.codec_class(argument)
+            codec = kind(its_argument, options)
         self.codec = codec
+        self._embedded: tuple[Path, Any] | None = None
 
     def identity(self) -> dict[str, Any]:
         return {"kind": "oracle", "codec": self.codec.identity() if self.codec else None}
@@ -59,19 +49,82 @@ class OraclePredictor(Predictor):
             self.codec.prepare()
 
     def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
-        return [self._answer(sample) for sample in samples]
-
-    def _answer(self, sample: Sample) -> Prediction:
-        masks = [mask for mask in sample.target.masks if not rle.is_empty(mask)]
-        words: list[str] = []
-        if self.codec and masks:
+        if self.codec is None:
+            return [_answer(sample, _kept(sample), [], []) for sample in samples]
+        predictions: list[Prediction] = []
+        for _, group in groupby(samples, lambda sample: (sample.image, sample.size)):
+            same = list(group)
             try:
-                masks, words = self.codec.pass_through(sample, masks)
+                predictions += self._through(self.codec, same)
             except (OSError, ValueError) as error:
-                return Prediction(outcome=Outcome.SKIPPED, detail=str(error))
-        text = "".join(words) or sample.target.text
-        return Prediction(text=text, masks=tuple(masks), words=tuple(words), stop_reason="stop")
+                predictions += [Prediction(outcome=Outcome.SKIPPED, detail=str(error)) for _ in same]
+        return predictions
+
+    def _through(self, codec: Codec, samples: Sequence[Sample]) -> list[Prediction]:
+        """Answers to samples of one image, whose masks go through the codec in one go."""
+        masks = [_kept(sample) for sample in samples]
+        every = [mask for one in masks for mask in one]
+        if not every:
+            return [_answer(sample, [], [], []) for sample in samples]
+        clock = _Clock()
+        image, size = samples[0].image, samples[0].size
+        if self._embedded is None or self._embedded[0] != image:
+            # samples of one image come one after the other
+            self._embedded = None
+            self._embedded = (image, clock.time("embed", lambda: codec.embed(image, size)))
+        embedding = self._embedded[1]
+        codes = clock.time("encode", lambda: codec.encode(embedding, every))
+        decoded = clock.time("decode", lambda: codec.decode(embedding, codes))
+        spent = {step: clock.seconds.get(step, 0.0) / len(every) for step in STEPS}
+        answers, at = [], 0
+        for sample, one in zip(samples, masks, strict=True):
+            end = at + len(one)
+            texts = [codec.text(symbols) for symbols in codes[at:end]]
+            costs = [
+                Code(codec.tokens(symbols), codec.bits(symbols), symbols if codec.codebooks else ())
+                for symbols in codes[at:end]
+            ]
+            timings = {step: seconds * len(one) for step, seconds in spent.items()}
+            answers.append(_answer(sample, decoded[at:end], texts, costs, timings))
+            at = end
+        return answers
 
     @classmethod
     def choices(cls) -> tuple[str, ...]:
-        return ("", NANO_CODEC)
+        return ("",)
+
+
+class _Clock:
+    """Seconds by step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def time(self, step: str, work: Callable[[], T]) -> T:
+        began = time.perf_counter()
+        done = work()
+        self.seconds[step] = time.perf_counter() - began
+        return done
+
+
+def _kept(sample: Sample) -> list[RLE]:
+    """The target masks that a codec can be asked for."""
+    return [mask for mask in sample.target.masks if not rle.is_empty(mask)]
+
+
+def _answer(
+    sample: Sample,
+    masks: Sequence[RLE],
+    words: Sequence[str],
+    codes: Sequence[Code],
+    timings: dict[str, float] | None = None,
+) -> Prediction:
+    return Prediction(
+        text="".join(words) or sample.target.text,
+        masks=tuple(masks),
+        words=tuple(words),
+        codes=tuple(codes),
+        stop_reason="stop",
+        seconds=sum((timings or {}).values()),
+        timings=timings or {},
+    )

@@ -1,5 +1,6 @@
 """Local SAMTok models: nano, a folder or a hub id. The only module here that imports `samtok`."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from samtok.locate import (
     tokenizer_folder,
 )
 from samtok_bench import provenance
+from samtok_bench.codec import Codec, Symbols
 from samtok_bench.metrics import rle
 from samtok_bench.metrics.rle import RLE
 from samtok_bench.predictor import Capabilities, Predictor, PredictorOptions
@@ -96,24 +98,41 @@ class SAMTokPredictor(Predictor):
         return "nano is installed" if nano_is_installed() else "the weights of nano are missing"
 
 
-class SAMTokCodec:
-    """A mask tokenizer as a codec of the oracle.
+class SAMTokCodec(Codec):
+    """`samtok`: a SAMTok mask tokenizer (arXiv 2601.16093); `samtok:FOLDER` for another one than nano's.
+
+    Tokens: a word for each codebook and two that frame them, 4 a mask. Bits: log2 of each codebook's size, 16
+    a mask; the image is known to both sides.
 
     Args:
-        name: nano, or a folder or hub id of a model or of its tokenizer.
+        argument: nano if empty; a folder or hub id of a model or of its tokenizer.
         options: device and threads.
         tokenizer: already loaded.
     """
 
-    def __init__(self, name: str, options: PredictorOptions, tokenizer: "SAMTok | None" = None) -> None:
-        self.folder = _named(tokenizer_folder, name)
-        self.options = options
+    summary = "SAMTok's mask words, which the image helps to read"
+    needs_image = True
+    levels: int | None = None
+    """How many codebooks are used, the first ones; None for all."""
+
+    def __init__(self, argument: str, options: PredictorOptions, tokenizer: "SAMTok | None" = None) -> None:
+        super().__init__(argument or NANO, options)
+        self.folder = _named(tokenizer_folder, self.argument)
         self._tokenizer = tokenizer
-        self._embedded: tuple[Path, ImageEmbedding] | None = None
+
+    @property
+    def codebooks(self) -> int:  # type: ignore[override]
+        depth = self._loaded().config.codebook_depth
+        return depth if self.levels is None else min(self.levels, depth)
 
     def identity(self) -> dict[str, Any]:
         device = _device(self.options.device)
-        return {"kind": "samtok", "weights": weights_hash(self.folder), "device": device.split(":")[0]}
+        return {
+            "kind": "samtok",
+            "weights": weights_hash(self.folder),
+            "device": device.split(":")[0],
+            "levels": self.levels,
+        }
 
     def prepare(self) -> None:
         if self._tokenizer is None:
@@ -133,19 +152,48 @@ class SAMTokCodec:
         weights = (path for path in self.folder.iterdir() if path.suffix in WEIGHT_FILES)
         return sum(path.stat().st_size for path in weights) <= CHEAP_BYTES
 
-    def pass_through(self, sample: Sample, masks: Sequence[RLE]) -> tuple[list[RLE], list[str]]:
+    def embed(self, image: Path, size: tuple[int, int]) -> "ImageEmbedding":
+        return self._loaded().embed(_open(image, size))
+
+    def encode(self, embedding: "ImageEmbedding", masks: Sequence[RLE]) -> list[Symbols]:
+        codes = self._loaded().encode(embedding, np.stack([rle.decode(mask) for mask in masks]))
+        return [tuple(code) for code in codes[:, : self.levels].tolist()]
+
+    def decode(self, embedding: "ImageEmbedding", codes: Sequence[Symbols]) -> list[RLE]:
+        decoded = self._loaded().decode(embedding, np.array(codes)).cpu().numpy()
+        return [rle.encode(mask) for mask in decoded]
+
+    def text(self, symbols: Symbols) -> str:
         from samtok import format_words
 
+        return format_words([symbols])[0]
+
+    def tokens(self, symbols: Symbols) -> int:
+        return len(symbols) + 2
+
+    def bits(self, symbols: Symbols) -> float:
+        return len(symbols) * math.log2(self._loaded().config.codebook_size)
+
+    def _loaded(self) -> "SAMTok":
         self.prepare()
         assert self._tokenizer is not None
-        if self._embedded is None or self._embedded[0] != sample.image:
-            # samples of one image come one after the other
-            image = _open(sample.image, sample.size)
-            self._embedded = (sample.image, self._tokenizer.embed(image))
-        embedding = self._embedded[1]
-        codes = self._tokenizer.encode(embedding, np.stack([rle.decode(mask) for mask in masks]))
-        decoded = self._tokenizer.decode(embedding, codes).cpu().numpy()
-        return [rle.encode(mask) for mask in decoded], format_words(codes)
+        return self._tokenizer
+
+
+class SAMTokFirstCodec(SAMTokCodec):
+    """`samtok-first`: the first word alone. The released code instead adds the second codebook's row 0 where
+    a word is missing (its index -1 becomes 0), which is no code of that mask.
+
+    Tokens: 3 a mask. Bits: 8 a mask.
+    """
+
+    summary = "SAMTok's first word alone"
+    levels = 1
+
+    def text(self, symbols: Symbols) -> str:
+        from samtok.words import END, START, VOCABULARY
+
+        return START + VOCABULARY[1 + symbols[0]] + END
 
 
 def _named(locate: Callable[[str], Path], name: str) -> Path:

@@ -13,14 +13,13 @@ from samtok_bench.metrics.masks import gres_metrics, gres_scores
 from samtok_bench.metrics.rle import RLE
 from samtok_bench.sample import ImagePart, Prediction, Sample, Scores, Target, Text, Turn, content_id
 from samtok_bench.task import DataStatus, Generation, SampleSet, Task
+from samtok_tasks.areas import COCO_AREAS, coco_area
 from samtok_tasks.formats.grefcoco import locate_grefcoco, read_grefcoco
 from samtok_tasks.formats.refer import ReferringExpression, image_folder
-from samtok_tasks.mini.writer import ensure_mini, has_mini, mini_cache
+from samtok_tasks.mini.writer import ensure_mini, mini_status
 
 PROMPT = "Please segment {phrase} in this image."
 MAX_NEW_TOKENS = 128
-SMALL, LARGE = 32**2, 96**2
-"""COCO's area limits, pixels."""
 
 
 class GRES(Task):
@@ -30,6 +29,10 @@ class GRES(Task):
     summary = "referring segmentation with one, several or no target (gRefCOCO)"
     primary = "giou"
     splits: ClassVar[tuple[str, ...]] = ("val", "testA", "testB", "train")
+    tag_values: ClassVar[dict[str, tuple[str, ...]]] = {
+        "target": ("single", "multi", "no-target"),
+        "area": (*COCO_AREAS, "none"),
+    }
 
     @property
     def metrics(self) -> tuple[MetricInfo, ...]:
@@ -45,9 +48,7 @@ class GRES(Task):
 
     def data_status(self, root: Path | None) -> DataStatus:
         if root is None:
-            ready = has_mini()
-            where = f"mini, in {mini_cache()}" if ready else "mini; the first run writes it in some seconds"
-            return DataStatus(ready, where)
+            return mini_status()
         try:
             locate_grefcoco(root)
         except OSError as error:
@@ -94,6 +95,4 @@ def _count(count: int) -> str:
 
 
 def _area(pixels: int) -> str:
-    if pixels == 0:
-        return "none"
-    return "small" if pixels < SMALL else "medium" if pixels < LARGE else "large"
+    return coco_area(pixels) if pixels else "none"

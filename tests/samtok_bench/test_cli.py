@@ -142,7 +142,8 @@ def test_models_shows_what_to_write(command):
     _, out, _ = command("models")
     assert "constant:refuse, constant:whole" in out
     assert "nano, FOLDER, OWNER/NAME" in out
-    assert "oracle, oracle:samtok" in out
+    assert "oracle:CODEC" in out
+    assert "grid16, grid32" in out
 
 
 def test_help_imports_nothing_heavy(plugin):

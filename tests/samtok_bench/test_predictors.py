@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from samtok_bench.codec import Codec
 from samtok_bench.metrics import rle
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.constant import ConstantPredictor
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.predictors.samtok import SAMTokPredictor, weights_hash
-from samtok_bench.sample import ImagePart, Outcome, Region, Sample, Target, Text, Turn
+from samtok_bench.sample import Code, ImagePart, Outcome, Region, Sample, Target, Text, Turn
 from samtok_bench.task import Generation
 
 OPTIONS = PredictorOptions(Generation(9, "released-union"), constrained=True, device="cpu")
@@ -40,29 +41,62 @@ def test_constants(image):
 def test_the_oracle_answers_with_the_target(image):
     hit, none = OraclePredictor("", OPTIONS).predict([sample(image), sample(image, masks=())])
     assert hit.masks == (HALF,)
+    assert hit.codes == ()
     assert none.masks == ()
 
 
+class Corner(Codec):
+    """Writes the upper left corner's value, as a codebook index."""
+
+    codebooks = 1
+    embedded: list[str] = []  # noqa: RUF012
+
+    def identity(self):
+        return {"kind": "corner"}
+
+    def embed(self, image, size):
+        self.embedded.append(image.name)
+        if not image.is_file():
+            raise OSError(f"no {image.name}")
+        return size
+
+    def encode(self, embedding, masks):
+        return [(int(rle.decode(mask)[0, 0]),) for mask in masks]
+
+    def decode(self, embedding, codes):
+        return [rle.full(*embedding) if code[0] else rle.empty(*embedding) for code in codes]
+
+    def text(self, symbols):
+        return f"w{symbols[0]}"
+
+    def tokens(self, symbols):
+        return 3
+
+    def bits(self, symbols):
+        return 1.0
+
+
 def test_the_oracle_sends_masks_through_its_codec(image):
-    class Hole:
-        def identity(self):
-            return {"kind": "hole"}
-
-        def prepare(self):
-            pass
-
-        def pass_through(self, sample, masks):
-            if sample.id == "bad":
-                raise OSError("no image")
-            return [rle.empty(6, 8) for _ in masks], ["w"] * len(masks)
-
-    oracle = OraclePredictor("", OPTIONS, Hole())
-    assert oracle.identity() == {"kind": "oracle", "codec": {"kind": "hole"}}
+    oracle = OraclePredictor("", OPTIONS, Corner("", OPTIONS))
+    assert oracle.identity() == {"kind": "oracle", "codec": {"kind": "corner"}}
+    other = rle.encode(np.arange(48).reshape(6, 8) >= 24)
     # an empty instance has no words and is left out
-    good, bad = oracle.predict([sample(image, masks=(HALF, rle.empty(6, 8), HALF)), sample(image, "bad")])
-    assert good.text == "ww"
-    assert good.masks == (rle.empty(6, 8),) * 2
-    assert (bad.outcome, bad.detail) == (Outcome.SKIPPED, "no image")
+    samples = [
+        sample(image, "two", masks=(HALF, rle.empty(6, 8), other)),
+        sample(image, "one", masks=(other,)),
+        sample(image, "none", masks=()),
+        sample(image.with_name("lost.png"), "bad"),
+    ]
+    two, one, none, bad = oracle.predict(samples)
+    assert Corner.embedded == ["a.png", "lost.png"]  # once an image
+    assert (two.text, two.words) == ("w1w0", ("w1", "w0"))
+    assert two.masks == (rle.full(6, 8), rle.empty(6, 8))
+    assert two.codes == (Code(3, 1.0, (1,)), Code(3, 1.0, (0,)))
+    assert one.codes == (Code(3, 1.0, (0,)),)
+    assert set(one.timings) == {"embed", "encode", "decode"}
+    assert one.seconds == pytest.approx(sum(one.timings.values()))
+    assert (none.masks, none.codes) == ((), ())
+    assert (bad.outcome, bad.detail) == (Outcome.SKIPPED, "no lost.png")
 
 
 class Scripted:

@@ -86,6 +86,7 @@ def test_the_three_forms_of_one_mask_agree(tmp_path: Path) -> None:
         (("images", 0, "height"), None, "image 0: 'height' must be int, got NoneType"),
         (("images", 0, "height"), 0, "image 0: impossible size, height 0"),
         (("images", 0, "width"), 10**9, "image 0: impossible size"),
+        (("images", 0, "width"), 1 << 16, "image 0: impossible size, height 6, width 65536"),
         (("images", 0, "id"), True, "image 0: 'id' must be int, got bool"),
         (("images", 0, "file_name"), "../../secret.jpg", "file_name must be a plain name"),
         (("images", 0), [], "image 0: expected a dictionary, got list"),

@@ -1,6 +1,7 @@
 """COCO instances files: images, and annotations with their masks."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from pathlib import Path
@@ -8,9 +9,12 @@ from typing import Any
 
 from samtok_bench.metrics import rle
 from samtok_bench.metrics.rle import RLE
-from samtok_tasks.formats.files import field, read_json
+from samtok_tasks.formats.files import field, path_below, read_json
 
-MAX_SIDE = 1 << 16
+MAX_SIDE = (1 << 16) - 1
+"""Of an image, pixels; run lengths are counted in 32 bits."""
+REGION = "region"
+"""The supercategory of categories that say what kind of region a mask is (mini's), not what is in it."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class CocoAnnotation:
     iscrowd: bool
     segmentation: Any = dataclass_field(repr=False)
     """As in the file; unusable polygons are already taken out."""
+    unusable_polygons: int = 0
+    """How many were taken out."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,8 @@ class Instances:
     dropped: Counter[str]
     """What was left out: "polygons" with fewer than three points or half a point (the official
     loaders skip them too), and "empty annotations", whose mask has nothing left."""
+    kinds: dict[int, str] = dataclass_field(default_factory=dict)
+    """The names of the categories whose supercategory is REGION, by id."""
 
     def mask(self, annotation_id: int) -> RLE:
         """The mask of an annotation: the union of its polygons.
@@ -62,20 +70,48 @@ class Instances:
             raise ValueError(f"{self.path}: annotation {annotation_id}: {error}") from None
 
 
-def read_instances(path: Path) -> Instances:
+def plain_name(record: Any, where: str) -> str:
+    """The `file_name` of an image's record, which must name no folder.
+
+    Raises:
+        ValueError: it does.
+    """
+    name = field(record, "file_name", str, where)
+    if Path(name).name != name or name in ("", ".", ".."):
+        raise ValueError(f"{where}: file_name must be a plain name, got {name!r}")
+    return name
+
+
+def nested_name(record: Any, where: str) -> str:
+    """The `file_name` of an image's record, which may be a path below the image folder.
+
+    Raises:
+        ValueError: it leaves the folder.
+    """
+    return path_below(record, "file_name", where)
+
+
+def read_instances(path: Path, name_of: Callable[[Any, str], str] = plain_name) -> Instances:
     """Read an instances file. Masks are converted when they are asked for.
+
+    Args:
+        path: the file.
+        name_of: gives the file name of an image's record; the second argument is its place, for messages.
 
     Raises:
         ValueError: names the file and the record that is broken.
         OSError: the file cannot be read.
     """
-    content = read_json(path)
-    images: dict[int, CocoImage] = {}
-    for place, record in enumerate(field(content, "images", list, str(path))):
-        image = _image(record, f"{path}: image {place}")
-        if image.id in images:
-            raise ValueError(f"{path}: two images have the id {image.id}")
-        images[image.id] = image
+    return parse_instances(path, read_json(path), name_of)
+
+
+def parse_instances(path: Path, content: Any, name_of: Callable[[Any, str], str] = plain_name) -> Instances:
+    """What `read_instances` returns, from the content of the file.
+
+    Raises:
+        ValueError: names the file and the record that is broken.
+    """
+    images = parse_images(path, content, name_of)
     annotations: dict[int, CocoAnnotation] = {}
     dropped: Counter[str] = Counter()
     for place, record in enumerate(field(content, "annotations", list, str(path))):
@@ -87,32 +123,59 @@ def read_instances(path: Path) -> Instances:
                 f"{path}: annotation {annotation.id} is on image {annotation.image_id}, not listed"
             )
         annotations[annotation.id] = annotation
-    return Instances(path, images, annotations, dropped)
+    return Instances(path, images, annotations, dropped, _kinds(path, content))
 
 
-def _image(record: Any, where: str) -> CocoImage:
-    image = CocoImage(
-        id=field(record, "id", int, where),
-        file_name=field(record, "file_name", str, where),
-        height=field(record, "height", int, where),
-        width=field(record, "width", int, where),
-    )
-    if not (0 < image.height <= MAX_SIDE and 0 < image.width <= MAX_SIDE):
-        raise ValueError(f"{where}: impossible size, height {image.height}, width {image.width}")
-    if Path(image.file_name).name != image.file_name or image.file_name in ("", ".", ".."):
-        raise ValueError(f"{where}: file_name must be a plain name, got {image.file_name!r}")
-    return image
+def parse_images(path: Path, content: Any, name_of: Callable[[Any, str], str]) -> dict[int, CocoImage]:
+    """The `images` of a COCO file, by id.
+
+    Raises:
+        ValueError: names the file and the record that is broken.
+    """
+    images: dict[int, CocoImage] = {}
+    for place, record in enumerate(field(content, "images", list, str(path))):
+        where = f"{path}: image {place}"
+        number = field(record, "id", int, where)
+        height, width = parse_size(record, where)
+        if number in images:
+            raise ValueError(f"{path}: two images have the id {number}")
+        images[number] = CocoImage(number, name_of(record, where), height, width)
+    return images
+
+
+def parse_size(record: Any, where: str) -> tuple[int, int]:
+    """Height and width in pixels, from the fields of an image's record.
+
+    Raises:
+        ValueError: a side is missing, below 1 or above MAX_SIDE.
+    """
+    height, width = field(record, "height", int, where), field(record, "width", int, where)
+    if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
+        raise ValueError(f"{where}: impossible size, height {height}, width {width}")
+    return height, width
+
+
+def _kinds(path: Path, content: dict[str, Any]) -> dict[int, str]:
+    kinds: dict[int, str] = {}
+    records = field(content, "categories", list, str(path)) if "categories" in content else []
+    for place, record in enumerate(records):
+        if isinstance(record, dict) and record.get("supercategory") == REGION:
+            where = f"{path}: category {place}"
+            kinds[field(record, "id", int, where)] = field(record, "name", str, where)
+    return kinds
 
 
 def _annotation(record: Any, where: str, dropped: Counter[str]) -> CocoAnnotation:
     segmentation: Any = field(record, "segmentation", object, where)
+    unusable = 0
     if isinstance(segmentation, list):
         usable = [
             polygon
             for polygon in segmentation
             if not isinstance(polygon, list) or (len(polygon) >= 6 and len(polygon) % 2 == 0)
         ]
-        dropped["polygons"] += len(segmentation) - len(usable)
+        unusable = len(segmentation) - len(usable)
+        dropped["polygons"] += unusable
         dropped["empty annotations"] += not usable
         segmentation = usable
     return CocoAnnotation(
@@ -121,4 +184,5 @@ def _annotation(record: Any, where: str, dropped: Counter[str]) -> CocoAnnotatio
         category_id=field(record, "category_id", int, where),
         iscrowd=isinstance(record, dict) and record.get("iscrowd") in (1, True),
         segmentation=segmentation,
+        unusable_polygons=unusable,
     )

@@ -1,7 +1,7 @@
 """Opening annotation files, and the checks that every reader makes of a record."""
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar, get_args
 
 T = TypeVar("T")
@@ -49,3 +49,16 @@ def field(record: Any, name: str, kind: type[T], where: str) -> T:
         expected = " or ".join(one.__name__ for one in get_args(kind)) or kind.__name__
         raise ValueError(f"{where}: {name!r} must be {expected}, got {type(value).__name__}")
     return value
+
+
+def path_below(record: Any, name: str, where: str) -> str:
+    """A field that holds the path of a file below some folder, without needless dots.
+
+    Raises:
+        ValueError: the field is missing or no text, or the path is absolute, leads upwards or is empty.
+    """
+    given = field(record, name, str, where)
+    path = PurePosixPath(given)
+    if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in given:
+        raise ValueError(f"{where}: {name!r} must be a path below the folder, got {given!r}")
+    return str(path)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from samtok_tasks.gres import PROMPT
 from samtok_tasks.mini.expressions import KINDS, Noun, describe, full_name, make_expression
+from samtok_tasks.mini.regions import MIN_PART_PIXELS, background, group, half, union
 from samtok_tasks.mini.scene import Mask, Scene, SceneObject, draw_scene
 
 TRAINING_SEEDS = 1 << 40
@@ -19,7 +20,6 @@ POINT_CELLS = 6
 """Cells along each side of the grid of "point" questions."""
 
 REGION_KINDS: dict[str, float] = {"object": 0.75, "group": 0.12, "part": 0.08, "background": 0.05}
-MIN_PART_PIXELS = 40
 
 
 def regions(
@@ -233,35 +233,10 @@ def _scenes(seed: int, size: int, objects: tuple[int, int]) -> Iterator[tuple[Sc
 
 def _region(rng: np.random.Generator, scene: Scene, item: SceneObject, kind: str) -> Mask:
     if kind == "group":
-        return np.logical_or.reduce([one.mask for one in _group(rng, scene, item)])
+        return union(group(rng, scene, item))
     if kind == "part":
-        part = _half(rng, item)
+        part = half(rng, item)
         return part if part.sum() >= MIN_PART_PIXELS else item.mask
     if kind == "background":
-        return ~np.logical_or.reduce([one.mask for one in scene.objects])
+        return background(scene)
     return item.mask
-
-
-def _group(rng: np.random.Generator, scene: Scene, item: SceneObject) -> list[SceneObject]:
-    """Objects that share a property with this one, or a few others at random."""
-    share = ("colour", "shape", "pattern", None)[rng.integers(4)]
-    if share is not None:
-        return [one for one in scene.objects if getattr(one, share) == getattr(item, share)]
-    others = [one for one in scene.objects if one is not item]
-    chosen = rng.permutation(len(others))[: rng.integers(1, 4)]
-    return [item, *(others[index] for index in chosen)]
-
-
-def _half(rng: np.random.Generator, item: SceneObject) -> Mask:
-    """The left, right, upper or lower half of what is visible of an object."""
-    x, y = (int(value) for value in item.centre)
-    part = np.zeros_like(item.mask)
-    side = rng.integers(4)
-    window = (
-        (slice(None), slice(None, x)),
-        (slice(None), slice(x, None)),
-        (slice(None, y), slice(None)),
-        (slice(y, None), slice(None)),
-    )[side]
-    part[window] = item.mask[window]
-    return part

@@ -16,11 +16,13 @@ import numpy as np
 from PIL import Image
 
 from samtok_bench.metrics import rle
+from samtok_bench.task import DataStatus
 from samtok_tasks.mini.expressions import Expression, make_expressions
-from samtok_tasks.mini.scene import SHAPES, Scene, draw_scene
+from samtok_tasks.mini.regions import KINDS, scene_regions
+from samtok_tasks.mini.scene import SHAPES, Mask, Scene, draw_scene
 
-MINI_VERSION = "1"
-MINI_HASH = "015860ac4c86cf2ac22d868a2a1318d07ff59d44bd4f48e7a8b024d9ac87c5d4"
+MINI_VERSION = "2"
+MINI_HASH = "930f22daa328f7e90ddf6113dabf2475cd48d1d3925a6b986d23a77ff45ba675"
 """sha256 of the content of all splits of this version. A changed scene is a new version."""
 
 SIZE = 192
@@ -93,7 +95,8 @@ def write_mini(root: Path, *, only: Collection[str] | None = None) -> MiniReport
 
     `grefcoco/` holds single, multiple and no-target expressions; `refcoco/`, `refcoco+/` (no words for
     places) and `refcocog/` hold the single-target ones of the same scenes in the refer family's form.
-    Masks in `instances.json` are uncompressed COCO RLE, exact to the pixel.
+    `annotations/instances_SPLIT.json` holds regions of every kind in COCO's form. Masks are uncompressed COCO
+    RLE, exact to the pixel.
 
     Args:
         root: made if needed; files of the same names are overwritten.
@@ -157,6 +160,13 @@ def has_mini(cache: Path | None = None) -> bool:
     return (mini_cache(cache) / MARKER).is_file()
 
 
+def mini_status(cache: Path | None = None) -> DataStatus:
+    """Whether mini is there, for the list of tasks."""
+    if has_mini(cache):
+        return DataStatus(True, f"mini, in {mini_cache(cache)}")
+    return DataStatus(False, "mini; the first run writes it in some seconds")
+
+
 def ensure_mini(cache: Path | None = None) -> Path:
     """The data root of mini, written at the first call (some seconds) and used again later.
 
@@ -214,41 +224,61 @@ def _annotations(pictures: list[_Picture]) -> dict[str, Any]:
     for dataset, by in (("refcoco", "unc"), ("refcoco+", "unc"), ("refcocog", "umd")):
         files[f"{dataset}/refs({by}).p"] = _refs(pictures, dataset)
         files[f"{dataset}/instances.json"] = instances
+    for split in dict.fromkeys(picture.split for picture in pictures):
+        files[f"annotations/instances_{split}.json"] = _regions([p for p in pictures if p.split == split])
     return files
 
 
 def _instances(pictures: list[_Picture]) -> dict[str, Any]:
+    """Every object, of its shape's category."""
+    annotations = [
+        _annotation(picture.annotation_id(item.index), picture, _category(item.shape), item.mask)
+        for picture in pictures
+        for item in picture.scene.objects
+    ]
+    categories = [{"id": _category(name), "name": name, "supercategory": "shape"} for name in SHAPES]
+    return _coco(pictures, annotations, categories)
+
+
+def _regions(pictures: list[_Picture]) -> dict[str, Any]:
+    """Regions of every kind, of their kind's category."""
     annotations = []
     for picture in pictures:
-        for item in picture.scene.objects:
-            x0, y0, x1, y1 = item.box
+        rng = np.random.default_rng((picture.scene.seed, 2))
+        for place, (kind, mask) in enumerate(scene_regions(rng, picture.scene)):
             annotations.append(
-                {
-                    "id": picture.annotation_id(item.index),
-                    "image_id": picture.image_id,
-                    "category_id": _category(item.shape),
-                    "iscrowd": 0,
-                    "area": item.area,
-                    "bbox": [x0, y0, x1 - x0, y1 - y0],
-                    "segmentation": {
-                        "size": list(item.mask.shape),
-                        "counts": rle.run_lengths(rle.encode(item.mask)).tolist(),
-                    },
-                }
+                _annotation(picture.annotation_id(place), picture, 1 + KINDS.index(kind), mask)
             )
+    categories = [{"id": 1 + k, "name": kind, "supercategory": "region"} for k, kind in enumerate(KINDS)]
+    return _coco(pictures, annotations, categories)
+
+
+def _coco(
+    pictures: list[_Picture], annotations: list[dict[str, Any]], categories: list[dict[str, Any]]
+) -> dict[str, Any]:
+    images = [
+        {"id": picture.image_id, "file_name": picture.file_name, "height": SIZE, "width": SIZE}
+        for picture in pictures
+    ]
     return {
         "info": {"description": "mini, generated scenes", "version": MINI_VERSION},
-        "images": [
-            {
-                "id": picture.image_id,
-                "file_name": picture.file_name,
-                "height": SIZE,
-                "width": SIZE,
-            }
-            for picture in pictures
-        ],
+        "images": images,
         "annotations": annotations,
-        "categories": [{"id": _category(name), "name": name, "supercategory": "shape"} for name in SHAPES],
+        "categories": categories,
+    }
+
+
+def _annotation(id: int, picture: _Picture, category: int, mask: Mask) -> dict[str, Any]:
+    packed = rle.encode(mask)
+    x0, y0, x1, y1 = rle.box(packed)
+    return {
+        "id": id,
+        "image_id": picture.image_id,
+        "category_id": category,
+        "iscrowd": 0,
+        "area": rle.area(packed),
+        "bbox": [x0, y0, x1 - x0, y1 - y0],
+        "segmentation": {"size": list(mask.shape), "counts": rle.run_lengths(packed).tolist()},
     }
 
 

@@ -1,0 +1,68 @@
+"""`gate`: regression gates for CI."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from samtok_bench.cli.options import option
+
+PICTURES = Path("runs") / "gate"
+"""Beside the folders of runs that were given none."""
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+
+app = typer.Typer()
+
+
+@app.command()
+def gate(
+    file: Annotated[Path | None, typer.Argument(metavar="GATE", help="The gate's YAML file.")] = None,
+    runs: Annotated[
+        list[Path] | None, typer.Argument(metavar="RUN", help="Results folders for checks that name no run.")
+    ] = None,
+    pictures: Annotated[Path, option("--pictures", "Folder for pictures of what got worse.")] = PICTURES,
+    junit: Annotated[Path | None, option("--junit", "Also write JUnit XML to this file.")] = None,
+    power: Annotated[
+        Path | None, option("--power", "No gate: the smallest drops that this run's samples can show.")
+    ] = None,
+    baseline: Annotated[Path | None, option("--baseline", "With --power: a run to compare with.")] = None,
+    metric: Annotated[str | None, option("--metric", "With --power: one metric, all if absent.")] = None,
+    as_json: Annotated[bool, option("--json", "Print JSON.")] = False,
+) -> None:
+    """Check runs against floors and baselines.
+
+    Exit codes: 0 pass, 1 regression, 2 usage or configuration, 3 inconclusive or not comparable, 4 too many
+    failed samples.
+    """
+    if (file is None) == (power is None):
+        raise ValueError("give either a gate's file or --power RUN")
+    if power is not None:
+        if junit is not None:
+            raise ValueError("--junit needs a gate's file")
+        _power(power, baseline, metric, as_json)
+        return
+    assert file is not None
+    if baseline is not None or metric is not None:
+        raise ValueError("--baseline and --metric belong to --power; a gate's file names its own")
+    from samtok_bench import gate, gate_report
+    from samtok_bench.cli.progress import make_reporter
+    from samtok_bench.gate_file import read_gate
+
+    results = gate.evaluate(read_gate(file), runs or [], make_reporter(), sys.argv)
+    drawn = gate_report.write_pictures(results, pictures)
+    typer.echo(gate_report.as_json(results, drawn) if as_json else gate_report.text(results, drawn))
+    if junit is not None:
+        junit.parent.mkdir(parents=True, exist_ok=True)
+        junit.write_bytes(gate_report.junit(results))
+    if summary := os.environ.get(STEP_SUMMARY):
+        gate_report.append_step_summary(results, Path(summary))
+    raise typer.Exit(gate.exit_code(results))
+
+
+def _power(run: Path, baseline: Path | None, metric: str | None, as_json: bool) -> None:
+    from samtok_bench.gate_power import detectable, power_json, power_text
+
+    found = detectable(run, baseline, metric)
+    typer.echo(power_json(found) if as_json else power_text(found, run, baseline))

@@ -1,0 +1,155 @@
+"""Outlines as polygons, whose corners a language model writes as coordinate words."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from samtok_bench.codec import Codec, Symbols
+from samtok_bench.codecs.box import BINS, BITS, bins_of, place_of
+from samtok_bench.metrics import rle
+from samtok_bench.metrics.rle import RLE
+from samtok_bench.predictor import PredictorOptions
+
+END = -1
+"""Between two contours."""
+SEARCH_STEPS = 16
+_SUBPIXEL = 8  # bits behind the point in which OpenCV takes corners
+
+Contour = NDArray[np.int32]
+
+
+class ContourCodec(Codec):
+    """`contourF`: contours, holes too, simplified by Douglas and Peucker with a tolerance of F thousandths of
+    the image's diagonal (cv2.approxPolyDP). The classic rate-distortion curve of masks.
+
+    Tokens: one word a coordinate (1,024 bins) and one between contours. Bits: 10 a coordinate, 8 a contour.
+    """
+
+    summary = "contours with holes, to a tolerance of F thousandths of the diagonal (contour5)"
+    mode = cv2.RETR_CCOMP
+
+    def __init__(self, argument: str, options: PredictorOptions) -> None:
+        super().__init__(argument, options)
+        name, least, most = self.limits()
+        if not argument.isdecimal() or not least <= int(argument) <= most:
+            raise ValueError(f"{name}N takes {least} to {most}, got {name}{argument}")
+        self.number = int(argument)
+
+    @classmethod
+    def limits(cls) -> tuple[str, int, int]:
+        """The name, and the least and the greatest number after it."""
+        return "contour", 1, 100
+
+    def identity(self) -> dict[str, Any]:
+        return {"kind": self.limits()[0], "number": self.number, "bins": BINS}
+
+    def encode(self, embedding: tuple[int, int], masks: Sequence[RLE]) -> list[Symbols]:
+        height, width = embedding
+        return [self._symbols(self._outline(rle.decode(mask)), height, width) for mask in masks]
+
+    def decode(self, embedding: tuple[int, int], codes: Sequence[Symbols]) -> list[RLE]:
+        return [_painted(code, *embedding) for code in codes]
+
+    def text(self, symbols: Symbols) -> str:
+        return " ".join("|" if symbol == END else f"<{symbol}>" for symbol in symbols)
+
+    def tokens(self, symbols: Symbols) -> int:
+        return len(symbols)
+
+    def bits(self, symbols: Symbols) -> float:
+        between = symbols.count(END)
+        return BITS * (len(symbols) - between) + 8 * (between + 1)
+
+    @classmethod
+    def choices(cls) -> tuple[str, ...]:
+        return ("2", "5", "10", "20")
+
+    def _outline(self, mask: NDArray[np.bool_]) -> list[Contour]:
+        tolerance = self.number / 1000 * float(np.hypot(*mask.shape))
+        return simplified(contours(mask, self.mode), tolerance)
+
+    def _symbols(self, outline: list[Contour], height: int, width: int) -> Symbols:
+        symbols: list[int] = []
+        for contour in outline:
+            if symbols:
+                symbols.append(END)
+            for x, y in contour.tolist():
+                # corners are centres of pixels
+                symbols += bins_of((x + 0.5, y + 0.5), width, height)
+        return tuple(symbols)
+
+
+class PolygonCodec(ContourCodec):
+    """`polygonN`: outer contours with N corners in all, as SeqTR (arXiv 2203.16265: 12 to 18 points of 1,000
+    bins, one contour) and PolyFormer (arXiv 2302.07387: several contours, a word between them) write masks.
+
+    The tolerance is the smallest one by which N corners are enough; where the contours are too many even for
+    triangles, the smallest are left out. Holes are filled: these models cannot say them.
+
+    Tokens: one word a coordinate and one between contours, at most 2 N + N / 3. Bits: 10 a coordinate, 8 a
+    contour.
+    """
+
+    summary = "outer contours with N corners in all (polygon8, polygon16, polygon32)"
+    mode = cv2.RETR_EXTERNAL
+
+    @classmethod
+    def limits(cls) -> tuple[str, int, int]:
+        return "polygon", 3, 1000
+
+    @classmethod
+    def choices(cls) -> tuple[str, ...]:
+        return ("8", "16", "32")
+
+    def _outline(self, mask: NDArray[np.bool_]) -> list[Contour]:
+        found = sorted(contours(mask, self.mode), key=cv2.contourArea, reverse=True)
+        found = found[: max(1, self.number // 3)]
+        low, high = 0.0, float(np.hypot(*mask.shape))
+        best = simplified(found, low)
+        if _corners(best) <= self.number:
+            return best
+        best = simplified(found[:1], high)
+        for _ in range(SEARCH_STEPS):
+            middle = (low + high) / 2
+            tried = simplified(found, middle)
+            if _corners(tried) <= self.number:
+                best, high = tried, middle
+            else:
+                low = middle
+        return best
+
+
+def contours(mask: NDArray[np.bool_], mode: int) -> list[Contour]:
+    """Contours of a mask (H, W) by OpenCV's mode, each (V, 2) int32, x and y of pixels on the outline."""
+    found, _ = cv2.findContours(mask.astype(np.uint8), mode, cv2.CHAIN_APPROX_NONE)
+    return [contour[:, 0] for contour in found]
+
+
+def simplified(outline: Sequence[Contour], tolerance: float) -> list[Contour]:
+    """Contours with fewer corners, none farther than the tolerance (pixels) from the old outline.
+
+    What is left with less than three corners says little and is left out, unless nothing else is there.
+    """
+    fewer = [cv2.approxPolyDP(contour, tolerance, closed=True)[:, 0] for contour in outline]
+    return [contour for contour in fewer if len(contour) > 2] or [max(fewer, key=len)]
+
+
+def _corners(outline: Sequence[Contour]) -> int:
+    return sum(map(len, outline))
+
+
+def _painted(code: Symbols, height: int, width: int) -> RLE:
+    """The area between the contours by the even-odd rule, their outline included."""
+    points: list[NDArray[np.int32]] = []
+    at = 0
+    for end in [k for k, symbol in enumerate(code) if symbol == END] + [len(code)]:
+        pairs = zip(code[at:end:2], code[at + 1 : end : 2], strict=True)
+        places = np.array([place_of(pair, width, height) for pair in pairs]) - 0.5
+        points.append(np.round(places * (1 << _SUBPIXEL)).astype(np.int32))
+        at = end + 1
+    canvas = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(canvas, points, 1, shift=_SUBPIXEL)
+    return rle.encode(canvas)

@@ -1,0 +1,346 @@
+"""Regression gates: verdicts on the checks of a gate's file.
+
+A check looks at one metric of one run. With a floor it asks whether the value is good enough, with a baseline
+and a tolerance whether the run got worse: by the interval of the paired difference, clustered by image, a
+drop of more than the tolerance is certain (regression), ruled out (pass), or neither (inconclusive). Metrics
+of which less is better are mirrored: their floor is a ceiling, their drop a rise.
+
+Missing is never a pass: what cannot be measured, or compared like with like, is "not comparable".
+"""
+
+import functools
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+from samtok_bench import registry, runner, statistics
+from samtok_bench.gate_file import Check
+from samtok_bench.gate_runs import (
+    LoadedRun,
+    NotComparable,
+    chosen,
+    comparable,
+    defined_value,
+    informing_images,
+    load_run,
+    remarks,
+    task_of,
+)
+from samtok_bench.metric import MetricInfo
+from samtok_bench.results import CEILING, JOURNAL, RUN, SUMMARY, Line, RunFolder, RunRecord
+from samtok_bench.runner import Reporter, RunOptions
+from samtok_bench.statistics import Interval
+from samtok_bench.tables import number
+from samtok_bench.task import Task
+
+ROUNDING = 1e-9
+"""What arithmetic may add to a drop of exactly the tolerance."""
+LOSSES = 10
+TRACEABLE = ("ratio", "median", "worst_decile")
+"""Aggregates for which a sample's own value says how good it is."""
+
+
+class Verdict(StrEnum):
+    """What became of a check."""
+
+    PASS = "pass"
+    REGRESSION = "regression"
+    FAILED = "too many failed"
+    INCONCLUSIVE = "inconclusive"
+    NOT_COMPARABLE = "not comparable"
+
+
+EXIT_CODES = {
+    Verdict.REGRESSION: 1,
+    Verdict.FAILED: 4,
+    Verdict.NOT_COMPARABLE: 3,
+    Verdict.INCONCLUSIVE: 3,
+    Verdict.PASS: 0,
+}
+"""In the order of precedence, within a check and over several."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A sample's own value of the metric, in the baseline and now."""
+
+    id: str
+    before: float
+    after: float
+
+
+@dataclass
+class CheckResult:
+    """A check with all that could be found out before it was decided."""
+
+    check: Check
+    name: str
+    findings: list[tuple[Verdict, str]] = field(default_factory=list)
+    """Each rule that was looked at, with its reason."""
+    run: LoadedRun | None = None
+    baseline: LoadedRun | None = None
+    info: MetricInfo | None = None
+    value: float | None = None
+    before: float | None = None
+    """The baseline's value."""
+    interval: Interval | None = None
+    """Of value less before."""
+    losses: list[Loss] = field(default_factory=list)
+    """The samples that lost most."""
+    improved: bool = False
+    """Better than the baseline for certain."""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def change(self) -> float | None:
+        """Value less before."""
+        return None if self.value is None or self.before is None else self.value - self.before
+
+    @property
+    def verdict(self) -> Verdict:
+        """The gravest finding."""
+        found = {verdict for verdict, _ in self.findings}
+        return next(verdict for verdict in EXIT_CODES if verdict in found)
+
+    @property
+    def reason(self) -> str:
+        """The reasons for the verdict, and for whatever else is not a pass."""
+        shown = [text for verdict, text in self.findings if verdict is not Verdict.PASS]
+        return "; ".join(shown or [text for _, text in self.findings])
+
+    @property
+    def tolerated(self) -> bool:
+        """Whether the file takes an inconclusive check as a warning."""
+        return self.verdict is Verdict.INCONCLUSIVE and self.check.inconclusive == "warn"
+
+
+def evaluate(
+    checks: Sequence[Check], given: Sequence[Path], reporter: Reporter, command: Sequence[str] = ()
+) -> list[CheckResult]:
+    """Make the runs that checks ask for and decide all checks.
+
+    Args:
+        checks: at least one.
+        given: results folders for the checks that name no run.
+        reporter: of the runs.
+        command: for the runs' records.
+
+    Raises:
+        ValueError: a check that makes no sense for its task; runs and checks that do not fit together; a run
+            that cannot be made.
+        OSError: missing data or weights of a run to make, or a given folder that is none.
+    """
+    sources = _sources(checks, given)
+    names = _names(checks, sources)
+    for check, source in zip(checks, sources, strict=True):
+        if isinstance(source, RunOptions):
+            with suppress(NotComparable):  # the verdict will say so; a wrong file is told before long work
+                gated_metric(check, registry.task_class(source.task)(source.protocol, source.data))
+    asked = dict.fromkeys(source for source in sources if isinstance(source, RunOptions))
+    made = {one: runner.run(replace(one, command=tuple(command)), reporter).folder for one in asked}
+    load = functools.cache(load_run)
+    results = []
+    for check, name, source in zip(checks, names, sources, strict=True):
+        result = CheckResult(check, name)
+        try:
+            result.run = load(made[source] if isinstance(source, RunOptions) else source)
+            _decide(result, result.run)
+            if check.baseline is not None:
+                result.baseline = load(check.baseline)
+                _compare(result, result.run, result.baseline)
+        except NotComparable as reason:
+            result.findings.append((Verdict.NOT_COMPARABLE, str(reason)))
+        results.append(result)
+    return results
+
+
+def exit_code(results: Sequence[CheckResult]) -> int:
+    """The first that any check has in the order 1 (regression), 4 (failed samples), 3 (undecided), 0."""
+    found = {0 if result.tolerated else EXIT_CODES[result.verdict] for result in results}
+    return next(code for code in EXIT_CODES.values() if code in found)
+
+
+def refresh_commands(results: Sequence[CheckResult]) -> list[str]:
+    """Shell commands that make better runs the new baselines, where no other check objects to the run."""
+    refused = {r.run.path for r in results if r.run and r.verdict is not Verdict.PASS}
+    better = [(r.run.path, r.baseline.path) for r in results if r.improved and r.run and r.baseline]
+    return [_copy(run, baseline) for run, baseline in dict.fromkeys(better) if run not in refused]
+
+
+def _copy(run: Path, baseline: Path) -> str:
+    names = [RUN, JOURNAL, SUMMARY]
+    clean = ""
+    if (run / CEILING).is_file():
+        names.append(CEILING)
+    elif (baseline / CEILING).is_file():
+        clean = f"rm -- {shlex.quote(str(baseline / CEILING))} && "  # it is of the old run
+    files = " ".join(shlex.quote(str(run / name)) for name in names)
+    return f"{clean}cp -- {files} {shlex.quote(str(baseline))}/"
+
+
+def _sources(checks: Sequence[Check], given: Sequence[Path]) -> list[RunOptions | Path]:
+    """The run of each check: its own, or the given folder that fits it; ValueError unless all fit once."""
+    records = [(folder, RunFolder(folder).record()) for folder in given]
+    for folder, record in records:
+        if not any(check.run is None and _fits(check, record) for check in checks):
+            raise ValueError(
+                f"{folder} fits no check without a run of its own (see `run` in the gate's file)"
+            )
+    found: list[RunOptions | Path] = []
+    for place, check in enumerate(checks):
+        fitting = [folder for folder, record in records if check.run is None and _fits(check, record)]
+        if check.run is not None:
+            found.append(check.run)
+        elif len(fitting) == 1:
+            found.append(fitting[0])
+        else:
+            several = f"fit all of {', '.join(str(folder) for folder in fitting)}: give one of them"
+            none = "names no run: give a results folder on the command line"
+            raise ValueError(f"checks.{place} ({check.metric}) {several if fitting else none}")
+    return found
+
+
+def _fits(check: Check, record: RunRecord) -> bool:
+    """Whether a run is of the baseline's task, protocol and split; without a baseline, has the metric."""
+    expected = None
+    if check.baseline is not None:
+        with suppress(OSError, ValueError):  # the verdict will say so
+            expected = RunFolder(check.baseline).record().settings
+    if expected is None:
+        return any(info.id == check.metric for info in task_of(record).metrics)
+    return all(record.settings.get(name) == expected.get(name) for name in ("task", "protocol", "split"))
+
+
+def _names(checks: Sequence[Check], sources: Sequence[RunOptions | Path]) -> list[str]:
+    names = []
+    for check, source in zip(checks, sources, strict=True):
+        if isinstance(source, RunOptions):
+            task = source.task
+        else:
+            task = source.name
+            with suppress(OSError, ValueError):  # the verdict will say so
+                task = str(RunFolder(source).record().settings.get("task", task))
+        tags = [f"{tag} {value}" for tag, value in check.tag.items()]
+        names.append(check.name or ", ".join([f"{task} {check.metric}", *tags]))
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise ValueError(f"{count} checks are called {name!r}: give each a name of its own")
+    return names
+
+
+def gated_metric(check: Check, task: Task) -> MetricInfo:
+    """The metric of a check; NotComparable where the task has none such, ValueError for a senseless check."""
+    known = {info.id: info for info in task.metrics}
+    if check.metric not in known:
+        hint = registry.suggestion(check.metric, list(known))
+        raise NotComparable(f"{task.name} has no metric {check.metric!r}{hint}")
+    info = known[check.metric]
+    if info.direction == "none":
+        raise ValueError(f"{info.id} describes the data: neither more nor less of it is better")
+    if check.tolerance is not None and not info.has_interval:
+        raise ValueError(f"{info.id} has no interval, so no tolerance can be checked; give a floor instead")
+    if not info.unit:
+        # a limit on the scale of tables, or at the end of the scale, would let anything pass
+        best, worst = (1, 0) if info.direction == "higher" else (0, 1)
+        if check.floor is not None and (not 0 <= check.floor <= 1 or check.floor == worst):
+            raise ValueError(
+                f"the floor {check.floor:g} of {info.id} checks nothing: {best} is best, {worst} worst"
+            )
+        if check.tolerance is not None and check.tolerance >= 1:
+            raise ValueError(f"the tolerance {check.tolerance:g} of {info.id} must be below 1")
+    return info
+
+
+def _decide(result: CheckResult, run: LoadedRun) -> None:
+    """The rules that need the run alone: failed samples and the floor."""
+    check = result.check
+    result.info = info = gated_metric(check, run.task)
+    lines = chosen(run, check.tag)
+    failures = _failures(lines)
+    if len(failures) > check.max_failed * len(lines):
+        result.findings.append((Verdict.FAILED, _failed(failures, lines, check.max_failed)))
+    elif failures:
+        result.notes.append(_failed(failures, lines, check.max_failed))
+    result.value = defined_value(run, info, lines)
+    if check.floor is not None:
+        floor, sign = check.floor, _sign(info)
+        missed = sign * (result.value - floor) < -ROUNDING
+        relation = ("below" if sign > 0 else "above") if missed else "keeps"
+        text = f"{number(result.value, info.unit)} {relation} the floor {number(floor, info.unit)}"
+        result.findings.append((Verdict.REGRESSION if missed else Verdict.PASS, text))
+
+
+def _compare(result: CheckResult, run: LoadedRun, baseline: LoadedRun) -> None:
+    """The rules that need the baseline."""
+    check, info = result.check, result.info
+    assert info is not None
+    now, before = comparable(run, baseline, check.tag)
+    failures = _failures(before)
+    if len(failures) > check.max_failed * len(before):
+        # answers that are missing there make the run look better than it is
+        raise NotComparable(f"baseline: {_failed(failures, before, check.max_failed)}")
+    result.before = defined_value(baseline, info, before)
+    result.notes += remarks(run, baseline)
+    result.losses = _losses(info, before, now)
+    images = min(informing_images(info, before), informing_images(info, now))
+    if check.tolerance is not None and images < check.min_images:
+        raise NotComparable(f"only {images} images inform {info.id}, min_images is {check.min_images}")
+    clusters = [line.cluster for line in now.values()]
+    old, new = ([line.scores for line in lines.values()] for lines in (before, now))
+    result.interval = statistics.paired([info], old, new, clusters)[info.id].interval
+    if result.interval is None:
+        if check.tolerance is not None:
+            raise NotComparable(f"the difference of {info.id} has no interval")
+        return
+    low, high = sorted(_sign(info) * bound for bound in (result.interval.low, result.interval.high))
+    result.improved = low > ROUNDING
+    if check.tolerance is not None:
+        result.findings.append(_within(check.tolerance, low, high, info))
+
+
+def _within(tolerance: float, low: float, high: float, info: MetricInfo) -> tuple[Verdict, str]:
+    """The verdict on bounds of how much better a run became."""
+    shown = f"{'drop' if info.direction == 'higher' else 'rise'} of more than {number(tolerance, info.unit)}"
+    if high < -tolerance - ROUNDING:
+        return Verdict.REGRESSION, f"a {shown} is certain"
+    if low < -tolerance - ROUNDING:
+        return Verdict.INCONCLUSIVE, f"a {shown} is neither certain nor ruled out"
+    return Verdict.PASS, f"a {shown} is ruled out"
+
+
+def _losses(info: MetricInfo, before: Mapping[str, Line], now: Mapping[str, Line]) -> list[Loss]:
+    if info.aggregate not in TRACEABLE:
+        return []
+    found = []
+    for id, line in now.items():
+        old, new = _own(info, before[id]), _own(info, line)
+        # a sample that takes part in one of the runs only has nothing to lose from
+        if old is not None and new is not None and _sign(info) * (new - old) < -ROUNDING:
+            found.append(Loss(id, old, new))
+    return sorted(found, key=lambda loss: (_sign(info) * (loss.after - loss.before), loss.id))[:LOSSES]
+
+
+def _own(info: MetricInfo, line: Line) -> float | None:
+    top = line.scores[info.numerator]
+    bottom = 1.0 if info.denominator is None else line.scores[info.denominator]
+    if bottom <= 0:
+        return None
+    return top / bottom if info.aggregate == "ratio" else top
+
+
+def _failures(lines: Mapping[str, Line]) -> list[Line]:
+    return [line for line in lines.values() if not line.prediction.answered]
+
+
+def _failed(failures: Sequence[Line], lines: Mapping[str, Line], allowed: float) -> str:
+    first = failures[0].prediction
+    why = f"{first.outcome}, {first.detail or 'no reason given'}"
+    return f"{len(failures)} of {len(lines)} samples failed ({100 * allowed:g} % may), the first: {why}"
+
+
+def _sign(info: MetricInfo) -> int:
+    return -1 if info.direction == "lower" else 1

@@ -1,0 +1,105 @@
+"""A gate's file: which checks there are, and on what."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+
+from samtok_bench.runner import RunOptions
+
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+class Check(BaseModel):
+    """An entry of `checks` in a gate's file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = ""
+    run: (
+        Annotated[
+            Annotated[RunOptions, Tag("options")] | Annotated[Path, Tag("folder")],
+            Discriminator(lambda value: "options" if isinstance(value, dict) else "folder"),
+        ]
+        | None
+    ) = None
+    """A run to make, or the folder of one; without it, a folder on the command line."""
+    baseline: Path | None = None
+    metric: str
+    floor: Number | None = None
+    tolerance: Annotated[Number, Field(ge=0)] | None = None
+    tag: dict[str, str] = Field(default_factory=dict)
+    """Only samples with these values of tags."""
+    inconclusive: Literal["fail", "warn"] = "fail"
+    max_failed: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    """Share of the samples that may have no answer."""
+    min_images: int = Field(20, ge=2)
+    """Fewest images that must inform the metric for a tolerance."""
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if self.floor is None and self.tolerance is None:
+            raise ValueError("neither floor nor tolerance: it would check nothing")
+        if self.tolerance is not None and self.baseline is None:
+            raise ValueError("a tolerance needs a baseline")
+        if isinstance(self.run, RunOptions) and self.run.command:
+            raise ValueError("`command` of a run is for the record alone")
+        return self
+
+
+class GateFile(BaseModel):
+    """A gate's file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    checks: list[Check] = Field(min_length=1)
+
+
+def read_gate(path: Path) -> list[Check]:
+    """The checks of a gate's file, with its paths as seen from here.
+
+    Raises:
+        ValueError: any fault, with the place in the file.
+        OSError: it cannot be read.
+    """
+    try:
+        checks = GateFile.model_validate(yaml.load(path.read_bytes(), _Loader)).checks
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "its content"
+        raise ValueError(f"{path}: {place}: {first['msg'].removeprefix('Value error, ')}") from None
+    return [_located(check, path.parent) for check in checks]
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is there twice: the second one would replace the first in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        for name, count in names.items():
+            if count > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {name!r} is there {count} times", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+def _located(check: Check, base: Path) -> Check:
+    run = check.run
+    if isinstance(run, RunOptions):
+        paths = {name: base / path for name in ("data_root", "out") if (path := getattr(run, name))}
+        run = replace(run, model=_model(run.model, base), **paths)
+    elif run is not None:
+        run = base / run
+    return check.model_copy(update={"run": run, "baseline": check.baseline and base / check.baseline})
+
+
+def _model(model: str, base: Path) -> str:
+    """FOLDER and NAME:FOLDER with the folder as seen from here; other names, without a slash, stay."""
+    name, colon, folder = model.rpartition(":")
+    return f"{name}{colon}{base / folder}" if "/" in folder and (base / folder).is_dir() else model

@@ -1,0 +1,139 @@
+"""How small a drop a gate's tolerance can tell from chance, on the data of a given run.
+
+A gate reports a regression when the upper end of the interval of the paired difference is below minus the
+tolerance. If differences are normal with standard error s, this happens with 80 % power when the true drop
+exceeds the tolerance by (z_0.975 + z_0.80) s.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+
+from samtok_bench import registry, statistics
+from samtok_bench.gate_runs import LoadedRun, NotComparable, comparable, defined_value, load_run
+from samtok_bench.metric import MetricInfo
+from samtok_bench.results import Line
+from samtok_bench.tables import NOT_AVAILABLE, number, text_table
+
+POWER = 0.8
+FACTOR = NormalDist().inv_cdf((1 + statistics.LEVEL) / 2) + NormalDist().inv_cdf(POWER)
+ROUNDING = 1e-12
+"""A standard error up to which samples do not vary."""
+CORRELATIONS = (0.0, 0.5, 0.9)
+"""Assumed between two checkpoints' values over resampled images, where there is one run only."""
+
+
+@dataclass(frozen=True)
+class Detectable:
+    """The smallest drops of one metric that are found with 80 % power, on the metric's own scale."""
+
+    info: MetricInfo
+    value: float
+    error: float
+    """Standard error: of the paired difference from a baseline, without one of the value."""
+    drops: Mapping[float | None, float | None]
+    """By the correlation that is assumed (None: measured); None where samples do not vary."""
+
+
+def detectable(run: Path, baseline: Path | None, metric: str | None) -> list[Detectable]:
+    """What a tolerance on a run's metrics can find.
+
+    Args:
+        run: a results folder.
+        baseline: another one, of the same samples, to measure how runs differ.
+        metric: id; all that have a direction and an interval if None.
+
+    Raises:
+        ValueError: runs or a metric that a gate could not compare; says why.
+    """
+    first = load_run(run)
+    if baseline is None:
+        journals: list[dict[str, Line]] = [dict(sorted(first.lines.items()))]
+    else:
+        journals = list(comparable(first, load_run(baseline), {}))
+    infos = _infos(first, metric)
+    scores = [[line.scores for line in lines.values()] for lines in journals]
+    clusters = [line.cluster for line in journals[0].values()]
+    drawn = statistics.bootstrap(infos, scores, clusters)
+    found = []
+    for info in infos:
+        try:
+            if info.id not in drawn:
+                raise NotComparable(f"{info.id} has no interval in {run}")
+            value = defined_value(first, info, journals[0])
+        except NotComparable:
+            if metric is not None:
+                raise
+            continue
+        draws = drawn[info.id][0] - (drawn[info.id][1] if baseline else 0)
+        error = float(np.nanstd(draws, ddof=1))
+        found.append(Detectable(info, value, error, _drops(error, measured=baseline is not None)))
+    if not found:
+        raise ValueError(f"no metric of {run} has an interval")
+    return found
+
+
+def _drops(error: float, measured: bool) -> dict[float | None, float | None]:
+    widths: dict[float | None, float] = (
+        {None: 1.0} if measured else {r: math.sqrt(2 * (1 - r)) for r in CORRELATIONS}
+    )
+    return {r: FACTOR * width * error if error > ROUNDING else None for r, width in widths.items()}
+
+
+def _infos(run: LoadedRun, metric: str | None) -> list[MetricInfo]:
+    known = {info.id: info for info in run.task.metrics if info.direction != "none" and info.has_interval}
+    if metric is None:
+        return list(known.values())
+    if metric not in known:
+        raise ValueError(
+            f"{run.task.name} has no metric {metric!r} that a tolerance can be for"
+            f"{registry.suggestion(metric, list(known))}"
+        )
+    return [known[metric]]
+
+
+def power_text(found: Sequence[Detectable], run: Path, baseline: Path | None) -> str:
+    """The smallest drops as a table, and on what assumption."""
+    drops = ["smallest drop" if r is None else f"if r = {r:g}" for r in found[0].drops]
+    rows = [
+        [
+            one.info.id,
+            *(number(value, one.info.unit) for value in (one.value, one.error, *one.drops.values())),
+        ]
+        for one in found
+    ]
+    table = text_table(["metric", "value", "std. error", *drops], rows, right=range(1, len(drops) + 3))
+    if baseline is None:
+        assumed = (
+            "The error is the value's. r: how two checkpoints' values are assumed to correlate over resampled"
+            " images; with --baseline it need not be assumed."
+        )
+    else:
+        assumed = (
+            f"The error is that of the paired difference from {baseline}, assumed to be that of later runs."
+        )
+    return (
+        f"smallest drop beyond the tolerance that a gate finds with {100 * POWER:.0f} % power, on {run}\n\n"
+        f"{table}\n\n{assumed}\n"
+        f"Differences are taken as normal: the drop is {FACTOR:.2f} standard errors of the difference;"
+        f" {NOT_AVAILABLE} where samples do not vary."
+    )
+
+
+def power_json(found: Sequence[Detectable]) -> str:
+    """The smallest drops as one object, on the scale of files."""
+    rows = [
+        {
+            "metric": one.info.id,
+            "value": one.value,
+            "standard_error": one.error,
+            "smallest_drops": [{"correlation": r, "drop": drop} for r, drop in one.drops.items()],
+        }
+        for one in found
+    ]
+    return json.dumps({"power": POWER, "level": statistics.LEVEL, "metrics": rows}, indent=1)

@@ -1,0 +1,218 @@
+"""What a gate found, for people and for programs: text, Markdown, JUnit, JSON and pictures."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+from samtok_bench import preview
+from samtok_bench.gate import CheckResult, Verdict, exit_code, refresh_commands
+from samtok_bench.gate_runs import LoadedRun
+from samtok_bench.sample import Sample
+from samtok_bench.tables import NOT_AVAILABLE, markdown_table, markdown_text, number, span, text_table
+
+SUMMARY_BYTES = 1 << 20
+"""GitHub refuses a longer step summary."""
+_LAST_LINE_BYTES = 200
+"""Room for the line that says what was left out."""
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_OUTCOMES = {0: "pass", 1: "regression", 3: "undecided", 4: "too many failed samples"}
+_BETTER = "Better than the baseline; to take it over:"
+_HEADERS = ("check", "value", "baseline", "difference", "95 % interval", "verdict", "reason")
+_LOSS_HEADERS = ("sample", "baseline", "now")
+
+
+def write_pictures(results: Sequence[CheckResult], folder: Path) -> dict[str, Path]:
+    """Draw the samples that lost most, a picture a check: target, the baseline's answer, the run's.
+
+    What cannot be drawn becomes a note of its check.
+
+    Returns:
+        the pictures by the check's name.
+    """
+    drawn = {}
+    for place, result in enumerate(results, start=1):
+        if not result.losses:
+            continue
+        name = re.sub(r"[^A-Za-z0-9]+", "-", result.name).strip("-")[:80]
+        try:
+            drawn[result.name] = _draw(result, folder / f"{place:02d}-{name}.png")
+        except Exception as error:  # no fault of data, images or disk may change a verdict
+            result.notes.append(f"no picture: {type(error).__name__}: {' '.join(str(error).split())}")
+    return drawn
+
+
+def _draw(result: CheckResult, path: Path) -> Path:
+    assert result.run is not None
+    assert result.baseline is not None
+    now, before = result.run.lines, result.baseline.lines
+    samples = _samples(result.run)
+    rows = [
+        (samples[loss.id], before[loss.id], now[loss.id], "target | baseline {1} | now {2}".format(*cells))
+        for loss, cells in zip(result.losses, _loss_rows(result), strict=True)
+        if loss.id in samples
+    ]
+    if not rows:
+        raise ValueError("none of the samples is in the data any more")
+    if len(rows) < len(result.losses):
+        result.notes.append(f"{len(result.losses) - len(rows)} samples are not in the data any more")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unread = preview.write_comparison(path, rows)
+    if unread:
+        result.notes.append(f"{len(unread)} images cannot be read, the first: {unread[0]}")
+    return path
+
+
+def _samples(run: LoadedRun) -> dict[str, Sample]:
+    read = run.task.samples(Path(run.record.data_root), run.record.settings["split"])
+    return {sample.id: sample for sample in read.samples}
+
+
+def text(results: Sequence[CheckResult], pictures: Mapping[str, Path]) -> str:
+    """The table; for each check its notes and the samples that lost most; how to take a better run over."""
+    parts = [text_table(_HEADERS, [_row(result) for result in results], right=(1, 2, 3, 4))]
+    for result in results:
+        about = [f"note: {note}" for note in result.notes]
+        if result.losses:
+            about += ["samples that lost most", text_table(_LOSS_HEADERS, _loss_rows(result), right=(1, 2))]
+        if result.name in pictures:
+            about.append(f"picture: {pictures[result.name]}")
+        if about:
+            parts.append("\n".join([result.name, *about]))
+    parts += [f"{_BETTER}\n{line}" for line in refresh_commands(results)]
+    return "\n\n".join(parts)
+
+
+def markdown(results: Sequence[CheckResult], limit: int = SUMMARY_BYTES) -> str:
+    """The same in GitHub's Markdown, in at most `limit` bytes; the last line counts what did not fit."""
+    # what needs attention comes first, so that it is cut last
+    order = sorted(results, key=lambda result: result.verdict is Verdict.PASS)
+    table = markdown_table(_HEADERS, [_row(result) for result in order], right=(1, 2, 3, 4))
+    head, rule, *lines = table.splitlines()
+    # pieces, each with how many rows of the table and samples it holds
+    pieces: list[tuple[str, int, int]]
+    pieces = [(f"### samtok-bench gate: {_OUTCOMES[exit_code(results)]}\n\n{head}\n{rule}", 0, 0)]
+    pieces += [(line, 1, 0) for line in lines]
+    pieces += [
+        (f"\nBetter than the baseline; to take it over:\n\n    {c}", 0, 0) for c in refresh_commands(results)
+    ]
+    pieces += [(block, 0, len(result.losses)) for result in order if (block := _markdown_block(result))]
+    kept, used = 0, _LAST_LINE_BYTES
+    while kept < len(pieces) and used + _bytes(pieces[kept][0]) < limit:
+        used += _bytes(pieces[kept][0]) + 1
+        kept += 1
+    shown = [piece for piece, _, _ in pieces[:kept]]
+    if 0 < kept < len(pieces):
+        checks = sum(rows for _, rows, _ in pieces[kept:])
+        samples = sum(samples for _, _, samples in pieces[kept:])
+        shown.append(f"\nLeft out for GitHub's limit: {checks} rows of the table, {samples} samples.")
+    return "".join(f"{piece}\n" for piece in shown)
+
+
+def append_step_summary(results: Sequence[CheckResult], path: Path) -> None:
+    """Add to the file in $GITHUB_STEP_SUMMARY what it still takes; OSError where it cannot be written."""
+    there = path.stat().st_size if path.exists() else 0
+    with path.open("ab") as file:
+        file.write(_encoded(markdown(results, SUMMARY_BYTES - there)))
+
+
+def junit(results: Sequence[CheckResult]) -> bytes:
+    """JUnit's XML: a pass has no child, what is tolerated is skipped, what is undecided an error."""
+    kinds = [_junit_kind(result) for result in results]
+    counts = {"tests": len(results)} | {
+        name: kinds.count(kind)
+        for name, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
+    }
+    attributes = {"name": "samtok-bench gate", **{name: str(count) for name, count in counts.items()}}
+    root = ElementTree.Element("testsuites", attributes)
+    suite = ElementTree.SubElement(root, "testsuite", attributes)
+    for result, kind in zip(results, kinds, strict=True):
+        case = ElementTree.SubElement(
+            suite, "testcase", {"classname": "samtok-bench gate", "name": _xml(result.name)}
+        )
+        if kind is not None:
+            message = {"message": _xml(f"{result.verdict}: {result.reason}")}
+            child = ElementTree.SubElement(case, kind, message)
+            losses = [f"{id}: {before} before, {now} now" for id, before, now in _loss_rows(result)]
+            child.text = _xml("\n".join([*result.notes, *losses]))
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+
+
+def _junit_kind(result: CheckResult) -> str | None:
+    if result.tolerated:
+        return "skipped"
+    return {Verdict.PASS: None, Verdict.REGRESSION: "failure", Verdict.FAILED: "failure"}.get(
+        result.verdict, "error"
+    )
+
+
+def as_json(results: Sequence[CheckResult], pictures: Mapping[str, Path]) -> str:
+    """One object, values on the scale of files."""
+    checks = [
+        {
+            "name": result.name,
+            "verdict": result.verdict,
+            "tolerated": result.tolerated,
+            "reason": result.reason,
+            "run": str(result.run.path) if result.run else None,
+            "baseline": str(result.check.baseline) if result.check.baseline else None,
+            "metric": result.check.metric,
+            "tag": result.check.tag,
+            "floor": result.check.floor,
+            "tolerance": result.check.tolerance,
+            "value": result.value,
+            "baseline_value": result.before,
+            "difference": result.change,
+            "low": result.interval.low if result.interval else None,
+            "high": result.interval.high if result.interval else None,
+            "improved": result.improved,
+            "losses": [vars(loss) for loss in result.losses],
+            "picture": str(pictures[result.name]) if result.name in pictures else None,
+            "notes": result.notes,
+        }
+        for result in results
+    ]
+    whole = {"exit_code": exit_code(results), "checks": checks, "refresh": refresh_commands(results)}
+    return json.dumps(whole, indent=1)
+
+
+def _row(result: CheckResult) -> list[str]:
+    unit = result.info.unit if result.info else ""
+    change = number(result.change, unit)
+    interval = result.interval
+    return [
+        result.name,
+        number(result.value, unit),
+        number(result.before, unit),
+        f"+{change}" if (result.change or 0) > 0 else change,
+        span(interval.low, interval.high, unit) if interval else NOT_AVAILABLE,
+        f"{result.verdict} (warning)" if result.tolerated else str(result.verdict),
+        result.reason,
+    ]
+
+
+def _loss_rows(result: CheckResult) -> list[tuple[str, str, str]]:
+    unit = result.info.unit if result.info else ""
+    return [(loss.id, number(loss.before, unit), number(loss.after, unit)) for loss in result.losses]
+
+
+def _markdown_block(result: CheckResult) -> str:
+    parts = [f"- {markdown_text(note)}" for note in result.notes]
+    if result.losses:
+        table = markdown_table(_LOSS_HEADERS, _loss_rows(result), right=(1, 2))
+        parts += ["", "Samples that lost most:", "", table]
+    return "\n".join(["", f"#### {markdown_text(result.name)}", "", *parts]) if parts else ""
+
+
+def _bytes(piece: str) -> int:
+    return len(_encoded(piece))
+
+
+def _encoded(piece: str) -> bytes:
+    return piece.encode("utf-8", "backslashreplace")  # a path may hold what is no text
+
+
+def _xml(value: str) -> str:
+    return _NOT_XML.sub("", value)

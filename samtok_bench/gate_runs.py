@@ -1,0 +1,131 @@
+"""Runs as gates read them: complete, with metrics that are defined, compared like with like."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from samtok_bench import registry
+from samtok_bench.metric import MetricInfo
+from samtok_bench.results import JOURNAL, RUN, SUMMARY, Line, RunFolder, RunRecord, Summary, differences
+from samtok_bench.task import Task
+
+COMPARED = ("task", "protocol", "split", "data")
+"""Settings without which two runs do not compare."""
+UNREMARKABLE = {*COMPARED, "data_format", "model", "code", "limit", "sample"}
+"""Settings that are compared already, or whose change is what a gate is for; so are a predictor's weights."""
+
+
+class NotComparable(ValueError):
+    """A check that cannot be decided; the message is its reason."""
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A complete results folder."""
+
+    path: Path
+    record: RunRecord
+    summary: Summary
+    lines: dict[str, Line]
+    task: Task
+
+
+def load_run(path: Path) -> LoadedRun:
+    """A complete results folder; NotComparable says what it lacks."""
+    folder = RunFolder(path)
+    try:
+        record = folder.record()
+        if record.status != "complete":
+            raise NotComparable(f"{path} is incomplete: run its command again")
+        summary, lines, task = folder.summary(), folder.journal.read(), task_of(record)
+    except (OSError, ValueError) as error:
+        raise NotComparable(str(error)) from None
+    if len(lines) != record.samples:
+        raise NotComparable(f"{path} is incomplete: {JOURNAL} holds {len(lines)} of {record.samples} samples")
+    return LoadedRun(path, record, summary, lines, task)
+
+
+def task_of(record: RunRecord) -> Task:
+    """The task that a run was of; ValueError where it is unknown, or run.json malformed."""
+    settings = record.settings
+    missing = [name for name in COMPARED if not isinstance(settings.get(name), str)]
+    if missing:
+        raise ValueError(f"the settings in {RUN} have no {missing[0]}")
+    return registry.task_class(settings["task"])(settings["protocol"], settings.get("data_format"))
+
+
+def comparable(
+    run: LoadedRun, baseline: LoadedRun, tag: Mapping[str, str]
+) -> tuple[dict[str, Line], dict[str, Line]]:
+    """The lines of both runs with a tag, in one order; NotComparable unless they are of one thing."""
+    if run.path.resolve() == baseline.path.resolve():
+        raise NotComparable(f"{run.path} is its own baseline")
+    there, here = ({name: one.record.settings[name] for name in COMPARED} for one in (baseline, run))
+    differing = differences(there, here)
+    if (differing and there["data"] == here["data"]) or len(differing) > 1:
+        raise NotComparable(f"the baseline differs: {'; '.join(differing)}")
+    lines, others = chosen(run, tag), chosen(baseline, tag)
+    only, lacking = len(lines.keys() - others.keys()), len(others.keys() - lines.keys())
+    if only or lacking:
+        raise NotComparable(f"samples differ: {only} of the run alone, {lacking} of the baseline alone")
+    if differing:  # told last: of other data, how many samples differ says more
+        raise NotComparable(f"the baseline differs: {differing[0]}")
+    return lines, {id: others[id] for id in lines}
+
+
+def chosen(run: LoadedRun, tag: Mapping[str, str]) -> dict[str, Line]:
+    """The lines with the given values of tags, by id; NotComparable where there are none."""
+    found = {
+        id: line for id, line in sorted(run.lines.items()) if all(line.tags.get(k) == tag[k] for k in tag)
+    }
+    if not found:
+        wanted = " and ".join(f"{name} {value!r}" for name, value in tag.items())
+        raise NotComparable(f"{run.path} has no samples{f' with {wanted}' if tag else ''}")
+    return found
+
+
+def defined_value(run: LoadedRun, info: MetricInfo, lines: Mapping[str, Line]) -> float:
+    """The metric of some of a run's lines, if it is defined and the summary agrees with the journal."""
+    try:
+        stored = run.summary.metric(info.id)
+    except KeyError:
+        raise NotComparable(f"{run.path}: {SUMMARY} has no {info.id}") from None
+    if stored.version != info.version:
+        raise NotComparable(
+            f"{run.path} has version {stored.version} of {info.id}, not {info.version}: rescore it"
+        )
+    whole, value = (_measured(run, info, some) for some in (run.lines, lines))
+    if stored.value is None or not math.isclose(stored.value, whole, rel_tol=1e-6, abs_tol=1e-9):
+        raise NotComparable(f"{run.path}: {SUMMARY} and {JOURNAL} differ in {info.id}: rescore it")
+    return value
+
+
+def _measured(run: LoadedRun, info: MetricInfo, lines: Mapping[str, Line]) -> float:
+    scores = [line.scores for line in lines.values()]
+    try:
+        value = run.task.summarize(scores, [line.cluster for line in lines.values()])[info.id]
+    except KeyError as error:
+        raise NotComparable(f"{run.path}: {JOURNAL} has no score {error}: rescore it") from None
+    if value is None or not math.isfinite(value):
+        raise NotComparable(f"{run.path}: {info.id} is undefined on {len(lines)} samples")
+    return value
+
+
+def informing_images(info: MetricInfo, lines: Mapping[str, Line]) -> int:
+    """How many images inform a metric."""
+    key = info.denominator
+    return len({line.cluster for line in lines.values() if key is None or line.scores[key] > 0})
+
+
+def remarks(run: LoadedRun, baseline: LoadedRun) -> list[str]:
+    """What else differs from the baseline and may matter."""
+    there, here = (
+        {
+            **{name: value for name, value in one.record.settings.items() if name not in UNREMARKABLE},
+            "packages": one.record.sessions[-1].packages if one.record.sessions else {},
+        }
+        for one in (baseline, run)
+    )
+    found = [text for text in differences(there, here) if not text.split()[0].endswith(".weights")]
+    return [f"unlike the baseline: {'; '.join(found)}"] if found else []

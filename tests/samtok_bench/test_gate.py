@@ -1,0 +1,669 @@
+"""Gates: verdicts by hand on runs with known intervals, and every way in which nothing must not pass."""
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from synthetic_runs import COUNT, Synthetic, write_run
+
+from samtok_bench import registry
+from samtok_bench.cli import main as cli
+from samtok_bench.gate_file import read_gate
+from samtok_bench.results import CEILING, JOURNAL, RUN, SUMMARY, RunFolder
+
+PLAIN = [0.8] * COUNT
+SPREAD = [0.7 if k % 2 else 0.9 for k in range(COUNT)]
+"""Against PLAIN: mean difference 0, standard error 0.1 / sqrt(40) = 0.0158, interval -0.031 to 0.031."""
+HALF_LOST = [0.8 if k % 2 else 0.6 for k in range(COUNT)]
+"""Against PLAIN: mean difference -0.1, interval -0.131 to -0.069."""
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch, plugin):
+    """An empty current folder and the synthetic task."""
+    load = registry.load
+    monkeypatch.setattr(
+        registry, "load", lambda kind, name: Synthetic if name == "synthetic" else load(kind, name)
+    )
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def command(work, monkeypatch, capsys):
+    """Call the console script's entry point: (exit code, stdout, stderr)."""
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["samtok-bench", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        said = capsys.readouterr()
+        return int(stopped.value.code or 0), said.out, said.err
+
+    return command
+
+
+@pytest.fixture
+def check(command, work):
+    """Gate one check with --json: (exit code, the check's object)."""
+
+    def check(*runs: str, **entry) -> tuple[int, dict]:
+        write_gate(work / "gate.yaml", {"metric": "mean", **entry})
+        code, out, err = command("gate", "gate.yaml", *runs, "--json")
+        assert code != 2, err
+        return code, json.loads(out)["checks"][0]
+
+    return check
+
+
+@pytest.fixture
+def refused(command, work):
+    """Gate one check that is a mistake: the error line."""
+
+    def refused(*runs: str, **entry) -> str:
+        write_gate(work / "gate.yaml", {"metric": "mean", **entry})
+        code, out, err = command("gate", "gate.yaml", *runs)
+        assert (code, out) == (2, "")
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
+        return err
+
+    return refused
+
+
+def write_gate(path, *checks):
+    path.write_text(yaml.safe_dump({"checks": list(checks)}))
+
+
+def pair(now, before, **more):
+    write_run(Path("now"), now, **more)
+    write_run(Path("base"), before)
+    return {"run": "now", "baseline": "base"}
+
+
+# verdicts
+
+
+@pytest.mark.parametrize(
+    ("metric", "floor", "code"),
+    [
+        ("mean", 0.79, 0),
+        ("mean", 0.8, 0),
+        ("mean", 0.81, 1),
+        ("miss", 0.81, 0),
+        ("miss", 0.8, 0),
+        ("miss", 0.79, 1),
+        ("bits", 5, 0),
+        ("bits", 0.5, 1),
+        ("used", 1, 0),
+        ("used", 2, 1),
+    ],
+)
+def test_a_floor(check, metric, floor, code):
+    write_run(Path("now"), PLAIN)
+    got, found = check(run="now", metric=metric, floor=floor)
+    assert got == code
+    assert found["verdict"] == ("regression" if code else "pass")
+    assert found["value"] == pytest.approx(1 if metric == "used" else 0.8)
+
+
+@pytest.mark.parametrize(
+    ("metric", "now", "before", "tolerance", "verdict"),
+    [
+        ("mean", HALF_LOST, PLAIN, 0.05, "regression"),
+        ("mean", HALF_LOST, PLAIN, 0.1, "inconclusive"),
+        ("mean", HALF_LOST, PLAIN, 0.15, "pass"),
+        ("mean", SPREAD, PLAIN, 0.02, "inconclusive"),
+        ("mean", SPREAD, PLAIN, 0.04, "pass"),
+        ("mean", PLAIN, HALF_LOST, 0, "pass"),
+        ("mean", PLAIN, PLAIN, 0, "pass"),
+        # less is better: what was a loss is a gain
+        ("miss", HALF_LOST, PLAIN, 0, "pass"),
+        ("miss", PLAIN, HALF_LOST, 0.05, "regression"),
+        ("miss", PLAIN, HALF_LOST, 0.1, "inconclusive"),
+        ("miss", PLAIN, HALF_LOST, 0.15, "pass"),
+        ("bits", PLAIN, HALF_LOST, 0.05, "regression"),
+        # a constant drop has the interval [-0.1, -0.1]; exactly the tolerance is allowed
+        ("mean", [0.7] * COUNT, PLAIN, 0.1, "pass"),
+        ("mean", [0.7] * COUNT, PLAIN, 0.0999, "regression"),
+        ("middle", [0.7] * COUNT, PLAIN, 0.05, "regression"),
+    ],
+)
+def test_a_tolerance(check, metric, now, before, tolerance, verdict):
+    code, found = check(**pair(now, before), metric=metric, tolerance=tolerance)
+    assert found["verdict"] == verdict
+    assert code == {"pass": 0, "regression": 1, "inconclusive": 3}[verdict]
+
+
+def test_the_interval_is_the_textbook_one(check):
+    _, found = check(**pair(HALF_LOST, PLAIN), tolerance=0.1)
+    half = 1.96 * 0.1 / COUNT**0.5
+    assert found["difference"] == pytest.approx(-0.1)
+    assert found["low"] == pytest.approx(-0.1 - half, abs=0.1 * half)
+    assert found["high"] == pytest.approx(-0.1 + half, abs=0.1 * half)
+
+
+def test_images_are_resampled_not_samples(check):
+    """Twenty pairs of equal samples: the interval is that of twenty images."""
+    lost = [0.8 if k % 20 < 10 else 0.6 for k in range(COUNT)]
+    _, found = check(**clustered(lost), tolerance=0.1)
+    half = 1.96 * 0.1 / 20**0.5
+    assert found["high"] == pytest.approx(-0.1 + half, abs=0.1 * half)
+
+
+def clustered(now, clusters=20):
+    write_run(Path("now"), now, clusters=clusters)
+    write_run(Path("base"), PLAIN, clusters=clusters)
+    return {"run": "now", "baseline": "base"}
+
+
+def test_a_warning_lets_inconclusive_pass_and_nothing_else(check):
+    runs = pair(HALF_LOST, PLAIN)
+    assert check(**runs, tolerance=0.1, inconclusive="warn")[0] == 0
+    assert check(**runs, tolerance=0.1, inconclusive="fail")[0] == 3
+    assert check(**runs, tolerance=0.05, inconclusive="warn")[0] == 1
+    assert check(**runs, tolerance=0.1, inconclusive="warn", min_images=41)[0] == 3
+
+
+def test_a_tag_chooses_the_samples(check):
+    runs = pair(HALF_LOST, PLAIN)  # the even ones, on the left, lost 0.2
+    code, found = check(**runs, tolerance=0.15, tag={"side": "left"})
+    assert (code, found["value"], found["difference"]) == (1, pytest.approx(0.6), pytest.approx(-0.2))
+    assert check(**runs, tolerance=0, tag={"side": "right"})[0] == 0
+
+
+def test_failed_samples(check):
+    write_run(Path("now"), PLAIN, failed=2)
+    code, found = check(run="now", floor=0.5)
+    assert (code, found["verdict"]) == (4, "too many failed")
+    assert "2 of 40 samples failed (0 % may), the first: model_error, RuntimeError: boom" in found["reason"]
+    assert check(run="now", floor=0.5, max_failed=0.04)[0] == 4
+    code, found = check(run="now", floor=0.5, max_failed=0.05)
+    assert code == 0
+    assert found["notes"][0].startswith("2 of 40 samples failed (5 % may)")
+    # regression before failed samples before what is undecided
+    assert check(run="now", floor=0.9)[0] == 1
+    assert check(run="now", floor=0.5, baseline="nowhere")[0] == 4
+    assert check(run="now", floor=0.5, tag={"side": "right"})[0] == 4
+
+
+def test_a_failing_baseline_is_no_baseline(check):
+    write_run(Path("now"), PLAIN)
+    write_run(Path("base"), [0, *PLAIN[1:]], failed=1)
+    code, found = check(run="now", baseline="base", tolerance=0.5)
+    assert code == 3
+    assert "baseline: 1 of 40 samples failed" in found["reason"]
+
+
+def test_the_code_over_several_checks(command, work):
+    pair(HALF_LOST, PLAIN)
+    write_run(work / "failed", PLAIN, failed=1)
+    entries = {
+        0: {"name": "passes", "run": "now", "metric": "mean", "floor": 0.1},
+        1: {"name": "regresses", "run": "now", "metric": "mean", "floor": 0.9},
+        3: {"name": "undecided", "run": "nowhere", "metric": "mean", "floor": 0.1},
+        4: {"name": "fails", "run": "failed", "metric": "mean", "floor": 0.1},
+    }
+    for codes, expected in (((0,), 0), ((0, 3), 3), ((3, 4, 0), 4), ((0, 3, 4, 1), 1), ((3, 1), 1)):
+        write_gate(work / "gate.yaml", *(entries[code] for code in codes))
+        assert command("gate", "gate.yaml")[0] == expected
+
+
+# nothing is no pass
+
+
+def test_an_undecidable_comparison_is_exit_code_3(check, work):
+    runs = pair(PLAIN, PLAIN)
+    code, found = check(**runs, tolerance=0.1, min_images=41)
+    assert (code, found["reason"]) == (3, "only 40 images inform mean, min_images is 41")
+    for entry, reason in (
+        ({"baseline": "nowhere"}, "nowhere is not a results folder: it has no run.json"),
+        ({"run": "nowhere"}, "nowhere is not a results folder: it has no run.json"),
+        ({"run": "base"}, "base is its own baseline"),
+        ({"metric": "maen"}, "synthetic has no metric 'maen'; did you mean 'mean'?"),
+        ({"tag": {"side": "top"}}, "now has no samples with side 'top'"),
+        ({"tag": {"size": "left"}}, "now has no samples with size 'left'"),
+    ):
+        code, found = check(**{**runs, "tolerance": 0.1, "inconclusive": "warn", **entry})
+        assert (code, found["verdict"], found["reason"]) == (3, "not comparable", reason)
+
+
+@pytest.mark.parametrize("which", ["now", "base"])
+@pytest.mark.parametrize("name", [RUN, JOURNAL, SUMMARY])
+@pytest.mark.parametrize("content", [None, b"", b"{}\n"])
+def test_a_missing_or_empty_file_is_exit_code_3(check, work, which, name, content):
+    runs = pair(PLAIN, PLAIN)
+    file = work / which / name
+    file.unlink() if content is None else file.write_bytes(content)
+    code, found = check(**runs, tolerance=0.1)
+    assert (code, found["verdict"]) == (3, "not comparable")
+    assert which in found["reason"]
+
+
+@pytest.mark.parametrize("which", ["now", "base"])
+def test_an_incomplete_run_is_exit_code_3(check, work, which):
+    runs = pair(PLAIN, PLAIN)
+    folder = RunFolder(work / which)
+    folder.journal.path.write_bytes(b"".join(folder.journal.path.read_bytes().splitlines(True)[:-1]))
+    code, found = check(**runs, tolerance=0.1)
+    assert (code, found["reason"]) == (3, f"{which} is incomplete: samples.jsonl holds 39 of 40 samples")
+    folder.write_record(folder.record().model_copy(update={"status": "running"}))
+    code, found = check(**runs, tolerance=0.1)
+    assert (code, found["reason"]) == (3, f"{which} is incomplete: run its command again")
+
+
+@pytest.mark.parametrize("which", ["now", "base"])
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), 0.7])
+def test_an_undefined_or_stale_summary_is_exit_code_3(check, work, which, value):
+    runs = pair(PLAIN, PLAIN)
+    text = (work / which / SUMMARY).read_text()
+    stored = json.loads(text)
+    stored["metrics"][0]["value"] = value
+    (work / which / SUMMARY).write_text(json.dumps(stored))
+    code, found = check(**runs, tolerance=0.1)
+    assert (code, found["verdict"]) == (3, "not comparable")
+    del stored["metrics"][0]
+    (work / which / SUMMARY).write_text(json.dumps(stored))
+    assert check(**runs, tolerance=0.1)[1]["reason"] == f"{which}: summary.json has no mean"
+
+
+@pytest.mark.parametrize("x", [float("nan"), float("inf")])
+def test_an_undefined_value_is_exit_code_3(check, x):
+    runs = pair([x, *PLAIN[1:]], PLAIN)
+    for entry in ({"tolerance": 0.1}, {"floor": 0.1}):
+        code, found = check(**runs, **entry)
+        assert (code, found["verdict"]) == (3, "not comparable")
+        assert "now: mean is undefined on 40 samples" in found["reason"]
+
+
+def test_a_metric_that_no_sample_informs_is_exit_code_3(check, work):
+    write_run(work / "now", PLAIN, ys=[0] * COUNT)
+    code, found = check(run="now", metric="part", floor=0.1)
+    assert (code, found["reason"]) == (3, "now: part is undefined on 40 samples")
+    # images without a say do not count
+    some = [1] * 19 + [0] * 21
+    write_run(work / "some", PLAIN, ys=some)
+    write_run(work / "base", PLAIN, ys=some)
+    code, found = check(run="some", baseline="base", metric="part", tolerance=0.1)
+    assert (code, found["reason"]) == (3, "only 19 images inform part, min_images is 20")
+    assert check(run="some", baseline="base", metric="part", tolerance=0.1, min_images=19)[0] == 0
+
+
+def test_an_old_journal_is_exit_code_3(check, work):
+    write_run(work / "now", PLAIN)
+    journal = work / "now" / JOURNAL
+    journal.write_text(journal.read_text().replace('"x":', '"z":'))
+    code, found = check(run="now", floor=0.1)
+    assert (code, found["reason"]) == (3, "now: samples.jsonl has no score 'x': rescore it")
+
+
+def test_another_version_of_the_metric_is_exit_code_3(check, work):
+    runs = pair(PLAIN, PLAIN)
+    stored = json.loads((work / "base" / SUMMARY).read_text())
+    stored["metrics"][0]["version"] = 2
+    (work / "base" / SUMMARY).write_text(json.dumps(stored))
+    code, found = check(**runs, tolerance=0.1)
+    assert (code, found["reason"]) == (3, "base has version 2 of mean, not 1: rescore it")
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"task": "squares"}, "task squares there, synthetic now"),
+        ({"protocol": "released"}, "protocol released there, standard now"),
+        ({"split": "testA"}, "split testA there, val now"),
+        ({"data": "e" * 64}, "data eeeeeeeeeeee... there, dddddddddddd... now"),
+    ],
+)
+def test_a_baseline_of_something_else_is_exit_code_3(check, work, settings, reason):
+    write_run(work / "now", PLAIN)
+    write_run(work / "base", PLAIN, settings=settings)
+    code, found = check(run="now", baseline="base", tolerance=0.1)
+    assert (code, found["reason"]) == (3, f"the baseline differs: {reason}")
+
+
+def test_other_samples_are_exit_code_3(check, work):
+    write_run(work / "now", PLAIN[:30])
+    write_run(work / "base", PLAIN, settings={"data": "e" * 64})
+    code, found = check(run="now", baseline="base", tolerance=0.1)
+    assert (code, found["reason"]) == (3, "samples differ: 0 of the run alone, 10 of the baseline alone")
+
+
+def test_an_empty_run_is_exit_code_3(check, work):
+    write_run(work / "now", [])
+    assert check(run="now", floor=0.1)[1]["reason"] == "now has no samples"
+
+
+def test_one_image_is_exit_code_3(check):
+    code, found = check(**clustered(PLAIN, clusters=1), tolerance=0.1)
+    assert (code, found["reason"]) == (3, "only 1 images inform mean, min_images is 20")
+
+
+def test_a_missing_baseline_is_not_ignored_where_only_a_floor_is_checked(check, work):
+    write_run(work / "now", PLAIN)
+    assert check(run="now", baseline="nowhere", floor=0.1)[0] == 3
+
+
+def test_settings_that_may_matter_are_noted(check, work):
+    settings = {"batch_size": 4, "predictor": {"weights": "other", "dtype": "bfloat16"}}
+    write_run(work / "now", PLAIN, settings=settings, packages={"torch": "2.14"})
+    write_run(work / "base", PLAIN, packages={"torch": "2.13"})
+    code, found = check(run="now", baseline="base", tolerance=0.1)
+    assert code == 0
+    assert found["notes"] == [
+        "unlike the baseline: batch_size 16 there, 4 now; predictor.dtype float32 there, bfloat16 now;"
+        " packages.torch 2.13 there, 2.14 now"
+    ]
+
+
+# the file
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "gate.yaml: its content: "),
+        ("checks: []", "gate.yaml: checks: List should have at least 1 item"),
+        ("checks: [", "gate.yaml: while parsing"),
+        ("checks:\n- {metric: mean, floor: 0.1}\nchecks: []", "the key 'checks' is there 2 times"),
+        ("checks: [{metric: mean, floor: 0.9, floor: 0.1}]", "the key 'floor' is there 2 times"),
+        ("checks: [{metric: mean}]", "checks.0: neither floor nor tolerance"),
+        ("checks: [{metric: mean, tolerance: 0.1}]", "checks.0: a tolerance needs a baseline"),
+        ("checks: [{floor: 0.1}]", "checks.0.metric: Field required"),
+        ("checks: [{metric: mean, flor: 0.1}]", "checks.0.flor: Extra inputs are not permitted"),
+        ("checks: [{metric: mean, floor: .nan}]", "checks.0.floor: Input should be a finite number"),
+        ("checks: [{metric: mean, floor: -.inf}]", "checks.0.floor: Input should be a finite number"),
+        ("checks: [{metric: mean, floor: yes}]", "checks.0.floor: Input should be a valid number"),
+        ("checks: [{metric: mean, floor: '0.9'}]", "checks.0.floor: Input should be a valid number"),
+        (
+            "checks: [{metric: mean, baseline: b, tolerance: -1}]",
+            "checks.0.tolerance: Input should be gr",
+        ),
+        ("checks: [{metric: mean, floor: 0.1, max_failed: 1}]", "checks.0.max_failed: Input should be less"),
+        ("checks: [{metric: mean, floor: 0.1, min_images: 1}]", "checks.0.min_images: Input should be gr"),
+        (
+            "checks: [{metric: mean, floor: 0.1, inconclusive: pass}]",
+            "checks.0.inconclusive: Input should",
+        ),
+        ("checks: [{metric: mean, floor: 0.1, tag: {round: 1}}]", "checks.0.tag.round: Input should be a va"),
+        ("checks: [{metric: mean, floor: 0.1, run: {model: nano}}]", "checks.0.run.options.task: Field req"),
+        (
+            "checks: [{metric: mean, floor: 0.1, run: {task: squares, limt: 3}}]",
+            "checks.0.run.options.limt: Unexpected keyword argument",
+        ),
+        ("checks: [{metric: mean, floor: 0.1, run: {task: squares, command: [x]}}]", "`command` of a run"),
+        ("checks: [{metric: mean, floor: 0.1, run: {task: squars}}]", "unknown task 'squars'"),
+        ("checks: [{metric: mean, floor: 0.1}]", "checks.0 (mean) names no run"),
+        (
+            "checks: [{metric: mean, floor: 0.1, run: a}, {metric: mean, floor: 0.2, run: a}]",
+            "2 checks are called 'a mean': give each a name of its own",
+        ),
+    ],
+)
+def test_a_faulty_file_is_one_line_and_exit_code_2(command, work, content, message):
+    (work / "gate.yaml").write_text(content)
+    code, out, err = command("gate", "gate.yaml")
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"metric": "fact", "floor": 0.1}, "fact describes the data"),
+        ({"metric": "used", "baseline": "base", "tolerance": 0.1}, "used has no interval"),
+        ({"floor": 80}, "the floor 80 of mean checks nothing: 1 is best, 0 worst"),
+        ({"floor": 0}, "the floor 0 of mean checks nothing"),
+        ({"metric": "miss", "floor": 1}, "the floor 1 of miss checks nothing: 0 is best, 1 worst"),
+        ({"baseline": "base", "tolerance": 1}, "the tolerance 1 of mean must be below 1"),
+    ],
+)
+def test_a_senseless_check_is_exit_code_2(refused, entry, message):
+    assert message in refused(**{**pair(PLAIN, PLAIN), **entry})
+
+
+def test_a_senseless_check_is_told_before_a_run_is_made(refused, work):
+    run = {"task": "squares", "model": "perfect"}
+    assert "no_target_share describes the data" in refused(run=run, metric="no_target_share", floor=0.1)
+    assert not (work / "runs").exists()
+
+
+def test_paths_are_relative_to_the_file(work):
+    (work / "sub" / "checkpoint").mkdir(parents=True)
+    entry = {"metric": "giou", "floor": 0.1, "baseline": "../base"}
+    options = {"task": "gres", "model": "./checkpoint", "data_root": "data", "out": "/tmp/out"}
+    write_gate(
+        work / "sub" / "gate.yaml",
+        {**entry, "run": options},
+        {**entry, "run": "runs/a"},
+        {**entry, "run": {"task": "gres", "model": "oracle:./checkpoint"}},
+        {**entry, "run": {"task": "gres", "model": "owner/name"}},
+    )
+    first, second, third, fourth = read_gate((work / "sub" / "gate.yaml").relative_to(work))
+    assert str(first.baseline) == "sub/../base"
+    assert (str(first.run.data_root), str(first.run.out)) == ("sub/data", "/tmp/out")
+    assert first.run.model == "sub/checkpoint"
+    assert str(second.run) == "sub/runs/a"
+    assert third.run.model == "oracle:sub/checkpoint"
+    assert fourth.run.model == "owner/name"
+
+
+# runs
+
+
+def test_runs_on_the_command_line_go_to_the_checks_they_fit(command, refused, work):
+    pair(PLAIN, PLAIN)
+    write_run(work / "a-testA", PLAIN, settings={"split": "testA"})
+    write_run(work / "b-testA", PLAIN, settings={"split": "testA"})
+    checks = [
+        {"name": "val", "metric": "mean", "baseline": "base", "tolerance": 0.1},
+        {"name": "testA", "metric": "mean", "baseline": "a-testA", "tolerance": 0.1},
+    ]
+    write_gate(work / "gate.yaml", *checks)
+    code, out, _ = command("gate", "gate.yaml", "b-testA", "now", "--json")
+    assert code == 0
+    assert [one["run"] for one in json.loads(out)["checks"]] == ["now", "b-testA"]
+    tolerance = {"baseline": "base", "tolerance": 0.1}
+    assert "b-testA fits no check" in refused("now", "b-testA", **tolerance)
+    assert "fits no check" in refused("now", run="now", floor=0.1)
+    assert "fits no check" in refused("now", metric="nope", floor=0.1)
+    assert "checks.0 (mean) fit all of now, now: give one" in refused("now", "now", floor=0.1)
+    assert "nowhere is not a results folder" in refused("nowhere", floor=0.1)
+
+
+def test_a_run_is_made_once_and_resumed(command, work):
+    run = {"task": "squares", "model": "faulty", "batch_size": 4, "out": "out"}
+    checks = [
+        {"run": run, "metric": "giou", "floor": 0.95, "max_failed": 0.05},
+        {"run": run, "metric": "t_acc", "floor": 0.5, "max_failed": 0.05, "tag": {"parity": "even"}},
+    ]
+    write_gate(work / "gate.yaml", *checks)
+    code, out, err = command("gate", "gate.yaml")
+    assert code == 0, err
+    assert err.count("predict: 0 of 24") == 1
+    assert RunFolder(work / "out").record().sessions[0].command == ["samtok-bench", "gate", "gate.yaml"]
+    assert "squares giou" in out
+    assert "squares t_acc, parity even" in out
+    code, _, err = command("gate", "gate.yaml")
+    assert code == 0
+    assert "predict" not in err
+    checks[0]["max_failed"] = 0
+    write_gate(work / "gate.yaml", *checks)
+    assert command("gate", "gate.yaml")[0] == 4
+
+
+def test_a_run_against_its_baseline(check, command):
+    command("run", "--task", "squares", "--model", "perfect", "--out", "base")
+    run = {"task": "squares", "model": "constant:whole"}
+    entry = {"baseline": "base", "metric": "giou", "tolerance": 0.5, "min_images": 8}
+    code, found = check(run=run, **entry)
+    assert (code, found["value"], found["difference"]) == (1, pytest.approx(0.3), pytest.approx(-0.7))
+    assert len(found["losses"]) == 10
+    assert found["losses"][0]["before"] == 1
+    assert "predictor.kind perfect there, constant now" in found["notes"][0]
+    code, found = check(run={**run, "limit": 9}, **entry)
+    assert (code, found["reason"]) == (3, "samples differ: 0 of the run alone, 15 of the baseline alone")
+    code, found = check(run={**run, "model": "short"}, **entry)
+    assert code == 1  # before 4
+    assert "24 of 24 samples failed" in found["reason"]
+    assert "drop of more than 50.00 is certain" in found["reason"]
+
+
+def test_a_run_that_cannot_be_made_is_exit_code_2(command, work):
+    run = {"task": "squares", "model": "unloadable"}
+    write_gate(work / "gate.yaml", {"run": run, "metric": "giou", "floor": 0.1})
+    code, out, err = command("gate", "gate.yaml")
+    assert (code, out, err.splitlines()[-1]) == (2, "", "error: no weights here")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("gate", "give either a gate's file or --power RUN"),
+        ("gate gate.yaml --power now", "give either a gate's file or --power RUN"),
+        ("gate gate.yaml --metric mean", "--baseline and --metric belong to --power"),
+        ("gate --power now --junit x.xml", "--junit needs a gate's file"),
+        ("gate nowhere.yaml", "nowhere.yaml"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(command, arguments, message):
+    code, out, err = command(*arguments.split())
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+# refreshing
+
+
+def test_an_improvement_prints_a_command_that_refreshes_the_baseline(command, work):
+    now, base = work / "it's now", work / "the base"
+    write_run(now, PLAIN)
+    write_run(base, HALF_LOST)
+    for folder in (now, base):
+        (folder / CEILING).write_text(f"of {folder.name}\n")
+    entry = {"run": now.name, "baseline": base.name, "metric": "mean", "tolerance": 0.01}
+    write_gate(work / "gate.yaml", entry)
+    code, out, _ = command("gate", "gate.yaml")
+    assert code == 0
+    line = next(line for line in out.splitlines() if line.startswith("cp "))
+    subprocess.run(line, shell=True, check=True)
+    for name in (RUN, JOURNAL, SUMMARY, CEILING):
+        assert (base / name).read_bytes() == (now / name).read_bytes()
+
+
+def test_a_ceiling_of_the_old_baseline_does_not_stay(command, work):
+    pair(PLAIN, HALF_LOST)
+    (work / "base" / CEILING).write_text("old\n")
+    write_gate(work / "gate.yaml", {"run": "now", "baseline": "base", "metric": "mean", "tolerance": 0.01})
+    line = json.loads(command("gate", "gate.yaml", "--json")[1])["refresh"][0]
+    subprocess.run(line, shell=True, check=True)
+    assert not (work / "base" / CEILING).exists()
+    assert shlex.split(line)[:2] == ["rm", "--"]
+
+
+def test_no_refresh_while_another_check_objects(command, work):
+    pair(PLAIN, HALF_LOST)
+    better = {"run": "now", "baseline": "base", "metric": "mean", "tolerance": 0.01}
+    write_gate(work / "gate.yaml", better, {"run": "now", "metric": "mean", "floor": 0.9, "name": "floor"})
+    code, out, _ = command("gate", "gate.yaml", "--json")
+    found = json.loads(out)
+    assert (code, found["checks"][0]["improved"], found["refresh"]) == (1, True, [])
+
+
+def test_equal_runs_are_no_improvement(check):
+    _, found = check(**pair(PLAIN, PLAIN), tolerance=0)
+    assert not found["improved"]
+
+
+# what got worse
+
+
+def test_the_samples_that_lost_most(check, work):
+    now = [0.8 - 0.01 * k for k in range(COUNT)]
+    code, found = check(**pair(now, PLAIN), tolerance=0.5)
+    assert code == 0
+    assert [loss["id"] for loss in found["losses"]] == [f"s{k}" for k in range(39, 29, -1)]
+    assert found["losses"][0] == {"id": "s39", "before": 0.8, "after": pytest.approx(0.41)}
+    # a ratio is a sample's own; without a denominator it has none
+    shutil.rmtree(work / "now")
+    write_run(work / "now", now, ys=[2] * 38 + [0, 2])
+    _, found = check(run="now", baseline="base", metric="part", tolerance=0.9)
+    assert found["losses"][0] == {"id": "s39", "before": 0.8, "after": pytest.approx(0.205)}
+    assert found["losses"][1]["id"] == "s37"
+    _, found = check(run="base", baseline="now", metric="miss", tolerance=0.9)
+    assert found["losses"][0]["id"] == "s39"
+
+
+# power
+
+
+def test_power_by_the_closed_form(command, work):
+    write_run(work / "now", SPREAD)
+    code, out, _ = command("gate", "--power", "now", "--metric", "mean", "--json")
+    assert code == 0
+    (found,) = json.loads(out)["metrics"]
+    error = 0.1 / COUNT**0.5
+    assert found["standard_error"] == pytest.approx(error, rel=0.03)
+    for row, factor in zip(found["smallest_drops"], (2**0.5, 1, 0.2**0.5), strict=True):
+        assert row["drop"] == pytest.approx(2.8016 * error * factor, rel=0.03)
+    _, out, _ = command("gate", "--power", "now")
+    assert [line.split()[0] for line in out.splitlines()[4:8]] == ["mean", "part", "miss", "bits"]
+    assert "80 % power" in out
+    assert "assumed to correlate" in out
+
+
+def test_power_of_a_pair(command, work):
+    pair(HALF_LOST, PLAIN)
+    arguments = ("gate", "--power", "now", "--baseline", "base", "--metric", "mean")
+    code, out, _ = command(*arguments, "--json")
+    assert code == 0
+    (found,) = json.loads(out)["metrics"]
+    assert found["smallest_drops"] == [
+        {"correlation": None, "drop": pytest.approx(2.8016 * 0.1 / COUNT**0.5, rel=0.03)}
+    ]
+    assert "paired difference from base" in command(*arguments)[1]
+
+
+def test_power_says_nothing_of_samples_that_do_not_vary(command, work):
+    write_run(work / "now", PLAIN)
+    _, out, _ = command("gate", "--power", "now", "--metric", "mean")
+    assert out.splitlines()[4].split() == ["mean", "80.00", "0.00", "n/a", "n/a", "n/a"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--power nowhere", "nowhere is not a results folder"),
+        (
+            "--power now --metric maen",
+            "'maen' that a tolerance can be for; did you mean 'mean'?",
+        ),
+        ("--power now --metric used", "has no metric 'used' that a tolerance can be for"),
+        ("--power now --baseline other", "the baseline differs: split testA there, val now"),
+        ("--power one --metric mean", "mean has no interval in one"),
+        ("--power one", "no metric of one has an interval"),
+    ],
+)
+def test_power_of_nothing_is_exit_code_2(command, work, arguments, message):
+    write_run(work / "now", PLAIN)
+    write_run(work / "one", PLAIN, clusters=1)
+    write_run(work / "other", PLAIN, settings={"split": "testA"})
+    code, out, err = command("gate", *arguments.split())
+    assert (code, out) == (2, "")
+    assert message in err
+
+
+def test_a_test_that_power_predicts(check, work):
+    """A drop well above the tolerance and the smallest drop is found."""
+    assert check(**pair(HALF_LOST, PLAIN), tolerance=0.1 - 2.81 * 0.0158)[0] == 1
