@@ -40,6 +40,8 @@ from samtok_bench.task import Task
 ROUNDING = 1e-9
 """What arithmetic may add to a drop of exactly the tolerance."""
 LOSSES = 10
+ALIKE = ("task", "protocol", "split")
+"""Settings that a run on the command line shares with the baseline of its check."""
 TRACEABLE = ("ratio", "median", "worst_decile")
 """Aggregates for which a sample's own value says how good it is."""
 
@@ -187,9 +189,8 @@ def _sources(checks: Sequence[Check], given: Sequence[Path]) -> list[RunOptions 
     records = [(folder, RunFolder(folder).record()) for folder in given]
     for folder, record in records:
         if not any(check.run is None and _fits(check, record) for check in checks):
-            raise ValueError(
-                f"{folder} fits no check without a run of its own (see `run` in the gate's file)"
-            )
+            what = ", ".join(str(record.settings.get(name)) for name in ALIKE)
+            raise ValueError(f"{folder} ({what}) fits no check that lacks a `run` in the gate's file")
     found: list[RunOptions | Path] = []
     for place, check in enumerate(checks):
         fitting = [folder for folder, record in records if check.run is None and _fits(check, record)]
@@ -212,7 +213,7 @@ def _fits(check: Check, record: RunRecord) -> bool:
             expected = RunFolder(check.baseline).record().settings
     if expected is None:
         return any(info.id == check.metric for info in task_of(record).metrics)
-    return all(record.settings.get(name) == expected.get(name) for name in ("task", "protocol", "split"))
+    return all(record.settings.get(name) == expected.get(name) for name in ALIKE)
 
 
 def _names(checks: Sequence[Check], sources: Sequence[RunOptions | Path]) -> list[str]:
@@ -260,11 +261,11 @@ def _decide(result: CheckResult, run: LoadedRun) -> None:
     check = result.check
     result.info = info = gated_metric(check, run.task)
     lines = chosen(run, check.tag)
-    failures = _failures(lines)
-    if len(failures) > check.max_failed * len(lines):
-        result.findings.append((Verdict.FAILED, _failed(failures, lines, check.max_failed)))
+    failures, too_many = _failures(lines, check.max_failed)
+    if too_many:
+        result.findings.append((Verdict.FAILED, failures))
     elif failures:
-        result.notes.append(_failed(failures, lines, check.max_failed))
+        result.notes.append(failures)
     result.value = defined_value(run, info, lines)
     if check.floor is not None:
         floor, sign = check.floor, _sign(info)
@@ -279,10 +280,9 @@ def _compare(result: CheckResult, run: LoadedRun, baseline: LoadedRun) -> None:
     check, info = result.check, result.info
     assert info is not None
     now, before = comparable(run, baseline, check.tag)
-    failures = _failures(before)
-    if len(failures) > check.max_failed * len(before):
-        # answers that are missing there make the run look better than it is
-        raise NotComparable(f"baseline: {_failed(failures, before, check.max_failed)}")
+    failures, too_many = _failures(before, check.max_failed)
+    if too_many:  # answers that are missing there make the run look better than it is
+        raise NotComparable(f"baseline: {failures}")
     result.before = defined_value(baseline, info, before)
     result.notes += remarks(run, baseline)
     result.losses = _losses(info, before, now)
@@ -332,14 +332,14 @@ def _own(info: MetricInfo, line: Line) -> float | None:
     return top / bottom if info.aggregate == "ratio" else top
 
 
-def _failures(lines: Mapping[str, Line]) -> list[Line]:
-    return [line for line in lines.values() if not line.prediction.answered]
-
-
-def _failed(failures: Sequence[Line], lines: Mapping[str, Line], allowed: float) -> str:
-    first = failures[0].prediction
-    why = f"{first.outcome}, {first.detail or 'no reason given'}"
-    return f"{len(failures)} of {len(lines)} samples failed ({100 * allowed:g} % may), the first: {why}"
+def _failures(lines: Mapping[str, Line], allowed: float) -> tuple[str, bool]:
+    """Which samples have no answer, in words ("" where all have one), and whether these are too many."""
+    failed = [line.prediction for line in lines.values() if not line.prediction.answered]
+    if not failed:
+        return "", False
+    why = f"{failed[0].outcome}, {failed[0].detail or 'no reason given'}"
+    text = f"{len(failed)} of {len(lines)} samples failed ({100 * allowed:g} % may), the first: {why}"
+    return text, len(failed) > allowed * len(lines) + ROUNDING
 
 
 def _sign(info: MetricInfo) -> int:

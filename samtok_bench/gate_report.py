@@ -94,9 +94,7 @@ def markdown(results: Sequence[CheckResult], limit: int = SUMMARY_BYTES) -> str:
     pieces: list[tuple[str, int, int]]
     pieces = [(f"### samtok-bench gate: {_OUTCOMES[exit_code(results)]}\n\n{head}\n{rule}", 0, 0)]
     pieces += [(line, 1, 0) for line in lines]
-    pieces += [
-        (f"\nBetter than the baseline; to take it over:\n\n    {c}", 0, 0) for c in refresh_commands(results)
-    ]
+    pieces += [(f"\n{_BETTER}\n\n    {command}", 0, 0) for command in refresh_commands(results)]
     pieces += [(block, 0, len(result.losses)) for result in order if (block := _markdown_block(result))]
     kept, used = 0, _LAST_LINE_BYTES
     while kept < len(pieces) and used + _bytes(pieces[kept][0]) < limit:

@@ -103,11 +103,13 @@ def defined_value(run: LoadedRun, info: MetricInfo, lines: Mapping[str, Line]) -
 
 def _measured(run: LoadedRun, info: MetricInfo, lines: Mapping[str, Line]) -> float:
     scores = [line.scores for line in lines.values()]
+    keys = [info.numerator] if info.denominator is None else [info.numerator, info.denominator]
     try:
+        defined = all(math.isfinite(one[key]) for one in scores for key in keys)
         value = run.task.summarize(scores, [line.cluster for line in lines.values()])[info.id]
     except KeyError as error:
         raise NotComparable(f"{run.path}: {JOURNAL} has no score {error}: rescore it") from None
-    if value is None or not math.isfinite(value):
+    if value is None or not defined or not math.isfinite(value):
         raise NotComparable(f"{run.path}: {info.id} is undefined on {len(lines)} samples")
     return value
 

@@ -92,10 +92,11 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
     predictor = _predictor(options, task)
     root = options.data_root or task.default_root()
     split = options.split or task.default_split(root)
-    chosen = _choose(task.samples(root, split), options)
-    for reason, count in chosen.dropped.items():
-        first = f", the first: {chosen.first[reason]}" if reason in chosen.first else ""
+    read = task.samples(root, split)
+    for reason, count in read.dropped.items():
+        first = f", the first: {read.first[reason]}" if reason in read.first else ""
         reporter.note(f"left out by the reader: {count} {reason}{first}")
+    chosen = _choose(read, options)
     settings = _settings(options, task, split, predictor, chosen.samples)
     folder = RunFolder(options.out or _default_folder(settings))
     if not folder.exists():

@@ -282,6 +282,8 @@ def test_an_undefined_value_is_exit_code_3(check, x):
         code, found = check(**runs, **entry)
         assert (code, found["verdict"]) == (3, "not comparable")
         assert "now: mean is undefined on 40 samples" in found["reason"]
+    # the median would be a number
+    assert check(run="now", metric="middle", floor=0.1)[0] == 3
 
 
 def test_a_metric_that_no_sample_informs_is_exit_code_3(check, work):
@@ -474,11 +476,18 @@ def test_runs_on_the_command_line_go_to_the_checks_they_fit(command, refused, wo
     assert code == 0
     assert [one["run"] for one in json.loads(out)["checks"]] == ["now", "b-testA"]
     tolerance = {"baseline": "base", "tolerance": 0.1}
-    assert "b-testA fits no check" in refused("now", "b-testA", **tolerance)
-    assert "fits no check" in refused("now", run="now", floor=0.1)
+    assert "b-testA (synthetic, standard, testA) fits no check" in refused("now", "b-testA", **tolerance)
+    assert "now (synthetic, standard, val) fits no check" in refused("now", run="now", floor=0.1)
     assert "fits no check" in refused("now", metric="nope", floor=0.1)
     assert "checks.0 (mean) fit all of now, now: give one" in refused("now", "now", floor=0.1)
     assert "nowhere is not a results folder" in refused("nowhere", floor=0.1)
+
+
+def test_a_run_on_the_command_line_does_not_stand_in_for_the_baseline(check):
+    pair(PLAIN, PLAIN)
+    assert check("now", baseline="base", tolerance=0.1)[0] == 0
+    assert check("now", baseline="nowhere", tolerance=0.1)[0] == 3
+    assert check("base", baseline="base", tolerance=0.1)[0] == 3
 
 
 def test_a_run_is_made_once_and_resumed(command, work):

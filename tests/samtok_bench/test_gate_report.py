@@ -143,6 +143,13 @@ def test_markdown(each):
     assert "| s00 | 80.00 | 60.00 |" in lines
 
 
+def test_an_improvement_says_how_to_take_it_over(work):
+    results = decide({"run": "base", "baseline": "now", "tolerance": 0})
+    command = "cp -- base/run.json base/samples.jsonl base/summary.json now/"
+    assert f"take it over:\n{command}" in gate_report.text(results, {})
+    assert f"take it over:\n\n    {command}\n" in gate_report.markdown(results)
+
+
 def test_text_is_no_markup():
     got = tables.markdown_table(["a", "b"], [["<img src=x>|*c*\n`d`", "\\"]], right=(1,))
     assert got.splitlines() == [
