@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from samtok_bench.sample import Scores
 
 Array = NDArray[np.float64]
-Aggregate = Literal["ratio", "median", "worst_decile", "collisions", "perplexity", "used"]
+Aggregate = Literal["ratio", "median", "worst_decile", "collisions", "perplexity", "used", "corpus"]
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,17 @@ class MetricInfo:
     collisions: share of samples whose numerator another sample of the same cluster has too
     perplexity: of the numerators as symbols, exp(entropy): between 1 and the size of the codebook
     used: number of different numerators
+    corpus: of all answers together, see `Task.corpus`; the numerator is not looked at
     """
     unit: str = ""
     """Of a value that is no share, as "bits"; tables show such values as they are."""
 
     @property
     def has_interval(self) -> bool:
-        """Whether resampling says something: counts of symbols only shrink when samples are drawn again."""
-        return self.aggregate not in ("perplexity", "used")
+        """Whether resampling says something: counts of symbols only shrink when samples are drawn again, and
+        what looks at all answers together is too slow to do thousands of times.
+        """
+        return self.aggregate not in ("perplexity", "used", "corpus")
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,9 @@ def table(info: MetricInfo, scores: Sequence[Scores], rows: NDArray[np.int64], c
 
 
 def value(info: MetricInfo, scores: Sequence[Scores], rows: NDArray[np.int64], clusters: int) -> float | None:
-    """The metric of samples; None where it is undefined."""
+    """The metric of samples; None where it is undefined, and for those of the whole corpus."""
+    if info.aggregate == "corpus":
+        return None
     columns = table(info, scores, rows, clusters)
     if info.aggregate in ("perplexity", "used"):
         symbols = Counter(columns.top[columns.bottom > 0].tolist())

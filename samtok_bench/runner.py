@@ -21,7 +21,7 @@ from samtok_bench.results import (
     Summary,
     settings_hash,
 )
-from samtok_bench.sample import Outcome, Prediction, Sample, Scores, prompt_text
+from samtok_bench.sample import Outcome, Prediction, Sample, prompt_text
 from samtok_bench.summary import summarize
 from samtok_bench.task import Protocol as TaskProtocol
 from samtok_bench.task import SampleSet, Task
@@ -86,8 +86,9 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
         ValueError: unknown names, malformed data, a folder of another configuration.
         OSError: missing data or weights, a folder that cannot be written.
     """
-    if options.batch_size < 1:
-        raise ValueError(f"--batch-size must be at least 1, got {options.batch_size}")
+    for name, count in (("batch-size", options.batch_size), ("limit", options.limit)):
+        if count is not None and count < 1:
+            raise ValueError(f"--{name} must be at least 1, got {count}")
     task = registry.task_class(options.task)(options.protocol, options.data)
     predictor = _predictor(options, task)
     root = options.data_root or task.default_root()
@@ -204,8 +205,6 @@ def _choose(read: SampleSet, options: RunOptions) -> SampleSet:
     if options.sample:
         samples = [_one(by_id, asked) for asked in dict.fromkeys(options.sample)]
     if options.limit is not None:
-        if options.limit < 1:
-            raise ValueError(f"--limit must be at least 1, got {options.limit}")
         samples = samples[: options.limit]
     if not samples:
         raise ValueError("the split has no samples")
@@ -340,11 +339,8 @@ def _finish(
     reporter: Reporter,
 ) -> RunResult:
     lines = folder.journal.read()
-    above: list[Scores] | None = None
-    if with_ceiling:
-        ceiling = folder.ceiling.read()
-        above = [ceiling[sample.id].scores for sample in chosen.samples]
-    summary = summarize(task, split, model, chosen, lines, above, seed)
+    ceiling = folder.ceiling.read() if with_ceiling else None
+    summary = summarize(task, split, model, chosen, lines, ceiling, seed)
     folder.write_summary(summary)
     preview.write_overlays(folder.path / OVERLAYS, chosen.samples, lines)
     for outcome in (Outcome.SKIPPED, Outcome.MODEL_ERROR):

@@ -5,10 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from samtok_bench import statistics
 from samtok_bench.metric import MetricInfo
-from samtok_bench.predictor import PredictorOptions
-from samtok_bench.predictors.constant import ANSWERS, ConstantPredictor
 from samtok_bench.results import Group, IntervalInfo, Line, MetricValue, Summary
-from samtok_bench.sample import Outcome, Sample, Scores
+from samtok_bench.sample import Outcome, Prediction, Sample, Scores
 from samtok_bench.task import SampleSet, Task
 
 Values = Mapping[str, float | None]
@@ -20,7 +18,7 @@ def summarize(
     model: str,
     chosen: SampleSet,
     lines: Mapping[str, Line],
-    ceiling: Sequence[Scores] | None,
+    ceiling: Mapping[str, Line] | None,
     seed: int,
 ) -> Summary:
     """Summarize a complete run.
@@ -31,7 +29,7 @@ def summarize(
         model: as the user wrote it.
         chosen: the samples of the run.
         lines: a journal line for every sample.
-        ceiling: scores of the oracle on the same samples, if there is one.
+        ceiling: the oracle's journal lines of the same samples, if there are any.
         seed: of the bootstrap.
     """
     samples = chosen.samples
@@ -39,9 +37,12 @@ def summarize(
     scores = [line.scores for line in ordered]
     clusters = [sample.cluster for sample in samples]
     bounds = statistics.intervals(task.metrics, scores, clusters, seed=seed)
-    values = task.summarize(scores, clusters)
-    floors = {answer: task.summarize(constant_scores(task, samples, answer), clusters) for answer in ANSWERS}
-    above: Values = task.summarize(ceiling, clusters) if ceiling is not None else {}
+    values = _values(task, samples, [line.prediction for line in ordered], scores)
+    floors = _floors(task, samples)
+    above: Values = {}
+    if ceiling is not None:
+        best = [ceiling[sample.id] for sample in samples]
+        above = _values(task, samples, [line.prediction for line in best], [line.scores for line in best])
     counts = Counter(line.prediction.outcome for line in ordered)
     metrics = []
     for info in task.metrics:
@@ -83,11 +84,23 @@ def summarize(
     )
 
 
-def constant_scores(task: Task, samples: Sequence[Sample], answer: str) -> list[Scores]:
-    """Scores of an answer that never looks at the image."""
-    predictor = ConstantPredictor(answer, PredictorOptions(task.generation))
-    predictions = predictor.predict(samples)
-    return [task.score(sample, made) for sample, made in zip(samples, predictions, strict=True)]
+def _values(
+    task: Task, samples: Sequence[Sample], predictions: Sequence[Prediction], scores: Sequence[Scores]
+) -> Values:
+    """Every metric by id."""
+    values = task.summarize(scores, [sample.cluster for sample in samples])
+    return {**values, **task.corpus(samples, predictions)}
+
+
+def _floors(task: Task, samples: Sequence[Sample]) -> dict[str, Values]:
+    """Every metric of answers that never look at the image, by the answer's name."""
+    answers = [task.floors(sample) for sample in samples]
+    values = {}
+    for name in answers[0]:
+        made = [one[name] for one in answers]
+        scores = [task.score(sample, one) for sample, one in zip(samples, made, strict=True)]
+        values[name] = _values(task, samples, made, scores)
+    return values
 
 
 def _best(info: MetricInfo, floors: Mapping[str, Values]) -> tuple[float | None, str | None]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from samtok_bench import metric, statistics
+from samtok_bench.constants import CONSTANT_ANSWERS, constant_answer
 from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import Prediction, Sample, Scores
 
@@ -119,6 +120,19 @@ class Task(ABC):
     @abstractmethod
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
         """What one sample adds to the metrics; any outcome scores, none raises."""
+
+    def floors(self, sample: Sample) -> Mapping[str, Prediction]:
+        """Constant answers by name, which never look at the image: the floor under every score.
+
+        By default no mask at all, and one mask of the whole image.
+        """
+        return {name: constant_answer(name, sample) for name in CONSTANT_ANSWERS}
+
+    def corpus(
+        self, samples: Sequence[Sample], predictions: Sequence[Prediction]
+    ) -> Mapping[str, float | None]:
+        """The metrics that are no sum over samples (aggregate "corpus"), by id."""
+        return {}
 
     def summarize(self, scores: Sequence[Scores], clusters: Sequence[str]) -> dict[str, float | None]:
         """The metrics by id; None where a metric is undefined.

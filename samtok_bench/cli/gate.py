@@ -45,23 +45,23 @@ def gate(
     assert file is not None
     if baseline is not None or metric is not None:
         raise ValueError("--baseline and --metric belong to --power; a gate's file names its own")
-    from samtok_bench import gate, gate_report
     from samtok_bench.cli.progress import make_reporter
-    from samtok_bench.gate_file import read_gate
+    from samtok_bench.gate import report, verdicts
+    from samtok_bench.gate.file import read_gate
 
-    results = gate.evaluate(read_gate(file), runs or [], make_reporter(), sys.argv)
-    drawn = gate_report.write_pictures(results, pictures)
-    typer.echo(gate_report.as_json(results, drawn) if as_json else gate_report.text(results, drawn))
+    results = verdicts.evaluate(read_gate(file), runs or [], make_reporter(), sys.argv)
+    drawn = report.write_pictures(results, pictures)
+    typer.echo(report.as_json(results, drawn) if as_json else report.text(results, drawn))
     if junit is not None:
         junit.parent.mkdir(parents=True, exist_ok=True)
-        junit.write_bytes(gate_report.junit(results))
+        junit.write_bytes(report.junit(results))
     if summary := os.environ.get(STEP_SUMMARY):
-        gate_report.append_step_summary(results, Path(summary))
-    raise typer.Exit(gate.exit_code(results))
+        report.append_step_summary(results, Path(summary))
+    raise typer.Exit(verdicts.exit_code(results))
 
 
 def _power(run: Path, baseline: Path | None, metric: str | None, as_json: bool) -> None:
-    from samtok_bench.gate_power import detectable, power_json, power_text
+    from samtok_bench.gate.power import detectable, power_json, power_text
 
     found = detectable(run, baseline, metric)
     typer.echo(power_json(found) if as_json else power_text(found, run, baseline))

@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from samtok_bench.metrics import rle
+from samtok_bench.constants import CONSTANT_ANSWERS, constant_answer
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.registry import suggestion
 from samtok_bench.sample import Prediction, Sample
-
-ANSWERS = ("refuse", "whole")
-"""No mask at all, or one mask of the whole image."""
 
 
 class ConstantPredictor(Predictor):
@@ -23,17 +20,15 @@ class ConstantPredictor(Predictor):
 
     def __init__(self, argument: str, options: PredictorOptions) -> None:
         super().__init__(argument, options)
-        if argument not in ANSWERS:
-            raise ValueError(f"unknown constant {argument!r}{suggestion(argument, list(ANSWERS))}")
+        if argument not in CONSTANT_ANSWERS:
+            raise ValueError(f"unknown constant {argument!r}{suggestion(argument, list(CONSTANT_ANSWERS))}")
 
     def identity(self) -> dict[str, Any]:
         return {"kind": "constant", "answer": self.argument}
 
     def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
-        if self.argument == "refuse":
-            return [Prediction(text="No target.", stop_reason="stop") for _ in samples]
-        return [Prediction(masks=(rle.full(*sample.size),), stop_reason="stop") for sample in samples]
+        return [constant_answer(self.argument, sample) for sample in samples]
 
     @classmethod
     def choices(cls) -> tuple[str, ...]:
-        return ANSWERS
+        return CONSTANT_ANSWERS

@@ -13,7 +13,7 @@ from synthetic_runs import COUNT, Synthetic, write_run
 
 from samtok_bench import registry
 from samtok_bench.cli import main as cli
-from samtok_bench.gate_file import read_gate
+from samtok_bench.gate.file import read_gate
 from samtok_bench.results import CEILING, JOURNAL, RUN, SUMMARY, RunFolder
 
 PLAIN = [0.8] * COUNT

@@ -10,9 +10,11 @@ import yaml
 from PIL import Image
 from synthetic_runs import COUNT, Synthetic, write_run
 
-from samtok_bench import gate, gate_report, registry, tables
-from samtok_bench.gate import CheckResult, Loss, Verdict
-from samtok_bench.gate_file import Check, read_gate
+from samtok_bench import registry, tables
+from samtok_bench.gate import report as gate_report
+from samtok_bench.gate import verdicts as gate
+from samtok_bench.gate.file import Check, read_gate
+from samtok_bench.gate.verdicts import CheckResult, Loss, Verdict
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "gate"
 PLAIN = [0.8] * COUNT

@@ -185,7 +185,7 @@ def test_formats_are_listed():
 
 @pytest.mark.skipif(not (REAL_DATA / "grounding-suite").is_dir(), reason=f"no grounding-suite in {REAL_DATA}")
 def test_classic_codecs_on_real_masks(command, tmp_path):
-    """Reference points that others measured with OpenCV on every third of these masks, IoU and boundary IoU."""
+    """Reference points that others measured on every third of these masks, IoU and boundary IoU."""
     name = "GroundingSuite-Eval.jsonl"
     lines = (REAL_DATA / "grounding-suite" / name).read_text().splitlines(keepends=True)
     (tmp_path / name).write_text("".join(lines[::3]))

@@ -15,7 +15,7 @@ from statistics import NormalDist
 import numpy as np
 
 from samtok_bench import registry, statistics
-from samtok_bench.gate_runs import LoadedRun, NotComparable, comparable, defined_value, load_run
+from samtok_bench.gate.runs import LoadedRun, NotComparable, comparable, defined_value, load_run
 from samtok_bench.metric import MetricInfo
 from samtok_bench.results import Line
 from samtok_bench.tables import NOT_AVAILABLE, number, text_table

@@ -7,8 +7,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from samtok_bench import preview
-from samtok_bench.gate import CheckResult, Verdict, exit_code, refresh_commands
-from samtok_bench.gate_runs import LoadedRun
+from samtok_bench.gate.runs import LoadedRun
+from samtok_bench.gate.verdicts import CheckResult, Verdict, exit_code, refresh_commands
 from samtok_bench.sample import Sample
 from samtok_bench.tables import NOT_AVAILABLE, markdown_table, markdown_text, number, span, text_table
 

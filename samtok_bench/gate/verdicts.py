@@ -18,8 +18,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from samtok_bench import registry, runner, statistics
-from samtok_bench.gate_file import Check
-from samtok_bench.gate_runs import (
+from samtok_bench.gate.file import Check
+from samtok_bench.gate.runs import (
     LoadedRun,
     NotComparable,
     chosen,
