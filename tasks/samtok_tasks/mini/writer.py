@@ -1,4 +1,4 @@
-"""Writes mini: generated scenes in the official files of gRefCOCO and the refer family."""
+"""Writes mini: generated scenes in the official files of benchmarks (one module of `official` each)."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ import pickle
 import shutil
 import tempfile
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,20 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from samtok_bench.metrics import rle
 from samtok_bench.task import DataStatus
-from samtok_tasks.mini.expressions import Expression, make_expressions
-from samtok_tasks.mini.regions import KINDS, scene_regions
-from samtok_tasks.mini.scene import SHAPES, Mask, Scene, draw_scene
+from samtok_tasks.mini.expressions import make_expressions
+from samtok_tasks.mini.official import coco, referring
+from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, Picture
+from samtok_tasks.mini.scene import draw_scene
+
+FILES: tuple[Callable[[Sequence[Picture]], dict[str, Any]], ...] = (coco.files, referring.files)
+"""Each gives contents by path below the root: JSON, or an array (H, W) or (H, W, 3) uint8 for a PNG."""
 
 MINI_VERSION = "2"
-MINI_HASH = "930f22daa328f7e90ddf6113dabf2475cd48d1d3925a6b986d23a77ff45ba675"
+MINI_HASH = "eca08a5998e2c126ca5e6bf3dd4ca5b6b0e60f874bcbd18b36d2b1c09b6b14bb"
 """sha256 of the content of all splits of this version. A changed scene is a new version."""
 
-SIZE = 192
 OBJECTS = (1, 7)
-IMAGE_FOLDER = "images/train2014"
 MARKER = "mini.json"
 
 
@@ -75,21 +76,6 @@ class MiniReport:
     """sha256 over the annotations and the drawn pixels of what was written."""
 
 
-@dataclass(frozen=True)
-class _Picture:
-    image_id: int
-    split: str
-    scene: Scene
-    expressions: list[Expression]
-
-    @property
-    def file_name(self) -> str:
-        return f"COCO_train2014_{self.image_id:012d}.jpg"
-
-    def annotation_id(self, index: int) -> int:
-        return self.image_id * 10 + index
-
-
 def write_mini(root: Path, *, only: Collection[str] | None = None) -> MiniReport:
     """Write mini below a folder.
 
@@ -111,11 +97,11 @@ def write_mini(root: Path, *, only: Collection[str] | None = None) -> MiniReport
     if unknown or not names:
         raise ValueError(f"unknown splits: {', '.join(unknown)}; there are {', '.join(SPLITS)}")
     pictures = [picture for name in names for picture in _pictures(name)]
-    annotations = _annotations(pictures)
     digest = hashlib.sha256()
-    for path, content in sorted(annotations.items()):
-        digest.update(f"{path}\n{_json(content)}\n".encode())
-        _write_annotations(root / path, content)
+    for path, content in sorted(
+        (path, content) for files in FILES for path, content in files(pictures).items()
+    ):
+        digest.update(f"{path}\n".encode() + _write(root / path, content) + b"\n")
     folder = root / IMAGE_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     for picture in pictures:
@@ -197,7 +183,7 @@ def ensure_mini(cache: Path | None = None) -> Path:
     return folder
 
 
-def _pictures(split: str) -> Iterator[_Picture]:
+def _pictures(split: str) -> Iterator[Picture]:
     plan = SPLITS[split]
     offset = 1 + sum(SPLITS[name].images for name in list(SPLITS)[: list(SPLITS).index(split)])
     seed = plan.first_seed
@@ -211,162 +197,10 @@ def _pictures(split: str) -> Iterator[_Picture]:
             if len(expressions) == count:
                 break
         missing -= count
-        yield _Picture(offset + number, split, scene, expressions)
+        yield Picture(offset + number, split, scene, expressions)
 
 
-def _annotations(pictures: list[_Picture]) -> dict[str, Any]:
-    """The content of every annotation file by its path."""
-    instances = _instances(pictures)
-    files: dict[str, Any] = {
-        "grefcoco/grefs(unc).json": _grefs(pictures),
-        "grefcoco/instances.json": instances,
-    }
-    for dataset, by in (("refcoco", "unc"), ("refcoco+", "unc"), ("refcocog", "umd")):
-        files[f"{dataset}/refs({by}).p"] = _refs(pictures, dataset)
-        files[f"{dataset}/instances.json"] = instances
-    for split in dict.fromkeys(picture.split for picture in pictures):
-        files[f"annotations/instances_{split}.json"] = _regions([p for p in pictures if p.split == split])
-    return files
-
-
-def _instances(pictures: list[_Picture]) -> dict[str, Any]:
-    """Every object, of its shape's category."""
-    annotations = [
-        _annotation(picture.annotation_id(item.index), picture, _category(item.shape), item.mask)
-        for picture in pictures
-        for item in picture.scene.objects
-    ]
-    categories = [{"id": _category(name), "name": name, "supercategory": "shape"} for name in SHAPES]
-    return _coco(pictures, annotations, categories)
-
-
-def _regions(pictures: list[_Picture]) -> dict[str, Any]:
-    """Regions of every kind, of their kind's category."""
-    annotations = []
-    for picture in pictures:
-        rng = np.random.default_rng((picture.scene.seed, 2))
-        for place, (kind, mask) in enumerate(scene_regions(rng, picture.scene)):
-            annotations.append(
-                _annotation(picture.annotation_id(place), picture, 1 + KINDS.index(kind), mask)
-            )
-    categories = [{"id": 1 + k, "name": kind, "supercategory": "region"} for k, kind in enumerate(KINDS)]
-    return _coco(pictures, annotations, categories)
-
-
-def _coco(
-    pictures: list[_Picture], annotations: list[dict[str, Any]], categories: list[dict[str, Any]]
-) -> dict[str, Any]:
-    images = [
-        {"id": picture.image_id, "file_name": picture.file_name, "height": SIZE, "width": SIZE}
-        for picture in pictures
-    ]
-    return {
-        "info": {"description": "mini, generated scenes", "version": MINI_VERSION},
-        "images": images,
-        "annotations": annotations,
-        "categories": categories,
-    }
-
-
-def _annotation(id: int, picture: _Picture, category: int, mask: Mask) -> dict[str, Any]:
-    packed = rle.encode(mask)
-    x0, y0, x1, y1 = rle.box(packed)
-    return {
-        "id": id,
-        "image_id": picture.image_id,
-        "category_id": category,
-        "iscrowd": 0,
-        "area": rle.area(packed),
-        "bbox": [x0, y0, x1 - x0, y1 - y0],
-        "segmentation": {"size": list(mask.shape), "counts": rle.run_lengths(packed).tolist()},
-    }
-
-
-def _grefs(pictures: list[_Picture]) -> list[dict[str, Any]]:
-    """References of gRefCOCO's form: sentences with the same targets share one."""
-    refs: list[dict[str, Any]] = []
-    sentences = _Sentences()
-    for picture in pictures:
-        for targets, expressions in _by_targets(picture.expressions).items():
-            shapes = [picture.scene.objects[index].shape for index in targets]
-            refs.append(
-                {
-                    "ref_id": len(refs),
-                    "ann_id": [picture.annotation_id(index) for index in targets] or [-1],
-                    "category_id": [_category(shape) for shape in shapes] or [-1],
-                    "image_id": picture.image_id,
-                    "file_name": picture.file_name,
-                    "split": picture.split,
-                    "no_target": not targets,
-                    **sentences.of(expressions),
-                }
-            )
-    return refs
-
-
-def _refs(pictures: list[_Picture], dataset: str) -> list[dict[str, Any]]:
-    """References of the refer family's form: one object each."""
-    refs: list[dict[str, Any]] = []
-    sentences = _Sentences()
-    for picture in pictures:
-        split = "test" if dataset == "refcocog" and picture.split.startswith("test") else picture.split
-        usable = [one for one in picture.expressions if dataset != "refcoco+" or not _tells_place(one)]
-        for targets, expressions in _by_targets(usable).items():
-            if len(targets) != 1:
-                continue
-            annotation_id = picture.annotation_id(targets[0])
-            refs.append(
-                {
-                    "ref_id": len(refs),
-                    "ann_id": annotation_id,
-                    "category_id": _category(picture.scene.objects[targets[0]].shape),
-                    "image_id": picture.image_id,
-                    "file_name": picture.file_name.replace(".jpg", f"_{annotation_id}.jpg"),
-                    "split": split,
-                    **sentences.of(expressions),
-                }
-            )
-    return refs
-
-
-class _Sentences:
-    """Numbers the sentences of a file."""
-
-    def __init__(self) -> None:
-        self.next_id = 0
-
-    def of(self, expressions: list[Expression]) -> dict[str, Any]:
-        """The two fields of a reference that hold its sentences."""
-        records = [
-            {
-                "sent_id": self.next_id + place,
-                "raw": one.text,
-                "sent": one.text,
-                "tokens": one.text.split(),
-                "kind": one.kind,  # official readers pass over it
-            }
-            for place, one in enumerate(expressions)
-        ]
-        self.next_id += len(records)
-        return {"sent_ids": [record["sent_id"] for record in records], "sentences": records}
-
-
-def _by_targets(expressions: list[Expression]) -> dict[tuple[int, ...], list[Expression]]:
-    groups: dict[tuple[int, ...], list[Expression]] = {}
-    for one in expressions:
-        groups.setdefault(one.targets, []).append(one)
-    return groups
-
-
-def _tells_place(expression: Expression) -> bool:
-    return expression.kind in ("position", "relation") or "most" in expression.text
-
-
-def _category(shape: str) -> int:
-    return SHAPES.index(shape) + 1
-
-
-def _report(pictures: list[_Picture]) -> SplitReport:
+def _report(pictures: list[Picture]) -> SplitReport:
     sizes = [len(one.targets) for picture in pictures for one in picture.expressions]
     return SplitReport(
         images=len(pictures),
@@ -377,13 +211,17 @@ def _report(pictures: list[_Picture]) -> SplitReport:
     )
 
 
-def _json(content: Any) -> str:
-    return json.dumps(content, sort_keys=True, separators=(",", ":"))
-
-
-def _write_annotations(path: Path, content: Any) -> None:
+def _write(path: Path, content: Any) -> bytes:
+    """Write a file; returns what it holds in a form that does not depend on libraries."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".png":
+        Image.fromarray(content).save(path)
+        return bytes(content.tobytes())
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     if path.suffix == ".p":
         path.write_bytes(pickle.dumps(content, protocol=2))
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(f"{json.dumps(record)}\n" for record in content))
     else:
-        path.write_text(_json(content))
+        path.write_text(canonical)
+    return canonical.encode()
