@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from samtok_bench.sample import Prediction, Scores
+from samtok_bench.task import Task
 
 SCHEMA = 2
 RUN, JOURNAL, SUMMARY, CEILING, OVERLAYS = (
@@ -54,9 +55,14 @@ class RunRecord(BaseModel):
     status: Literal["running", "complete"]
     settings: dict[str, Any]
     """All that decides the results; a folder holds one configuration."""
-    data_root: str
+    data_root: str | None
+    """None for the task's own data, which may lie elsewhere on another machine."""
     samples: int
     sessions: list[Session]
+
+    def root(self, task: Task) -> Path:
+        """Where the task's data is here."""
+        return task.default_root() if self.data_root is None else Path(self.data_root)
 
 
 class MetricValue(BaseModel):

@@ -108,7 +108,7 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
             RunRecord(
                 status="running",
                 settings=settings,
-                data_root=str(root.resolve()),
+                data_root=str(options.data_root.resolve()) if options.data_root else None,
                 samples=len(chosen.samples),
                 sessions=[session],
             )
@@ -143,9 +143,9 @@ def rescore(path: Path, reporter: Reporter) -> RunResult:
         sample=tuple(asked["sample"]),
         seed=asked["seed"],
     )
-    chosen = _choose(task.samples(Path(record.data_root), asked["split"]), options)
+    chosen = _choose(task.samples(record.root(task), asked["split"]), options)
     if data_hash(chosen.samples) != asked["data"]:
-        raise ValueError(f"the data in {record.data_root} changed since {path} was run")
+        raise ValueError(f"the data in {record.root(task)} changed since {path} was run")
     with folder.locked():
         for journal in (folder.journal, folder.ceiling):
             lines = journal.read()

@@ -77,7 +77,8 @@ def breakdown_table(summary: Summary) -> str:
 
 def run_table(summary: Summary) -> str:
     """The end of a run: metrics with interval, floor and ceiling, then the counts."""
-    shown = [metric for metric in summary.metrics if metric.value is not None or metric.direction != "none"]
+    # what a code costs and uses is not asked of predictors without one
+    shown = [metric for metric in summary.metrics if metric.value is not None or not metric.unit]
     rows = [_metric_row(metric) for metric in shown]
     headers = ["metric", "value", interval_header(summary), "floor", "ceiling"]
     if all(metric.ceiling is None for metric in shown):

@@ -49,7 +49,7 @@ def gate(
     from samtok_bench.gate import report, verdicts
     from samtok_bench.gate.file import read_gate
 
-    results = verdicts.evaluate(read_gate(file), runs or [], make_reporter(), sys.argv)
+    results = verdicts.evaluate(read_gate(file), runs or [], make_reporter(), ("samtok-bench", *sys.argv[1:]))
     drawn = report.write_pictures(results, pictures)
     typer.echo(report.as_json(results, drawn) if as_json else report.text(results, drawn))
     if junit is not None:

@@ -69,7 +69,7 @@ def run(
         threads=threads,
         device=device,
         ceiling=ceiling,
-        command=tuple(sys.argv),
+        command=("samtok-bench", *sys.argv[1:]),
     )
     if codec:
         from samtok_bench import rate_distortion

@@ -65,7 +65,7 @@ def _draw(result: CheckResult, path: Path) -> Path:
 
 
 def _samples(run: LoadedRun) -> dict[str, Sample]:
-    read = run.task.samples(Path(run.record.data_root), run.record.settings["split"])
+    read = run.task.samples(run.record.root(run.task), run.record.settings["split"])
     return {sample.id: sample for sample in read.samples}
 
 

@@ -79,8 +79,9 @@ def _cost(id: str, display: str, numerator: str, description: str) -> MetricInfo
 
 def _usage(id: str, display: str, level: int, aggregate: Aggregate) -> MetricInfo:
     meaning = "exp(entropy) of the codes" if aggregate == "perplexity" else "number of different codes"
+    # a code that is never used is wasted; where many masks share few codes the words tell little
     return MetricInfo(
-        id, 1, display, "none", f"code_{level}", f"coded_{level}", _SOURCE, meaning,
+        id, 1, display, "higher", f"code_{level}", f"coded_{level}", _SOURCE, meaning,
         aggregate=aggregate, unit="codes",
     )  # fmt: skip
 
