@@ -1,13 +1,13 @@
 """Is a data root complete? Counts per split, missing images, the first problem."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 
-from samtok_tasks.formats.grefcoco import read_grefcoco
-from samtok_tasks.formats.refer import PARTITIONS, ReferringData, read_refer
+from samtok_bench.sample import Sample
+from samtok_bench.task import Task
+from samtok_tasks.formats.files import NoSplitError
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,9 @@ class SplitCount:
     """What one split holds."""
 
     images: int
-    sentences: int
+    samples: int
     no_target: int
+    """Samples with no mask to find; so for the others."""
     one_target: int
     several_targets: int
     missing_images: int
@@ -24,19 +25,23 @@ class SplitCount:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What was found of one data set."""
+    """What was found of one task's data."""
 
-    dataset: str
+    task: str
     root: Path
     splits: dict[str, SplitCount] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+    """Splits that are not there, with the reason."""
     dropped: dict[str, int] = field(default_factory=dict)
-    """Parts of records that readers leave out, as the official loaders do."""
+    """What the reader leaves out, as the official loaders do, or because it cannot be used."""
+    first: dict[str, str] = field(default_factory=dict)
+    """For a reason, the first that was left out."""
     problem: str | None = None
-    """The first thing that keeps the data set from being used; None if all is there."""
+    """The first thing that keeps the data from being used; None if all is there."""
 
     @property
     def ok(self) -> bool:
-        """Whether a task can run on it."""
+        """Whether the task can run on it."""
         return self.problem is None
 
     def to_json(self) -> str:
@@ -44,46 +49,49 @@ class CheckReport:
         return json.dumps(asdict(self) | {"root": str(self.root), "ok": self.ok}, indent=1)
 
 
-READERS: dict[str, Callable[[Path], ReferringData]] = {
-    "grefcoco": read_grefcoco,
-    **{name: partial(read_refer, dataset=name) for name in PARTITIONS},
-}
+def check(task: Task, root: Path, splits: Sequence[str]) -> CheckReport:
+    """Read a task's data completely and look for its images.
 
-
-def check(root: Path, dataset: str = "grefcoco") -> CheckReport:
-    """Read a data set completely and look for its images.
+    One of the splits must be there; one that is broken, or lacks an image, is a problem.
 
     Args:
+        task: with its data format.
         root: the data root.
-        dataset: a key of READERS.
-
-    Raises:
-        ValueError: an unknown data set. Problems with the data are in the report instead.
+        splits: those to look for.
     """
-    if dataset not in READERS:
-        raise ValueError(f"unknown data set {dataset!r}; there are {', '.join(READERS)}")
-    try:
-        data = READERS[dataset](root)
-        splits = {name: _count(data.split(name)) for name in data.splits}
-    except (ValueError, OSError) as error:
-        return CheckReport(dataset, root, problem=str(error))
-    problem = None
-    missing = [path for path in dict.fromkeys(one.image_path for one in data) if not path.is_file()]
-    if not splits:
-        problem = f"{dataset} in {root} holds no sentence"
-    elif missing:
-        problem = f"{len(missing)} images are missing, the first is {missing[0]}"
-    return CheckReport(dataset, root, splits, dict(data.dropped), problem)
+    found = CheckReport(task.name, root)
+    missing: dict[Path, None] = {}
+    for split in splits:
+        try:
+            read = task.samples(root, split)
+        except (FileNotFoundError, NoSplitError) as error:
+            found.absent[split] = str(error)
+            continue
+        except (ValueError, OSError) as error:
+            return _with(found, str(error))
+        found.splits[split] = _count(read.samples)
+        found.dropped.update(read.dropped)
+        found.first.update(read.first)
+        missing |= dict.fromkeys(s.image for s in read.samples if not s.image.is_file())
+    if not any(one.samples for one in found.splits.values()):
+        return _with(found, next(iter(found.absent.values()), f"{root} holds no sample"))
+    if missing:
+        return _with(found, f"{len(missing)} images are missing, the first is {next(iter(missing))}")
+    return found
 
 
-def _count(data: ReferringData) -> SplitCount:
-    for one in data:
-        _ = one.targets  # raises for a mask that cannot be read
-    sizes = [len(one.annotation_ids) for one in data]
-    images = {one.image_path for one in data}
+def _with(report: CheckReport, problem: str) -> CheckReport:
+    return CheckReport(
+        report.task, report.root, report.splits, report.absent, report.dropped, report.first, problem
+    )
+
+
+def _count(samples: Sequence[Sample]) -> SplitCount:
+    sizes = [len(sample.target.masks) for sample in samples]
+    images = {sample.image for sample in samples}
     return SplitCount(
         images=len(images),
-        sentences=len(data),
+        samples=len(samples),
         no_target=sizes.count(0),
         one_target=sizes.count(1),
         several_targets=sum(size > 1 for size in sizes),

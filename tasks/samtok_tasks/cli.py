@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from samtok_tasks.formats.check import CheckReport
+    from samtok_tasks.check import CheckReport
 
 app = typer.Typer(no_args_is_help=True)
 data = typer.Typer(no_args_is_help=True, help="Write the generated data set mini, or check a data root.")
 app.add_typer(data, name="data")
-
-TASK_DATA = {"gres": "grefcoco"}
-"""The data set that each task reads."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -59,21 +56,22 @@ def check(
         Path | None,
         typer.Option(help="Folder of the official files; mini by default.", envvar="SAMTOK_BENCH_DATA_ROOT"),
     ] = None,
+    data: Annotated[str | None, typer.Option(help="Format of the data root, as for `run`.")] = None,
+    split: Annotated[
+        list[str] | None, typer.Option(help="A split to look at; all usual ones by default; repeatable.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compare a data root with the official layout: counts, missing images, the first problem.
 
     Exits with 1 when something is missing or broken.
     """
-    if task not in TASK_DATA:
-        raise ValueError(f"unknown task {task!r}; there are {', '.join(TASK_DATA)}")
-    from samtok_tasks.formats.check import check as check_data
+    from samtok_bench.registry import task_class
+    from samtok_tasks.check import check as check_data
 
-    if data_root is None:
-        from samtok_tasks.mini.writer import ensure_mini
-
-        data_root = ensure_mini()
-    report = check_data(data_root, TASK_DATA[task])
+    kind = task_class(task)("standard", data)
+    root = data_root or kind.default_root()
+    report = check_data(kind, root, split or [*dict.fromkeys([*kind.splits, kind.default_split(root)])])
     if as_json:
         typer.echo(report.to_json())
     else:
@@ -89,13 +87,16 @@ def _show(report: "CheckReport") -> None:
         rows = [
             [
                 name,
-                *(str(n) for n in (one.images, one.missing_images, one.sentences)),
+                *(str(n) for n in (one.images, one.missing_images, one.samples)),
                 *(str(n) for n in (one.no_target, one.one_target, one.several_targets)),
             ]
             for name, one in report.splits.items()
         ]
-        headers = ["split", "images", "missing", "sentences", "no target", "one", "several"]
+        headers = ["split", "images", "missing", "samples", "no target", "one", "several"]
         typer.echo(text_table(headers, rows, right=range(1, 7)) + "\n")
+    for name in report.absent:
+        typer.echo(f"not there: split {name}")
     for name, count in report.dropped.items():
-        typer.echo(f"left out: {count} {name}")
-    typer.echo(f"{report.dataset} in {report.root}: {report.problem or 'complete'}")
+        first = f", the first: {report.first[name]}" if name in report.first else ""
+        typer.echo(f"left out: {count} {name}{first}")
+    typer.echo(f"{report.task} in {report.root}: {report.problem or 'complete'}")

@@ -14,7 +14,7 @@ from samtok_bench.sample import ImagePart, Prediction, Region, Sample, Scores, T
 from samtok_bench.task import DataStatus, Generation, SampleSet, Task
 from samtok_tasks.areas import COCO_AREAS, coco_area
 from samtok_tasks.formats.regions import FORMATS, SPLITS, RegionMask, read_regions
-from samtok_tasks.mini.writer import ensure_mini, mini_status
+from samtok_tasks.mini.writer import ensure_mini, mini_cache, mini_status
 
 SHARES = (0.002, 0.005, 0.01, 0.03, 0.1)
 SHARE_NAMES = ("< 0.2 %", "0.2 to 0.5 %", "0.5 to 1 %", "1 to 3 %", "3 to 10 %", "> 10 %")
@@ -55,7 +55,7 @@ class Reconstruction(Task):
         return ensure_mini()
 
     def default_split(self, root: Path) -> str:
-        return self.splits[0] if root == ensure_mini() else SPLITS[self.data or ""][0]
+        return self.splits[0] if root == mini_cache() else SPLITS[self.data or ""][0]
 
     def data_status(self, root: Path | None) -> DataStatus:
         return mini_status() if root is None else super().data_status(root)

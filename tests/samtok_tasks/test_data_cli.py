@@ -28,7 +28,7 @@ def test_mini_then_check(cache: Path, tmp_path: Path) -> None:
     assert checked.exit_code == 0
     report = json.loads(checked.output)
     assert report["ok"]
-    assert report["splits"]["val"]["sentences"] == 240
+    assert report["splits"]["val"]["samples"] == 240
 
 
 def test_tables(tmp_path: Path) -> None:
@@ -53,4 +53,4 @@ def test_an_incomplete_root_exits_with_one(tmp_path: Path) -> None:
 def test_an_unknown_task_is_an_error() -> None:
     result = CliRunner().invoke(app, ["data", "check", "--task", "gers"])
     assert isinstance(result.exception, ValueError)
-    assert "unknown task 'gers'; there are gres" in str(result.exception)
+    assert "unknown task 'gers'; did you mean 'gres'?" in str(result.exception)

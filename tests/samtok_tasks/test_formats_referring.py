@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from samtok_bench.metrics import rle
-from samtok_tasks.formats.check import check
 from samtok_tasks.formats.grefcoco import read_grefcoco
 from samtok_tasks.formats.refer import ReferringData, read_refer
 
@@ -189,32 +188,6 @@ def test_old_forms_are_read(tmp_path: Path) -> None:
     assert (one.annotation_ids, one.raw) == ((50,), "square")
     with pytest.raises(ValueError, match="expected a list of references, got dict"):
         read_grefcoco(grefcoco(tmp_path, {}))
-
-
-def test_check_counts(tmp_path: Path) -> None:
-    root = grefcoco(tmp_path)
-    report = check(root)
-    assert not report.ok
-    assert "2 images are missing, the first is " in str(report.problem)
-    assert report.dropped == {"crowd targets": 2, "sentences about crowds": 2}
-    val = report.splits["val"]
-    assert (val.images, val.sentences, val.no_target, val.one_target, val.several_targets) == (1, 3, 1, 0, 2)
-    (root / "images/train2014").mkdir(parents=True)
-    for image in INSTANCES["images"]:
-        (root / "images/train2014" / image["file_name"]).touch()
-    assert check(root).ok
-    assert json.loads(check(root).to_json())["splits"]["testA"]["one_target"] == 2
-
-
-def test_check_reports_the_first_problem(tmp_path: Path) -> None:
-    assert "is missing" in str(check(tmp_path).problem)
-    broken = copy.deepcopy(INSTANCES)
-    broken["annotations"][3]["segmentation"] = {"size": [4, 4], "counts": [3]}
-    problem = str(check(grefcoco(tmp_path, instances=broken)).problem)
-    assert "annotation 60: RLE counts cover 3 pixels" in problem
-    assert "holds no sentence" in str(check(grefcoco(tmp_path, [])).problem)
-    with pytest.raises(ValueError, match="unknown data set 'coco'; there are grefcoco, refcoco"):
-        check(tmp_path, "coco")
 
 
 VALUES = st.none() | st.booleans() | st.integers(-2, 99) | st.text(max_size=3) | st.lists(st.integers(-2, 99))

@@ -7,6 +7,10 @@ from typing import Any, TypeVar, get_args
 T = TypeVar("T")
 
 
+class NoSplitError(ValueError):
+    """A data set that is there without the split that was asked for."""
+
+
 def require_file(path: Path, layout: str) -> Path:
     """The path itself, if there is a file.
 

@@ -13,7 +13,7 @@ from typing import Any
 from samtok_bench.metrics import rle
 from samtok_bench.metrics.rle import RLE
 from samtok_tasks.formats.coco import CocoImage, Instances, read_instances
-from samtok_tasks.formats.files import field, require_file
+from samtok_tasks.formats.files import NoSplitError, field, require_file
 from samtok_tasks.formats.pickles import read_plain_pickle
 
 PARTITIONS = {"refcoco": "unc", "refcoco+": "unc", "refcocog": "umd"}
@@ -90,7 +90,7 @@ class ReferringData:
         """
         chosen = tuple(one for one in self.expressions if one.split == name)
         if not chosen:
-            raise ValueError(
+            raise NoSplitError(
                 f"{self.name} in {self.root} has no split {name!r}; it has {', '.join(self.splits)}"
             )
         return ReferringData(self.root, self.name, chosen, self.dropped)
