@@ -3,7 +3,8 @@
 import hashlib
 import re
 import time
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from samtok_bench.results import (
     Summary,
     settings_hash,
 )
-from samtok_bench.sample import Outcome, Prediction, Sample, prompt_text
+from samtok_bench.sample import ImagePart, Outcome, Prediction, Region, Sample, prompt_text
 from samtok_bench.summary import summarize
 from samtok_bench.task import Protocol as TaskProtocol
 from samtok_bench.task import SampleSet, Task
@@ -58,6 +59,8 @@ class RunOptions:
     protocol: TaskProtocol = "standard"
     data: str | None = None
     """Format of the data, for tasks that read several."""
+    option: tuple[str, ...] = ()
+    """NAME=VALUE, for tasks that have options."""
     batch_size: int = 16
     constrained: bool = False
     seed: int = 0
@@ -89,7 +92,7 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
     for name, count in (("batch-size", options.batch_size), ("limit", options.limit)):
         if count is not None and count < 1:
             raise ValueError(f"--{name} must be at least 1, got {count}")
-    task = registry.task_class(options.task)(options.protocol, options.data)
+    task = registry.task_class(options.task)(options.protocol, options.data, task_options(options.option))
     predictor = _predictor(options, task)
     root = options.data_root or task.default_root()
     split = options.split or task.default_split(root)
@@ -97,7 +100,7 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
     for reason, count in read.dropped.items():
         first = f", the first: {read.first[reason]}" if reason in read.first else ""
         reporter.note(f"left out by the reader: {count} {reason}{first}")
-    chosen = _choose(read, options)
+    chosen = _choose(read, options, reporter)
     settings = _settings(options, task, split, predictor, chosen.samples)
     folder = RunFolder(options.out or _default_folder(settings))
     if not folder.exists():
@@ -136,14 +139,14 @@ def rescore(path: Path, reporter: Reporter) -> RunResult:
     folder = RunFolder(path)
     record = folder.record()
     asked = record.settings
-    task = registry.task_class(asked["task"])(asked["protocol"], asked["data_format"])
+    task = registry.task_class(asked["task"])(asked["protocol"], asked["data_format"], asked.get("options"))
     options = RunOptions(
         task=asked["task"],
         limit=asked["limit"],
         sample=tuple(asked["sample"]),
         seed=asked["seed"],
     )
-    chosen = _choose(task.samples(record.root(task), asked["split"]), options)
+    chosen = _choose(task.samples(record.root(task), asked["split"]), options, reporter)
     if data_hash(chosen.samples) != asked["data"]:
         raise ValueError(f"the data in {record.root(task)} changed since {path} was run")
     with folder.locked():
@@ -165,13 +168,34 @@ def rescore(path: Path, reporter: Reporter) -> RunResult:
         )
 
 
+def task_options(given: Sequence[str]) -> dict[str, str]:
+    """The options of a task by name, from NAME=VALUE.
+
+    Raises:
+        ValueError: one is not of this form, or a name comes twice.
+    """
+    options: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise ValueError(f"--option takes NAME=VALUE, got {text!r}")
+        if name in options:
+            raise ValueError(f"--option sets {name} twice")
+        options[name] = value
+    return options
+
+
 def data_hash(samples: Sequence[Sample]) -> str:
-    """sha256 over ids, prompts, targets and image bytes."""
+    """sha256 over ids, prompts with their regions and views, targets and image bytes."""
     digest = hashlib.sha256()
     for sample in samples:
-        targets = "|".join(mask["counts"] for mask in sample.target.masks)
-        fields = (sample.id, prompt_text(sample.turns), targets, sample.target.text, str(sample.size))
-        digest.update("\x1f".join(fields).encode())
+        parts = [part for turn in sample.turns for part in turn.parts]
+        masks = [part.rle for part in parts if isinstance(part, Region)] + list(sample.target.masks)
+        masks += [sample.target.ignore] if sample.target.ignore else []
+        views = [str(part.view) for part in parts if isinstance(part, ImagePart) and part.view]
+        prompt = prompt_text(sample.turns)
+        fields = (sample.id, prompt, *(mask["counts"] for mask in masks), *views, sample.target.text)
+        digest.update("\x1f".join([*fields, str(sample.size)]).encode())
     digest.update(provenance.file_hash(dict.fromkeys(sample.image for sample in samples)).encode())
     return digest.hexdigest()
 
@@ -193,7 +217,7 @@ def _predictor(options: RunOptions, task: Task) -> Predictor:
     )
 
 
-def _choose(read: SampleSet, options: RunOptions) -> SampleSet:
+def _choose(read: SampleSet, options: RunOptions, reporter: Reporter) -> SampleSet:
     samples = read.samples
     by_id: dict[str, Sample] = {}
     for sample in samples:
@@ -208,7 +232,25 @@ def _choose(read: SampleSet, options: RunOptions) -> SampleSet:
         samples = samples[: options.limit]
     if not samples:
         raise ValueError("the split has no samples")
-    return replace(read, samples=samples)
+    earlier = _earlier(samples, by_id)
+    if earlier:
+        reporter.note(f"{len(earlier)} more samples are run, those that the ones asked for come after")
+    return replace(read, samples=[*earlier, *samples])
+
+
+def _earlier(chosen: Sequence[Sample], by_id: Mapping[str, Sample]) -> list[Sample]:
+    """The samples that the chosen ones come after, and those that these come after, as far as not chosen."""
+    wanted: set[str] = set()
+    left = list(chosen)
+    while left:
+        sample = left.pop()
+        for id in sample.after:
+            if id not in by_id:
+                raise ValueError(f"the sample {sample.id} comes after {id}, which the split does not have")
+        left += [by_id[id] for id in sample.after if id not in wanted]
+        wanted.update(sample.after)
+    wanted -= {sample.id for sample in chosen}
+    return [sample for id, sample in by_id.items() if id in wanted]
 
 
 def _one(by_id: dict[str, Sample], asked: str) -> Sample:
@@ -233,6 +275,7 @@ def _settings(
         "sample": list(options.sample),
         "model": options.model,
         "predictor": predictor.identity(),
+        **({"options": task.options} if task.options else {}),
         "max_new_tokens": task.generation.max_new_tokens,
         "policy": task.generation.policy,
         "batch_size": options.batch_size,
@@ -279,17 +322,24 @@ def _answer(
     if strangers:
         raise ValueError(f"{journal.path} holds the sample {strangers[0]}, which this run does not have")
     pending = [sample for sample in _grouped(samples) if sample.id not in done]
+    followed = {id for sample in pending for id in sample.after}
+    answers = {id: done[id].prediction for id in followed if id in done}
     if not pending:
         return 0, 0.0
     seconds = 0.0
     predictor.prepare()
     reporter.start(what, len(samples), len(done))
     try:
-        for start in range(0, len(pending), options.batch_size):
-            batch = pending[start : start + options.batch_size]
+        for batch in _batches(pending, answers, options.batch_size):
+            asked = [
+                task.with_history(sample, [answers[id] for id in sample.after]) if sample.after else sample
+                for sample in batch
+            ]
             began = time.perf_counter()
-            made = _predict(predictor, batch)
+            made = _predict(predictor, asked)
             seconds += time.perf_counter() - began
+            pairs = zip(batch, made, strict=True)
+            answers.update((sample.id, answer) for sample, answer in pairs if sample.id in followed)
             journal.append(
                 Line(sample.id, sample.cluster, sample.tags, prediction, task.score(sample, prediction))
                 for sample, prediction in zip(batch, made, strict=True)
@@ -298,6 +348,23 @@ def _answer(
     finally:
         reporter.stop()
     return len(pending), seconds
+
+
+def _batches(
+    samples: Sequence[Sample], answers: Mapping[str, Prediction], size: int
+) -> Iterator[list[Sample]]:
+    """Samples in batches, each of them when those of its `after` are in `answers`, which the caller fills."""
+    left = list(samples)
+    while left:
+        ready = [sample for sample in left if all(id in answers for id in sample.after)]
+        if not ready:
+            raise ValueError(f"{len(left)} samples wait for each other, one is {left[0].id}")
+        # what fills no batch waits for the samples that these answers make ready
+        count = len(ready) - len(ready) % size or len(ready)
+        for start in range(0, count, size):
+            yield ready[start : min(start + size, count)]
+        asked = {sample.id for sample in ready[:count]}
+        left = [sample for sample in left if sample.id not in asked]
 
 
 def _grouped(samples: Sequence[Sample]) -> Iterator[Sample]:
@@ -340,7 +407,11 @@ def _finish(
 ) -> RunResult:
     lines = folder.journal.read()
     ceiling = folder.ceiling.read() if with_ceiling else None
-    summary = summarize(task, split, model, chosen, lines, ceiling, seed)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        summary = summarize(task, split, model, chosen, lines, ceiling, seed)
+    for text in dict.fromkeys(str(one.message) for one in caught if one.category is UserWarning):
+        reporter.note(text)
     folder.write_summary(summary)
     preview.write_overlays(folder.path / OVERLAYS, chosen.samples, lines)
     for outcome in (Outcome.SKIPPED, Outcome.MODEL_ERROR):

@@ -14,6 +14,8 @@ from samtok_bench.metrics.rle import RLE
 
 Scores = dict[str, float]
 """What one sample adds to every metric: sufficient statistics such as intersection and union."""
+MASK_PLACE = "<region>"
+"""Where a text has a mask."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,24 @@ class Text:
 
 
 @dataclass(frozen=True)
+class View:
+    """What a model gets of a picture; see samtok_bench.views."""
+
+    box: tuple[int, int, int, int] | None = None
+    """x0, y0, x1, y1 of the part that is shown, pixels, half open; None for all."""
+    size: tuple[int, int] | None = None
+    """(height, width) to which that part is resized (Lanczos); None leaves it."""
+    jpeg_quality: int | None = None
+    """The language model sees the picture after a JPEG of this quality, a mask tokenizer before it."""
+
+
+@dataclass(frozen=True)
 class ImagePart:
     """A picture in a turn, by path: it is opened late."""
 
     path: Path
+    view: View | None = None
+    """None for the picture as it is; regions that follow are masks on the view."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +69,13 @@ class Target:
     """What the answer should be."""
 
     masks: tuple[RLE, ...] = ()
-    """One mask an instance; none where nothing is to be segmented."""
+    """One mask an instance; none where nothing is to be segmented. Where the text has MASK_PLACE, one mask
+    for each place, in order; a mask may come again.
+    """
     text: str = ""
+    """Where text and masks take turns, with MASK_PLACE for the words of each mask."""
+    ignore: RLE | None = None
+    """Pixels that count neither for nor against an answer."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +93,8 @@ class Sample:
     target: Target
     tags: Mapping[str, str] = field(default_factory=dict)
     """Break-downs, as {"target": "multi", "area": "small"}."""
+    after: tuple[str, ...] = ()
+    """Ids of samples whose answers the question needs: they are asked first, see `Task.with_history`."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +161,7 @@ def content_id(*parts: str) -> str:
 
 def prompt_text(turns: tuple[Turn, ...]) -> str:
     """The dialogue as one text, with `<image>` and `<region>`; for snapshots and previews."""
-    shown = {ImagePart: "<image>", Region: "<region>"}
+    shown = {ImagePart: "<image>", Region: MASK_PLACE}
     lines = []
     for turn in turns:
         parts = (part.text if isinstance(part, Text) else shown[type(part)] for part in turn.parts)

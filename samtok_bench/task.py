@@ -11,7 +11,7 @@ from samtok_bench.constants import CONSTANT_ANSWERS, constant_answer
 from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import Prediction, Sample, Scores
 
-Protocol = Literal["standard", "released"]
+Protocol = Literal["standard", "released", "released-rl"]
 PROTOCOLS: tuple[Protocol, ...] = ("standard", "released")
 
 
@@ -22,6 +22,8 @@ class Generation:
     max_new_tokens: int
     policy: str = "standard"
     """How mask words are read from an answer, by the name that `samtok.parse_words` knows."""
+    special_tokens: bool = False
+    """Whether a model's special tokens stay in its text, such as those around phrases."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,15 @@ class Task(ABC):
     """A benchmark task. A new one defines the class attributes and four methods.
 
     Args:
-        protocol: `standard` is the benchmark's own definition, `released` reproduces SAMTok's scripts.
+        protocol: `standard` is the benchmark's own definition, `released` reproduces SAMTok's scripts, and
+            `released-rl` those for its models trained by reinforcement.
 
         data: one of `data_formats`; the first by default.
 
+        options: values of `option_values` by name; the first of each by default.
+
     Raises:
-        ValueError: an unknown protocol or data format.
+        ValueError: an unknown protocol, data format, option or value.
     """
 
     name: ClassVar[str]
@@ -64,21 +69,41 @@ class Task(ABC):
     primary: ClassVar[str]
     """Id of the metric that ranks models."""
     splits: ClassVar[tuple[str, ...]]
+    protocols: ClassVar[tuple[Protocol, ...]] = PROTOCOLS
     data_formats: ClassVar[tuple[str, ...]] = ()
     """What --data may name, the default first; empty where a task has one format only."""
+    option_values: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """What --option may set: for each name its values, the default first."""
     answered_by: ClassVar[Literal["model", "codec"]] = "model"
     """A codec's task asks for nothing but the target masks back: `--model nano` is then nano's tokenizer."""
     tag_values: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Values of tags in the order of tables, which show them also where no sample has them."""
 
-    def __init__(self, protocol: Protocol = "standard", data: str | None = None) -> None:
-        if protocol not in PROTOCOLS:
-            raise ValueError(f"unknown protocol {protocol!r}; there are {' and '.join(PROTOCOLS)}")
+    def __init__(
+        self,
+        protocol: Protocol = "standard",
+        data: str | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        if protocol not in self.protocols:
+            raise ValueError(f"unknown protocol {protocol!r}; there are {', '.join(self.protocols)}")
         if data is not None and data not in self.data_formats:
             known = ", ".join(self.data_formats) or "none: its data has one format"
             raise ValueError(f"unknown data format {data!r} of the task {self.name!r}; there are {known}")
         self.protocol = protocol
         self.data = data or next(iter(self.data_formats), None)
+        self.options = self._chosen(options or {})
+
+    def _chosen(self, options: Mapping[str, str]) -> dict[str, str]:
+        """A value for each option."""
+        for name, value in options.items():
+            if name not in self.option_values:
+                known = ", ".join(self.option_values) or "none"
+                raise ValueError(f"the task {self.name!r} has no option {name!r}; there are {known}")
+            if value not in self.option_values[name]:
+                known = ", ".join(self.option_values[name])
+                raise ValueError(f"the option {name} of the task {self.name!r} is {known}, not {value!r}")
+        return {name: options.get(name, values[0]) for name, values in self.option_values.items()}
 
     @property
     @abstractmethod
@@ -116,6 +141,15 @@ class Task(ABC):
             ValueError: a malformed record; names the file and the record.
             OSError: a missing file; names it and the expected layout.
         """
+
+    def with_history(self, sample: Sample, earlier: Sequence[Prediction]) -> Sample:
+        """The sample as it is asked once the samples of its `after` are answered; only the turns may differ.
+
+        Args:
+            sample: one with `after`.
+            earlier: the answers to those, in order, of any outcome.
+        """
+        return sample
 
     @abstractmethod
     def score(self, sample: Sample, prediction: Prediction) -> Scores:

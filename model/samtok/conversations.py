@@ -2,7 +2,9 @@
 
 A conversation is a list of messages {"role": "user" | "assistant", "content": [part, ...]}, a part one of
 {"type": "image", "image": PIL image}, {"type": "text", "text": str} and {"type": "region", "mask": (H, W)
-bool}. A region is a mask on the most recent image before it; in the text it becomes that mask's words.
+bool}. A region is a mask on the most recent image before it; in the text it becomes that mask's words. An
+image part may have "seen" beside: the picture that the language model sees in place of "image", which then is
+the mask tokenizer's alone.
 """
 
 from collections.abc import Callable, Sequence

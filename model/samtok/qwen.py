@@ -117,9 +117,10 @@ class QwenVLSAMTok:
             return []
         begin = time.perf_counter()
         embeddings: dict[int, ImageEmbedding] = {}
-        texts, images = [], []
+        texts, images, seen = [], [], []
         for conversation in conversations:
-            pictures = _images(conversation)
+            parts = _image_parts(conversation)
+            pictures = [part["image"] for part in parts]
 
             def to_words(index: int, masks: NDArray[Any], pictures: list[Any] = pictures) -> list[str]:
                 return format_words(self.samtok.encode(self._embed(pictures[index], embeddings), masks))
@@ -129,7 +130,8 @@ class QwenVLSAMTok:
                 self.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
             )
             images.append(pictures)
-        new, prompt_tokens = self._generate(texts, images, max_new_tokens, constrained)
+            seen.append([part.get("seen", part["image"]) for part in parts])
+        new, prompt_tokens = self._generate(texts, seen, max_new_tokens, constrained)
         answers = []
         for row, pictures, prompt in zip(new, images, prompt_tokens, strict=True):
             text = self.processor.tokenizer.decode(
@@ -231,9 +233,9 @@ def load_qwen(folder: str | Path, dtype: torch.dtype) -> tuple[PreTrainedModel, 
     return model, QwenVLProcessor.from_pretrained(folder)
 
 
-def _images(conversation: Conversation) -> list[Any]:
+def _image_parts(conversation: Conversation) -> list[dict[str, Any]]:
     return [
-        part["image"]
+        part
         for message in conversation
         if not isinstance(message["content"], str)
         for part in message["content"]

@@ -6,7 +6,7 @@ A mask is `<|mt_start|><|mt_0230|><|mt_0345|><|mt_end|>`: its first code as it i
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 CODEBOOK_SIZE = 256
@@ -17,7 +17,7 @@ VOCABULARY: tuple[str, ...] = (START, *(f"<|mt_{i:04d}|>" for i in range(2 * COD
 Kind: TypeAlias = Literal[
     "unclosed", "too_few", "too_many", "out_of_range", "wrong_level", "stray", "repaired", "dropped"
 ]
-Policy: TypeAlias = Literal["standard", "released-union", "released-last", "released-gcg"]
+Policy: TypeAlias = Literal["standard", "released-union", "released-last", "released-gcg", "released-rl"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 
 
@@ -99,6 +99,11 @@ def parse_words(text: str, policy: Policy = "standard") -> ParsedWords:
       code too ends at row 0. A second code below 256 stops the script with an error, as does a number of
       codes that is odd even then: here the pair, or the last code, is dropped.
 
+    - "released-rl" (GRES after reinforcement learning, which thinks first): as union, in the answer alone; of
+      more than RL_MOST_PAIRS pairs only the first one counts. The answer is what stands in the first
+      <answer>...</answer>; else all behind the first <answer>; else all behind the first </think>; else the
+      whole text. Codes outside of it are no faults: they belong to the thinking.
+
     In these a code that is used by no word is "dropped" (neighbours together), a group or code that was
     changed is "repaired". The span of a word runs from its first code to its second one, with the start mark
     before it and the end mark behind it.
@@ -170,6 +175,8 @@ _REPAIRS = (
     (re.compile(rf"({_S}{_TOKEN})({_E})"), "<|mt_9999|>"),
     (re.compile(rf"({_S}{_TOKEN})(?!<\|mt_)()"), f"<|mt_9999|>{END}"),
 )
+_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
+RL_MOST_PAIRS = 10
 
 
 @dataclass(frozen=True)
@@ -181,13 +188,16 @@ class _Code:
     end: int
 
 
-def _parse_union(text: str) -> ParsedWords:
+def _parse_union(text: str, most_pairs: int | None = None) -> ParsedWords:
     codes = _read_codes(text)
     faults: list[Fault] = []
     if len(codes) % 2:
         codes, faults = _repair(text, complete_groups=True)
+    pairs = list(zip(codes[::2], codes[1::2], strict=True))
+    if most_pairs is not None and len(pairs) > most_pairs:
+        pairs = pairs[:1]
     words = []
-    for a, b in zip(codes[::2], codes[1::2], strict=True):
+    for a, b in pairs:
         if a.value >= CODEBOOK_SIZE:
             continue
         second = b.value - CODEBOOK_SIZE
@@ -196,6 +206,26 @@ def _parse_union(text: str) -> ParsedWords:
             faults.append(Fault("repaired", a.start, b.end))
         words.append(_word(text, (a.value, second), a, b))
     return _with_dropped(text, words, faults)
+
+
+def _parse_rl(text: str) -> ParsedWords:
+    start, end = _answer(text)
+    found = _parse_union(text[start:end], RL_MOST_PAIRS)
+    return ParsedWords(
+        [replace(word, start=word.start + start, end=word.end + start) for word in found.words],
+        [replace(fault, start=fault.start + start, end=fault.end + start) for fault in found.faults],
+    )
+
+
+def _answer(text: str) -> tuple[int, int]:
+    """Where the answer of a model that thinks first begins and ends."""
+    closed = _ANSWER.search(text)
+    if closed:
+        return closed.span(1)
+    for mark in ("<answer>", "</think>"):
+        if mark in text:
+            return text.index(mark) + len(mark), len(text)
+    return 0, len(text)
 
 
 def _parse_last(text: str) -> ParsedWords:
@@ -300,4 +330,5 @@ _PARSERS: dict[str, Callable[[str], ParsedWords]] = {
     "released-union": _parse_union,
     "released-last": _parse_last,
     "released-gcg": _parse_gcg,
+    "released-rl": _parse_rl,
 }

@@ -35,6 +35,9 @@ def run(
     data: Annotated[
         str | None, option("--data", "Format of the data root, for tasks that read several.")
     ] = None,
+    task_option: Annotated[
+        list[str] | None, option("--option", "NAME=VALUE, for tasks that have options; repeatable.")
+    ] = None,
     codec: Annotated[
         list[str] | None,
         option("--codec", "Send the targets through a codec instead of asking a model; repeatable, or all."),
@@ -63,6 +66,7 @@ def run(
         out=out,
         protocol=protocol,  # type: ignore[arg-type]  # the task checks it
         data=data,
+        option=tuple(task_option or ()),
         batch_size=batch_size,
         constrained=constrained,
         seed=seed,

@@ -10,7 +10,7 @@ from samtok_bench.metric import MetricInfo
 from samtok_bench.results import JOURNAL, RUN, SUMMARY, Line, RunFolder, RunRecord, Summary, differences
 from samtok_bench.task import Task
 
-COMPARED = ("task", "protocol", "split", "data")
+COMPARED = ("task", "protocol", "split", "data", "options")
 """Settings without which two runs do not compare."""
 UNREMARKABLE = {*COMPARED, "data_format", "model", "code", "limit", "sample"}
 """Settings that are compared already, or whose change is what a gate is for; so are a predictor's weights."""
@@ -49,10 +49,11 @@ def load_run(path: Path) -> LoadedRun:
 def task_of(record: RunRecord) -> Task:
     """The task that a run was of; ValueError where it is unknown, or run.json malformed."""
     settings = record.settings
-    missing = [name for name in COMPARED if not isinstance(settings.get(name), str)]
+    missing = [name for name in ("task", "protocol", "split", "data") if not isinstance(settings.get(name), str)]
     if missing:
         raise ValueError(f"the settings in {RUN} have no {missing[0]}")
-    return registry.task_class(settings["task"])(settings["protocol"], settings.get("data_format"))
+    kind = registry.task_class(settings["task"])
+    return kind(settings["protocol"], settings.get("data_format"), settings.get("options"))
 
 
 def comparable(
@@ -61,7 +62,7 @@ def comparable(
     """The lines of both runs with a tag, in one order; NotComparable unless they are of one thing."""
     if run.path.resolve() == baseline.path.resolve():
         raise NotComparable(f"{run.path} is its own baseline")
-    there, here = ({name: one.record.settings[name] for name in COMPARED} for one in (baseline, run))
+    there, here = ({name: one.record.settings.get(name) for name in COMPARED} for one in (baseline, run))
     differing = differences(there, here)
     if (differing and there["data"] == here["data"]) or len(differing) > 1:
         raise NotComparable(f"the baseline differs: {'; '.join(differing)}")

@@ -141,7 +141,7 @@ def evaluate(
     for check, source in zip(checks, sources, strict=True):
         if isinstance(source, RunOptions):
             with suppress(NotComparable):  # the verdict will say so; a wrong file is told before long work
-                gated_metric(check, registry.task_class(source.task)(source.protocol, source.data))
+                gated_metric(check, _task(source))
     asked = dict.fromkeys(source for source in sources if isinstance(source, RunOptions))
     made = {one: runner.run(replace(one, command=tuple(command)), reporter).folder for one in asked}
     load = functools.cache(load_run)
@@ -158,6 +158,11 @@ def evaluate(
             result.findings.append((Verdict.NOT_COMPARABLE, str(reason)))
         results.append(result)
     return results
+
+
+def _task(source: RunOptions) -> Task:
+    kind = registry.task_class(source.task)
+    return kind(source.protocol, source.data, runner.task_options(source.option))
 
 
 def exit_code(results: Sequence[CheckResult]) -> int:

@@ -3,6 +3,10 @@
 `oracle` answers with the target itself and shows that a metric can reach its maximum. `oracle:CODEC` sends
 the target through a codec first (`oracle:grid16`, `oracle:samtok`, `oracle:FOLDER`): no model that speaks its
 words can do better.
+
+A target's text that has MASK_PLACE for each mask is answered with the codec's words in these places, in
+order, as a model writes them. Without a codec the places stay and are the answer's `words`. A mask for which
+the codec writes nothing keeps its place too; the place of an empty target mask is taken out.
 """
 
 import time
@@ -16,7 +20,7 @@ from samtok_bench.codec import Codec
 from samtok_bench.metrics import rle
 from samtok_bench.metrics.rle import RLE
 from samtok_bench.predictor import Predictor, PredictorOptions
-from samtok_bench.sample import Code, Outcome, Prediction, Sample
+from samtok_bench.sample import MASK_PLACE, Code, Outcome, Prediction, Sample, Target
 
 T = TypeVar("T")
 STEPS = ("embed", "encode", "decode")
@@ -119,8 +123,9 @@ def _answer(
     codes: Sequence[Code],
     timings: dict[str, float] | None = None,
 ) -> Prediction:
+    text, words = _written(sample.target, words)
     return Prediction(
-        text="".join(words) or sample.target.text,
+        text=text,
         masks=tuple(masks),
         words=tuple(words),
         codes=tuple(codes),
@@ -128,3 +133,21 @@ def _answer(
         seconds=sum((timings or {}).values()),
         timings=timings or {},
     )
+
+
+def _written(target: Target, words: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """The text of an answer and its words, one a mask that is not empty.
+
+    Raises:
+        ValueError: the text has places, but not one for each mask.
+    """
+    pieces = target.text.split(MASK_PLACE)
+    if len(pieces) == 1:
+        return "".join(words) or target.text, words
+    if len(pieces) != len(target.masks) + 1:
+        raise ValueError(f"a target of {len(target.masks)} masks has {len(pieces) - 1} places in its text")
+    empty = [rle.is_empty(mask) for mask in target.masks]
+    words = [word or MASK_PLACE for word in words] or [MASK_PLACE] * empty.count(False)
+    left = iter(words)
+    placed = ["" if nothing else next(left) for nothing in empty]
+    return "".join(a + b for a, b in zip(pieces, [*placed, ""], strict=True)), words

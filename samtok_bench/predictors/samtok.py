@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -16,7 +16,7 @@ from samtok.locate import (
     nano_is_installed,
     tokenizer_folder,
 )
-from samtok_bench import provenance
+from samtok_bench import provenance, views
 from samtok_bench.codec import Codec, Symbols
 from samtok_bench.metrics import rle
 from samtok_bench.metrics.rle import RLE
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 CHEAP_BYTES = 200_000_000
 """Size of a tokenizer's weights up to which the ceiling is computed unasked on a CPU."""
+Pictures: TypeAlias = dict[ImagePart, dict[str, Image.Image]]
+"""The opened images of a batch, as a conversation's parts take them."""
 _MODEL_FILES = WEIGHT_FILES | {".json", ".jinja", ".txt"}
 
 
@@ -65,7 +67,7 @@ class SAMTokPredictor(Predictor):
     def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
         self.prepare()
         assert self._model is not None
-        images: dict[Path, Image.Image] = {}
+        images: Pictures = {}
         predictions: dict[str, Prediction] = {}
         asked: list[Sample] = []
         for sample in samples:
@@ -79,6 +81,7 @@ class SAMTokPredictor(Predictor):
             max_new_tokens=self.options.generation.max_new_tokens,
             constrained=self.options.constrained,
             policy=self.options.generation.policy,  # type: ignore[arg-type]  # checked by parse_words
+            skip_special_tokens=not self.options.generation.special_tokens,
         )
         predictions |= {s.id: _prediction(answer) for s, answer in zip(asked, answers, strict=True)}
         return [predictions[sample.id] for sample in samples]
@@ -230,7 +233,7 @@ def preflight(name: str = NANO) -> float:
     return inter / union
 
 
-def _conversation(sample: Sample, images: dict[Path, Image.Image]) -> list[dict[str, Any]]:
+def _conversation(sample: Sample, images: Pictures) -> list[dict[str, Any]]:
     messages = []
     for turn in sample.turns:
         content: list[dict[str, Any]] = []
@@ -238,7 +241,7 @@ def _conversation(sample: Sample, images: dict[Path, Image.Image]) -> list[dict[
             if isinstance(part, Text):
                 content.append({"type": "text", "text": part.text})
             elif isinstance(part, ImagePart):
-                content.append({"type": "image", "image": images[part.path]})
+                content.append({"type": "image", **images[part]})
             elif isinstance(part, Region):
                 content.append({"type": "region", "mask": rle.decode(part.rle)})
         messages.append({"role": turn.role, "content": content})
@@ -264,12 +267,22 @@ def _prediction(answer: "Answer") -> Prediction:
     )
 
 
-def _open_all(sample: Sample, images: dict[Path, Image.Image]) -> None:
+def _open_all(sample: Sample, images: Pictures) -> None:
     for turn in sample.turns:
         for part in turn.parts:
-            if isinstance(part, ImagePart) and part.path not in images:
-                stated = sample.size if part.path == sample.image else None
-                images[part.path] = _open(part.path, stated)
+            if isinstance(part, ImagePart) and part not in images:
+                images[part] = _pictures(part, sample)
+
+
+def _pictures(part: ImagePart, sample: Sample) -> dict[str, Image.Image]:
+    """What the mask tokenizer gets of an image, and as "seen" what the language model does if that differs."""
+    image = _open(part.path, sample.size if part.path == sample.image else None)
+    if part.view is None:
+        return {"image": image}
+    image = views.cut(image, part.view)
+    if part.view.jpeg_quality is None:
+        return {"image": image}
+    return {"image": image, "seen": views.compressed(image, part.view.jpeg_quality)}
 
 
 def _open(path: Path, stated: tuple[int, int] | None) -> Image.Image:

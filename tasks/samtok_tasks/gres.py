@@ -12,7 +12,7 @@ from samtok_bench.metrics import rle
 from samtok_bench.metrics.masks import gres_metrics, gres_scores
 from samtok_bench.metrics.rle import RLE
 from samtok_bench.sample import ImagePart, Prediction, Sample, Scores, Target, Text, Turn, content_id
-from samtok_bench.task import DataStatus, Generation, SampleSet, Task
+from samtok_bench.task import PROTOCOLS, DataStatus, Generation, Protocol, SampleSet, Task
 from samtok_tasks.areas import COCO_AREAS, coco_area
 from samtok_tasks.formats.grefcoco import locate_grefcoco, read_grefcoco
 from samtok_tasks.formats.refer import ReferringExpression, image_folder
@@ -20,6 +20,14 @@ from samtok_tasks.mini.writer import ensure_mini, mini_status
 
 PROMPT = "Please segment {phrase} in this image."
 MAX_NEW_TOKENS = 128
+THINKING = (
+    " A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The "
+    "assistant first thinks about the reasoning process in the mind and then provides the user with the "
+    "answer. The reasoning process and answer are enclosed within <think> </think> and <answer> </answer> "
+    "tags, respectively, i.e., <think> reasoning process here </think><answer> answer here </answer>"
+)
+"""Follows the prompt for models trained by reinforcement, which think before they answer."""
+THINKING_NEW_TOKENS = 1024
 
 
 class GRES(Task):
@@ -28,6 +36,7 @@ class GRES(Task):
     name = "gres"
     summary = "referring segmentation with one, several or no target (gRefCOCO)"
     primary = "giou"
+    protocols = (*PROTOCOLS, "released-rl")
     splits: ClassVar[tuple[str, ...]] = ("val", "testA", "testB", "train")
     tag_values: ClassVar[dict[str, tuple[str, ...]]] = {
         "target": ("single", "multi", "no-target"),
@@ -36,12 +45,18 @@ class GRES(Task):
 
     @property
     def metrics(self) -> tuple[MetricInfo, ...]:
-        return gres_metrics(self.protocol)
+        return gres_metrics(self._scoring)
+
+    @property
+    def _scoring(self) -> Protocol:
+        """The released script for thinking models differs in prompt and answer alone."""
+        return "standard" if self.protocol == "standard" else "released"
 
     @property
     def generation(self) -> Generation:
-        policy = "released-union" if self.protocol == "released" else "standard"
-        return Generation(MAX_NEW_TOKENS, policy)
+        if self.protocol == "released-rl":
+            return Generation(THINKING_NEW_TOKENS, "released-rl")
+        return Generation(MAX_NEW_TOKENS, "released-union" if self.protocol == "released" else "standard")
 
     def default_root(self) -> Path:
         return ensure_mini()
@@ -59,26 +74,26 @@ class GRES(Task):
 
     def samples(self, root: Path, split: str) -> SampleSet:
         data = read_grefcoco(root).split(split)
-        return SampleSet([_sample(expression) for expression in data], dict(data.dropped))
+        prompt = PROMPT + (THINKING if self.protocol == "released-rl" else "")
+        return SampleSet([_sample(expression, prompt) for expression in data], dict(data.dropped))
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
         masks = sample.target.masks
         target = rle.union(masks) if masks else rle.empty(*sample.size)
         # the released script looks at the mask, ReLA at the annotation; they differ on empty annotations
-        no_target = rle.is_empty(target) if self.protocol == "released" else not masks
-        return gres_scores(target, no_target, prediction, self.protocol)
+        no_target = rle.is_empty(target) if self._scoring == "released" else not masks
+        return gres_scores(target, no_target, prediction, self._scoring)
 
 
-def _sample(expression: ReferringExpression) -> Sample:
+def _sample(expression: ReferringExpression, prompt: str) -> Sample:
     image, targets = expression.image_path, expression.targets
     phrase = expression.sent.strip().lower()
     place = f"{expression.ref_id}/{expression.sent_id}"
-    prompt = PROMPT.format(phrase=phrase)
     return Sample(
         id=content_id("gres", image.name, place, phrase, *(mask["counts"] for mask in targets)),
         image=image,
         size=(expression.height, expression.width),
-        turns=(Turn("user", (ImagePart(image), Text(prompt))),),
+        turns=(Turn("user", (ImagePart(image), Text(prompt.format(phrase=phrase)))),),
         cluster=image.name,
         target=Target(targets),
         tags=_tags(expression, targets),

@@ -244,6 +244,48 @@ def test_released_gcg(text: str, expected: list[tuple[int, int]], faults: list[s
     assert kinds(text, "released-gcg") == faults
 
 
+FEW, MANY = "S.0001.0300.E" * 10, "S.0001.0300.E" * 11
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "faults"),
+    [
+        ("<think>S.0009.0300.E?</think><answer>S.0001.0300.E</answer>", [(1, 44)], []),
+        ("<think>S.0009.0300.E?</think><answer>No target.</answer>", [], []),
+        ("<think>a</think><answer>S.0001.0300.E\nS.0002.0400.E</answer>", [(1, 44), (2, 144)], []),
+        # the first answer, wherever it is
+        ("<answer>S.0001.0300.E</answer><answer>S.0002.0300.E</answer>", [(1, 44)], []),
+        ("<think><answer>S.0001.0300.E</answer></think>S.0002.0300.E", [(1, 44)], []),
+        # an answer that does not end, one without its marks, neither
+        ("<think>S.0009.0300.E</think><answer>S.0001.0300.E", [(1, 44)], []),
+        ("<think>S.0009.0300.E</think>S.0001.0300.E", [(1, 44)], []),
+        ("<think>S.0009.0300.E</think>", [], []),
+        ("<think>S.0009.0300.E", [(9, 44)], []),
+        ("S.0009.0300.E", [(9, 44)], []),
+        ("<answer></answer>S.0009.0300.E", [], []),
+        # an odd number is counted and repaired in the answer alone
+        ("<think>0007</think><answer>S.0001.0300.E</answer>", [(1, 44)], []),
+        ("<think>0007</think><answer>S.0001.E</answer>", [(1, 0)], ["repaired"]),
+        ("<answer>" + FEW + "</answer>", [(1, 44)] * 10, []),
+        ("<answer>" + MANY + "</answer>", [(1, 44)], ["dropped"] * 10),
+        ("S.0300.0301.E" + FEW, [], ["dropped"] * 11),
+    ],
+)  # fmt: skip
+def test_released_rl(text: str, expected: list[tuple[int, int]], faults: list[str]):
+    assert codes(text, "released-rl") == expected
+    assert kinds(text, "released-rl") == faults
+
+
+@given(TEXTS, TEXTS, TEXTS)
+def test_released_rl_reads_an_answer_as_it_would_stand_alone(before: str, answer: str, after: str):
+    text = f"<think>{before}</think><answer>{answer}</answer>{after}"
+    parsed, alone = parse_words(text, "released-rl"), parse_words(answer, "released-rl")
+    offset = text.index("<answer>") + len("<answer>")
+    assert parsed.codes == alone.codes
+    assert [text[w.start : w.end] for w in parsed.words] == [answer[w.start : w.end] for w in alone.words]
+    assert [f.start - offset for f in parsed.faults] == [f.start for f in alone.faults]
+
+
 def test_released_faults_say_where():
     text = marks("a S.0001.0300.0301.E b")
     parsed = parse_words(text, "released-union")

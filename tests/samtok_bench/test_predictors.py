@@ -26,9 +26,9 @@ def image(tmp_path):
     return path
 
 
-def sample(image, id="s", size=(6, 8), masks=(HALF,)) -> Sample:
+def sample(image, id="s", size=(6, 8), masks=(HALF,), text="") -> Sample:
     parts = (ImagePart(image), Text("Please segment "), Region(HALF), Text(" now."))
-    return Sample(id, image, size, (Turn("user", parts),), image.name, Target(masks))
+    return Sample(id, image, size, (Turn("user", parts),), image.name, Target(masks, text))
 
 
 def test_constants(image):
@@ -99,6 +99,26 @@ def test_the_oracle_sends_masks_through_its_codec(image):
     assert (bad.outcome, bad.detail) == (Outcome.SKIPPED, "no lost.png")
 
 
+def test_the_oracle_writes_words_where_the_text_has_masks(image):
+    text = "a <region>, nothing <region> and b<region>"
+    other = rle.encode(np.arange(48).reshape(6, 8) >= 24)
+    masks = (HALF, rle.empty(6, 8), other)
+    asked = sample(image, masks=masks, text=text)
+    (plain,) = OraclePredictor("", OPTIONS).predict([asked])
+    assert (plain.text, plain.words) == ("a <region>, nothing  and b<region>", ("<region>", "<region>"))
+    assert plain.masks == (HALF, other)
+    (coded,) = OraclePredictor("", OPTIONS, Corner("", OPTIONS)).predict([asked])
+    assert (coded.text, coded.words) == ("a w1, nothing  and bw0", ("w1", "w0"))
+    silent = Corner("", OPTIONS)
+    silent.text = lambda symbols: "" if symbols[0] else "w0"
+    (kept,) = OraclePredictor("", OPTIONS, silent).predict([asked])
+    assert (kept.text, kept.words) == ("a <region>, nothing  and bw0", ("<region>", "w0"))
+    (nothing,) = OraclePredictor("", OPTIONS).predict([sample(image, masks=(), text="No target.")])
+    assert (nothing.text, nothing.words) == ("No target.", ())
+    with pytest.raises(ValueError, match="a target of 1 masks has 3 places in its text"):
+        OraclePredictor("", OPTIONS).predict([sample(image, text=text)])
+
+
 class Scripted:
     """Stands for QwenVLSAMTok: one answer a conversation, in order."""
 
@@ -145,7 +165,12 @@ def test_a_sample_becomes_a_conversation(local, image):
     assert np.array_equal(content[2]["mask"], rle.decode(HALF))
     # one picture for both samples, so the model embeds it once
     assert conversations[1][0]["content"][0]["image"] is content[0]["image"]
-    assert settings == {"max_new_tokens": 9, "constrained": True, "policy": "released-union"}
+    assert settings == {
+        "max_new_tokens": 9,
+        "constrained": True,
+        "policy": "released-union",
+        "skip_special_tokens": True,
+    }
 
 
 def test_answers_become_outcomes(local, image):

@@ -168,3 +168,14 @@ def test_constants_and_oracle_on_mini_have_the_values_they_must():
     # with the whole image as the answer every IoU is the target's share of its image
     fractions = [rle.area(rle.union(s.target.masks)) / np.prod(s.size) for s in samples if s.target.masks]
     assert whole["miou_targeted"] == pytest.approx(np.mean(fractions))
+
+
+def test_thinking_models_have_a_prompt_and_a_reading_of_their_own(root):
+    task = GRES("released-rl")
+    prompts = "\n".join(prompt_text(s.turns) for s in task.samples(root, "val").samples[:1]) + "\n"
+    assert prompts == (GOLDEN.parent / "gres_rl_prompts.txt").read_text()
+    assert (task.generation.max_new_tokens, task.generation.policy) == (1024, "released-rl")
+    # scored as the other released script, on the same samples
+    assert [info.epsilon for info in task.metrics] == [info.epsilon for info in GRES("released").metrics]
+    ids = [[s.id for s in GRES(name).samples(root, "val").samples] for name in GRES.protocols]
+    assert ids[0] == ids[1] == ids[2]

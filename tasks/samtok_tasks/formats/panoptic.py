@@ -75,7 +75,7 @@ def _collect(
     size = image.height, image.width
     reason, details = "", ""
     try:
-        ids = _read_ids(png)
+        ids = read_ids(png)
     except FileNotFoundError:
         reason, details = "segments without a PNG", f"{png} is missing"
     except ValueError as error:
@@ -100,7 +100,7 @@ def _collect(
         found.drop("ids not listed", where, f"{png} has pixels of {number}, which is not in segments_info")
 
 
-def _read_ids(path: Path) -> NDArray[np.int32]:
+def read_ids(path: Path) -> NDArray[np.int32]:
     """The segment id of each pixel, (H, W).
 
     Raises:

@@ -13,19 +13,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from samtok_bench.task import DataStatus
 from samtok_tasks.mini.expressions import make_expressions
-from samtok_tasks.mini.official import coco, referring
+from samtok_tasks.mini.official import coco, grandf, grounding_suite, psg, reasonseg, referring, segllm
 from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, Picture
 from samtok_tasks.mini.scene import draw_scene
 
-FILES: tuple[Callable[[Sequence[Picture]], dict[str, Any]], ...] = (coco.files, referring.files)
-"""Each gives contents by path below the root: JSON, or an array (H, W) or (H, W, 3) uint8 for a PNG."""
+FILES: tuple[Callable[[Sequence[Picture]], dict[str, Any]], ...] = (
+    coco.files,
+    referring.files,
+    grandf.files,
+    grounding_suite.files,
+    reasonseg.files,
+    psg.files,
+    segllm.files,
+)
+"""Each gives contents by path below the root: JSON, or for a picture an array (H, W) or (H, W, 3) uint8."""
 
 MINI_VERSION = "2"
-MINI_HASH = "eca08a5998e2c126ca5e6bf3dd4ca5b6b0e60f874bcbd18b36d2b1c09b6b14bb"
+MINI_HASH = "b8a35bff48eec87a9b191f6b69af1165205ecc0f8586fb0272fa3c4133056222"
 """sha256 of the content of all splits of this version. A changed scene is a new version."""
 
 OBJECTS = (1, 7)
@@ -106,7 +115,7 @@ def write_mini(root: Path, *, only: Collection[str] | None = None) -> MiniReport
     folder.mkdir(parents=True, exist_ok=True)
     for picture in pictures:
         digest.update(f"{picture.file_name}\n".encode() + picture.scene.image.tobytes())
-        Image.fromarray(picture.scene.image).save(folder / picture.file_name, quality=95, subsampling=0)
+        _save_image(folder / picture.file_name, picture.scene.image)
     report = MiniReport(
         root,
         {name: _report([one for one in pictures if one.split == name]) for name in names},
@@ -211,11 +220,18 @@ def _report(pictures: list[Picture]) -> SplitReport:
     )
 
 
+def _save_image(path: Path, pixels: NDArray[np.uint8]) -> None:
+    if path.suffix == ".jpg":
+        Image.fromarray(pixels).save(path, quality=95, subsampling=0)
+    else:
+        Image.fromarray(pixels).save(path)
+
+
 def _write(path: Path, content: Any) -> bytes:
     """Write a file; returns what it holds in a form that does not depend on libraries."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".png":
-        Image.fromarray(content).save(path)
+    if isinstance(content, np.ndarray):
+        _save_image(path, content)
         return bytes(content.tobytes())
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     if path.suffix == ".p":

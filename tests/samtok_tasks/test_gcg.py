@@ -1,0 +1,350 @@
+"""Grounded captions on a small GranD-f root and on mini."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from samtok_bench.codecs.grid import GridCodec
+from samtok_bench.metrics import captions as caption_metrics
+from samtok_bench.metrics import rle, sentences
+from samtok_bench.metrics.captions import CaptionToolError
+from samtok_bench.predictor import PredictorOptions
+from samtok_bench.predictors.constant import ConstantPredictor
+from samtok_bench.predictors.oracle import OraclePredictor
+from samtok_bench.sample import Outcome, Prediction, prompt_text
+from samtok_bench.task import DataStatus
+from samtok_tasks import gcg
+from samtok_tasks.formats.grandf import read_grandf
+from samtok_tasks.gcg import BEGIN, END, GCG, caption, grounded, locate_labels
+from samtok_tasks.mini.official import grandf
+from samtok_tasks.mini.picture import SIZE, Picture
+from samtok_tasks.mini.scene import draw_scene
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "gcg_prompts.txt"
+MASKS = tuple(rle.rectangle(x, 0, x + 4, 6, 10, 20) for x in (0, 6, 12))
+ONE, TWO, THREE = (f"<|mt_start|><|mt_000{k}|><|mt_030{k}|><|mt_end|>" for k in (1, 2, 3))
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered():
+    remembering = (gcg._caption_scores, gcg._similarity)
+    for function in remembering:
+        function.cache_clear()
+    yield
+    for function in remembering:
+        function.cache_clear()
+
+
+@pytest.fixture
+def no_tools(monkeypatch):
+    """As on a machine without Java and without an encoder."""
+
+    def missing(*_):
+        raise CaptionToolError("METEOR and CIDEr need Java")
+
+    monkeypatch.setattr(caption_metrics, "_tools", missing)
+    monkeypatch.setenv(sentences.ENCODER_VARIABLE, "nowhere")
+
+
+@pytest.fixture
+def by_words(monkeypatch):
+    """A stand-in for the encoder: 1 for equal texts, else 0."""
+
+    def equal(first, second):
+        return np.array([[float(a == b) for b in second] for a in first])
+
+    monkeypatch.setattr(gcg, "_similarity", lambda: equal)
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    folder = tmp_path / "GranDf" / "annotations" / "val_test"
+    folder.mkdir(parents=True)
+    content = {
+        "sa_1": (
+            "A cat on the red mat, a dog beside it.",
+            ["red mat", "A cat", "the tail", "mat"],
+            MASKS[:3],
+        ),
+        "sa_2": ("Only sand.", [], ()),
+    }
+    images = [{"id": id, "height": 10, "width": 20} for id in content]
+    texts = [{"image_id": id, "caption": text, "labels": labels} for id, (text, labels, _) in content.items()]
+    masks = [
+        {"image_id": id, "segmentation": mask} for id, (_, _, given) in content.items() for mask in given
+    ]
+    for split in ("val", "test"):
+        for kind, annotations in (("caption", texts), ("mask", masks)):
+            path = folder / f"{split}_gcg_coco_{kind}_gt.json"
+            path.write_text(json.dumps({"images": images, "annotations": annotations}))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def mini(tmp_path_factory) -> Path:
+    """mini's pictures in GranD-f's form."""
+    folder = tmp_path_factory.mktemp("mini")
+    pictures = [
+        Picture(k + 1, split, draw_scene(900_000 + k, size=SIZE), [])
+        for k, split in enumerate(["val"] * 12 + ["testA"] * 2 + ["testB"] * 2 + ["train"])
+    ]
+    for path, content in grandf.files(pictures).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(json.dumps(content))
+    return folder
+
+
+def answer(text: str, words: tuple[str, ...] = (), masks=None) -> Prediction:
+    return Prediction(text=text, words=words, masks=MASKS[: len(words)] if masks is None else masks)
+
+
+def phrase(text: str) -> str:
+    return f"{BEGIN}{text}{END}"
+
+
+# ---- samples ----------------------------------------------------------------------------------------------
+
+
+def test_prompts_match_the_snapshot(root):
+    samples = GCG().samples(root, "val").samples
+    assert "\n".join(prompt_text(s.turns) for s in samples) + "\n" == GOLDEN.read_text()
+    assert GOLDEN.read_text().count("interleaved     segmentation") == 2, "five spaces, as released"
+
+
+def test_targets_are_captions_with_places_for_masks(root):
+    read = GCG().samples(root, "val")
+    first, second = (sample.target for sample in read.samples)
+    assert first.text == (
+        f"{phrase('A cat')} <region> on the {phrase('red mat')} <region>, a dog beside it. "
+        f"{phrase('the tail')} <region> {phrase('mat')}"
+    ), "in reading order; what is not in the caption or inside another label follows"
+    assert first.labels == ("A cat", "red mat", "the tail", "mat")
+    assert first.masks == (MASKS[1], MASKS[0], MASKS[2])
+    assert first.caption == "A cat on the red mat, a dog beside it."
+    assert (second.text, second.masks, second.labels) == ("Only sand.", (), ())
+    assert [s.tags["masks"] for s in read.samples] == ["2 to 4", "none"]
+    assert [s.cluster for s in read.samples] == ["sa_1", "sa_2"]
+    assert read.dropped == {"labels without a mask": 1}
+    assert [s.id for s in read.samples] == [s.id for s in GCG("released").samples(root, "test").samples]
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "found"),
+    [
+        ("a dog and a dog", ["dog", "a dog"], ["dog", "a dog"]),
+        ("the dogs and a dog", ["dog"], ["dog"]),
+        ("one cat", ["dog", "", " "], [None, None, None]),
+        ("cat, dog", ["dog", "cat"], ["dog", "cat"]),
+        ("a (b)", ["(b)", "a"], ["(b)", "a"]),
+    ],
+)
+def test_labels_are_found_as_whole_words_in_free_places(text, labels, found):
+    spans = locate_labels(text, labels)
+    assert [span and text[slice(*span)] for span in spans] == found
+    taken = [place for span in spans if span for place in range(*span)]
+    assert len(taken) == len(set(taken))
+
+
+def test_data_status(root, no_tools):
+    task = GCG()
+    assert task.data_status(root) == DataStatus(False, f"no images in {root / 'GranDf_HA_images/val_test'}")
+    images = root / "images" / "grandf" / "val_test"
+    images.mkdir(parents=True)
+    (images / "sa_1.jpg").touch()
+    assert task.data_status(root).ready
+    (root / "GranDf/annotations/val_test/test_gcg_coco_mask_gt.json").unlink()
+    assert "test_gcg_coco_mask_gt.json is missing" in task.data_status(root).detail
+
+
+def test_protocols_read_words_by_their_own_policy():
+    assert (GCG().generation.policy, GCG().generation.max_new_tokens) == ("standard", 512)
+    assert (GCG("released").generation.policy, GCG("released").generation.max_new_tokens) == (
+        "released-gcg",
+        512,
+    )
+
+
+# ---- answers ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "phrases", "phrase_of"),
+    [
+        (
+            f"A {phrase(' red circle ')} {ONE} and {phrase('sand')}{TWO}.",
+            (ONE, TWO),
+            ["red circle", "sand"],
+            [0, 1],
+        ),
+        (f"{phrase('dogs')} {ONE}, {TWO} run {THREE}", (ONE, TWO, THREE), ["dogs"], [0, 0, None]),
+        (f"{ONE} {phrase('a')} {phrase('b')} {TWO}", (ONE, TWO), ["a", "b"], [None, 1]),
+        (f"{phrase('a')} is {ONE}", (ONE,), ["a"], [None]),
+        (f"{phrase('a')} {ONE} and again {ONE} {phrase('b')}{ONE}", (ONE,) * 3, ["a", "b"], [0, None, 1]),
+        (f"{BEGIN}a {ONE}", (ONE,), [], [None]),
+        (f"{phrase('a')} nothing", (TWO, ONE), ["a"], [None, None]),
+        ("", (), [], []),
+    ],
+)
+@pytest.mark.parametrize("protocol", ["standard", "released"])
+def test_masks_belong_to_the_phrase_right_before_them(protocol, text, words, phrases, phrase_of):
+    found = grounded(answer(text, words), protocol)
+    assert (list(found.phrases), list(found.phrase_of)) == (phrases, phrase_of)
+    assert found.masks == MASKS[: len(words)]
+
+
+def test_masks_without_words_have_no_phrase():
+    assert grounded(answer(phrase("a"), (), MASKS[:2]), "standard").phrase_of == (None, None)
+
+
+def test_phrases_in_glamms_tags_are_read_by_the_standard_only():
+    one = answer(f"<p> a dog </p> {ONE} runs", (ONE,))
+    assert grounded(one, "standard").phrases == ("a dog",)
+    assert grounded(one, "standard").phrase_of == (0,)
+    assert grounded(one, "released").phrases == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "standard", "released"),
+    [
+        (f"A {phrase('dog')} {ONE} runs.<|im_end|>", "A dog runs.", "A dog runs."),
+        ("<think>\n\n</think>\n\nA\ndog 'runs'", "A dog 'runs'", "Adog 'runs"),
+        ("USER: x ASSISTANT: a  dog", "USER: x ASSISTANT: a dog", "a dog"),
+        ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2", "1 2"),
+        (f"a <|mt_start|><|mt_0001|> b {TWO}", "a b", "a b"),
+        ("'quoted'", "'quoted'", "quoted"),
+    ],
+)
+def test_captions_are_cleaned(text, standard, released):
+    one = answer(text, (TWO,) if TWO in text else ())
+    assert (caption(one, "standard"), caption(one, "released")) == (standard, released)
+
+
+def as_released(text: str) -> tuple[str, list[str]]:
+    """Caption and phrases by the steps that the released script takes, one after the other."""
+    text = text.replace("<think>\n\n</think>\n\n", "")
+    for old, new in (("<s>", ""), ("\n", ""), ("  ", " ")):
+        text = text.replace(old, new)
+    text = text.rsplit("ASSISTANT: ", 1)[-1]
+    phrases, rest = [], text
+    while BEGIN in rest and END in rest.split(BEGIN, 1)[1]:
+        inner, rest = rest.split(BEGIN, 1)[1].split(END, 1)
+        phrases.append(inner.strip())
+    while "<" in text and ">" in text[text.index("<") :]:
+        head, tail = text.split("<", 1)
+        text = f"{head}\0{tail.split('>', 1)[1]}"  # what is joined here is no new tag
+    return " ".join(text.replace("\0", "").split()).strip("'").strip(), phrases
+
+
+def test_the_released_reading_is_that_of_the_script():
+    rng = np.random.default_rng(0)
+    pieces = [
+        "a dog",
+        " ",
+        "  ",
+        "\n",
+        BEGIN,
+        END,
+        phrase("x y"),
+        ONE,
+        TWO,
+        "<s>",
+        "'",
+        "<",
+        ">",
+        ".",
+        "<|im_end|>",
+    ]
+    for _ in range(2000):
+        text = "".join(rng.choice(pieces, rng.integers(0, 14)))
+        if rng.random() < 0.2:
+            text = f"<think>\n\n</think>\n\nUSER: {phrase('no')} ASSISTANT: {text}"
+        one = answer(text)
+        expected = as_released(text)
+        assert (caption(one, "released"), list(grounded(one, "released").phrases)) == expected, text
+
+
+# ---- scores -----------------------------------------------------------------------------------------------
+
+
+def test_scores_by_hand(root, by_words):
+    sample = GCG().samples(root, "val").samples[0]
+    # the cat is right, the mat is called otherwise
+    given = answer(f"{phrase('a CAT')} {ONE} and {phrase('rug')} {TWO}", (ONE, TWO), (MASKS[1], MASKS[0]))
+    standard, released = GCG().score(sample, given), GCG("released").score(sample, given)
+    assert (standard["iou"], standard["matched"], standard["matchable"]) == (pytest.approx(2 / 3), 1, 4)
+    assert (released["iou"], released["matched"], released["matchable"]) == (1, 0, 4)
+
+
+@pytest.mark.filterwarnings("ignore:Recall is not computed")
+@pytest.mark.parametrize("outcome", list(Outcome))
+@pytest.mark.parametrize("protocol", ["standard", "released"])
+def test_every_outcome_is_scored(root, no_tools, protocol, outcome):
+    task = GCG(protocol)
+    for sample in task.samples(root, "val").samples:
+        task.score(sample, Prediction(outcome=outcome))
+        scores = task.score(sample, Prediction(outcome, "odd <|mt_start|>", MASKS[:1], words=("<region>",)))
+        assert (scores["masks"], scores["unnamed"]) == (1, 1)
+
+
+def test_without_tools_metrics_are_undefined_and_say_why(root, no_tools):
+    task = GCG("released")
+    samples = task.samples(root, "val").samples
+    answers = [Prediction(text="A cat.") for _ in samples]
+    with pytest.warns(UserWarning, match="not computed: METEOR and CIDEr need Java"):
+        found = task.corpus(samples, answers)
+    assert found == {"ap50": 0, "meteor": None, "cider": None}
+    with pytest.warns(UserWarning, match="Recall is not computed: there is no text encoder 'nowhere'"):
+        scores = [task.score(sample, given) for sample, given in zip(samples, answers, strict=True)]
+    values = task.summarize(scores, ["a", "b"])
+    assert (values["recall"], values["miou"]) == (None, 0)
+
+
+def evaluate(task: GCG, samples, predictions):
+    scores = [task.score(sample, made) for sample, made in zip(samples, predictions, strict=True)]
+    return {**task.summarize(scores, [s.cluster for s in samples]), **task.corpus(samples, predictions)}
+
+
+@pytest.mark.parametrize("protocol", ["standard", "released"])
+def test_oracle_floors_and_codecs_on_mini(mini, by_words, protocol, monkeypatch):
+    def all_right(java, jar, references, answers):  # METEOR starts slowly
+        return float(references == {key: [text] for key, text in answers.items()})
+
+    monkeypatch.setattr(caption_metrics, "_meteor", all_right)
+    task = GCG(protocol)
+    samples = task.samples(mini, "val").samples
+    options = PredictorOptions(task.generation)
+    best = evaluate(task, samples, OraclePredictor("", options).predict(samples))
+    has_tools = best["meteor"] is not None
+    expected = {"miou": 1, "recall": 1, "ap50": 1, "unnamed_masks": 0, "unmasked_phrases": 0}
+    assert best == expected | (
+        {"meteor": 1, "cider": pytest.approx(10)} if has_tools else {"meteor": None, "cider": None}
+    )
+    floors = {name: [task.floors(sample)[name] for sample in samples] for name in task.floors(samples[0])}
+    values = {name: evaluate(task, samples, made) for name, made in floors.items()}
+    plain, whole = values["one caption"], values["with whole"]
+    assert (plain["miou"], plain["ap50"], plain["recall"]) == (0, 0, 0)
+    assert 0 < whole["miou"] < 0.2
+    assert (plain["meteor"], plain["cider"]) == (whole["meteor"], whole["cider"])
+    if has_tools:
+        assert plain["cider"] < 0.1
+    refused = evaluate(task, samples, ConstantPredictor("refuse", options).predict(samples))
+    assert (refused["miou"], refused["recall"]) == (0, 0)
+    coded = evaluate(task, samples, OraclePredictor("", options, GridCodec("32", options)).predict(samples))
+    assert 0.5 < coded["miou"] < 1
+    assert coded["unnamed_masks"] == 0
+    if protocol == "standard" and has_tools:
+        assert coded["meteor"] == 1
+
+
+def test_mini_names_each_object_once_in_its_caption(mini):
+    for split, count in (("val", 12), ("test", 4)):
+        data = read_grandf(mini, split)
+        assert (len(data.records), data.dropped) == (count, {})
+        for one in data.records:
+            assert None not in locate_labels(one.caption, one.labels)
+            assert 1 <= one.caption.count(".") == min(3, len(one.labels))
+            assert len(one.labels) == len(one.masks)
+            centres = [rle.box(mask)[0] + rle.box(mask)[2] for mask in one.masks]
+            assert centres == sorted(centres)

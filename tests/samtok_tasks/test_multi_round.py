@@ -1,0 +1,502 @@
+"""The multi-round task: prompts, histories, scores."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from segllm_samples import (
+    DIALOGUES,
+    NAMES,
+    SIZES,
+    WORDS,
+    A,
+    ready_rounds,
+    rectangle,
+    write_root,
+    write_rounds,
+)
+
+from samtok_bench import registry, runner
+from samtok_bench.metrics import rle
+from samtok_bench.metrics.multi_round import multi_round_metrics, multi_round_scores
+from samtok_bench.predictor import Predictor, PredictorOptions
+from samtok_bench.predictors.oracle import OraclePredictor
+from samtok_bench.sample import ImagePart, Outcome, Prediction, Region, Sample, Text, Turn, prompt_text
+from samtok_tasks.mini.official import segllm
+from samtok_tasks.mini.writer import _pictures, _write, write_mini
+from samtok_tasks.multi_round import MultiRound
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "multi_round_prompts.txt"
+OWN = {"history": "own"}
+REFUSED = Prediction(text="No target.", stop_reason="stop")
+
+
+def samples(root: Path, **options: Any) -> list[Sample]:
+    return MultiRound(**options).samples(root, "refcoco_val").samples
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_root(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("mini")
+    pictures = list(_pictures("val"))
+    for path, content in segllm.files(pictures).items():
+        _write(root / path, content)
+    return root
+
+
+# Prompts and samples
+
+
+def test_prompts_match_the_snapshot(root: Path, tmp_path: Path) -> None:
+    made = [
+        f"# {data}, {protocol}\n" + "\n\n".join(prompt_text(one.turns) for one in chosen)
+        for protocol in ("standard", "released")
+        for data, chosen in (
+            ("dialogues", samples(root, protocol=protocol)),
+            ("rounds", samples(write_rounds(tmp_path, ready_rounds()), protocol=protocol, data="rounds")),
+        )
+    ]
+    assert "\n\n".join(made) + "\n" == GOLDEN.read_text()
+
+
+def test_ground_truth_histories_are_the_target_masks(root: Path) -> None:
+    third = samples(root)[2]
+    first, second = rectangle(11), rectangle(12)
+    assert third.turns == (
+        Turn("user", (ImagePart(third.image), Text("Segment a box."))),
+        Turn("assistant", (Region(first), Text("."))),
+        Turn("user", (Region(first), Text(" Segment the box right of instance 1."))),
+        Turn("assistant", (Region(second), Text("."))),
+        Turn(
+            "user",
+            (Text("What is below "), Region(second), Text(" and right of "), Region(first), Text("?")),
+        ),
+    )
+    assert third.target.masks == (rectangle(13),)
+    assert third.after == ()
+
+
+def test_samples_carry_tags_and_stable_ids(root: Path) -> None:
+    found = samples(root)
+    assert [s.tags for s in found] == [
+        {"round": "1", "dataset": "refcoco", "reference": "none"},
+        {"round": "2", "dataset": "refcoco", "reference": "relational"},
+        {"round": "3", "dataset": "refcoco", "reference": "relational"},
+        {"round": "1", "dataset": "refcoco", "reference": "mask"},
+    ]
+    ids = [s.id for s in found]
+    assert len(set(ids)) == 4
+    assert ids == [s.id for s in samples(root, protocol="released")]
+    own = samples(root, options=OWN)
+    assert ids == [s.id for s in own]
+    assert [s.after for s in own] == [(), (ids[0],), (ids[0], ids[1]), ()]
+    assert [s.cluster for s in found] == [NAMES[1], NAMES[1], NAMES[1], NAMES[2]]
+    assert [s.size for s in found] == [(80, 120)] * 3 + [(40, 60)]
+
+
+def test_ids_follow_the_history(root: Path) -> None:
+    before = [s.id for s in samples(root)]
+    path = root / "segllm/annotations_folder/refcoco/instances.json"
+    content = json.loads(path.read_text())
+    content["annotations"][0]["segmentation"][0][0] += 1  # the first target
+    path.write_text(json.dumps(content))
+    after = [s.id for s in samples(root)]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [False, False, False, True]
+
+
+def test_later_rounds_than_the_sixth_have_a_tag_together(tmp_path: Path) -> None:
+    turns = DIALOGUES[0]["conversations"]
+    record = {"conversations": [*turns, *turns[2:], *turns[2:4], *turns[2:4]]}
+    tags = [s.tags["round"] for s in samples(write_root(tmp_path, [record]))]
+    assert tags == ["1", "2", "3", "4", "5", "6", "7 or later"]
+
+
+def test_the_released_protocol_takes_the_first_target_and_the_last_mask(tmp_path: Path) -> None:
+    record = json.loads(
+        json.dumps(DIALOGUES[0]).replace(
+            f":11:{A}:refcoco].", f":11:{A}:refcoco] and [MASK-DECODE:none:none:12:{A}:refcoco]."
+        )
+    )
+    root = write_root(tmp_path, [record])
+    both, first = samples(root)[0], samples(root, protocol="released")[0]
+    assert both.target.masks == (rectangle(11), rectangle(12))
+    assert first.target.masks == (rectangle(11),)
+    assert both.id == first.id
+    one = Prediction(masks=(rectangle(11),))
+    # two boxes of 200 pixels each
+    assert MultiRound().score(both, one)["iou"] == pytest.approx(200 / 400.0001, abs=1e-12)
+    assert MultiRound("released").score(first, one)["iou"] == pytest.approx(200 / 200.00001, abs=1e-12)
+    assert MultiRound("released").generation.policy == "released-last"
+    assert MultiRound().generation.policy == "standard"
+    assert MultiRound().generation.max_new_tokens == 128
+
+
+def test_unknown_options_and_ready_rounds_of_ones_own(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="the option history of the task 'multi_round' is ground-truth, own"):
+        MultiRound(options={"history": "none"})
+    with pytest.raises(ValueError, match="ready rounds have their history"):
+        samples(write_rounds(tmp_path, ready_rounds()), data="rounds", options=OWN)
+
+
+def test_ready_rounds_are_text(tmp_path: Path) -> None:
+    one, two = samples(write_rounds(tmp_path, ready_rounds()), data="rounds", protocol="released")
+    assert two.turns == (
+        Turn("user", (ImagePart(two.image), Text(" Segment a box."))),
+        Turn("assistant", (Text(f"{WORDS}."),)),
+        Turn("user", (Text(f"{WORDS} Segment the box right of instance 1."),)),
+    )
+    assert (one.tags, two.tags) == ({"round": "1"}, {"round": "2"})
+    assert two.target.masks == (rectangle(12),)
+    assert MultiRound("released").score(two, REFUSED)["later"] == 1
+
+
+def test_data_status_is_a_glance(root: Path, tmp_path: Path) -> None:
+    status = MultiRound().data_status(root)
+    assert status.ready
+    assert status.detail.endswith("conversations_folder/all_data_mix_val")
+    assert not MultiRound(data="rounds").data_status(root).ready
+    assert "is missing. Expected" in MultiRound().data_status(tmp_path / "nowhere").detail
+
+
+# Histories
+
+
+def asked(root: Path, *earlier: Prediction, place: int = 2) -> tuple[Turn, ...]:
+    """The turns of a round when earlier ones were answered so."""
+    task = MultiRound(options=OWN)
+    sample = task.samples(root, "refcoco_val").samples[place]
+    told = task.with_history(sample, earlier)
+    assert replace(told, turns=sample.turns) == sample, "only the turns differ"
+    return told.turns
+
+
+def word(first: int, text: str = "It is {}.") -> Prediction:
+    said = f"<|mt_start|><|mt_{first:04d}|><|mt_0300|><|mt_end|>"
+    return Prediction(text=text.format(said), masks=(rle.full(80, 120),), words=(said,))
+
+
+def test_own_words_come_back_as_text(root: Path) -> None:
+    one, two = word(1), word(2, "{}")
+    assert asked(root, one, two)[1:] == (
+        Turn("assistant", (Text(one.text),)),
+        Turn("user", (Text(one.words[0]), Text(" Segment the box right of instance 1."))),
+        Turn("assistant", (Text(two.text),)),
+        Turn(
+            "user",
+            (
+                *(Text("What is below "), Text(two.words[0]), Text(" and right of "), Text(one.words[0])),
+                Text("?"),
+            ),
+        ),
+    )
+
+
+def test_masks_without_words_come_back_as_regions(root: Path) -> None:
+    left, right = rle.rectangle(0, 0, 5, 5, 80, 120), rle.rectangle(9, 9, 30, 30, 80, 120)
+    one = Prediction(text="ignored", masks=(left, right))
+    two = Prediction(masks=(rle.empty(80, 120), right))
+    turns = asked(root, one, two)
+    assert turns[1] == Turn("assistant", (Region(left), Region(right)))
+    assert turns[2].parts[:2] == (Region(left), Region(right))
+    assert turns[3] == Turn("assistant", (Region(right),)), "an empty mask cannot be shown"
+    assert turns[4].parts[1:3] == (Region(right), Text(" and right of "))
+
+
+@pytest.mark.parametrize(
+    "nothing", [REFUSED, Prediction(outcome=Outcome.MODEL_ERROR, detail="boom"), Prediction(text="<|mt_")]
+)
+def test_a_reference_to_no_mask_is_nothing(root: Path, nothing: Prediction) -> None:
+    turns = asked(root, nothing, place=1)
+    assert turns[1:] == (
+        Turn("assistant", (Text(nothing.text),)),
+        Turn("user", (Text(" Segment the box right of instance 1."),)),
+    )
+
+
+def test_masks_that_no_answer_was_asked_for_stay(tmp_path: Path) -> None:
+    turns = DIALOGUES[1]["conversations"]
+    again = {"from": "human", "value": turns[0]["value"].split("]", 1)[1]}
+    root = write_root(tmp_path, [{"conversations": [*turns, again, turns[1]]}])
+    task = MultiRound(options=OWN)
+    first, second = task.samples(root, "refcoco_val").samples
+    told = task.with_history(second, [Prediction(text="x", words=("x",), masks=(rle.full(40, 60),))])
+    assert told.turns[0] == first.turns[0]
+    assert told.turns[0].parts[1] == told.turns[2].parts[0] == Region(rectangle(21))
+
+
+class Recorder(Predictor):
+    """Writes words of its own, or plain masks, and remembers what it was asked."""
+
+    summary = "for tests"
+    asked: dict[str, tuple[Turn, ...]] = {}  # noqa: RUF012
+
+    def identity(self) -> dict[str, Any]:
+        return {"kind": "recorder", "argument": self.argument}
+
+    def predict(self, samples: Any) -> list[Prediction]:
+        self.asked.update((sample.id, sample.turns) for sample in samples)
+        return [self._answer(sample) for sample in samples]
+
+    def _answer(self, sample: Sample) -> Prediction:
+        mask = rle.rectangle(0, 0, len(sample.turns), 3, *sample.size)
+        if self.argument == "masks":
+            return Prediction(masks=(mask,))
+        said = f"<word {len(sample.turns)}>"
+        return Prediction(text=f"Here: {said}", masks=(mask,), words=(said,))
+
+
+class Notes:
+    def start(self, what: str, total: int, done: int) -> None:
+        pass
+
+    def advance(self, count: int) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        pass
+
+
+@pytest.fixture
+def go(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(registry, "task_class", lambda name: MultiRound)
+    monkeypatch.setattr(
+        registry, "predictor_class", lambda model, by="model": (Recorder, model.partition(":")[2])
+    )
+    for name, (height, width) in zip(NAMES.values(), SIZES.values(), strict=True):
+        folder = root / "segllm/images_folder/coco/train2014"
+        folder.mkdir(parents=True, exist_ok=True)
+        _write((folder / name).with_suffix(".png"), np.zeros((height, width, 3), np.uint8))
+        (folder / name).with_suffix(".png").rename(folder / name)
+    Recorder.asked.clear()
+
+    def go(**options: Any) -> runner.RunResult:
+        chosen = {"task": "multi_round", "model": "recorder", "data_root": root, "split": "refcoco_val"}
+        return runner.run(runner.RunOptions(out=tmp_path / "out", **{**chosen, **options}), Notes())
+
+    return go
+
+
+def test_a_run_with_ground_truth_history_asks_what_the_samples_say(go: Any, root: Path) -> None:
+    go()
+    assert Recorder.asked == {one.id: one.turns for one in samples(root)}
+
+
+def test_a_run_with_its_own_history_is_told_its_words(go: Any, root: Path) -> None:
+    result = go(option=("history=own",))
+    assert prompt_text(Recorder.asked[samples(root)[2].id]) == "\n".join(
+        (
+            "user: <image>Segment a box.",
+            "assistant: Here: <word 1>",
+            "user: <word 1> Segment the box right of instance 1.",
+            "assistant: Here: <word 3>",
+            "user: What is below <word 3> and right of <word 1>?",
+        )
+    )
+    targets = {rectangle(id)["counts"] for id in (11, 12, 13)}
+    shown = {
+        part.rle["counts"]
+        for turns in Recorder.asked.values()
+        for turn in turns
+        for part in turn.parts
+        if isinstance(part, Region)
+    }
+    assert not shown & targets, "no target leaks into a history"
+    assert result.summary.samples == 4
+
+
+def test_a_run_with_its_own_history_is_shown_its_masks(go: Any, root: Path) -> None:
+    go(model="recorder:masks", option=("history=own",))
+    turns = Recorder.asked[samples(root)[2].id]
+    first, second = (rle.rectangle(0, 0, k, 3, 80, 120) for k in (1, 3))
+    assert turns[1].parts == (Region(first),)
+    assert turns[3].parts == (Region(second),)
+    assert turns[4].parts[1::2] == (Region(second), Region(first))
+
+
+# Scores
+
+
+def score_all(cases: list[tuple[int, rle.RLE, Prediction]], protocol: Any) -> dict[str, float | None]:
+    task = MultiRound(protocol)
+    scores = [multi_round_scores(number, target, made, protocol) for number, target, made in cases]
+    return task.summarize(scores, [f"image {k}" for k in range(len(cases))])
+
+
+def test_three_rounds_by_hand() -> None:
+    def box(x0: int, x1: int, y1: int = 10) -> rle.RLE:
+        return rle.rectangle(x0, 0, x1, y1, 20, 40)
+
+    cases = [
+        (1, box(0, 10), Prediction(masks=(box(0, 10),))),  # I 100, U 100
+        (2, box(0, 10), Prediction(masks=(box(0, 4),))),  # I 40, U 100, boxes 0.4
+        (2, box(0, 10), Prediction(masks=(box(0, 5), box(5, 10, 4)))),  # I 70, U 100, boxes 1
+        (3, box(0, 10), Prediction(masks=(box(5, 15),))),  # I 50, U 150, boxes 1/3
+        (8, box(0, 10), Prediction(outcome=Outcome.MODEL_ERROR)),  # I 0, U 100
+    ]
+    values = score_all(cases, "standard")
+    assert values["ciou_1"] == 1
+    assert values["ciou_2"] == pytest.approx(110 / 200)
+    assert values["ciou_3"] == pytest.approx(50 / 150)
+    assert values["ciou_4"] is None
+    assert values["ciou_later"] == pytest.approx(160 / 450)
+    assert values["miou_2"] == pytest.approx(0.55, abs=1e-6)
+    assert values["miou_6"] is None
+    assert values["miou_later"] == pytest.approx((0.4 + 0.7 + 1 / 3) / 4, abs=1e-6)
+    assert values["miou"] == pytest.approx((1 + 0.4 + 0.7 + 1 / 3) / 5, abs=1e-6)
+    assert values["box50_later"] == pytest.approx(1 / 4)
+    assert values["box50"] == pytest.approx(2 / 5)
+    assert values["answered"] == pytest.approx(4 / 5)
+    assert set(values) == {info.id for info in multi_round_metrics()}
+
+
+@pytest.mark.parametrize(("protocol", "epsilon"), [("standard", 1e-4), ("released", 1e-5)])
+def test_the_epsilons(protocol: Any, epsilon: float) -> None:
+    dot = rle.rectangle(3, 3, 4, 4, 20, 40)
+    exact = multi_round_scores(2, dot, Prediction(masks=(dot,)), protocol)
+    assert exact["iou"] == pytest.approx(1 / (1 + epsilon), abs=1e-12)
+    assert exact["box50"] == 1
+
+
+@pytest.mark.parametrize("protocol", ["standard", "released"])
+def test_empty_masks(protocol: Any) -> None:
+    nothing, dot = rle.empty(20, 40), rle.rectangle(3, 3, 4, 4, 20, 40)
+    for made in (REFUSED, Prediction(masks=(nothing,))):
+        right = multi_round_scores(1, nothing, made, protocol)
+        assert (right["iou"], right["box50"], right["union"]) == (1, 1, 0)
+        wrong = multi_round_scores(1, dot, made, protocol)
+        assert (wrong["iou"], wrong["box50"], wrong["union"]) == (0, 0, 1)
+    for outcome in (Outcome.MODEL_ERROR, Outcome.SKIPPED):
+        lost = multi_round_scores(1, nothing, Prediction(outcome=outcome), protocol)
+        assert (lost["iou"], lost["box50"]) == (0, 0)
+    extra = multi_round_scores(1, nothing, Prediction(masks=(dot,)), protocol)
+    assert (extra["iou"], extra["box50"], extra["union"]) == (0, 0, 1)
+
+
+def test_half_of_a_box_is_not_enough() -> None:
+    whole, half = (rle.rectangle(0, 0, x, 10, 20, 40) for x in (10, 5))
+    assert multi_round_scores(1, whole, Prediction(masks=(half,)), "standard")["box50"] == 0
+
+
+def independent(
+    cases: list[tuple[int, np.ndarray, np.ndarray | None]], protocol: str
+) -> dict[str, float | None]:
+    """The published loops on dense masks: per round, then the rounds from the second on together."""
+
+    def corners(mask: np.ndarray) -> np.ndarray:
+        rows, columns = np.nonzero(mask)
+        if not len(rows):
+            return np.zeros(4)
+        return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], float)
+
+    per_round: dict[int, list[tuple[float, float, float, float]]] = {}
+    for number, target, made in cases:
+        answer = np.zeros_like(target) if made is None else made
+        inter, union = float((target & answer).sum()), float((target | answer).sum())
+        if union == 0:
+            iou, box = (0.0, 0.0) if made is None else (1.0, 1.0)
+        else:
+            iou = inter / (union + {"standard": 1e-4, "released": 1e-5}[protocol])
+            a, b = corners(target), corners(answer)
+            low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
+            overlap = np.prod(np.clip(high - low, 0, None))
+            box = overlap / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - overlap)
+        per_round.setdefault(number, []).append((inter, union, iou, float(box > 0.5)))
+
+    def ciou(rows: list[Any]) -> float | None:
+        total = sum(row[1] for row in rows)
+        return sum(row[0] for row in rows) / (total + 1e-10) if total else None
+
+    def mean(rows: list[Any], column: int) -> float | None:
+        return float(np.mean([row[column] for row in rows])) if rows else None
+
+    later = [row for number, rows in per_round.items() if number >= 2 for row in rows]
+    every = [row for rows in per_round.values() for row in rows]
+    values = {"ciou_later": ciou(later), "miou_later": mean(later, 2), "box50_later": mean(later, 3)}
+    values |= {"miou": mean(every, 2), "box50": mean(every, 3)}
+    for k in range(1, 7):
+        values |= {f"ciou_{k}": ciou(per_round.get(k, [])), f"miou_{k}": mean(per_round.get(k, []), 2)}
+    return values
+
+
+@pytest.mark.parametrize("protocol", ["standard", "released"])
+def test_an_independent_implementation_agrees(protocol: Any) -> None:
+    rng = np.random.default_rng(7)
+
+    def blob() -> np.ndarray:
+        mask = np.zeros((24, 32), bool)
+        y, x = rng.integers(0, 20), rng.integers(0, 28)
+        mask[y : y + rng.integers(0, 14), x : x + rng.integers(0, 18)] = True
+        return mask & (rng.random((24, 32)) < rng.choice([0.3, 1.0]))
+
+    dense = []
+    for _ in range(1500):
+        target = blob()
+        made = None if rng.random() < 0.05 else target.copy() if rng.random() < 0.2 else blob()
+        dense.append((int(rng.integers(1, 9)), target, made))
+    cases = [
+        (
+            number,
+            rle.encode(target),
+            Prediction(outcome=Outcome.MODEL_ERROR)
+            if made is None
+            else Prediction(masks=(rle.encode(made),)),
+        )
+        for number, target, made in dense
+    ]
+    for some in (slice(None), slice(0, 9), slice(9, 15)):
+        ours, theirs = score_all(cases[some], protocol), independent(dense[some], protocol)
+        for id, value in theirs.items():
+            assert ours[id] == (None if value is None else pytest.approx(value, abs=1e-9)), id
+
+
+# mini
+
+
+@pytest.mark.parametrize("protocol", ["standard", "released"])
+@pytest.mark.parametrize("history", ["ground-truth", "own"])
+def test_oracle_and_floors_on_mini_have_the_values_they_must(mini: Path, protocol: Any, history: str) -> None:
+    task = MultiRound(protocol, options={"history": history})
+    found = task.samples(mini, "refcoco_val").samples
+    assert len(found) > 300
+
+    def values(made: list[Prediction]) -> dict[str, float | None]:
+        scores = [task.score(s, p) for s, p in zip(found, made, strict=True)]
+        return task.summarize(scores, [s.cluster for s in found])
+
+    best = values(OraclePredictor("", PredictorOptions(task.generation)).predict(found))
+    assert set(best) == {info.id for info in task.metrics}
+    for id, value in best.items():
+        assert value == pytest.approx(1, abs=1e-5), id
+    floors = {name: values([task.floors(s)[name] for s in found]) for name in ("refuse", "whole")}
+    assert floors["refuse"]["ciou_later"] == floors["refuse"]["miou"] == floors["refuse"]["answered"] == 0
+    shares = [rle.area(s.target.masks[0]) / np.prod(s.size) for s in found]
+    assert floors["whole"]["miou"] == pytest.approx(np.mean(shares), abs=1e-6)
+    assert floors["whole"]["answered"] == 1
+
+
+def test_a_whole_run_on_mini(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "mini"
+    write_mini(root, only=["val"])
+    for path, content in segllm.files(list(_pictures("val"))).items():
+        _write(root / path, content)
+    monkeypatch.setattr(registry, "task_class", lambda name: MultiRound)
+    options = runner.RunOptions(
+        task="multi_round", model="oracle:grid16", data_root=root, limit=40, option=("history=own",)
+    )
+    result = runner.run(replace(options, out=tmp_path / "out"), Notes())
+    assert result.summary.outcomes["ok"] == 40
+    assert 0.5 < (result.summary.metric("ciou_later").value or 0) < 1
+    assert set(result.summary.breakdown) == {"round", "dataset", "reference"}
+    before = (result.folder / "summary.json").read_bytes()
+    assert (runner.rescore(result.folder, Notes()).folder / "summary.json").read_bytes() == before

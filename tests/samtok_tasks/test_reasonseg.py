@@ -1,0 +1,231 @@
+"""The task reasonseg and its reader, on small files and on mini."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from samtok_bench.metrics import rle
+from samtok_bench.predictor import PredictorOptions
+from samtok_bench.predictors.constant import ConstantPredictor
+from samtok_bench.predictors.oracle import OraclePredictor
+from samtok_bench.sample import Prediction, prompt_text
+from samtok_bench.task import DataStatus
+from samtok_tasks.formats.reasonseg import FOLDER, IGNORE, TARGET, Shape, paint, read_reasonseg
+from samtok_tasks.mini.official import reasonseg as official
+from samtok_tasks.mini.writer import _pictures
+from samtok_tasks.reasonseg import ReasonSeg
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "reasonseg_prompts.txt"
+
+
+def shape(label: str, x0: int, y0: int, x1: int, y1: int) -> dict[str, object]:
+    """A rectangle with both corners inside."""
+    return {"label": label, "points": [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]}
+
+
+CONTENT = {
+    "text": [" the thing that keeps rain off ", "another wording"],
+    "is_sentence": False,
+    "shapes": [shape("ignore", 4, 4, 6, 6), shape("flag", 0, 0, 29, 19), shape("target", 2, 2, 9, 9)],
+}
+LONG = {"text": ["Which thing keeps rain off?"], "is_sentence": True, "shapes": [shape("target", 0, 0, 3, 3)]}
+
+
+def write(root: Path, contents: dict[str, object], split: str = "val") -> Path:
+    folder = root / FOLDER / split
+    folder.mkdir(parents=True, exist_ok=True)
+    for stem, content in contents.items():
+        (folder / f"{stem}.json").write_text(json.dumps(content))
+        Image.new("RGB", (30, 20)).save(folder / f"{stem}.jpg")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def mini(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("mini")
+    pictures = [*_pictures("val"), *list(_pictures("testA"))[:10]]
+    for name, content in official.files(pictures).items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith(".jpg"):
+            Image.fromarray(content).save(root / name)
+        else:
+            (root / name).write_text(json.dumps(content))
+    return root
+
+
+def test_prompts_match_the_snapshot(tmp_path):
+    write(tmp_path, {"a": CONTENT, "b": LONG})
+    samples = ReasonSeg().samples(tmp_path, "val").samples
+    assert "\n".join(prompt_text(s.turns) for s in samples) + "\n" == GOLDEN.read_text()
+
+
+def test_samples_carry_ignored_pixels_and_tags(tmp_path):
+    folder = write(tmp_path, {"a": CONTENT, "b": LONG})
+    first, second = ReasonSeg().samples(tmp_path, "val").samples
+    assert (first.tags, second.tags) == ({"query": "short"}, {"query": "long"})
+    assert (first.image, first.size) == (folder / "a.jpg", (20, 30))
+    # 8 x 8 pixels, of which 3 x 3 are ignored, although they come first in the file
+    assert (rle.area(first.target.masks[0]), rle.area(first.target.ignore)) == (64 - 9, 9)
+    assert (rle.area(second.target.masks[0]), second.target.ignore) == (16, None)
+    assert [s.id for s in ReasonSeg("released").samples(tmp_path, "val").samples] == [first.id, second.id]
+    all_of_it = Prediction(masks=(rle.rectangle(2, 2, 10, 10, 20, 30),))
+    assert ReasonSeg().score(first, all_of_it)["iou"] == 1, "the ignored pixels are no error"
+
+
+def test_smaller_shapes_are_painted_over_larger_ones():
+    small, large = np.array([[2, 2], [5, 2], [5, 5], [2, 5]]), np.array([[0, 0], [9, 0], [9, 9], [0, 9]])
+    small, large = small.astype(np.int32), large.astype(np.int32)
+    expected = np.full((10, 10), TARGET, np.uint8)
+    expected[2:6, 2:6] = IGNORE
+    for order in ([0, 1], [1, 0]):
+        shapes = [Shape("Ignored area", small), Shape("target", large)]
+        assert np.array_equal(paint([shapes[k] for k in order], 10, 10), expected)
+    # of equal areas the first in the file is on top, as LISA's reversed sort has it
+    labels = paint([Shape("ignore", small), Shape("target", small)], 10, 10)
+    assert (labels == IGNORE).sum() == 16
+    # what is outside of the image counts for nothing
+    far = np.array([[-50, -50], [3, -50], [3, 3], [-50, 3]], np.int32)
+    assert (paint([Shape("target", far)], 10, 10) == TARGET).sum() == 16
+    assert not paint([], 4, 4).any()
+
+
+def test_points_are_cut_towards_zero(tmp_path):
+    content = LONG | {
+        "shapes": [{"label": "target", "points": [[0.9, 0.9], [2.99, 0], [2.2, 2.7], [-0.9, 2]]}]
+    }
+    write(tmp_path, {"a": content})
+    (one,) = read_reasonseg(tmp_path, "val").records
+    assert np.array_equal(np.argwhere(rle.decode(one.target)), np.argwhere(np.ones((3, 3))))
+
+
+def test_two_encodings(tmp_path):
+    folder = write(tmp_path, {"a": LONG})
+    text = "What’s the café’s sign?"
+    raw = json.dumps(LONG | {"text": [text]}, ensure_ascii=False)
+    for encoding in ("utf-8", "cp1252"):
+        (folder / "a.json").write_bytes(raw.encode(encoding))
+        assert read_reasonseg(tmp_path, "val").records[0].text == text
+    (folder / "a.json").write_bytes(b'{"text": "\x81"}')  # in neither
+    with pytest.raises(ValueError, match=r"a\.json is not a JSON file"):
+        read_reasonseg(tmp_path, "val")
+
+
+def test_what_cannot_be_used_is_counted(tmp_path):
+    empty = {"label": "target", "points": []}
+    folder = write(tmp_path, {"a": LONG | {"shapes": [empty, shape("target", 0, 0, 3, 3)]}})
+    Image.new("RGB", (3, 3)).save(folder / "lonely.jpg")
+    for stem in ("no_image", "torn", "turned"):
+        (folder / f"{stem}.json").write_text(json.dumps(LONG))
+    (folder / "torn.jpg").write_bytes(b"nothing")
+    turned = Image.new("RGB", (3, 3))
+    exif = turned.getexif()
+    exif[274] = 6
+    turned.save(folder / "turned.jpg", exif=exif)
+    read = ReasonSeg().samples(tmp_path, "val")
+    assert len(read.samples) == 1
+    assert read.dropped == {
+        "outlines without a point": 1,
+        "images without a JSON file": 1,
+        "JSON files without an image": 1,
+        "images that cannot be opened": 1,
+        "images that are shown turned": 1,
+    }
+    assert read.first["images without a JSON file"].endswith("lonely")
+    assert read.first["outlines without a point"].endswith("a.json: shape 0")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"text": []}, "'text' must list at least one text"),
+        ({"text": "a"}, "'text' must be list, got str"),
+        ({"is_sentence": 1}, "'is_sentence' must be bool, got int"),
+        ({"shapes": [{"label": "target"}]}, "shape 0: the field 'points' is missing"),
+        ({"shapes": [{"label": "target", "points": [[1, float("nan")]]}]}, "a point is two numbers"),
+        ({"shapes": [{"label": "target", "points": [[1, 2, 3]]}]}, "a point is two numbers"),
+        ({"shapes": [{"label": "target", "points": [[1, 1 << 40]]}]}, "a point is two numbers"),
+    ],
+)
+def test_broken_files_are_named(tmp_path, change, message):
+    write(tmp_path, {"a": LONG | change})
+    with pytest.raises(ValueError, match=r"a\.json: ") as error:
+        read_reasonseg(tmp_path, "val")
+    assert message in str(error.value)
+
+
+def test_missing_folders_show_the_layout(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"val holds no JSON files. Expected below .*LISA"):
+        read_reasonseg(tmp_path, "val")
+    with pytest.raises(ValueError, match="a split is a plain name"):
+        read_reasonseg(tmp_path, "../val")
+    task = ReasonSeg()
+    assert task.data_status(tmp_path) == DataStatus(False, f"no JSON files below {tmp_path / FOLDER}")
+    write(tmp_path, {"a": LONG}, "test")
+    assert task.data_status(tmp_path) == DataStatus(True, f"ReasonSeg (test), in {tmp_path}")
+
+
+def test_mini_paints_back_what_was_drawn(mini):
+    pictures = {f"{one.image_id:08d}.jpg": one for one in _pictures("val")}
+    samples = ReasonSeg().samples(mini, "val").samples
+    assert len(samples) > 60
+    for sample in samples:
+        picture = pictures[sample.image.name]
+        targets = next(one for one in picture.expressions if one.targets).targets
+        masks = [picture.scene.objects[index].mask for index in targets]
+        assert sample.target.masks == (rle.encode(np.any(masks, axis=0)),)
+    assert {s.tags["query"] for s in samples} == {"short", "long"}
+    assert 0 < sum(s.target.ignore is not None for s in samples) < len(samples)
+    assert ReasonSeg().samples(mini, "test").samples
+
+
+@pytest.mark.parametrize("protocol", ["standard", "released"])
+def test_constants_and_oracle_on_mini_have_the_values_they_must(mini, protocol):
+    task = ReasonSeg(protocol)
+    samples = task.samples(mini, "val").samples
+    options = PredictorOptions(task.generation)
+
+    def values(predictor):
+        made = predictor.predict(samples)
+        scores = [task.score(s, p) for s, p in zip(samples, made, strict=True)]
+        return task.summarize(scores, [s.cluster for s in samples])
+
+    assert set(values(OraclePredictor("", options)).values()) == {1}
+    assert set(values(ConstantPredictor("refuse", options)).values()) == {0}
+    whole = values(ConstantPredictor("whole", options))
+    left = [np.prod(s.size) - (rle.area(s.target.ignore) if s.target.ignore else 0) for s in samples]
+    fractions = [rle.area(s.target.masks[0]) / pixels for s, pixels in zip(samples, left, strict=True)]
+    assert whole["giou"] == pytest.approx(np.mean(fractions))
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["label", "points"]), inner),
+    max_leaves=6,
+)
+SHAPE = ("shapes", 0)
+PLACES = [("text",), ("is_sentence",), ("shapes",), SHAPE, (*SHAPE, "label"), (*SHAPE, "points"),
+          (*SHAPE, "points", 1)]  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@given(place=st.sampled_from(PLACES), value=VALUES)
+def test_any_change_is_read_or_refused_cleanly(tmp_path, place, value):
+    content = json.loads(json.dumps(CONTENT))
+    inner = content
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    write(tmp_path, {"a": content})
+    samples, refusal = [], "a.json"
+    try:
+        samples = ReasonSeg().samples(tmp_path, "val").samples
+    except ValueError as error:
+        refusal = str(error)
+    assert "a.json" in refusal
+    for sample in samples:
+        assert ReasonSeg().score(sample, Prediction(masks=sample.target.masks))["iou"] == 1
