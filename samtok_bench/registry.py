@@ -6,9 +6,12 @@ command line).
 """
 
 import difflib
+import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 if TYPE_CHECKING:
@@ -74,8 +77,35 @@ def load(kind: Kind, name: str) -> Any:
 
 
 def task_class(name: str) -> "type[Task]":
-    """A task by name; errors as `load`."""
-    return cast("type[Task]", load("task", name))
+    """A task by name, or the one in a Python file by its path (`my/objects.py`); errors as `load`."""
+    return _task_in(Path(name)) if name.endswith(".py") else cast("type[Task]", load("task", name))
+
+
+def _task_in(path: Path) -> "type[Task]":
+    """The one task that a file defines. The file's code runs."""
+    from samtok_bench.task import Task
+
+    if not path.is_file():
+        raise ValueError(f"no file {path} with a task")
+    module_name = f"samtok_task_file_{path.stem}"
+    spec = spec_from_file_location(module_name, path.resolve())
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # other people's code
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"the task in {path} cannot be loaded: {type(error).__name__}: {reason}") from None
+    found = [
+        kind
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, Task) and kind.__module__ == module_name
+    ]
+    if len(found) != 1:
+        raise ValueError(f"{path} defines {len(found)} tasks; --task takes a file with one")
+    return found[0]
 
 
 def predictor_class(

@@ -7,6 +7,7 @@ from samtok_bench.results import Line, MetricValue, Summary
 
 if TYPE_CHECKING:
     from samtok_bench.rate_distortion import Comparison
+    from samtok_bench.suite import Entry
 
 NOT_AVAILABLE = "n/a"
 
@@ -114,6 +115,23 @@ def timing_line(lines: Mapping[str, Line]) -> str:
     return "milliseconds a mask: " + ", ".join(
         f"{step} {1000 * seconds / masks:.2f}" for step, seconds in steps.items()
     )
+
+
+def suite_table(entries: Sequence["Entry"]) -> str:
+    """The primary metric of each task, then what could not be run."""
+    rows = []
+    for one in entries:
+        if one.result is None:
+            continue
+        summary = one.result.summary
+        metric = summary.metric(summary.primary)
+        counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items() if count)
+        value, *rest = _metric_row(metric)[1:]
+        rows.append([one.task, summary.split, str(summary.samples), metric.display, value, *rest, counts])
+    headers = ["task", "split", "samples", "metric", "value", "95 % interval", "floor", "ceiling", "outcomes"]
+    table = text_table(headers, rows, right=(2, 4, 5, 6, 7)) if rows else ""
+    problems = [f"{one.task}: not run: {one.problem}" for one in entries if one.result is None]
+    return "\n".join([*filter(None, [table]), *([""] if problems and rows else []), *problems])
 
 
 def codec_table(comparison: "Comparison") -> str:

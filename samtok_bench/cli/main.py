@@ -7,7 +7,7 @@ from collections.abc import Callable
 import typer
 
 from samtok_bench import registry
-from samtok_bench.cli import catalogue, doctor, gate, run
+from samtok_bench.cli import catalogue, doctor, gate, judge, run
 
 TRACEBACK = "SAMTOK_BENCH_TRACEBACK"
 
@@ -25,7 +25,7 @@ def build_app() -> typer.Typer:
         add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for group in (run.app, gate.app, catalogue.app, doctor.app):
+    for group in (run.app, judge.app, gate.app, catalogue.app, doctor.app):
         app.add_typer(group)
     for name in registry.names("command"):
         plugin = registry.attempt("command", name)

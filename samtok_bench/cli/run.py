@@ -12,6 +12,7 @@ from samtok_bench.cli.options import option
 if TYPE_CHECKING:
     from samtok_bench.rate_distortion import Comparison
     from samtok_bench.runner import RunResult
+    from samtok_bench.suite import Entry
 
 app = typer.Typer()
 
@@ -20,7 +21,7 @@ Json = Annotated[bool, option("--json", "Print the summary as JSON instead of a 
 
 @app.command()
 def run(
-    task: Annotated[str, option("--task", "Task name, see `samtok-bench tasks`.")],
+    task: Annotated[str, option("--task", "A task of `samtok-bench tasks`, a Python file with one, or all.")],
     model: Annotated[
         str, option("--model", "nano, a folder, a hub id, oracle[:CODEC], constant:ANSWER.")
     ] = "nano",
@@ -75,7 +76,11 @@ def run(
         ceiling=ceiling,
         command=("samtok-bench", *sys.argv[1:]),
     )
-    if codec:
+    if task == "all":
+        from samtok_bench import suite
+
+        _show_tasks(suite.run_tasks(options, [task], make_reporter()), as_json)
+    elif codec:
         from samtok_bench import rate_distortion
 
         _show_codecs(rate_distortion.compare(options, codec, make_reporter()), as_json)
@@ -114,6 +119,20 @@ def _show(result: "RunResult", as_json: bool, details: bool) -> None:
         typer.echo("\n\n".join(filter(None, parts)))
     outcomes = result.summary.outcomes
     if outcomes["model_error"] + outcomes["skipped"] == result.summary.samples:
+        raise typer.Exit(1)
+
+
+def _show_tasks(entries: "list[Entry]", as_json: bool) -> None:
+    from samtok_bench.tables import suite_table
+
+    if as_json:
+        found = {
+            e.task: e.result.summary.model_dump() if e.result else {"problem": e.problem} for e in entries
+        }
+        typer.echo(json.dumps(found, indent=1))
+    else:
+        typer.echo(suite_table(entries))
+    if any(entry.result is None for entry in entries):
         raise typer.Exit(1)
 
 

@@ -49,7 +49,9 @@ def load_run(path: Path) -> LoadedRun:
 def task_of(record: RunRecord) -> Task:
     """The task that a run was of; ValueError where it is unknown, or run.json malformed."""
     settings = record.settings
-    missing = [name for name in ("task", "protocol", "split", "data") if not isinstance(settings.get(name), str)]
+    missing = [
+        name for name in ("task", "protocol", "split", "data") if not isinstance(settings.get(name), str)
+    ]
     if missing:
         raise ValueError(f"the settings in {RUN} have no {missing[0]}")
     kind = registry.task_class(settings["task"])

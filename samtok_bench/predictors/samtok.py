@@ -275,7 +275,7 @@ def _open_all(sample: Sample, images: Pictures) -> None:
 
 
 def _pictures(part: ImagePart, sample: Sample) -> dict[str, Image.Image]:
-    """What the mask tokenizer gets of an image, and as "seen" what the language model does if that differs."""
+    """What the mask tokenizer gets of an image, and "seen", what the language model gets, if that differs."""
     image = _open(part.path, sample.size if part.path == sample.image else None)
     if part.view is None:
         return {"image": image}

@@ -25,7 +25,9 @@ def gate(tmp_path_factory):
     app = build_app()
     run = {"task": "reconstruction", "limit": 320}
     baseline = work / "baseline"
-    made = CliRunner().invoke(app, ["run", "--task", "reconstruction", "--limit", "320", "--out", str(baseline)])
+    made = CliRunner().invoke(
+        app, ["run", "--task", "reconstruction", "--limit", "320", "--out", str(baseline)]
+    )
     assert made.exit_code == 0, made.output
     summary = RunFolder(baseline).summary()
     used = {id: summary.metric(id).value for id in ("used_1", "used_2")}

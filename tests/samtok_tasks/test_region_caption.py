@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import shutil
 import threading
 from importlib.util import find_spec
@@ -240,7 +241,7 @@ def test_nothing_is_asked_twice_and_another_judge_is_another_row(run):
 def test_changed_questions_are_asked_anew(run, root):
     folder = run("dlc")
     judge(folder, Judge(dlc_reply), Silent())
-    questions = copy.deepcopy(DLC["annotations/qa.json"])
+    questions = json.loads(json.dumps(DLC["annotations/qa.json"]))
     questions["12"][0]["question"] = "Which fits?"
     (root("dlc") / "annotations" / "qa.json").write_text(json.dumps(questions))
     again = Judge(dlc_reply)
@@ -378,6 +379,6 @@ def test_the_command(run, monkeypatch):
     result = CliRunner().invoke(judge_cli.app, options, catch_exceptions=False)
     assert result.exit_code == 0
     assert "judged by judge-1, 2 samples" in result.stdout
-    assert "Avg                50.00" in result.stdout
+    assert re.search(r"^Avg +50\.00$", result.stdout, re.MULTILINE)
     result = CliRunner().invoke(judge_cli.app, [*options, "--json"], catch_exceptions=False)
     assert json.loads(result.stdout)["primary"] == "average"

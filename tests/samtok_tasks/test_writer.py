@@ -1,6 +1,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,9 +126,9 @@ def test_a_torn_cache_is_replaced(tmp_path: Path) -> None:
 def test_another_process_may_be_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = write_mini
 
-    def slow(root: Path) -> MiniReport:
+    def slow(root: Path, **options: Any) -> MiniReport:
         write(mini_cache(tmp_path))
-        return write(root)
+        return write(root, **options)
 
     monkeypatch.setattr(writer, "write_mini", slow)
     assert read_grefcoco(ensure_mini(tmp_path)).splits == ["val"]

@@ -170,11 +170,11 @@ def _turn(rng: np.random.Generator, scene: Scene, kind: str, prompt: str) -> tup
     if expression is None:
         return None
     targets = sorted((scene.objects[index] for index in expression.targets), key=lambda item: item.centre)
-    answer = _joined([item.mask for item in targets]) or [NO_TARGET_ANSWER]
+    answer = joined([item.mask for item in targets]) or [NO_TARGET_ANSWER]
     return expression.text, ([prompt.format(phrase=expression.text)], answer)
 
 
-def _joined(masks: Sequence[Mask]) -> list[Part]:
+def joined(masks: Sequence[Mask]) -> list[Part]:
     """Masks with a comma between them."""
     parts: list[Part] = []
     for mask in masks:

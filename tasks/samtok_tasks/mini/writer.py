@@ -7,7 +7,7 @@ import pickle
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,16 @@ from PIL import Image
 
 from samtok_bench.task import DataStatus
 from samtok_tasks.mini.expressions import make_expressions
-from samtok_tasks.mini.official import coco, grandf, grounding_suite, psg, reasonseg, referring, segllm
+from samtok_tasks.mini.official import (
+    coco,
+    gar_bench,
+    grandf,
+    grounding_suite,
+    psg,
+    reasonseg,
+    referring,
+    segllm,
+)
 from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, Picture
 from samtok_tasks.mini.scene import draw_scene
 
@@ -30,11 +39,12 @@ FILES: tuple[Callable[[Sequence[Picture]], dict[str, Any]], ...] = (
     reasonseg.files,
     psg.files,
     segllm.files,
+    gar_bench.files,
 )
 """Each gives contents by path below the root: JSON, or for a picture an array (H, W) or (H, W, 3) uint8."""
 
 MINI_VERSION = "2"
-MINI_HASH = "b8a35bff48eec87a9b191f6b69af1165205ecc0f8586fb0272fa3c4133056222"
+MINI_HASH = "f1aaf19b2d7243bfff9a503702b59a8bab63de41fd4e3c159a4caeb131cc2703"
 """sha256 of the content of all splits of this version. A changed scene is a new version."""
 
 OBJECTS = (1, 7)
@@ -85,27 +95,26 @@ class MiniReport:
     """sha256 over the annotations and the drawn pixels of what was written."""
 
 
-def write_mini(root: Path, *, only: Collection[str] | None = None) -> MiniReport:
-    """Write mini below a folder.
-
-    `grefcoco/` holds single, multiple and no-target expressions; `refcoco/`, `refcoco+/` (no words for
-    places) and `refcocog/` hold the single-target ones of the same scenes in the refer family's form.
-    `annotations/instances_SPLIT.json` holds regions of every kind in COCO's form. Masks are uncompressed COCO
-    RLE, exact to the pixel.
+def write_mini(
+    root: Path, *, only: Collection[str] | None = None, plans: Mapping[str, SplitPlan] | None = None
+) -> MiniReport:
+    """Write mini below a folder: the same scenes in all official files of FILES, masks exact to the pixel.
 
     Args:
         root: made if needed; files of the same names are overwritten.
-        only: names of SPLITS; all by default.
+        only: names of splits; all by default.
+        plans: the splits, for data that is like mini; SPLITS by default.
 
     Raises:
         ValueError: an unknown split.
         OSError: the folder cannot be written.
     """
-    names = list(SPLITS) if only is None else [name for name in SPLITS if name in only]
-    unknown = sorted(set(only or ()) - set(SPLITS))
+    plans = SPLITS if plans is None else plans
+    names = list(plans) if only is None else [name for name in plans if name in only]
+    unknown = sorted(set(only or ()) - set(plans))
     if unknown or not names:
-        raise ValueError(f"unknown splits: {', '.join(unknown)}; there are {', '.join(SPLITS)}")
-    pictures = [picture for name in names for picture in _pictures(name)]
+        raise ValueError(f"unknown splits: {', '.join(unknown)}; there are {', '.join(plans)}")
+    pictures = [picture for name in names for picture in _pictures(name, plans)]
     digest = hashlib.sha256()
     for path, content in sorted(
         (path, content) for files in FILES for path, content in files(pictures).items()
@@ -165,36 +174,46 @@ def mini_status(cache: Path | None = None) -> DataStatus:
 def ensure_mini(cache: Path | None = None) -> Path:
     """The data root of mini, written at the first call (some seconds) and used again later.
 
-    It appears whole or not at all, also when two processes write it at once.
-
     Raises:
         OSError: the cache cannot be written.
     """
     folder = mini_cache(cache)
-    if has_mini(cache):
-        return folder
+    content_hash = ensure_written(folder)
+    if content_hash not in (None, MINI_HASH):
+        warnings.warn(
+            f"mini came out different from version {MINI_VERSION} (hash {content_hash[:12]}, "
+            f"expected {MINI_HASH[:12]}): figures are not comparable with published ones",
+            stacklevel=2,
+        )
+    return folder
+
+
+def ensure_written(folder: Path, plans: Mapping[str, SplitPlan] | None = None) -> str | None:
+    """Write a folder of mini's kind unless it is there; its hash where it was written now.
+
+    It appears whole or not at all, also when two processes write it at once.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if (folder / MARKER).is_file():
+        return None
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.") as temporary:
-        report = write_mini(Path(temporary) / "root")
-        if report.content_hash != MINI_HASH:
-            warnings.warn(
-                f"mini came out different from version {MINI_VERSION} (hash {report.content_hash[:12]}, "
-                f"expected {MINI_HASH[:12]}): figures are not comparable with published ones",
-                stacklevel=2,
-            )
-        if folder.exists() and not has_mini(cache):
+        report = write_mini(Path(temporary) / "root", plans=plans)
+        if folder.exists() and not (folder / MARKER).is_file():
             shutil.rmtree(folder)
         try:
             report.root.rename(folder)
         except OSError:
-            if not has_mini(cache):  # otherwise another process was first
+            if not (folder / MARKER).is_file():  # otherwise another process was first
                 raise
-    return folder
+    return report.content_hash
 
 
-def _pictures(split: str) -> Iterator[Picture]:
-    plan = SPLITS[split]
-    offset = 1 + sum(SPLITS[name].images for name in list(SPLITS)[: list(SPLITS).index(split)])
+def _pictures(split: str, plans: Mapping[str, SplitPlan]) -> Iterator[Picture]:
+    plan = plans[split]
+    offset = 1 + sum(plans[name].images for name in list(plans)[: list(plans).index(split)])
     seed = plan.first_seed
     missing = plan.expressions
     for number in range(plan.images):

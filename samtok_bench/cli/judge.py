@@ -1,0 +1,53 @@
+"""`judge`: a language model scores the answers of a finished run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from samtok_bench.cli.options import option
+
+if TYPE_CHECKING:
+    from samtok_bench.judging import JudgeSummary
+
+app = typer.Typer()
+
+
+@app.command()
+def judge(
+    folder: Annotated[Path, typer.Argument(help="A complete results folder.")],
+    url: Annotated[str, option("--judge", "OpenAI-compatible server, as http://localhost:8000/v1.")],
+    model: Annotated[str, option("--judge-model", "The judge's model, as the server calls it.")],
+    timeout: Annotated[float, option("--judge-timeout", "Seconds a request.")] = 120.0,
+    retries: Annotated[int, option("--judge-retries", "Tries of a request after the first one.")] = 4,
+    jobs: Annotated[int, option("--jobs", "Samples judged at once.")] = 4,
+    as_json: Annotated[bool, option("--json", "Print the summary as JSON instead of a table.")] = False,
+) -> None:
+    """Let a language model score a run's captions; the same command continues an interrupted one.
+
+    The key comes from SAMTOK_BENCH_JUDGE_KEY. Scores depend on the judge: compare runs of one judge only.
+    """
+    from samtok_bench.cli.progress import make_reporter
+    from samtok_bench.judge_client import JudgeClient
+    from samtok_bench.judging import TRANSCRIPT
+    from samtok_bench.judging import judge as judge_run
+
+    client = JudgeClient(url, model, timeout=timeout, retries=retries)
+    summary = judge_run(folder, client, make_reporter(), jobs=jobs)
+    typer.echo(summary.model_dump_json(indent=1) if as_json else _table(summary))
+    typer.echo(f"transcript: {folder / TRANSCRIPT}", err=as_json)
+
+
+def _table(summary: "JudgeSummary") -> str:
+    from samtok_bench.tables import number, span, text_table
+
+    rows = [
+        [
+            one.display,
+            number(one.value, one.unit),
+            span(one.low, one.high, one.unit) if one.low is not None else "",
+        ]
+        for one in summary.metrics
+    ]
+    table = text_table(["metric", "value", "95 % interval"], rows, right=(1, 2))
+    return f"judged by {summary.model}, {summary.samples} samples\n\n{table}\n"

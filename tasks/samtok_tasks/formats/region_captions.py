@@ -1,0 +1,90 @@
+"""Regions to be described, whatever data set they come from; what is left out is counted."""
+
+from collections import Counter
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from pathlib import Path
+from typing import Any
+
+from samtok_bench.metrics.rle import RLE
+from samtok_tasks.formats.region_masks import RegionCollector, image_size
+
+
+@dataclass(frozen=True)
+class CaptionRegion:
+    """One region of one image."""
+
+    key: str
+    """The place in the data set that names the region for ever; unique in it."""
+    image: Path
+    """Where the image must be; it was not opened, or for its size only."""
+    mask: RLE
+    """Of the image's size, never empty."""
+    question: str = ""
+    """What the data set asks, with `<region>` for the region where it has a place in the text."""
+    reference: str = ""
+    """A description of the region, or what it is; empty where the data set has none."""
+    group: str = ""
+    """The data set's own class of the image or region."""
+
+
+@dataclass(frozen=True)
+class CaptionRegions:
+    """The regions of a data set, in the order of its files."""
+
+    regions: tuple[CaptionRegion, ...]
+    dropped: Counter[str]
+    """Regions that were left out, by reason."""
+    first: dict[str, str]
+    """The first place of each reason, with what is wrong there."""
+
+
+@dataclass
+class CaptionCollector:
+    """Gathers regions; one whose mask cannot be used is counted with its reason, the reading goes on."""
+
+    _masks: RegionCollector = dataclass_field(default_factory=RegionCollector)
+    _texts: dict[str, tuple[str, str, str]] = dataclass_field(default_factory=dict)
+
+    def add(
+        self,
+        where: str,
+        key: str,
+        image: Path,
+        size: tuple[int, int] | None,
+        segmentation: Any,
+        *,
+        question: str = "",
+        reference: str = "",
+        group: str = "",
+    ) -> None:
+        """Convert a mask and keep the region, or count it.
+
+        Args:
+            where: the file and the record, for messages.
+            key: see CaptionRegion.
+            image: see CaptionRegion; it is opened for its size where nothing else tells it.
+            size: height and width of the image, pixels; None takes the size that the RLE states.
+            segmentation: polygons or RLE, as in a COCO annotation.
+            question, reference, group: see CaptionRegion.
+
+        Raises:
+            ValueError: the key is there already.
+        """
+        if key in self._texts:
+            raise ValueError(f"{where}: two regions are named {key}")
+        self._texts[key] = (question, reference, group)
+        stated = isinstance(segmentation, dict) and "size" in segmentation
+        if size is None and not stated:
+            try:
+                size = image_size(image)
+            except ValueError as error:
+                self._masks.drop("masks without a readable image", where, str(error))
+                return
+        self._masks.add(where, key, image, size, segmentation)
+
+    def regions(self) -> CaptionRegions:
+        """All that was gathered."""
+        data = self._masks.data()
+        found = (CaptionRegion(one.key, one.image, one.mask, *self._texts[one.key]) for one in data.regions)
+        return CaptionRegions(tuple(found), data.dropped, data.first)

@@ -1,0 +1,128 @@
+"""Training dialogues made of tasks: mini's official files of training scenes, read by the tasks themselves.
+
+What a task asks is what it teaches: prompt, regions and answer come from its samples, so there is one place
+for each. Only the scenes differ from those of mini's splits.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from samtok_bench import registry
+from samtok_bench.metrics import rle
+from samtok_bench.sample import MASK_PLACE, ImagePart, Sample, Text
+from samtok_tasks.mini.training import (
+    NO_TARGET_ANSWER,
+    TRAINING_SEEDS,
+    Dialogue,
+    Part,
+    Turn,
+    dialogues,
+    joined,
+)
+from samtok_tasks.mini.writer import SplitPlan, ensure_written, mini_cache
+
+TASKS = ("grounding-suite", "reasonseg", "gcg", "region_caption", "region_vqa", "scene_graph", "multi_round")
+MOST_MASKS = 8
+"""In one answer; a longer one would make all others of its batch as long."""
+
+
+def curriculum(
+    seed: int,
+    *,
+    lessons: float = 0.3,
+    scenes: int = 2000,
+    tasks: Sequence[str] = TASKS,
+    turns: int = 6,
+    **options: object,
+) -> Iterator[Dialogue]:
+    """Dialogues of `samtok_tasks.mini.training`, a share of them replaced by questions of tasks.
+
+    Args:
+        seed: equal seeds give equal streams.
+        lessons: that share, 0 to 1.
+        scenes: how many training scenes have the tasks' files; written to the cache at the first call.
+        tasks: names.
+        turns: most turns in a dialogue.
+        options: of `samtok_tasks.mini.training.dialogues`.
+    """
+    rng = np.random.default_rng((seed, 0x1E550))
+    streams = dialogues(seed, turns=turns, **options), task_dialogues(rng, scenes, tuple(tasks), turns)  # type: ignore[arg-type]
+    while True:
+        yield next(streams[int(rng.random() < lessons)])
+
+
+def task_dialogues(
+    rng: np.random.Generator, scenes: int, tasks: tuple[str, ...], turns: int
+) -> Iterator[Dialogue]:
+    """Questions of tasks about one image, each a dialogue of its own; or one dialogue of many rounds."""
+    pictures = _samples(scenes, tasks)
+    while True:
+        image, samples = pictures[rng.integers(len(pictures))]
+        longest = max(samples, key=lambda sample: len(sample.turns))
+        if len(longest.turns) > 1 and rng.random() < 1 / 3:
+            yield _dialogue(image, [*_rounds(longest)], apart=False)
+            continue
+        order = [samples[k] for k in rng.permutation(len(samples))]
+        single = [sample for sample in order if len(sample.turns) == 1][:turns]
+        if single:
+            yield _dialogue(image, [turn for sample in single for turn in _rounds(sample)], apart=True)
+
+
+def _dialogue(image: Path, said: list[Turn], apart: bool) -> Dialogue:
+    with Image.open(image) as file:
+        pixels = np.asarray(file.convert("RGB"))
+    return {"image": pixels, "turns": said, "regions": [], "apart": apart}
+
+
+def _rounds(sample: Sample) -> Iterator[Turn]:
+    """The turns of a sample with its answer, as pairs of question and answer."""
+    spoken = [
+        [_part(part) for part in turn.parts if not isinstance(part, ImagePart)] for turn in sample.turns
+    ]
+    spoken.append(_answer(sample))
+    yield from zip(spoken[::2], spoken[1::2], strict=True)
+
+
+def _part(part: object) -> Part:
+    return part.text if isinstance(part, Text) else rle.decode(part.rle)  # type: ignore[attr-defined]
+
+
+def _answer(sample: Sample) -> list[Part]:
+    """The target as it should be said: text with its masks in their places, or masks from left to right."""
+    masks, text = sample.target.masks, sample.target.text
+    if MASK_PLACE in text:
+        pieces = text.split(MASK_PLACE)
+        parts: list[Part] = [pieces[0]]
+        for mask, piece in zip(masks, pieces[1:], strict=True):
+            parts += [rle.decode(mask), piece]
+        return [part for part in parts if not isinstance(part, str) or part]
+    if masks:
+        return joined([rle.decode(mask) for mask in sorted(masks, key=lambda mask: rle.box(mask))])
+    return [text or NO_TARGET_ANSWER]
+
+
+@lru_cache(maxsize=1)
+def _samples(scenes: int, tasks: tuple[str, ...]) -> list[tuple[Path, list[Sample]]]:
+    """What the tasks ask about each image, images in order of their names."""
+    root = _root(scenes)
+    found: dict[str, tuple[Path, list[Sample]]] = {}
+    for name in tasks:
+        task = registry.task_class(name)()
+        for sample in task.samples(root, task.default_split(root)).samples:
+            parts = [part for turn in sample.turns for part in turn.parts]
+            views = [part for part in parts if isinstance(part, ImagePart)]
+            if len(views) == 1 and len(sample.target.masks) <= MOST_MASKS:
+                found.setdefault(sample.image.stem, (sample.image, []))[1].append(sample)
+    return [found[name] for name in sorted(found)]
+
+
+def _root(scenes: int) -> Path:
+    """The folder with the official files of so many training scenes, written if needed."""
+    mini = mini_cache()
+    folder = mini.with_name(f"{mini.name}-lessons-{scenes}")
+    ensure_written(folder, {"val": SplitPlan(TRAINING_SEEDS, images=scenes, expressions=2 * scenes)})
+    return folder

@@ -1,0 +1,67 @@
+"""Training dialogues made of tasks."""
+
+from collections import Counter
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from samtok_bench import registry
+from samtok_tasks.mini.lessons import TASKS, curriculum, task_dialogues
+from samtok_tasks.mini.training import TRAINING_SEEDS
+from samtok_tasks.mini.writer import SPLITS, mini_cache, read_marker
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAMTOK_BENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield mini_cache().parent
+
+
+def text(parts) -> str:
+    return "".join(part if isinstance(part, str) else "#" for part in parts)
+
+
+@pytest.mark.usefixtures("cache")
+def test_every_task_is_taught_in_its_own_words(cache):
+    stream = task_dialogues(np.random.default_rng(0), 40, TASKS, 6)
+    asked: Counter[str] = Counter()
+    for dialogue in islice(stream, 80):
+        assert dialogue["image"].shape == (192, 192, 3)
+        assert 1 <= len(dialogue["turns"]) <= 6
+        for question, answer in dialogue["turns"]:
+            asked[text(question)[:24]] += 1
+            assert text(answer)
+            for part in (*question, *answer):
+                assert isinstance(part, str) or part.any()
+        if not dialogue["apart"]:
+            # a later round of a dialogue has a mask in its question
+            assert any("#" in text(question) for question, _ in dialogue["turns"][1:])
+    prompts = " ".join(asked)
+    for beginning in ("Question: What is", "Please carefully check", "Could you please give", "CANDIDATE"):
+        assert beginning in prompts
+    assert read_marker(next(cache.glob("*-lessons-40")))["splits"]["val"]["images"] == 40
+
+
+@pytest.mark.usefixtures("cache")
+def test_lessons_are_a_share_of_the_curriculum():
+    def first(**options):
+        return [
+            text(d["turns"][0][0])
+            for d in islice(curriculum(3, scenes=40, tasks=("region_vqa",), **options), 60)
+        ]
+
+    shares = [
+        np.mean([q.startswith(("Question", "Which", "Somebody")) for q in first(lessons=s)])
+        for s in (0, 0.5, 1)
+    ]
+    assert shares[0] == 0
+    assert 0.3 < shares[1] < 0.7
+    assert shares[2] == 1
+    assert first(lessons=0.5) == first(lessons=0.5)
+
+
+def test_training_scenes_are_of_no_split():
+    assert all(plan.first_seed + 1_000_000 <= TRAINING_SEEDS for plan in SPLITS.values())
+    assert set(TASKS) <= set(registry.names("task"))
