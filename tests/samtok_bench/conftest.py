@@ -12,6 +12,7 @@ ENTRY_POINTS = """\
 [samtok_bench.tasks]
 squares = bench_fakes:Squares
 torn = bench_fakes_missing:Task
+dialogues = dialogue_fakes:Dialogues
 
 [samtok_bench.predictors]
 perfect = bench_fakes:Perfect
@@ -20,6 +21,8 @@ faulty = bench_fakes:Faulty
 short = bench_fakes:Short
 misshapen = bench_fakes:Misshapen
 unloadable = bench_fakes:Unloadable
+echo = dialogue_fakes:Echo
+slow-echo = dialogue_fakes:SlowEcho
 
 [samtok_bench.commands]
 missing = bench_fakes_missing:app
@@ -38,4 +41,5 @@ def plugin(tmp_path, monkeypatch) -> str:
     registry._entries.cache_clear()
     yield f"{info.parent}:{FAKES}"
     registry._entries.cache_clear()
-    sys.modules.pop("bench_fakes", None)
+    for name in ("bench_fakes", "dialogue_fakes"):
+        sys.modules.pop(name, None)

@@ -5,29 +5,11 @@ import json
 import shutil
 
 import pytest
+from notes import Notes
 
 from samtok_bench import runner
 from samtok_bench.results import JOURNAL, RUN, SUMMARY, Journal, RunFolder
 from samtok_bench.sample import Outcome, content_id
-
-
-class Notes:
-    """A reporter that remembers."""
-
-    def __init__(self):
-        self.notes, self.starts = [], []
-
-    def start(self, what, total, done):
-        self.starts.append((what, total, done))
-
-    def advance(self, count):
-        pass
-
-    def stop(self):
-        pass
-
-    def note(self, text):
-        self.notes.append(text)
 
 
 @pytest.fixture

@@ -2,65 +2,19 @@
 
 import importlib
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
+from killing import command, environment, kill_after
+from notes import Notes
 
-from samtok_bench import registry, runner
+from samtok_bench import runner
 from samtok_bench.results import JOURNAL, SUMMARY, RunFolder
 
-FAKES = Path(__file__).parent / "plugin"
-ENTRY_POINTS = """\
-[samtok_bench.tasks]
-dialogues = dialogue_fakes:Dialogues
-
-[samtok_bench.predictors]
-echo = dialogue_fakes:Echo
-slow-echo = dialogue_fakes:SlowEcho
-"""
-
-
-class Notes:
-    """A reporter that remembers."""
-
-    def __init__(self):
-        self.notes, self.starts = [], []
-
-    def start(self, what, total, done):
-        self.starts.append((what, total, done))
-
-    def advance(self, count):
-        pass
-
-    def stop(self):
-        pass
-
-    def note(self, text):
-        self.notes.append(text)
-
 
 @pytest.fixture
-def path(tmp_path, monkeypatch):
-    """Install the fakes; the PYTHONPATH that does it for a subprocess."""
-    info = tmp_path / "site" / "dialogue_fakes-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: dialogue-fakes\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(ENTRY_POINTS)
-    for folder in (FAKES, info.parent):
-        monkeypatch.syspath_prepend(str(folder))
-    registry._entries.cache_clear()
-    yield f"{info.parent}:{FAKES}"
-    registry._entries.cache_clear()
-    sys.modules.pop("dialogue_fakes", None)
-
-
-@pytest.fixture
-def fakes(path):
+def fakes(plugin):
     fakes = importlib.import_module("dialogue_fakes")
     fakes.Echo.batches.clear()
     return fakes
@@ -164,31 +118,14 @@ def test_a_lost_earlier_answer_is_asked_again_and_later_ones_stay(go, fakes):
     assert fakes.Echo.batches == [["[ok:2a]2b"]]
 
 
-def test_kill_and_resume(path, tmp_path, fakes, go):
-    def command(out):
-        program = "from samtok_bench.cli.main import main; main()"
-        options = ["--task", "dialogues", "--model", "slow-echo", "--batch-size", "2", "--out", str(out)]
-        return [sys.executable, "-c", program, "run", *options, "--json"]
-
-    environment = {**os.environ, "PYTHONPATH": path}
+def test_kill_and_resume(plugin, tmp_path, fakes, go):
     killed = tmp_path / "killed"
-    process = subprocess.Popen(
-        command(killed), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    journal = killed / JOURNAL
-    deadline = time.monotonic() + 60
-    while not journal.exists() or journal.read_bytes().count(b"\n") < 8:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    with journal.open("ab") as file:
-        file.write(b'{"id":"half a li')
-    before = journal.read_bytes().splitlines(keepends=True)[:-1]
+    before = kill_after(8, killed, "dialogues", "slow-echo", plugin)
     assert 8 <= len(before) < 17
-    subprocess.run(command(killed), env=environment, capture_output=True, check=True)
-    assert journal.read_bytes().splitlines(keepends=True)[: len(before)] == before
+    subprocess.run(
+        command(killed, "dialogues", "slow-echo"), env=environment(plugin), capture_output=True, check=True
+    )
+    assert (killed / JOURNAL).read_bytes().splitlines(keepends=True)[: len(before)] == before
     resumed = {id: line.prediction.text for id, line in RunFolder(killed).journal.read().items()}
     assert resumed == texts(go("whole"))
 
@@ -253,13 +190,13 @@ def test_an_option_set_twice_is_refused(go):
         go("a", option=("tone=loud", "tone=plain"))
 
 
-def test_the_command_line_takes_options(path, tmp_path):
+def test_the_command_line_takes_options(plugin, tmp_path):
     program = "from samtok_bench.cli.main import main; main()"
     options = ["--task", "dialogues", "--model", "echo", "--option", "tone=loud", "--option", "history=none"]
     out = ["--out", str(tmp_path / "out"), "--json"]
     made = subprocess.run(
         [sys.executable, "-c", program, "run", *options, *out],
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment(plugin),
         capture_output=True,
         text=True,
         check=True,

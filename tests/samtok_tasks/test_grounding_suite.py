@@ -19,7 +19,7 @@ from samtok_bench.task import DataStatus
 from samtok_tasks.formats.grounding_suite import CLASSES, FILE
 from samtok_tasks.grounding_suite import GroundingSuite
 from samtok_tasks.mini.official import grounding_suite as official
-from samtok_tasks.mini.writer import _pictures
+from samtok_tasks.mini.writer import pictures_of
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "grounding_suite_prompts.txt"
 REAL_DATA = Path(os.environ.get("SAMTOK_BENCH_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -52,7 +52,7 @@ def write(root: Path, records: list[dict[str, object]]) -> Path:
 @pytest.fixture(scope="module")
 def mini(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("mini")
-    return write(root, official.files(list(_pictures("val")))[FILE])
+    return write(root, official.files(list(pictures_of("val")))[FILE])
 
 
 def run(task, samples, predictor):
@@ -123,7 +123,7 @@ def test_mini_has_every_class_and_captions_that_differ(mini):
 
 
 def test_mini_names_the_half_that_it_cuts():
-    for picture in list(_pictures("val"))[:40]:
+    for picture in list(pictures_of("val"))[:40]:
         records = official.files([picture])[FILE]
         part = next((one for one in records if one["class_id"] == official.PART), None)
         if part is None:

@@ -12,7 +12,7 @@ from samtok_tasks.mini.expressions import EXTREMES
 from samtok_tasks.mini.official import segllm
 from samtok_tasks.mini.picture import Picture
 from samtok_tasks.mini.scene import COLOURS, PATTERNS, Scene, SceneObject
-from samtok_tasks.mini.writer import _pictures, _write
+from samtok_tasks.mini.writer import _write, pictures_of
 
 CLEAR = 1.2
 """A figure that decides must be so much larger than the next one."""
@@ -22,7 +22,7 @@ STEP = 13
 
 @pytest.fixture(scope="module")
 def pictures() -> list[Picture]:
-    return list(_pictures("val"))
+    return list(pictures_of("val"))
 
 
 @pytest.fixture(scope="module")

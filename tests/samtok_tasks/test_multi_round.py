@@ -26,7 +26,7 @@ from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.sample import ImagePart, Outcome, Prediction, Region, Sample, Text, Turn, prompt_text
 from samtok_tasks.mini.official import segllm
-from samtok_tasks.mini.writer import _pictures, _write, write_mini
+from samtok_tasks.mini.writer import _write, pictures_of, write_mini
 from samtok_tasks.multi_round import MultiRound
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "multi_round_prompts.txt"
@@ -46,7 +46,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("mini")
-    pictures = list(_pictures("val"))
+    pictures = list(pictures_of("val"))
     for path, content in segllm.files(pictures).items():
         _write(root / path, content)
     return root
@@ -488,7 +488,7 @@ def test_oracle_and_floors_on_mini_have_the_values_they_must(mini: Path, protoco
 def test_a_whole_run_on_mini(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "mini"
     write_mini(root, only=["val"])
-    for path, content in segllm.files(list(_pictures("val"))).items():
+    for path, content in segllm.files(list(pictures_of("val"))).items():
         _write(root / path, content)
     monkeypatch.setattr(registry, "task_class", lambda name: MultiRound)
     options = runner.RunOptions(

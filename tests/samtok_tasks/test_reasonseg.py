@@ -17,7 +17,7 @@ from samtok_bench.sample import Prediction, prompt_text
 from samtok_bench.task import DataStatus
 from samtok_tasks.formats.reasonseg import FOLDER, IGNORE, TARGET, Shape, paint, read_reasonseg
 from samtok_tasks.mini.official import reasonseg as official
-from samtok_tasks.mini.writer import _pictures
+from samtok_tasks.mini.writer import pictures_of
 from samtok_tasks.reasonseg import ReasonSeg
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "reasonseg_prompts.txt"
@@ -48,7 +48,7 @@ def write(root: Path, contents: dict[str, object], split: str = "val") -> Path:
 @pytest.fixture(scope="module")
 def mini(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("mini")
-    pictures = [*_pictures("val"), *list(_pictures("testA"))[:10]]
+    pictures = [*pictures_of("val"), *list(pictures_of("testA"))[:10]]
     for name, content in official.files(pictures).items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         if name.endswith(".jpg"):
@@ -170,7 +170,7 @@ def test_missing_folders_show_the_layout(tmp_path):
 
 
 def test_mini_paints_back_what_was_drawn(mini):
-    pictures = {f"{one.image_id:08d}.jpg": one for one in _pictures("val")}
+    pictures = {f"{one.image_id:08d}.jpg": one for one in pictures_of("val")}
     samples = ReasonSeg().samples(mini, "val").samples
     assert len(samples) > 60
     for sample in samples:

@@ -25,7 +25,8 @@ from samtok_tasks.mini.training import (
 )
 from samtok_tasks.mini.writer import SplitPlan, ensure_written, mini_cache
 
-TASKS = ("grounding-suite", "reasonseg", "gcg", "region_caption", "region_vqa", "scene_graph", "multi_round")
+TASKS = ("grounding-suite", "reasonseg", "gcg", "region_caption", "region_vqa", "multi_round")
+"""All but scene graphs, whose answers in JSON are several times as long as all others."""
 MOST_MASKS = 8
 """In one answer; a longer one would make all others of its batch as long."""
 
@@ -36,7 +37,7 @@ def curriculum(
     lessons: float = 0.3,
     scenes: int = 2000,
     tasks: Sequence[str] = TASKS,
-    turns: int = 6,
+    questions: int = 3,
     **options: object,
 ) -> Iterator[Dialogue]:
     """Dialogues of `samtok_tasks.mini.training`, a share of them replaced by questions of tasks.
@@ -46,17 +47,18 @@ def curriculum(
         lessons: that share, 0 to 1.
         scenes: how many training scenes have the tasks' files; written to the cache at the first call.
         tasks: names.
-        turns: most turns in a dialogue.
+        questions: most questions of tasks about one image; they are longer than expressions.
         options: of `samtok_tasks.mini.training.dialogues`.
     """
     rng = np.random.default_rng((seed, 0x1E550))
-    streams = dialogues(seed, turns=turns, **options), task_dialogues(rng, scenes, tuple(tasks), turns)  # type: ignore[arg-type]
+    asked = task_dialogues(rng, scenes, tuple(tasks), questions)
+    streams = dialogues(seed, **options), asked  # type: ignore[arg-type]
     while True:
         yield next(streams[int(rng.random() < lessons)])
 
 
 def task_dialogues(
-    rng: np.random.Generator, scenes: int, tasks: tuple[str, ...], turns: int
+    rng: np.random.Generator, scenes: int, tasks: tuple[str, ...], questions: int
 ) -> Iterator[Dialogue]:
     """Questions of tasks about one image, each a dialogue of its own; or one dialogue of many rounds."""
     pictures = _samples(scenes, tasks)
@@ -67,7 +69,7 @@ def task_dialogues(
             yield _dialogue(image, [*_rounds(longest)], apart=False)
             continue
         order = [samples[k] for k in rng.permutation(len(samples))]
-        single = [sample for sample in order if len(sample.turns) == 1][:turns]
+        single = [sample for sample in order if len(sample.turns) == 1][:questions]
         if single:
             yield _dialogue(image, [turn for sample in single for turn in _rounds(sample)], apart=True)
 

@@ -114,7 +114,7 @@ def write_mini(
     unknown = sorted(set(only or ()) - set(plans))
     if unknown or not names:
         raise ValueError(f"unknown splits: {', '.join(unknown)}; there are {', '.join(plans)}")
-    pictures = [picture for name in names for picture in _pictures(name, plans)]
+    pictures = [picture for name in names for picture in pictures_of(name, plans)]
     digest = hashlib.sha256()
     for path, content in sorted(
         (path, content) for files in FILES for path, content in files(pictures).items()
@@ -211,7 +211,9 @@ def ensure_written(folder: Path, plans: Mapping[str, SplitPlan] | None = None) -
     return report.content_hash
 
 
-def _pictures(split: str, plans: Mapping[str, SplitPlan]) -> Iterator[Picture]:
+def pictures_of(split: str, plans: Mapping[str, SplitPlan] | None = None) -> Iterator[Picture]:
+    """The pictures of a split of SPLITS, or of other plans, in order."""
+    plans = SPLITS if plans is None else plans
     plan = plans[split]
     offset = 1 + sum(plans[name].images for name in list(plans)[: list(plans).index(split)])
     seed = plan.first_seed
