@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # torch wants cores, not hyper-threads, and two processes with default threads starve each other
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow gate lint clean
 
 demo: .venv/.installed
 	$(BIN)/samtok-bench run --task gres
@@ -15,6 +15,10 @@ test: .venv/.dev lint
 
 test-slow: .venv/.dev
 	$(BIN)/python -m pytest -m slow
+
+# nano on mini against the runs in results/
+gate: .venv/.installed
+	$(BIN)/samtok-bench gate .ci/gate.yaml
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
