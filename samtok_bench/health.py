@@ -32,7 +32,7 @@ def examine() -> list[Finding]:
         _threads(),
         _precision(),
         _gpu(),
-        _java(),
+        _captions(),
         *_plugins(),
         _nano(),
     ]
@@ -96,13 +96,15 @@ def _gpu() -> Finding:
     return Finding("GPU", "ok", f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB, bfloat16")
 
 
-def _java() -> Finding:
-    path = shutil.which("java")
-    return (
-        Finding("java", "ok", path)
-        if path
-        else Finding("java", "note", "absent: METEOR needs Java 8 or later")
-    )
+def _captions() -> Finding:
+    missing = [] if shutil.which("java") else ["Java 8 or later"]
+    if find_spec("pycocoevalcap") is None:
+        missing.append("pip install 'samtok-bench[captions]'")
+    if missing:
+        return Finding(
+            "captions", "note", f"METEOR and CIDEr are not computed without {' and '.join(missing)}"
+        )
+    return Finding("captions", "ok", f"METEOR and CIDEr by pycocoevalcap and {shutil.which('java')}")
 
 
 def _plugins() -> list[Finding]:

@@ -10,7 +10,17 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-PACKAGES = ("samtok-bench", "torch", "transformers", "tokenizers", "numpy", "pillow", "pycocotools")
+PACKAGES = (
+    "samtok-bench",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "numpy",
+    "pillow",
+    "pycocotools",
+    "pycocoevalcap",
+    "opencv-python-headless",
+)
 
 
 def file_hash(paths: Iterable[Path]) -> str:

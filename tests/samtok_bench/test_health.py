@@ -58,3 +58,12 @@ def test_broken_plug_ins_are_found(plugin):
         ("task torn", "broken"),
         ("command missing", "broken"),
     }
+
+
+def test_what_captions_lack_is_named(monkeypatch):
+    monkeypatch.setattr(health.shutil, "which", lambda name: None)
+    monkeypatch.setattr(health, "find_spec", lambda name: None)
+    found = health._captions()
+    assert found.status == "note"
+    assert "Java" in found.detail
+    assert "samtok-bench[captions]" in found.detail
