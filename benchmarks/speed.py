@@ -1,10 +1,10 @@
-"""What it saves to embed an image once for all of its masks, and to bootstrap by matrix products.
+"""What it saves to embed an image once for all of its masks, and what a bootstrap by clusters costs.
 
 Each line is a ratio of two ways to the same result, run in turn in one process:
 
 - round trip of 8 masks of an image, embedded once, against embedding it for every mask (the released scripts
   repeat the image for each mask)
-- interval of a mean over 2,000 samples from 10,000 draws, against scipy.stats.bootstrap
+- interval of a mean over 2,000 samples from 10,000 draws, against scipy.stats.bootstrap (which knows no clusters)
 
     python benchmarks/speed.py [--model nano] [--rounds 5] [--threads 1]
 
