@@ -4,7 +4,8 @@ Each line is a ratio of two ways to the same result, run in turn in one process:
 
 - round trip of 8 masks of an image, embedded once, against embedding it for every mask (the released scripts
   repeat the image for each mask)
-- interval of a mean over 2,000 samples from 10,000 draws, against scipy.stats.bootstrap (which knows no clusters)
+- interval of a mean over 2,000 samples from 10,000 draws, against scipy.stats.bootstrap, which knows no
+  clusters
 
     python benchmarks/speed.py [--model nano] [--rounds 5] [--threads 1]
 
