@@ -338,11 +338,11 @@ def _answer(
             began = time.perf_counter()
             made = _predict(predictor, asked)
             seconds += time.perf_counter() - began
-            pairs = zip(batch, made, strict=True)
-            answers.update((sample.id, answer) for sample, answer in pairs if sample.id in followed)
+            answered = list(zip(batch, made, strict=True))
+            answers.update((sample.id, one) for sample, one in answered if sample.id in followed)
             journal.append(
-                Line(sample.id, sample.cluster, sample.tags, prediction, task.score(sample, prediction))
-                for sample, prediction in zip(batch, made, strict=True)
+                Line(sample.id, sample.cluster, sample.tags, one, task.score(sample, one))
+                for sample, one in answered
             )
             reporter.advance(len(batch))
     finally:

@@ -54,9 +54,7 @@ class Task(ABC):
     Args:
         protocol: `standard` is the benchmark's own definition, `released` reproduces SAMTok's scripts, and
             `released-rl` those for its models trained by reinforcement.
-
         data: one of `data_formats`; the first by default.
-
         options: values of `option_values` by name; the first of each by default.
 
     Raises:

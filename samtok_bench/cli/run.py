@@ -79,7 +79,7 @@ def run(
     if task == "all":
         from samtok_bench import suite
 
-        _show_tasks(suite.run_tasks(options, [task], make_reporter()), as_json)
+        _show_tasks(suite.run_all(options, make_reporter()), as_json)
     elif codec:
         from samtok_bench import rate_distortion
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from samtok_bench import registry
 from samtok_bench.cli import main as cli
 from samtok_bench.sample import content_id
 
@@ -154,3 +155,22 @@ def test_help_imports_nothing_heavy(plugin):
     environment = {**os.environ, "PYTHONPATH": plugin}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_all_tasks_in_one_run(command, monkeypatch, tmp_path):
+    """One that cannot run is told and does not keep the others from it."""
+    names = registry.names
+    monkeypatch.setattr(
+        registry, "names", lambda kind: ["squares", "torn"] if kind == "task" else names(kind)
+    )
+    code, out, _ = command("run", "--task", "all", "--model", "perfect", "--limit", "4", "--out", "many")
+    assert code == 1
+    row = next(line for line in out.splitlines() if line.startswith("squares")).split()
+    assert row[:5] == ["squares", "val", "4", "gIoU", "100.00"]
+    assert row[-2:] == ["4", "ok"]
+    assert "torn: not run: the task 'torn' cannot be loaded" in out
+    assert (tmp_path / "many" / "squares" / "summary.json").is_file()
+    code, out, _ = command("run", "--task", "all", "--model", "perfect", "--limit", "4", "--json")
+    found = json.loads(out)
+    assert found["squares"]["samples"] == 4
+    assert "cannot be loaded" in found["torn"]["problem"]

@@ -215,17 +215,6 @@ def changed(content: Any, place: tuple[Any, ...], value: Any) -> Any:
     return content
 
 
-def places(content: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path of every value in a JSON document."""
-    items = content.items() if isinstance(content, dict) else enumerate(content)
-    found = []
-    for key, value in items:
-        found.append((*prefix, key))
-        if isinstance(value, dict | list):
-            found += places(value, (*prefix, key))
-    return found
-
-
 def shown(data: RegionData, root: Path) -> dict[tuple[str, str], tuple[str | None, list[list[int]]]]:
     """Kind and pixels by image and key."""
     return {

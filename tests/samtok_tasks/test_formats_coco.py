@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from json_fuzz import places
 
 from samtok_bench.metrics import rle
 from samtok_tasks.formats.coco import read_instances
@@ -132,17 +133,6 @@ def test_what_is_not_json(tmp_path: Path, text: str) -> None:
     path.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(ValueError, match=r"instances\.json is not a JSON file"):
         read_json(path)
-
-
-def places(content: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path of every value in a JSON document."""
-    items = content.items() if isinstance(content, dict) else enumerate(content)
-    found = []
-    for key, value in items:
-        found.append((*prefix, key))
-        if isinstance(value, dict | list):
-            found += places(value, (*prefix, key))
-    return found
 
 
 JSON = st.recursive(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from json_fuzz import places
 from PIL import Image
 
 from samtok_bench.metrics import rle
@@ -158,16 +159,6 @@ def test_missing_files_and_other_splits(tmp_path: Path) -> None:
         read_grandf(tmp_path, "val")
     with pytest.raises(ValueError, match="no split 'train'; it has val, test"):
         read_grandf(tmp_path, "train")
-
-
-def places(content: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    items = content.items() if isinstance(content, dict) else enumerate(content)
-    found = []
-    for key, value in items:
-        found.append((*prefix, key))
-        if isinstance(value, dict | list):
-            found += places(value, (*prefix, key))
-    return found
 
 
 JSON = st.recursive(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from json_fuzz import places
 from segllm_samples import (
     DIALOGUES,
     RECTANGLES,
@@ -217,17 +218,6 @@ def test_malformed_rounds_are_named(tmp_path: Path, place: tuple[Any, ...], valu
 def test_rounds_must_be_numbers(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected a dictionary of rounds by their numbers"):
         read_rounds(write_rounds(tmp_path, {"one": []}), "refcoco_val")
-
-
-def places(content: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path of every value in a JSON document."""
-    items = content.items() if isinstance(content, dict) else enumerate(content)
-    found = []
-    for key, value in items:
-        found.append((*prefix, key))
-        if isinstance(value, dict | list):
-            found += places(value, (*prefix, key))
-    return found
 
 
 TAGS = st.lists(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from json_fuzz import places
 from region_samples import (
     COCO,
     ENTITY_LIST,
@@ -27,7 +28,6 @@ from region_samples import (
     grounding,
     lvis,
     panoptic,
-    places,
     sa1b,
 )
 
