@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from json_fuzz import places
 from psg_samples import PSG, psg
-from region_samples import IDS, LEFT, RIGHT, box, changed, places
+from region_samples import IDS, LEFT, RIGHT, box, changed
 
 from samtok_bench.metrics import rle
 from samtok_tasks.formats.psg import read_psg
