@@ -117,24 +117,25 @@ def _meteor(
         "-norm",
     ]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        into, out = process.stdin, process.stdout
+    try:  # around all of it: what is left in the pipe is written when it closes
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            into, out = process.stdin, process.stdout
 
-        def ask(*parts: str) -> str:
-            into.write(f"{' ||| '.join(parts)}\n".encode())
-            into.flush()
-            return out.readline().decode().strip()
+            def ask(*parts: str) -> str:
+                into.write(f"{' ||| '.join(parts)}\n".encode())
+                into.flush()
+                return out.readline().decode().strip()
 
-        try:
-            counts = [ask("SCORE", *references[key], answer) for key, answer in answers.items()]
-            ask("EVAL", *counts)  # one line for each caption, then one for all
-            lines = [out.readline().decode().strip() for _ in answers]
-        except BrokenPipeError:
-            lines = [""]
-        finally:
-            process.kill()
+            try:
+                counts = [ask("SCORE", *references[key], answer) for key, answer in answers.items()]
+                ask("EVAL", *counts)  # one line for each caption, then one for all
+                lines = [out.readline().decode().strip() for _ in answers]
+            finally:
+                process.kill()
+    except BrokenPipeError:
+        lines = [""]
     if not lines[-1]:
         raise CaptionToolError("Java stopped while it computed METEOR; it needs 2 GB of memory")
     return float(lines[-1])
