@@ -15,9 +15,9 @@ from statistics import NormalDist
 import numpy as np
 
 from samtok_bench import registry, statistics
-from samtok_bench.gate.runs import LoadedRun, NotComparable, comparable, defined_value, load_run
 from samtok_bench.metric import MetricInfo
 from samtok_bench.results import Line
+from samtok_bench.runs import LoadedRun, NotComparable, comparable, defined_value, open_run
 from samtok_bench.tables import NOT_AVAILABLE, number, text_table
 
 POWER = 0.8
@@ -51,11 +51,11 @@ def detectable(run: Path, baseline: Path | None, metric: str | None) -> list[Det
     Raises:
         ValueError: runs or a metric that a gate could not compare; says why.
     """
-    first = load_run(run)
+    first = open_run(run)
     if baseline is None:
         journals: list[dict[str, Line]] = [dict(sorted(first.lines.items()))]
     else:
-        journals = list(comparable(first, load_run(baseline), {}))
+        journals = list(comparable(first, open_run(baseline), {}))
     infos = _infos(first, metric)
     scores = [[line.scores for line in lines.values()] for lines in journals]
     clusters = [line.cluster for line in journals[0].values()]

@@ -7,9 +7,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from samtok_bench import preview
-from samtok_bench.gate.runs import LoadedRun
 from samtok_bench.gate.verdicts import CheckResult, Verdict, exit_code, refresh_commands
-from samtok_bench.sample import Sample
+from samtok_bench.runs import samples_of
 from samtok_bench.tables import NOT_AVAILABLE, markdown_table, markdown_text, number, span, text_table
 
 SUMMARY_BYTES = 1 << 20
@@ -47,7 +46,7 @@ def _draw(result: CheckResult, path: Path) -> Path:
     assert result.run is not None
     assert result.baseline is not None
     now, before = result.run.lines, result.baseline.lines
-    samples = _samples(result.run)
+    samples = samples_of(result.run)
     rows = [
         (samples[loss.id], before[loss.id], now[loss.id], "target | baseline {1} | now {2}".format(*cells))
         for loss, cells in zip(result.losses, _loss_rows(result), strict=True)
@@ -62,11 +61,6 @@ def _draw(result: CheckResult, path: Path) -> Path:
     if unread:
         result.notes.append(f"{len(unread)} images cannot be read, the first: {unread[0]}")
     return path
-
-
-def _samples(run: LoadedRun) -> dict[str, Sample]:
-    read = run.task.samples(run.record.root(run.task), run.record.settings["split"])
-    return {sample.id: sample for sample in read.samples}
 
 
 def text(results: Sequence[CheckResult], pictures: Mapping[str, Path]) -> str:

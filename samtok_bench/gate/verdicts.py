@@ -19,20 +19,20 @@ from pathlib import Path
 
 from samtok_bench import registry, runner, statistics
 from samtok_bench.gate.file import Check
-from samtok_bench.gate.runs import (
+from samtok_bench.metric import MetricInfo
+from samtok_bench.results import CEILING, JOURNAL, RUN, SUMMARY, Line, RunFolder, RunRecord
+from samtok_bench.runner import Reporter, RunOptions
+from samtok_bench.runs import (
     LoadedRun,
     NotComparable,
     chosen,
     comparable,
     defined_value,
     informing_images,
-    load_run,
+    open_run,
     remarks,
     task_of,
 )
-from samtok_bench.metric import MetricInfo
-from samtok_bench.results import CEILING, JOURNAL, RUN, SUMMARY, Line, RunFolder, RunRecord
-from samtok_bench.runner import Reporter, RunOptions
 from samtok_bench.statistics import Interval
 from samtok_bench.tables import number
 from samtok_bench.task import Task
@@ -144,7 +144,7 @@ def evaluate(
                 gated_metric(check, _task(source))
     asked = dict.fromkeys(source for source in sources if isinstance(source, RunOptions))
     made = {one: runner.run(replace(one, command=tuple(command)), reporter).folder for one in asked}
-    load = functools.cache(load_run)
+    load = functools.cache(open_run)
     results = []
     for check, name, source in zip(checks, names, sources, strict=True):
         result = CheckResult(check, name)

@@ -1,4 +1,4 @@
-"""Runs as gates read them: complete, with metrics that are defined, compared like with like."""
+"""Finished runs, read back: complete, with metrics that are defined, compared like with like."""
 
 import math
 from collections.abc import Mapping
@@ -8,16 +8,17 @@ from pathlib import Path
 from samtok_bench import registry
 from samtok_bench.metric import MetricInfo
 from samtok_bench.results import JOURNAL, RUN, SUMMARY, Line, RunFolder, RunRecord, Summary, differences
+from samtok_bench.sample import Sample
 from samtok_bench.task import Task
 
 COMPARED = ("task", "protocol", "split", "data", "options")
 """Settings without which two runs do not compare."""
 UNREMARKABLE = {*COMPARED, "data_format", "model", "code", "limit", "sample"}
-"""Settings that are compared already, or whose change is what a gate is for; so are a predictor's weights."""
+"""Settings that are compared already, or whose change is what one compares; so are a predictor's weights."""
 
 
 class NotComparable(ValueError):
-    """A check that cannot be decided; the message is its reason."""
+    """A run that cannot be read, or two that do not compare; the message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class LoadedRun:
     task: Task
 
 
-def load_run(path: Path) -> LoadedRun:
+def open_run(path: Path) -> LoadedRun:
     """A complete results folder; NotComparable says what it lacks."""
     folder = RunFolder(path)
     try:
@@ -44,6 +45,12 @@ def load_run(path: Path) -> LoadedRun:
     if len(lines) != record.samples:
         raise NotComparable(f"{path} is incomplete: {JOURNAL} holds {len(lines)} of {record.samples} samples")
     return LoadedRun(path, record, summary, lines, task)
+
+
+def samples_of(run: LoadedRun) -> dict[str, Sample]:
+    """The samples of a run's split by id, read from its data; ValueError or OSError where they cannot be."""
+    read = run.task.samples(run.record.root(run.task), run.record.settings["split"])
+    return {sample.id: sample for sample in read.samples}
 
 
 def task_of(record: RunRecord) -> Task:
