@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
@@ -261,6 +262,20 @@ def test_a_pool_is_prepared_once_and_used_again_and_again(processor, workers):
     again = list(Batches(DATA, collator, seed=1, stages=stages, start=3, workers=workers))
     assert len(again) == 2
     assert all(torch.equal(a["input_ids"], b["input_ids"]) for a, b in zip(seen[3:], again, strict=True))
+
+
+def test_a_pools_batches_are_of_one_length(processor):
+    """Half of the dialogues are long; a batch holds one sort, and both sorts come."""
+
+    class Long(Collator):
+        def prepare(self, dialogues):
+            made = super().prepare(dialogues)
+            return [replace(one, text=one.text + one.text[-40:] * 5 * (k % 2)) for k, one in enumerate(made)]
+
+    batches = Batches(DATA, Long(processor, GeometryCodes()), seed=1, stages=[Draw(12, 2, {}, pool=16)])
+    lengths = [batch["attention_mask"].sum(1) for batch in batches]
+    assert all(max(one) - min(one) < 10 for one in lengths)
+    assert max(map(max, lengths)) > min(map(min, lengths)) + 40
 
 
 @pytest.mark.parametrize(

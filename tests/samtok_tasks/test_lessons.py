@@ -48,7 +48,7 @@ def test_lessons_are_a_share_of_the_curriculum():
     def first(**options):
         return [
             text(d["turns"][0][0])
-            for d in islice(curriculum(3, scenes=40, tasks=("region_vqa",), **options), 60)
+            for d in islice(curriculum(3, scenes=40, tasks={"region_vqa": 1}, **options), 60)
         ]
 
     shares = [

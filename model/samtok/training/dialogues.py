@@ -21,6 +21,7 @@ from samtok.vocabulary import mask_word_ids
 from samtok.words import format_words
 
 IGNORED = -100  # label of tokens that carry no loss
+ALIKE = 8  # batches of dialogues are drawn at once, and one of them taken, so that its lengths are alike
 
 Part: TypeAlias = "str | NDArray[np.bool_]"
 # {"image": (H, W, 3) uint8, "turns": [(question parts, answer parts), ...]}, a part is text or a mask (H, W);
@@ -280,12 +281,21 @@ class Batches(IterableDataset):
         for step in range(self.start, self.stages[-1].until):
             stage = next(stage for stage in self.stages if step < stage.until)
             if stage.pool:
-                draw = np.random.default_rng((self.seed, step))
-                chosen = draw.choice(stage.pool, min(stage.images, stage.pool), replace=False)
-                yield self.collator.collate([self.pools[stage.until][index] for index in chosen])
+                yield self.collator.collate(self._alike(step, self.pools[stage.until], stage.images))
             else:
                 indices = [step * most + place for place in range(stage.images)]
                 yield self.collator(draw_batch(self.data, self.seed, indices, stage.options))
+
+
+    def _alike(self, step: int, pool: list[Prepared], count: int) -> list[Prepared]:
+        """So many dialogues of about one length: a batch is as long as its longest."""
+        draw = np.random.default_rng((self.seed, step))
+        count = min(count, len(pool))
+        batches = min(ALIKE, len(pool) // count)
+        several = draw.choice(len(pool), batches * count, replace=False)
+        drawn = sorted((pool[index] for index in several), key=lambda one: len(one.text))
+        start = count * draw.integers(batches)
+        return drawn[start : start + count]
 
 
 class _Chunks:

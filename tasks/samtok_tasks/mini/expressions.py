@@ -24,7 +24,8 @@ PLACES = (
     "at the bottom right",
     "in the middle",
 )
-RELATIONS = ("left of", "right of", "above", "below", "nearest to")
+SIDES = ("left of", "right of", "above", "below")
+RELATIONS = (*SIDES, "nearest to")
 EXTREMES = ("largest", "smallest", "leftmost", "rightmost", "topmost", "bottommost")
 
 # Shares of the image side: a centre before NEAR_SIDE is on that side, one beyond FAR_SIDE is not.

@@ -4,7 +4,7 @@ What a task asks is what it teaches: prompt, regions and answer come from its sa
 for each. Only the scenes differ from those of mini's splits.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,9 +25,17 @@ from samtok_tasks.mini.training import (
 )
 from samtok_tasks.mini.writer import SplitPlan, ensure_written, mini_cache
 
-TASKS = ("grounding-suite", "reasonseg", "gcg", "region_caption", "region_vqa", "multi_round")
-"""All but scene graphs, whose answers in JSON are several times as long as all others."""
-MOST_MASKS = 8
+TASKS: Mapping[str, float] = {
+    "grounding-suite": 1,
+    "reasonseg": 1,
+    "gcg": 1,
+    "region_caption": 1,
+    "region_vqa": 3,
+    "multi_round": 2,
+    "scene_graph": 2,
+}
+"""How often each is asked. An answer to a multiple-choice question is one token, which teaches little."""
+MOST_MASKS = 10
 """In one answer; a longer one would make all others of its batch as long."""
 
 
@@ -36,8 +44,8 @@ def curriculum(
     *,
     lessons: float = 0.3,
     scenes: int = 2000,
-    tasks: Sequence[str] = TASKS,
-    questions: int = 3,
+    tasks: Mapping[str, float] = TASKS,
+    questions: int = 4,
     **options: object,
 ) -> Iterator[Dialogue]:
     """Dialogues of `samtok_tasks.mini.training`, a share of them replaced by questions of tasks.
@@ -46,32 +54,33 @@ def curriculum(
         seed: equal seeds give equal streams.
         lessons: that share, 0 to 1.
         scenes: how many training scenes have the tasks' files; written to the cache at the first call.
-        tasks: names.
-        questions: most questions of tasks about one image; they are longer than expressions.
+        tasks: how often each is asked, by name.
+        questions: most questions of a task about one image; they are longer than expressions.
         options: of `samtok_tasks.mini.training.dialogues`.
     """
     rng = np.random.default_rng((seed, 0x1E550))
-    asked = task_dialogues(rng, scenes, tuple(tasks), questions)
+    asked = task_dialogues(rng, scenes, tasks, questions)
     streams = dialogues(seed, **options), asked  # type: ignore[arg-type]
     while True:
         yield next(streams[int(rng.random() < lessons)])
 
 
 def task_dialogues(
-    rng: np.random.Generator, scenes: int, tasks: tuple[str, ...], questions: int
+    rng: np.random.Generator, scenes: int, tasks: Mapping[str, float], questions: int
 ) -> Iterator[Dialogue]:
-    """Questions of tasks about one image, each a dialogue of its own; or one dialogue of many rounds."""
-    pictures = _samples(scenes, tasks)
+    """Questions of one task about one image, each a dialogue of its own; or one dialogue of many rounds."""
+    asked = _samples(scenes, tuple(tasks))
+    shares = np.array([tasks[name] for name in asked]) / sum(tasks.values())
+    names = list(asked)
     while True:
+        pictures = asked[names[rng.choice(len(names), p=shares)]]
         image, samples = pictures[rng.integers(len(pictures))]
         longest = max(samples, key=lambda sample: len(sample.turns))
-        if len(longest.turns) > 1 and rng.random() < 1 / 3:
+        if len(longest.turns) > 1:
             yield _dialogue(image, [*_rounds(longest)], apart=False)
             continue
-        order = [samples[k] for k in rng.permutation(len(samples))]
-        single = [sample for sample in order if len(sample.turns) == 1][:questions]
-        if single:
-            yield _dialogue(image, [turn for sample in single for turn in _rounds(sample)], apart=True)
+        chosen = [samples[k] for k in rng.permutation(len(samples))[:questions]]
+        yield _dialogue(image, [turn for sample in chosen for turn in _rounds(sample)], apart=True)
 
 
 def _dialogue(image: Path, said: list[Turn], apart: bool) -> Dialogue:
@@ -108,18 +117,20 @@ def _answer(sample: Sample) -> list[Part]:
 
 
 @lru_cache(maxsize=1)
-def _samples(scenes: int, tasks: tuple[str, ...]) -> list[tuple[Path, list[Sample]]]:
-    """What the tasks ask about each image, images in order of their names."""
+def _samples(scenes: int, tasks: tuple[str, ...]) -> dict[str, list[tuple[Path, list[Sample]]]]:
+    """What each task asks about each image, images in order of their names."""
     root = _root(scenes)
-    found: dict[str, tuple[Path, list[Sample]]] = {}
+    asked = {}
     for name in tasks:
         task = registry.task_class(name)()
+        found: dict[str, tuple[Path, list[Sample]]] = {}
         for sample in task.samples(root, task.default_split(root)).samples:
             parts = [part for turn in sample.turns for part in turn.parts]
             views = [part for part in parts if isinstance(part, ImagePart)]
             if len(views) == 1 and len(sample.target.masks) <= MOST_MASKS:
                 found.setdefault(sample.image.stem, (sample.image, []))[1].append(sample)
-    return [found[name] for name in sorted(found)]
+        asked[name] = [found[image] for image in sorted(found)]
+    return asked
 
 
 def _root(scenes: int) -> Path:

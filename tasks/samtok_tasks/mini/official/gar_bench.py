@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 
 from samtok_bench.metrics import rle
-from samtok_tasks.mini.expressions import related
+from samtok_tasks.mini.expressions import SIDES, related
 from samtok_tasks.mini.picture import IMAGE_FOLDER, Picture
 from samtok_tasks.mini.scene import COLOURS, PATTERNS, SHAPES, Scene, SceneObject, patterns_of
 
 SPLIT = "val"
 """The pictures that are asked about: the official file has one split."""
 CHOICES = 4
-SIDES = ("left of", "right of", "above", "below")
 _STREAM = 7
 """Tells the draws of this file from those of others about the same scene."""
 

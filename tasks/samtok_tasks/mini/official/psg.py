@@ -1,4 +1,4 @@
-"""PSG's file: segments of each picture in a panoptic PNG, and how objects stand to those nearest to them."""
+"""PSG's file: segments of each picture in a panoptic PNG, and on which side of the one nearest to it an object is."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samtok_bench.metrics import rle
-from samtok_tasks.mini.expressions import RELATIONS, related
+from samtok_tasks.mini.expressions import SIDES, related
 from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, Picture
 from samtok_tasks.mini.regions import background
 from samtok_tasks.mini.scene import BACKGROUNDS, SHAPES, Mask, Scene
@@ -23,7 +23,7 @@ def files(pictures: Sequence[Picture]) -> dict[str, Any]:
             "data": [_record(picture) for picture in pictures],
             "thing_classes": list(SHAPES),
             "stuff_classes": list(STUFF),
-            "predicate_classes": list(RELATIONS),
+            "predicate_classes": list(SIDES),
             "test_image_ids": [str(picture.image_id) for picture in pictures if picture.split != "train"],
         }
     }
@@ -31,16 +31,16 @@ def files(pictures: Sequence[Picture]) -> dict[str, Any]:
 
 
 def relations(scene: Scene) -> list[tuple[int, int, int]]:
-    """Subject, object and number of the predicate, only what is clear: for each object the one nearest to it,
-    that it is the nearest, and on which side.
+    """Subject, object and number of the predicate, only what is clear: each object, from left to right, with
+    the one nearest to it.
     """
-    found = []
-    for anchor in scene.objects:
-        for near in related(scene.objects, "nearest to", anchor) or ():
-            for number, name in enumerate(RELATIONS):
-                if name == "nearest to" or related([near, anchor], name, anchor):
-                    found.append((near.index, anchor.index, number))
-    return found
+    return [
+        (item.index, near.index, number)
+        for item in sorted(scene.objects, key=lambda item: item.box)
+        for near in related(scene.objects, "nearest to", item) or ()
+        for number, side in enumerate(SIDES)
+        if related([item, near], side, near)
+    ]
 
 
 def _record(picture: Picture) -> dict[str, Any]:
