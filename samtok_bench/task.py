@@ -48,6 +48,20 @@ class DataStatus:
     """One line: where it is, or what is missing."""
 
 
+@dataclass(frozen=True)
+class HubSource:
+    """What of a task's official files is a data set on the Hugging Face hub."""
+
+    id: str
+    """OWNER/NAME of the data set."""
+    patterns: tuple[str, ...]
+    """The files to take, as the hub's globs."""
+    folder: str = "."
+    """Where they belong below the data root."""
+    rest: str = ""
+    """What the data set lacks, with where it is from and where it belongs; empty if nothing."""
+
+
 class Task(ABC):
     """A benchmark task. A new one defines the class attributes and four methods.
 
@@ -70,6 +84,8 @@ class Task(ABC):
     protocols: ClassVar[tuple[Protocol, ...]] = PROTOCOLS
     data_formats: ClassVar[tuple[str, ...]] = ()
     """What --data may name, the default first; empty where a task has one format only."""
+    hub: ClassVar[Mapping[str | None, HubSource]] = {}
+    """By data format, or None for a task of one format: what `samtok-bench data fetch` downloads."""
     option_values: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """What --option may set: for each name its values, the default first."""
     answered_by: ClassVar[Literal["model", "codec"]] = "model"

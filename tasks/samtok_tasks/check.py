@@ -9,6 +9,9 @@ from samtok_bench.sample import Sample
 from samtok_bench.task import Task
 from samtok_tasks.formats.files import NoSplitError
 
+NO_IMAGE = "without a readable image"
+"""How the reasons end by which readers leave out what they need an image's size for."""
+
 
 @dataclass(frozen=True)
 class SplitCount:
@@ -73,6 +76,10 @@ def check(task: Task, root: Path, splits: Sequence[str]) -> CheckReport:
         found.dropped.update(read.dropped)
         found.first.update(read.first)
         missing |= dict.fromkeys(s.image for s in read.samples if not s.image.is_file())
+    for reason in found.dropped:
+        if reason.endswith(NO_IMAGE):
+            place = found.first.get(reason, "its place is not known")
+            return _with(found, f"{found.dropped[reason]} {reason}, the first: {place}")
     if not any(one.samples for one in found.splits.values()):
         return _with(found, next(iter(found.absent.values()), f"{root} holds no sample"))
     if missing:

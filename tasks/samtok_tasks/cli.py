@@ -1,4 +1,4 @@
-"""`samtok-bench data`: write mini, and check a data root."""
+"""`samtok-bench data`: write mini, check a data root, fetch official files from the hub."""
 
 import json
 from pathlib import Path
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from samtok_bench.task import Task
     from samtok_tasks.check import CheckReport
 
 app = typer.Typer(no_args_is_help=True)
-data = typer.Typer(no_args_is_help=True, help="Write the generated data set mini, or check a data root.")
+data = typer.Typer(no_args_is_help=True, help="Write mini, check a data root, or fetch official files.")
 app.add_typer(data, name="data")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -67,11 +68,57 @@ def check(
     Exits with 1 when something is missing or broken.
     """
     from samtok_bench.registry import task_class
-    from samtok_tasks.check import check as check_data
 
     kind = task_class(task)("standard", data)
-    root = data_root or kind.default_root()
-    report = check_data(kind, root, split or [*dict.fromkeys([*kind.splits, kind.default_split(root)])])
+    _check(kind, data_root or kind.default_root(), split, as_json)
+
+
+@data.command()
+def fetch(
+    task: Annotated[str, typer.Option(help="The task whose files to download.")],
+    root: Annotated[
+        Path,
+        typer.Option(
+            "--root",
+            "--data-root",
+            help="Data root; the files go where they belong below it.",
+            envvar="SAMTOK_BENCH_DATA_ROOT",
+        ),
+    ],
+    data: Annotated[str | None, typer.Option(help="Format of the data root, as for `run`.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the download.")] = False,
+) -> None:
+    """Download a task's official files from the Hugging Face hub, as far as they are there, and check them.
+
+    Says what comes from where to where, and asks first. Other commands download no data.
+
+    Exits with 1 when something is still missing after it, such as the images of another project.
+    """
+    from samtok_bench.registry import task_class
+    from samtok_tasks.fetch import address, hub_source, listing
+    from samtok_tasks.fetch import fetch as fetch_files
+
+    kind = task_class(task)("standard", data)
+    source = hub_source(kind, root)
+    typer.echo(f"from  {address(source)}: {', '.join(source.patterns)}")
+    typer.echo(f"to    {root / source.folder}")
+    if source.rest:
+        typer.echo(f"not fetched: {source.rest}")
+    listed = listing(source)
+    typer.echo(
+        f"size  {len(listed.files)} files, {listed.size / 1e6:.1f} MB, revision {listed.revision[:12]}"
+    )
+    if not yes:
+        typer.confirm("Download?", abort=True)
+    fetch_files(source, listed, root)
+    typer.echo("")
+    _check(kind, root, None, False)
+
+
+def _check(task: "Task", root: Path, split: list[str] | None, as_json: bool) -> None:
+    from samtok_tasks.check import check as check_data
+
+    report = check_data(task, root, split or [*dict.fromkeys([*task.splits, task.default_split(root)])])
     if as_json:
         typer.echo(report.to_json())
     else:

@@ -35,7 +35,7 @@ from samtok_bench.sample import (
     Turn,
     content_id,
 )
-from samtok_bench.task import DataStatus, Generation, Protocol, SampleSet, Task
+from samtok_bench.task import DataStatus, Generation, HubSource, Protocol, SampleSet, Task
 from samtok_tasks.formats.grandf import (
     IMAGE_FOLDERS,
     SPLITS,
@@ -79,6 +79,15 @@ class GCG(Task):
     summary = "caption with a mask for each phrase (GranD-f)"
     primary = "miou"
     splits: ClassVar[tuple[str, ...]] = SPLITS
+    hub: ClassVar[Mapping[str | None, HubSource]] = {
+        None: HubSource(
+            "MBZUAI/GranD-f",
+            ("val_test/*",),
+            "GranDf/annotations",
+            "the images in GranDf_HA_images/val_test/ (docs/datasets.md of "
+            "github.com/mbzuai-oryx/groundingLMM)",
+        )
+    }
     tag_values: ClassVar[dict[str, tuple[str, ...]]] = {"masks": ("none", "1", "2 to 4", "5 or more")}
 
     @property

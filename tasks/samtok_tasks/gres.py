@@ -4,6 +4,7 @@ Prompt, token limit and reading of answers follow SAMTok's released script (byte
 projects/samtok); the metrics and the differences between the protocols are in samtok_bench.metrics.masks.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ from samtok_bench.metrics import rle
 from samtok_bench.metrics.masks import gres_metrics, gres_scores
 from samtok_bench.metrics.rle import RLE
 from samtok_bench.sample import ImagePart, Prediction, Sample, Scores, Target, Text, Turn, content_id
-from samtok_bench.task import PROTOCOLS, DataStatus, Generation, Protocol, SampleSet, Task
+from samtok_bench.task import PROTOCOLS, DataStatus, Generation, HubSource, Protocol, SampleSet, Task
 from samtok_tasks.areas import COCO_AREAS, coco_area
 from samtok_tasks.formats.grefcoco import locate_grefcoco, read_grefcoco
 from samtok_tasks.formats.refer import ReferringExpression, image_folder
@@ -38,6 +39,14 @@ class GRES(Task):
     primary = "giou"
     protocols = (*PROTOCOLS, "released-rl")
     splits: ClassVar[tuple[str, ...]] = ("val", "testA", "testB", "train")
+    hub: ClassVar[Mapping[str | None, HubSource]] = {
+        None: HubSource(
+            "FudanCVL/gRefCOCO",
+            ("grefs(unc).json", "instances.json"),
+            "grefcoco",
+            "COCO's train2014 images in images/train2014/ (images.cocodataset.org/zips/train2014.zip)",
+        )
+    }
     tag_values: ClassVar[dict[str, tuple[str, ...]]] = {
         "target": ("single", "multi", "no-target"),
         "area": (*COCO_AREAS, "none"),

@@ -6,6 +6,7 @@ samtok_bench.metrics.grounding_suite.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,7 +15,7 @@ from samtok_bench.metrics.boxes import Box
 from samtok_bench.metrics.grounding_suite import CLASSES, grounding_metrics, grounding_scores
 from samtok_bench.metrics.rle import RLE
 from samtok_bench.sample import ImagePart, Prediction, Sample, Scores, Target, Text, Turn, content_id
-from samtok_bench.task import DataStatus, Generation, SampleSet, Task
+from samtok_bench.task import DataStatus, Generation, HubSource, SampleSet, Task
 from samtok_tasks.areas import COCO_AREAS, coco_area
 from samtok_tasks.formats import grounding_suite
 from samtok_tasks.formats.grounding_suite import FILE, GroundingRecord
@@ -33,6 +34,14 @@ class GroundingSuite(Task):
     summary = "segment things, groups, parts and stuff by a sentence (GroundingSuite-Eval)"
     primary = "giou"
     splits = (SPLIT,)
+    hub: ClassVar[Mapping[str | None, HubSource]] = {
+        None: HubSource(
+            "hustvl/GSEval",
+            (FILE,),
+            rest="COCO's unlabeled2017 images in unlabeled2017/ "
+            "(images.cocodataset.org/zips/unlabeled2017.zip)",
+        )
+    }
     metrics = grounding_metrics()
     tag_values: ClassVar[dict[str, tuple[str, ...]]] = {"class": CLASSES, "area": COCO_AREAS}
 

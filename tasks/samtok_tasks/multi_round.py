@@ -34,7 +34,7 @@ from samtok_bench.sample import (
     Turn,
     content_id,
 )
-from samtok_bench.task import DataStatus, Generation, SampleSet, Task
+from samtok_bench.task import DataStatus, Generation, HubSource, SampleSet, Task
 from samtok_tasks.formats.segllm import (
     Dialogue,
     Piece,
@@ -58,6 +58,15 @@ class MultiRound(Task):
     primary = "ciou_later"
     splits: ClassVar[tuple[str, ...]] = ("refcoco_val", "refcoco+_val", "refcocog_val", "paco_val")
     data_formats: ClassVar[tuple[str, ...]] = (DIALOGUES, ROUNDS_FORMAT)
+    hub: ClassVar[Mapping[str | None, HubSource]] = {
+        DIALOGUES: HubSource(
+            "Marlo-Z/SegLLM_dataset",
+            ("conversations_folder/all_data_mix_val/*",),
+            "segllm",
+            "annotations_folder/ and COCO's images in images_folder/coco/, both below segllm/ (DATASET.md of "
+            "github.com/berkeley-hipie/segllm)",
+        )
+    }
     option_values: ClassVar[dict[str, tuple[str, ...]]] = {"history": (GROUND_TRUTH, OWN)}
     tag_values: ClassVar[dict[str, tuple[str, ...]]] = {
         "round": tuple(str(number) for number in range(1, ROUNDS + 1))

@@ -1,9 +1,13 @@
 """Region captions: describe the region of a mask.
 
-RefCOCOg's expressions (or mini's) are scored by METEOR and CIDEr, one reference each, as in GLaMM's and
-Osprey's evaluations. DLC-Bench, Ferret-Bench, MDVP-Bench and VideoRefer-Bench-D are judged by a language
-model: a run gives the captions, `samtok-bench judge` scores them afterwards (samtok_tasks.caption_judges).
-There is no other score in a judge's place.
+RefCOCOg's expressions (or mini's) and Visual Genome's captions are scored by METEOR and CIDEr, one reference
+each, as in GLaMM's and Osprey's evaluations. A region is its mask; Visual Genome has boxes, which are filled.
+SAMTok's released scripts evaluate on neither, so the protocols are the same. The prompt is Osprey's; GLaMM
+asks for a detailed description.
+
+DLC-Bench, Ferret-Bench, MDVP-Bench and VideoRefer-Bench-D are judged by a language model: a run gives the
+captions, `samtok-bench judge` scores them afterwards (samtok_tasks.caption_judges). There is no other score
+in a judge's place.
 
 For the judged benchmarks prompt, zoom (samtok_tasks.zoom) and token limit are those of SAMTok's released
 scripts (bytedance/Sa2VA, projects/samtok). The protocols differ in these points:
@@ -42,18 +46,22 @@ from samtok_bench.sample import (
     View,
     content_id,
 )
-from samtok_bench.task import DataStatus, Generation, SampleSet, Task
+from samtok_bench.task import DataStatus, Generation, HubSource, SampleSet, Task
 from samtok_tasks.caption_judges import CaptionJudge, DLCJudge, FerretJudge, MDVPJudge, VideoReferJudge
 from samtok_tasks.formats.dlc_bench import read_dlc_bench
 from samtok_tasks.formats.ferret_bench import read_ferret_bench
+from samtok_tasks.formats.files import NoSplitError
 from samtok_tasks.formats.mdvp_bench import read_mdvp_bench
 from samtok_tasks.formats.refer import ReferringExpression, read_refer
 from samtok_tasks.formats.region_captions import CaptionRegion, CaptionRegions
 from samtok_tasks.formats.videorefer_bench import read_videorefer_bench
+from samtok_tasks.formats.visual_genome import read_visual_genome
 from samtok_tasks.mini.writer import ensure_mini, mini_status
 from samtok_tasks.zoom import JPEG_QUALITY, zoom
 
-REFERRING = "refcocog"
+REFERRING, VG = "refcocog", "vg"
+SCORED = (REFERRING, VG)
+"""Scored against references; the others are judged."""
 SHORT_PROMPT = f"Please give me a short description of {MASK_PLACE}."
 PROMPT = f"Given a detailed description of this region {MASK_PLACE}."
 ZOOM_PROMPT = (
@@ -77,7 +85,7 @@ ZOOMED_BELOW = {"dlc": 0.3, "ferret": 0.0, "mdvp": 0.2, "videorefer": 0.2}
 """Share of the image that a region's box must stay below to be zoomed in on."""
 FLOOR_CAPTION = "An object."
 TEST = "test"
-"""The one split of the judged benchmarks."""
+"""The one split of all but RefCOCOg."""
 _TAG = re.compile(r"<\|[^<>|]*\|>")
 
 
@@ -100,10 +108,19 @@ class RegionCaption(Task, Judged):
 
     name = "region_caption"
     summary = (
-        "describe a region (RefCOCOg; DLC-Bench, Ferret-Bench, MDVP-Bench, VideoRefer-Bench-D with a judge)"
+        "describe a region (RefCOCOg, Visual Genome; DLC-Bench, Ferret-Bench, MDVP-Bench, VideoRefer-Bench-D "
+        "with a judge)"
     )
-    splits: ClassVar[tuple[str, ...]] = ("val", TEST, "train")
-    data_formats: ClassVar[tuple[str, ...]] = (REFERRING, *READERS)
+    data_formats: ClassVar[tuple[str, ...]] = (*SCORED, *READERS)
+    hub: ClassVar[Mapping[str | None, HubSource]] = {
+        "dlc": HubSource("nvidia/DLC-Bench", ("*.json", "images/*", "annotations/*")),
+        "videorefer": HubSource(
+            "DAMO-NLP-SG/VideoRefer-Bench",
+            ("VideoRefer-Bench-D.json",),
+            rest="the frames in frames/VIDEO/INDEX.jpg, cut from Panda-70M-part.zip of the same data set; "
+            "for judging system.txt (github.com/DAMO-NLP-SG/VideoRefer)",
+        ),
+    }
     tag_values: ClassVar[dict[str, tuple[str, ...]]] = {"view": ("whole", "zoom")}
 
     _root: Path | None = None
@@ -111,8 +128,12 @@ class RegionCaption(Task, Judged):
     _judge: CaptionJudge | None = None
 
     @property
+    def splits(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("val", TEST, "train") if self.data == REFERRING else (TEST,)
+
+    @property
     def primary(self) -> str:  # type: ignore[override]
-        return "cider" if self.data == REFERRING else "captioned"
+        return "cider" if self.data in SCORED else "captioned"
 
     @property
     def metrics(self) -> tuple[MetricInfo, ...]:
@@ -120,7 +141,7 @@ class RegionCaption(Task, Judged):
             _metric("captioned", "captioned", "share of regions with a caption of any words", "this project"),
             _metric("words", "words", "mean words of a caption", "this project", "none", "words"),
         )
-        if self.data != REFERRING:
+        if self.data not in SCORED:
             return plain
         source = "COCO caption evaluation (tylin/coco-caption)"
         return (
@@ -137,17 +158,13 @@ class RegionCaption(Task, Judged):
 
     @property
     def generation(self) -> Generation:
-        return Generation(128 if self.data == REFERRING else 1024)
+        return Generation(128 if self.data in SCORED else 1024)
 
     def default_root(self) -> Path:
-        if self.data != REFERRING:
-            raise ValueError(
-                f"--data {self.data} needs a --data-root; without one there is mini, as {REFERRING}"
-            )
+        if self.data not in SCORED:
+            known = " and ".join(SCORED)
+            raise ValueError(f"--data {self.data} needs a --data-root; without one there is mini, as {known}")
         return ensure_mini()
-
-    def default_split(self, root: Path) -> str:
-        return "val" if self.data == REFERRING else TEST
 
     def data_status(self, root: Path | None) -> DataStatus:
         return mini_status() if root is None else super().data_status(root)
@@ -158,7 +175,11 @@ class RegionCaption(Task, Judged):
             return SampleSet([_referring_sample(one) for one in data], dict(data.dropped))
         assert self.data is not None
         if split != TEST:
-            raise ValueError(f"--data {self.data} has one split, {TEST}, got {split!r}")
+            raise NoSplitError(f"--data {self.data} has one split, {TEST}, got {split!r}")
+        if self.data == VG:
+            regions = read_visual_genome(root)
+            samples = [_short_sample(one, root) for one in regions.regions]
+            return SampleSet(samples, dict(regions.dropped), dict(regions.first))
         read = READERS[self.data](root)
         samples = [self._sample(one, root) for one in read.regions]
         self._regions = dict(zip((one.id for one in samples), read.regions, strict=True))
@@ -176,7 +197,7 @@ class RegionCaption(Task, Judged):
     def corpus(
         self, samples: Sequence[Sample], predictions: Sequence[Prediction]
     ) -> Mapping[str, float | None]:
-        if self.data != REFERRING:
+        if self.data not in SCORED:
             return {}
         answers = [caption(prediction.text) for prediction in predictions]
         return _text_scores(tuple(zip((one.target.text for one in samples), answers, strict=True)))
@@ -185,7 +206,7 @@ class RegionCaption(Task, Judged):
 
     @property
     def judge_metrics(self) -> tuple[MetricInfo, ...]:
-        if self.data == REFERRING:
+        if self.data in SCORED:
             return ()
         return self._make_judge(self._root or Path()).metrics
 
@@ -265,6 +286,19 @@ def _referring_sample(expression: ReferringExpression) -> Sample:
         turns=(Turn("user", (ImagePart(image), *_with_region(SHORT_PROMPT, mask))),),
         cluster=image.name,
         target=Target(text=reference),
+    )
+
+
+def _short_sample(region: CaptionRegion, root: Path) -> Sample:
+    place = region.image.relative_to(root).as_posix()
+    height, width = region.mask["size"]
+    return Sample(
+        id=content_id("region_caption", VG, place, region.key, region.reference, region.mask["counts"]),
+        image=region.image,
+        size=(height, width),
+        turns=(Turn("user", (ImagePart(region.image), *_with_region(SHORT_PROMPT, region.mask))),),
+        cluster=place,
+        target=Target(text=region.reference),
     )
 
 

@@ -1,18 +1,28 @@
-"""Region VQA: multiple-choice questions about one or several regions (GAR-Bench-VQA).
+"""Region VQA: questions about one or several regions.
 
-The prompt, the token limit and the metric `exact` are GAR-Bench's (Haochen-Wang409/Grasp-Any-Region): an
-answer is right if it is the letter and nothing else, in either case. `parsed` reads more, by the rules of
-`read_answer`. SAMTok's repository has no script for this benchmark, so the protocols are the same.
+GAR-Bench-VQA (the default) and Visual7W's pointing questions are multiple choice. The prompt, the token limit
+and the metric `exact` are GAR-Bench's (Haochen-Wang409/Grasp-Any-Region): an answer is right if it is the
+letter and nothing else, in either case. `parsed` reads more, by the rules of `read_answer`. Visual7W is from
+before there were prompts: its four boxes are the choices, as filled regions and by letter, in an order that
+depends on the question and the boxes alone; the official toolkit shuffles them. ViP-LLaVA's evaluation on it
+counts as `exact` does.
+
+ViP-Bench asks freely and has a judge: a run gives the answers, `samtok-bench judge` scores them afterwards
+(samtok_bench.metrics.vip_bench). Questions are asked as they are, with each region in place of its name.
+
+SAMTok's repository has no script for any of them, so the protocols are the same.
 """
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from samtok_bench.judge_client import JudgeSettings, Messages
+from samtok_bench.judging import Judged
 from samtok_bench.metric import MetricInfo
-from samtok_bench.metrics import rle
+from samtok_bench.metrics import rle, vip_bench
 from samtok_bench.metrics.rle import RLE
 from samtok_bench.sample import (
     ImagePart,
@@ -26,13 +36,25 @@ from samtok_bench.sample import (
     Turn,
     content_id,
 )
-from samtok_bench.task import DataStatus, Generation, SampleSet, Task
+from samtok_bench.task import DataStatus, Generation, HubSource, SampleSet, Task
+from samtok_tasks.formats import visual7w
+from samtok_tasks.formats.files import NoSplitError
 from samtok_tasks.formats.gar_bench import GarRecord, read_gar_bench
+from samtok_tasks.formats.vip_bench import (
+    PLACE,
+    VipQuestion,
+    has_vip_bench,
+    read_marked_questions,
+    read_vip_bench,
+)
 from samtok_tasks.mini.writer import ensure_mini, mini_status
 
+GAR, VISUAL7W, VIP = "gar-bench", "visual7w", "vip-bench"
+TEST = "test"
 LETTERS = "ABCDEFGH"
 FLOOR_LETTERS = "ABCD"
-"""The benchmark has two or four choices a question."""
+"""GAR-Bench has two or four choices a question, Visual7W four."""
+FLOOR_ANSWER = "Yes."
 PROMPT = "Question: {question}\nOptions:{options}\nAnswer with the correct option's letter directly."
 _PLACE = re.compile(r"<Prompt(\d+)>")
 _TAG = re.compile(r"<\|[^<>|]*\|>")
@@ -43,32 +65,89 @@ _LED = (
 _STATED = re.compile(
     r"(?i:\b(?:answer|option|choice)(?:\s+is)?)\s*:?\s*[(*\"']*(?:([B-Z])\b|(A)(?=\s*(?:[^\w\s]|$)))"
 )
-_SOURCE = "GAR-Bench, inference.py (arXiv 2510.18876)"
+_SOURCES = {
+    GAR: "GAR-Bench, inference.py (arXiv 2510.18876)",
+    VISUAL7W: "Visual7W (arXiv 1511.03416); ViP-LLaVA, model_vqa_loader_vip.py",
+    VIP: "this project",
+}
+_REGIONS = ("1", "2", "3 or more")
+_TAGS: dict[str, Mapping[str, tuple[str, ...]]] = {
+    GAR: {
+        "type": ("color", "shape", "texture/pattern", "material", "ordering", "mirror", "relation"),
+        "regions": _REGIONS,
+    },
+    VIP: {"regions": ("none", *_REGIONS)},
+}
 
 
 def _metric(
-    id: str, display: str, description: str, direction: Literal["higher", "lower"] = "higher"
+    id: str,
+    display: str,
+    source: str,
+    description: str,
+    direction: Literal["higher", "lower", "none"] = "higher",
+    unit: str = "",
 ) -> MetricInfo:
-    return MetricInfo(id, 1, display, direction, id, None, _SOURCE, description)
+    return MetricInfo(id, 1, display, direction, id, None, source, description, unit=unit)
 
 
-class RegionVQA(Task):
-    """Multiple-choice questions about regions."""
+class RegionVQA(Task, Judged):
+    """Questions about regions."""
 
     name = "region_vqa"
-    summary = "multiple-choice questions about regions (GAR-Bench-VQA)"
-    primary = "exact"
-    splits: ClassVar[tuple[str, ...]] = ("test",)
-    metrics = (
-        _metric("exact", "accuracy", "share of answers that are the right letter and nothing else"),
-        _metric("parsed", "parsed accuracy", "share of answers that mean the right choice, see read_answer"),
-        _metric("unreadable", "unreadable", "share of answers that mean no choice, see read_answer", "lower"),
-    )
-    generation = Generation(1024)
-    tag_values: ClassVar[dict[str, tuple[str, ...]]] = {
-        "type": ("color", "shape", "texture/pattern", "material", "ordering", "mirror", "relation"),
-        "regions": ("1", "2", "3 or more"),
+    summary = "questions about regions (GAR-Bench-VQA, Visual7W pointing; ViP-Bench with a judge)"
+    data_formats: ClassVar[tuple[str, ...]] = (GAR, VISUAL7W, VIP)
+    hub: ClassVar[Mapping[str | None, HubSource]] = {
+        VIP: HubSource(
+            "mucai/ViP-Bench",
+            ("vip-bench-meta-data.json", "source_image/*", "bbox/questions.jsonl"),
+            "ViP-Bench",
+        )
     }
+    generation = Generation(1024)
+
+    _root: Path | None = None
+    _asked: Mapping[str, VipQuestion] = {}
+    _marked: Mapping[str, str] | None = None
+
+    @property
+    def splits(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (TEST, "val", "train") if self.data == VISUAL7W else (TEST,)
+
+    @property
+    def primary(self) -> str:  # type: ignore[override]
+        return "answered" if self.data == VIP else "exact"
+
+    @property
+    def tag_values(self) -> Mapping[str, tuple[str, ...]]:  # type: ignore[override]
+        return _TAGS.get(self.data or GAR, {})
+
+    @property
+    def metrics(self) -> tuple[MetricInfo, ...]:
+        source = _SOURCES[self.data or GAR]
+        if self.data == VIP:
+            return (
+                _metric("answered", "answered", source, "share of questions with an answer of any words"),
+                _metric("words", "words", source, "mean words of an answer", "none", "words"),
+            )
+        return (
+            _metric(
+                "exact", "accuracy", source, "share of answers that are the right letter and nothing else"
+            ),
+            _metric(
+                "parsed",
+                "parsed accuracy",
+                source,
+                "share of answers that mean the right choice, see read_answer",
+            ),
+            _metric(
+                "unreadable",
+                "unreadable",
+                source,
+                "share of answers that mean no choice, see read_answer",
+                "lower",
+            ),
+        )
 
     def default_root(self) -> Path:
         return ensure_mini()
@@ -76,30 +155,34 @@ class RegionVQA(Task):
     def data_status(self, root: Path | None) -> DataStatus:
         if root is None:
             return mini_status()
-        there = (root / "GAR-Bench-VQA.json").is_file()
-        return DataStatus(there, f"GAR-Bench, in {root}" if there else f"no GAR-Bench-VQA.json in {root}")
+        if self.data == VISUAL7W:
+            there, name = any((root / one).is_file() for one in visual7w.FILES), visual7w.FILES[0]
+        elif self.data == VIP:
+            there, name = has_vip_bench(root), "vip-bench-meta-data.json"
+        else:
+            there, name = (root / "GAR-Bench-VQA.json").is_file(), "GAR-Bench-VQA.json"
+        return DataStatus(there, f"{self.data}, in {root}" if there else f"no {name} in {root}")
 
     def samples(self, root: Path, split: str) -> SampleSet:
-        if split not in self.splits:
-            raise ValueError(f"GAR-Bench-VQA has one split, {self.splits[0]}, got {split!r}")
-        path = root / "GAR-Bench-VQA.json"
-        samples: list[Sample] = []
-        dropped: Counter[str] = Counter()
-        first: dict[str, str] = {}
-        for record in read_gar_bench(root, "VQA"):
-            where = f"{path}: record {record.place}"
-            _check(record, where)
-            try:
-                masks = _masks(record)
-            except ValueError as error:
-                reason = "questions with an unusable mask"
-                dropped[reason] += 1
-                first.setdefault(reason, f"{where}: {error}")
-            else:
-                samples.append(_sample(record, masks, root))
-        return SampleSet(samples, dict(dropped), first)
+        if self.data == VISUAL7W:
+            data = visual7w.read_visual7w(root, split)
+            samples = [_pointing_sample(one, root) for one in data.questions]
+            return SampleSet(samples, dict(data.dropped), data.first)
+        if split != TEST:
+            raise NoSplitError(f"{self.data} has one split, {TEST}, got {split!r}")
+        return self._free(root) if self.data == VIP else _gar_samples(root)
+
+    def _free(self, root: Path) -> SampleSet:
+        data = read_vip_bench(root)
+        samples = [_free_sample(one, root) for one in data.questions]
+        self._asked = dict(zip((one.id for one in samples), data.questions, strict=True))
+        self._root, self._marked = root, None
+        return SampleSet(samples, dict(data.dropped), data.first)
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
+        if self.data == VIP:
+            words = len(_TAG.sub("", prediction.text).split())
+            return {"answered": float(words > 0), "words": float(words)}
         right = sample.target.text
         read = read_answer(prediction.text, choices_of(sample))
         return {
@@ -109,8 +192,38 @@ class RegionVQA(Task):
         }
 
     def floors(self, sample: Sample) -> Mapping[str, Prediction]:
-        """Always the same letter; the best of them is the most frequent right one."""
+        """Always the same letter, the best of which is the most frequent right one; or always one word."""
+        if self.data == VIP:
+            return {"one answer": Prediction(text=FLOOR_ANSWER, stop_reason="stop")}
         return {f"always {letter}": Prediction(text=letter, stop_reason="stop") for letter in FLOOR_LETTERS}
+
+    # what a judge needs
+
+    @property
+    def judge_metrics(self) -> tuple[MetricInfo, ...]:
+        return vip_bench.metrics(self._capabilities) if self.data == VIP else ()
+
+    @property
+    def judge_settings(self) -> JudgeSettings:
+        return vip_bench.SETTINGS
+
+    def judge_prompts(self, sample: Sample, answer: str) -> list[Messages]:
+        if self._marked is None:
+            assert self._root is not None, "samples come first"
+            self._marked = read_marked_questions(self._root)
+        one = self._asked[sample.id]
+        if one.key not in self._marked:
+            raise ValueError(f"no question {one.key} in bbox/questions.jsonl of ViP-Bench in {self._root}")
+        return [[{"role": "user", "content": vip_bench.prompt(self._marked[one.key], one.answer, answer)}]]
+
+    def judge_scores(self, sample: Sample, replies: Sequence[str]) -> Scores:
+        return vip_bench.scores(replies[0], self._asked[sample.id].capabilities, self._capabilities)
+
+    @property
+    def _capabilities(self) -> tuple[str, ...]:
+        """The usual ones, and what else the file has, as in the official script."""
+        seen = (kind for one in self._asked.values() for kind in one.capabilities)
+        return tuple(dict.fromkeys([*vip_bench.CAPABILITIES, *seen]))
 
 
 def read_answer(answer: str, choices: Sequence[str]) -> str | None:
@@ -162,6 +275,25 @@ def choices_of(sample: Sample) -> list[str]:
     return text.split("\nOptions:\n", 1)[1].split("\n")[:-1]
 
 
+def _gar_samples(root: Path) -> SampleSet:
+    path = root / "GAR-Bench-VQA.json"
+    samples: list[Sample] = []
+    dropped: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for record in read_gar_bench(root, "VQA"):
+        where = f"{path}: record {record.place}"
+        _check(record, where)
+        try:
+            masks = _masks(record)
+        except ValueError as error:
+            reason = "questions with an unusable mask"
+            dropped[reason] += 1
+            first.setdefault(reason, f"{where}: {error}")
+        else:
+            samples.append(_sample(record, masks, root))
+    return SampleSet(samples, dict(dropped), first)
+
+
 def _sample(record: GarRecord, masks: Sequence[RLE], root: Path) -> Sample:
     assert record.question is not None
     assert record.answer is not None
@@ -178,7 +310,58 @@ def _sample(record: GarRecord, masks: Sequence[RLE], root: Path) -> Sample:
         turns=(Turn("user", (ImagePart(record.image), *_parts(prompt, masks))),),
         cluster=place,
         target=Target(text=record.answer.upper()),
-        tags={"type": record.type, "regions": str(len(masks)) if len(masks) < 3 else "3 or more"},
+        tags={"type": record.type, "regions": _number(masks)},
+    )
+
+
+def _number(masks: Sequence[RLE]) -> str:
+    """How many regions, as the tag says it."""
+    return ("none", *_REGIONS)[min(len(masks), 3)]
+
+
+def _pointing_sample(one: visual7w.PointingQuestion, root: Path) -> Sample:
+    qa_id, place = str(one.qa_id), one.image.relative_to(root).as_posix()
+    right, _ = one.right
+    # shuffled by what does not change, and does not tell which is right
+    boxes = sorted([one.right, *one.wrong], key=lambda box: content_id(VISUAL7W, qa_id, str(box[0])))
+    letter = LETTERS[[id for id, _ in boxes].index(right)]
+    height, width = boxes[0][1]["size"]
+    counts = [mask["counts"] for _, mask in boxes]
+    return Sample(
+        id=content_id("region_vqa", VISUAL7W, place, qa_id, one.question, letter, *counts),
+        image=one.image,
+        size=(height, width),
+        turns=(Turn("user", (ImagePart(one.image), *_choices(one.question, [mask for _, mask in boxes]))),),
+        cluster=place,
+        target=Target(text=letter),
+        tags={"type": one.type},
+    )
+
+
+def _choices(question: str, masks: Sequence[RLE]) -> Iterator[Part]:
+    """GAR-Bench's prompt with a region for each choice."""
+    before = PROMPT.split("{options}")[0].replace("{question}", question)
+    for letter, mask in zip(LETTERS, masks, strict=False):
+        yield Text(f"{before}\n{letter}. ")
+        yield Region(mask)
+        before = ""
+    yield Text(PROMPT.split("{options}")[1])
+
+
+def _free_sample(one: VipQuestion, root: Path) -> Sample:
+    place = one.image.relative_to(root).as_posix()
+    pieces = PLACE.split(one.question)  # text, name, text, ...
+    parts = [Region(one.masks[piece]) if k % 2 else Text(piece) for k, piece in enumerate(pieces)]
+    asked = tuple(part for part in parts if not isinstance(part, Text) or part.text)
+    counts = [mask["counts"] for mask in one.masks.values()]
+    return Sample(
+        id=content_id("region_vqa", VIP, place, one.key, one.question, one.answer, *counts),
+        image=one.image,
+        size=one.size,
+        turns=(Turn("user", (ImagePart(one.image), *asked)),),
+        cluster=place,
+        target=Target(text=one.answer),
+        tags={"regions": _number(tuple(one.masks.values()))},
     )
 
 

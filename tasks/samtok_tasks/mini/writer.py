@@ -27,6 +27,9 @@ from samtok_tasks.mini.official import (
     reasonseg,
     referring,
     segllm,
+    vip_bench,
+    visual7w,
+    visual_genome,
 )
 from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, Picture
 from samtok_tasks.mini.scene import draw_scene
@@ -40,11 +43,14 @@ FILES: tuple[Callable[[Sequence[Picture]], dict[str, Any]], ...] = (
     psg.files,
     segllm.files,
     gar_bench.files,
+    visual_genome.files,
+    visual7w.files,
+    vip_bench.files,
 )
 """Each gives contents by path below the root: JSON, or for a picture an array (H, W) or (H, W, 3) uint8."""
 
-MINI_VERSION = "2"
-MINI_HASH = "23d5027d17bad13d9ad368000e08b1449c062baf299090abd5140839f63eaab9"
+MINI_VERSION = "3"
+MINI_HASH = "f97ad081d71c38c61a79e49f70f8556c44b04090bbabc97861629b5afde32418"
 """sha256 of the content of all splits of this version. A changed scene is a new version."""
 
 OBJECTS = (1, 7)

@@ -1,4 +1,4 @@
-"""PSG's file: segments of each picture in a panoptic PNG, and on which side of the one nearest to it an object is."""
+"""PSG's file: segments in panoptic PNGs, and on which side of the one nearest to it each object is."""
 
 from collections.abc import Sequence
 from typing import Any
