@@ -29,25 +29,44 @@ def write_overlays(path: Path, samples: Sequence[Sample], lines: Mapping[str, Li
     _sheet([_tile(sample, lines[sample.id]) for sample in chosen], COLUMNS).save(path)
 
 
-def write_comparison(path: Path, rows: Sequence[tuple[Sample, Line, Line, str]]) -> list[Path]:
+def write_changes(
+    path: Path,
+    samples: Mapping[str, Sample],
+    before: Mapping[str, Line],
+    now: Mapping[str, Line],
+    captions: Mapping[str, str],
+) -> list[str]:
     """Draw samples that two runs answered: the target (cyan), then the two answers (magenta).
 
     Args:
-        path: of the picture.
-        rows: at least one; a sample, its two answers and what to write above them.
+        path: of the picture; its folder is made if needed.
+        samples: by id, as those below.
+        before: the first run's lines.
+        now: the second run's.
+        captions: what to write above each sample to draw.
 
     Returns:
-        images that cannot be read; they stay grey.
+        what could not be drawn: samples that are gone, images that cannot be read and stay grey.
+
+    Raises:
+        ValueError: none of the samples is there.
     """
+    there = [id for id in captions if id in samples]
+    if not there:
+        raise ValueError("none of the samples is in the data any more")
     tiles, unread = [], []
-    for sample, first, second, said in rows:
+    for id in there:
+        sample = samples[id]
         image = _image(sample)
         if image is None:
             unread.append(sample.image)
-        answers = [(line.prediction.masks, ANSWER_COLOUR) for line in (first, second)]
-        tiles.append(_strip(sample, image, [(sample.target.masks, TARGET_COLOUR), *answers], said))
+        answers = [(lines[id].prediction.masks, ANSWER_COLOUR) for lines in (before, now)]
+        tiles.append(_strip(sample, image, [(sample.target.masks, TARGET_COLOUR), *answers], captions[id]))
+    path.parent.mkdir(parents=True, exist_ok=True)
     _sheet(tiles, 1).save(path)
-    return unread
+    gone = len(captions) - len(there)
+    notes = [f"{gone} samples are not in the data any more"] if gone else []
+    return notes + ([f"{len(unread)} images cannot be read, the first: {unread[0]}"] if unread else [])
 
 
 def _sheet(tiles: Sequence[Image.Image], columns: int) -> Image.Image:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.task import Task
@@ -144,6 +145,16 @@ class Line:
     scores: Scores
 
 
+class _Own(TypedDict):
+    """What a line has beside the prediction."""
+
+    id: str
+    cluster: str
+    tags: dict[str, str]
+    scores: dict[str, float]
+
+
+_OWN = TypeAdapter(_Own)
 _PREDICTION = TypeAdapter(Prediction)
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -189,10 +200,10 @@ class Journal:
     def _parse(self, text: bytes, number: int) -> Line:
         try:
             record = json.loads(text)
-            id, cluster, tags, scores = (record.pop(name) for name in ("id", "cluster", "tags", "scores"))
-            return Line(id, cluster, tags, _PREDICTION.validate_python(record), scores)
+            own = _OWN.validate_python({name: record.pop(name) for name in _Own.__annotations__})
+            return Line(prediction=_PREDICTION.validate_python(record), **own)
         except (ValueError, KeyError, AttributeError) as error:
-            reason = str(error).split("\n")[0]
+            reason = _first(error) if isinstance(error, ValidationError) else str(error)
             raise ValueError(f"{self.path}: line {number} is malformed ({reason})") from None
 
 
@@ -275,6 +286,11 @@ class RunFolder:
         _write_json(self.path / SUMMARY, summary)
 
 
+def find_runs(folders: Iterable[Path]) -> list[Path]:
+    """All results folders in and below some folders, by name; folders that do not exist have none."""
+    return sorted({file.parent for folder in folders for file in folder.rglob(RUN)})
+
+
 def settings_hash(settings: dict[str, Any]) -> str:
     """Eight hex digits that name a configuration."""
     text = json.dumps(settings, sort_keys=True)
@@ -317,9 +333,12 @@ def _read(path: Path, model: type[Model]) -> Model:
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(p) for p in first["loc"]) or "its content"
-        raise ValueError(f"{path} is malformed: {place}: {first['msg']}") from None
+        raise ValueError(f"{path} is malformed: {_first(error)}") from None
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(str(place) for place in first['loc']) or 'its content'}: {first['msg']}"
 
 
 def _write_json(path: Path, content: BaseModel) -> None:

@@ -1,18 +1,32 @@
 """Finished runs, read back: complete, with metrics that are defined, compared like with like."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from samtok_bench import registry
 from samtok_bench.metric import MetricInfo
-from samtok_bench.results import JOURNAL, RUN, SUMMARY, Line, RunFolder, RunRecord, Summary, differences
-from samtok_bench.sample import Sample
+from samtok_bench.results import (
+    JOURNAL,
+    RUN,
+    SUMMARY,
+    Line,
+    MetricValue,
+    RunFolder,
+    RunRecord,
+    Summary,
+    differences,
+)
+from samtok_bench.sample import Sample, Scores
 from samtok_bench.task import Task
 
 COMPARED = ("task", "protocol", "split", "data", "options")
 """Settings without which two runs do not compare."""
+TRACEABLE = ("ratio", "median", "worst_decile")
+"""Aggregates for which a sample's own value says how good it is."""
+ROUNDING = 1e-9
+"""What arithmetic may add to a difference, or a drop of exactly a tolerance."""
 UNREMARKABLE = {*COMPARED, "data_format", "model", "code", "limit", "sample"}
 """Settings that are compared already, or whose change is what one compares; so are a predictor's weights."""
 
@@ -30,6 +44,15 @@ class LoadedRun:
     summary: Summary
     lines: dict[str, Line]
     task: Task
+
+
+@dataclass(frozen=True)
+class Change:
+    """A sample's own value of a metric in two runs."""
+
+    id: str
+    before: float
+    after: float
 
 
 def open_run(path: Path) -> LoadedRun:
@@ -97,6 +120,34 @@ def chosen(run: LoadedRun, tag: Mapping[str, str]) -> dict[str, Line]:
 
 def defined_value(run: LoadedRun, info: MetricInfo, lines: Mapping[str, Line]) -> float:
     """The metric of some of a run's lines, if it is defined and the summary agrees with the journal."""
+    value = agreed_values(run, [info], lines)[info.id]
+    if value is None:
+        raise NotComparable(f"{run.path}: {info.id} is undefined on {len(lines)} samples")
+    return value
+
+
+def agreed_values(
+    run: LoadedRun, infos: Sequence[MetricInfo], lines: Mapping[str, Line]
+) -> dict[str, float | None]:
+    """Metrics of some of a run's lines by id, None where undefined (as those of the whole corpus are here).
+
+    NotComparable unless the summary has all of them, in this version, and agrees with the journal.
+    """
+    stored = {info.id: stored_metric(run, info).value for info in infos}
+    whole = _measured(run, infos, run.lines)
+    for id, value in whole.items():
+        there = stored[id]
+        if value is None or there is None:
+            agree = value is there
+        else:
+            agree = math.isclose(there, value, rel_tol=1e-6, abs_tol=1e-9)
+        if not agree:
+            raise NotComparable(f"{run.path}: {SUMMARY} and {JOURNAL} differ in {id}: rescore it")
+    return whole if len(lines) == len(run.lines) else _measured(run, infos, lines)
+
+
+def stored_metric(run: LoadedRun, info: MetricInfo) -> MetricValue:
+    """A metric as the summary has it; NotComparable where it is of another version, or not there."""
     try:
         stored = run.summary.metric(info.id)
     except KeyError:
@@ -105,23 +156,57 @@ def defined_value(run: LoadedRun, info: MetricInfo, lines: Mapping[str, Line]) -
         raise NotComparable(
             f"{run.path} has version {stored.version} of {info.id}, not {info.version}: rescore it"
         )
-    whole, value = (_measured(run, info, some) for some in (run.lines, lines))
-    if stored.value is None or not math.isclose(stored.value, whole, rel_tol=1e-6, abs_tol=1e-9):
-        raise NotComparable(f"{run.path}: {SUMMARY} and {JOURNAL} differ in {info.id}: rescore it")
-    return value
+    return stored
 
 
-def _measured(run: LoadedRun, info: MetricInfo, lines: Mapping[str, Line]) -> float:
+def _measured(
+    run: LoadedRun, infos: Sequence[MetricInfo], lines: Mapping[str, Line]
+) -> dict[str, float | None]:
     scores = [line.scores for line in lines.values()]
-    keys = [info.numerator] if info.denominator is None else [info.numerator, info.denominator]
     try:
-        defined = all(math.isfinite(one[key]) for one in scores for key in keys)
-        value = run.task.summarize(scores, [line.cluster for line in lines.values()])[info.id]
+        values = run.task.summarize(scores, [line.cluster for line in lines.values()])
+        finite = {info.id: _all_finite(info, scores) for info in infos}
     except KeyError as error:
         raise NotComparable(f"{run.path}: {JOURNAL} has no score {error}: rescore it") from None
-    if value is None or not defined or not math.isfinite(value):
-        raise NotComparable(f"{run.path}: {info.id} is undefined on {len(lines)} samples")
-    return value
+    found = {info.id: values[info.id] if finite[info.id] else None for info in infos}
+    return {id: None if value is None or not math.isfinite(value) else value for id, value in found.items()}
+
+
+def _all_finite(info: MetricInfo, scores: Sequence[Scores]) -> bool:
+    if info.aggregate == "corpus":
+        return True
+    keys = [info.numerator] if info.denominator is None else [info.numerator, info.denominator]
+    return all(math.isfinite(one[key]) for one in scores for key in keys)
+
+
+def sign(info: MetricInfo | MetricValue) -> int:
+    """-1 where less is better, else 1."""
+    return -1 if info.direction == "lower" else 1
+
+
+def own_value(info: MetricInfo, line: Line) -> float | None:
+    """A sample's own value of a metric; None where it takes no part, or the aggregate has no such value."""
+    if info.aggregate not in TRACEABLE:
+        return None
+    top = line.scores[info.numerator]
+    bottom = 1.0 if info.denominator is None else line.scores[info.denominator]
+    if bottom <= 0:
+        return None
+    return top / bottom if info.aggregate == "ratio" else top
+
+
+def changes(info: MetricInfo, before: Mapping[str, Line], now: Mapping[str, Line]) -> list[Change]:
+    """What became of each sample, in the order of `now`.
+
+    A sample that takes part in one of the runs only has nothing to compare and is left out.
+    """
+    pairs = ((id, own_value(info, before[id]), own_value(info, line)) for id, line in now.items())
+    return [Change(id, old, new) for id, old, new in pairs if old is not None and new is not None]
+
+
+def gain(info: MetricInfo, change: Change) -> float:
+    """How much better a sample became; below 0 where worse, whichever way the metric counts."""
+    return sign(info) * (change.after - change.before)
 
 
 def informing_images(info: MetricInfo, lines: Mapping[str, Line]) -> int:

@@ -1,9 +1,11 @@
-"""Intervals for metrics, by a percentile bootstrap that resamples images.
+"""Intervals for metrics, by a percentile bootstrap that resamples images, and tests of two runs.
 
 Samples of one image are not independent, so whole clusters are drawn (Field and Welsh 2007, "Bootstrapping
-clustered data"). All metrics and both runs of a pair share the same draws.
+clustered data"). All metrics and both runs of a pair share the same draws. Tests let whole clusters change
+sides, for the same reason.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samtok_bench import metric
-from samtok_bench.metric import Array, MetricInfo
+from samtok_bench.metric import Array, MetricInfo, Table
 from samtok_bench.sample import Scores
 
 RESAMPLES = 10_000
+PERMUTATIONS = 10_000
 LEVEL = 0.95
+_TIE = 1e-10
+"""Relative to the values, what the order of additions may add to a difference."""
 _CHUNK_BYTES = 32 << 20
 
 
@@ -62,13 +67,18 @@ def draws(count: int, resamples: int, seed: int, width: int = 1) -> Iterator[Arr
         (R, C), how often each cluster was drawn in each of the next R draws; B rows in all.
     """
     rng = np.random.default_rng(seed)
-    chunk = max(1, min(resamples, _CHUNK_BYTES // (16 * max(count, width))))
-    for start in range(0, resamples, chunk):
-        rows = min(chunk, resamples - start)
+    for start, end in _chunks(resamples, max(count, width)):
+        rows = end - start
         drawn = rng.integers(0, count, size=(rows, count), dtype=np.int64)
         drawn += np.arange(rows)[:, None] * count
         weights = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count)
         yield weights.astype(np.float64)
+
+
+def _chunks(rows: int, width: int) -> Iterator[tuple[int, int]]:
+    """Ranges (start, end) of rows of which one chunk takes a bounded memory, `width` numbers a row."""
+    chunk = max(1, min(rows, _CHUNK_BYTES // (16 * width)))
+    return ((start, min(start + chunk, rows)) for start in range(0, rows, chunk))
 
 
 def bootstrap(
@@ -91,12 +101,7 @@ def bootstrap(
         two clusters inform in some run is left out: nothing can be said about it.
     """
     rows, count = numbered(clusters)
-    tables = {}
-    for info in metrics:
-        if info.has_interval:
-            columns = [metric.table(info, scores, rows, count) for scores in runs]
-            if all(len(np.unique(rows[one.bottom > 0])) > 1 for one in columns):
-                tables[info.id] = (info, columns)
+    tables = _informed(metrics, runs, rows, count)
     found: dict[str, list[list[Array]]] = {id: [[] for _ in runs] for id in tables}
     if tables:
         for weights in draws(count, resamples, seed, width=len(clusters)):
@@ -104,6 +109,19 @@ def bootstrap(
                 for place, one in enumerate(columns):
                     found[id][place].append(metric.resampled(info, one, weights))
     return {id: [np.concatenate(parts) for parts in values] for id, values in found.items()}
+
+
+def _informed(
+    metrics: Sequence[MetricInfo], runs: Sequence[Sequence[Scores]], rows: NDArray[np.int64], count: int
+) -> dict[str, tuple[MetricInfo, list[Table]]]:
+    """The columns of every run, by metric, where at least two clusters inform each of them."""
+    found = {}
+    for info in metrics:
+        if info.has_interval:
+            columns = [metric.table(info, scores, rows, count) for scores in runs]
+            if all(len(np.unique(rows[one.bottom > 0])) > 1 for one in columns):
+                found[info.id] = (info, columns)
+    return found
 
 
 def intervals(
@@ -154,3 +172,125 @@ def percentiles(drawn: Array, level: float = LEVEL) -> Interval | None:
     tail = (1 - level) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return Interval(float(low), float(high))
+
+
+def independent(first: Interval, second: Interval, change: float) -> Interval:
+    """An approximate interval of a difference, from the intervals of two values of equal level.
+
+    Values are taken as normal and independent. Two runs over the same samples usually agree in part, which
+    makes this interval too wide.
+    """
+    half = math.hypot(first.high - first.low, second.high - second.low) / 2
+    return Interval(change - half, change + half)
+
+
+def permutation_test(
+    metrics: Sequence[MetricInfo],
+    first: Sequence[Scores],
+    second: Sequence[Scores],
+    clusters: Sequence[str],
+    *,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+) -> dict[str, float | None]:
+    """Whether two runs differ: two-sided p-values of every metric by id.
+
+    If it made no difference which run an answer came from, the answers to a cluster could change sides
+    without notice. So each cluster is exchanged between the runs or not, at random, and the metric computed
+    anew for both. p is the share of exchanges that leave a difference at least as large as the one there is,
+    which itself counts as one (Phipson and Smyth 2010, "Permutation P-values should never be zero"). Where
+    there are no more than `permutations` ways to exchange the clusters that differ at all, each is looked at
+    once and p is exact. An exchange that leaves a metric undefined counts as a large difference.
+
+    Args:
+        metrics: those without an interval get None.
+        first: scores of the same samples in the same order as `second`.
+        second: of the other run.
+        clusters: of these samples.
+        permutations: B, how many exchanges are drawn.
+        seed: of the generator.
+
+    Returns:
+        p in (0, 1]; None for what fewer than two clusters inform in either run.
+    """
+    rows, count = numbered(clusters)
+    tests = {
+        id: _Exchange(info, *columns)
+        for id, (info, columns) in _informed(metrics, [first, second], rows, count).items()
+    }
+    found: dict[str, float | None] = {info.id: None for info in metrics}
+    found |= {id: one.exact() for id, one in tests.items() if one.ways <= permutations}
+    drawn = {id: one for id, one in tests.items() if one.ways > permutations}
+    hits = dict.fromkeys(drawn, 0)
+    if drawn:
+        for sides in _sides(count, permutations, seed, width=2 * len(clusters)):
+            for id, one in drawn.items():
+                hits[id] += one.hits(sides)
+    return found | {id: (1 + number) / (1 + permutations) for id, number in hits.items()}
+
+
+def _sides(count: int, permutations: int, seed: int, width: int) -> Iterator[Array]:
+    """(R, C) of 0 and 1, which clusters change sides in each of the next R permutations."""
+    rng = np.random.default_rng(seed)
+    for start, end in _chunks(permutations, max(count, width)):
+        yield rng.integers(0, 2, size=(end - start, count), dtype=np.int64).astype(np.float64)
+
+
+class _Exchange:
+    """One metric of two runs whose clusters change sides."""
+
+    def __init__(self, info: MetricInfo, first: Table, second: Table) -> None:
+        self._info, self._first = info, first
+        self._both = Table(
+            np.concatenate([first.top, second.top]),
+            np.concatenate([first.bottom, second.bottom]),
+            np.concatenate([first.rows, second.rows + first.clusters]),
+            2 * first.clusters,
+        )
+        differ = (first.top != second.top) | (first.bottom != second.bottom)
+        self._differing = np.unique(first.rows[differ])
+        ones, twos = (float(values[0]) for values in self._values(np.zeros((1, first.clusters))))
+        self._least = abs(twos - ones) - _TIE * max(abs(ones), abs(twos))
+
+    @property
+    def ways(self) -> int:
+        """In how many ways the clusters that differ can be exchanged."""
+        return 2 ** len(self._differing)
+
+    def exact(self) -> float:
+        """The share of all exchanges that hit."""
+        bits = np.arange(len(self._differing))
+        hits = 0
+        for start, end in _chunks(self.ways, len(self._both.top)):
+            sides = np.zeros((end - start, self._first.clusters))
+            sides[:, self._differing] = np.arange(start, end)[:, None] >> bits & 1
+            hits += self.hits(sides)
+        return hits / self.ways
+
+    def hits(self, sides: Array) -> int:
+        """In how many of the exchanges (R, C) the difference is at least as large as without any."""
+        ones, twos = self._values(sides)
+        return int(np.count_nonzero(~(np.abs(twos - ones) < self._least)))
+
+    def _values(self, sides: Array) -> tuple[Array, Array]:
+        stay = 1 - sides
+        return (
+            metric.resampled(self._info, self._both, np.concatenate([stay, sides], axis=1)),
+            metric.resampled(self._info, self._both, np.concatenate([sides, stay], axis=1)),
+        )
+
+
+def holm(ps: Sequence[float | None]) -> list[float | None]:
+    """P-values adjusted for how many there are, so that the chance of any false positive keeps its bound.
+
+    The i-th smallest of m is multiplied by m - i + 1; none becomes smaller than that of a smaller p, or
+    larger than 1 (Holm 1979, "A simple sequentially rejective multiple test procedure"). None stays None and
+    does not count.
+    """
+    order = sorted((p, place) for place, p in enumerate(ps) if p is not None)
+    adjusted: list[float | None] = [None] * len(ps)
+    least = 0.0
+    for rank, (p, place) in enumerate(order):
+        least = max(least, min(1.0, (len(order) - rank) * p))
+        adjusted[place] = least
+    return adjusted

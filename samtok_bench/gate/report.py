@@ -46,20 +46,8 @@ def _draw(result: CheckResult, path: Path) -> Path:
     assert result.run is not None
     assert result.baseline is not None
     now, before = result.run.lines, result.baseline.lines
-    samples = samples_of(result.run)
-    rows = [
-        (samples[loss.id], before[loss.id], now[loss.id], "target | baseline {1} | now {2}".format(*cells))
-        for loss, cells in zip(result.losses, _loss_rows(result), strict=True)
-        if loss.id in samples
-    ]
-    if not rows:
-        raise ValueError("none of the samples is in the data any more")
-    if len(rows) < len(result.losses):
-        result.notes.append(f"{len(result.losses) - len(rows)} samples are not in the data any more")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unread = preview.write_comparison(path, rows)
-    if unread:
-        result.notes.append(f"{len(unread)} images cannot be read, the first: {unread[0]}")
+    captions = {id: f"target | baseline {old} | now {new}" for id, old, new in _loss_rows(result)}
+    result.notes += preview.write_changes(path, samples_of(result.run), before, now, captions)
     return path
 
 

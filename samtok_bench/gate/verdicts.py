@@ -23,27 +23,28 @@ from samtok_bench.metric import MetricInfo
 from samtok_bench.results import CEILING, JOURNAL, RUN, SUMMARY, Line, RunFolder, RunRecord
 from samtok_bench.runner import Reporter, RunOptions
 from samtok_bench.runs import (
+    ROUNDING,
+    Change,
     LoadedRun,
     NotComparable,
+    changes,
     chosen,
     comparable,
     defined_value,
+    gain,
     informing_images,
     open_run,
     remarks,
+    sign,
     task_of,
 )
 from samtok_bench.statistics import Interval
 from samtok_bench.tables import number
 from samtok_bench.task import Task
 
-ROUNDING = 1e-9
-"""What arithmetic may add to a drop of exactly the tolerance."""
 LOSSES = 10
 ALIKE = ("task", "protocol", "split")
 """Settings that a run on the command line shares with the baseline of its check."""
-TRACEABLE = ("ratio", "median", "worst_decile")
-"""Aggregates for which a sample's own value says how good it is."""
 
 
 class Verdict(StrEnum):
@@ -66,15 +67,6 @@ EXIT_CODES = {
 """In the order of precedence, within a check and over several."""
 
 
-@dataclass(frozen=True)
-class Loss:
-    """A sample's own value of the metric, in the baseline and now."""
-
-    id: str
-    before: float
-    after: float
-
-
 @dataclass
 class CheckResult:
     """A check with all that could be found out before it was decided."""
@@ -91,7 +83,7 @@ class CheckResult:
     """The baseline's value."""
     interval: Interval | None = None
     """Of value less before."""
-    losses: list[Loss] = field(default_factory=list)
+    losses: list[Change] = field(default_factory=list)
     """The samples that lost most."""
     improved: bool = False
     """Better than the baseline for certain."""
@@ -273,9 +265,9 @@ def _decide(result: CheckResult, run: LoadedRun) -> None:
         result.notes.append(failures)
     result.value = defined_value(run, info, lines)
     if check.floor is not None:
-        floor, sign = check.floor, _sign(info)
-        missed = sign * (result.value - floor) < -ROUNDING
-        relation = ("below" if sign > 0 else "above") if missed else "keeps"
+        floor, better = check.floor, sign(info)
+        missed = better * (result.value - floor) < -ROUNDING
+        relation = ("below" if better > 0 else "above") if missed else "keeps"
         text = f"{number(result.value, info.unit)} {relation} the floor {number(floor, info.unit)}"
         result.findings.append((Verdict.REGRESSION if missed else Verdict.PASS, text))
 
@@ -301,7 +293,7 @@ def _compare(result: CheckResult, run: LoadedRun, baseline: LoadedRun) -> None:
         if check.tolerance is not None:
             raise NotComparable(f"the difference of {info.id} has no interval")
         return
-    low, high = sorted(_sign(info) * bound for bound in (result.interval.low, result.interval.high))
+    low, high = sorted(sign(info) * bound for bound in (result.interval.low, result.interval.high))
     result.improved = low > ROUNDING
     if check.tolerance is not None:
         result.findings.append(_within(check.tolerance, low, high, info))
@@ -317,24 +309,9 @@ def _within(tolerance: float, low: float, high: float, info: MetricInfo) -> tupl
     return Verdict.PASS, f"a {shown} is ruled out"
 
 
-def _losses(info: MetricInfo, before: Mapping[str, Line], now: Mapping[str, Line]) -> list[Loss]:
-    if info.aggregate not in TRACEABLE:
-        return []
-    found = []
-    for id, line in now.items():
-        old, new = _own(info, before[id]), _own(info, line)
-        # a sample that takes part in one of the runs only has nothing to lose from
-        if old is not None and new is not None and _sign(info) * (new - old) < -ROUNDING:
-            found.append(Loss(id, old, new))
-    return sorted(found, key=lambda loss: (_sign(info) * (loss.after - loss.before), loss.id))[:LOSSES]
-
-
-def _own(info: MetricInfo, line: Line) -> float | None:
-    top = line.scores[info.numerator]
-    bottom = 1.0 if info.denominator is None else line.scores[info.denominator]
-    if bottom <= 0:
-        return None
-    return top / bottom if info.aggregate == "ratio" else top
+def _losses(info: MetricInfo, before: Mapping[str, Line], now: Mapping[str, Line]) -> list[Change]:
+    found = [change for change in changes(info, before, now) if gain(info, change) < -ROUNDING]
+    return sorted(found, key=lambda loss: (gain(info, loss), loss.id))[:LOSSES]
 
 
 def _failures(lines: Mapping[str, Line], allowed: float) -> tuple[str, bool]:
@@ -345,7 +322,3 @@ def _failures(lines: Mapping[str, Line], allowed: float) -> tuple[str, bool]:
     why = f"{failed[0].outcome}, {failed[0].detail or 'no reason given'}"
     text = f"{len(failed)} of {len(lines)} samples failed ({100 * allowed:g} % may), the first: {why}"
     return text, len(failed) > allowed * len(lines) + ROUNDING
-
-
-def _sign(info: MetricInfo) -> int:
-    return -1 if info.direction == "lower" else 1

@@ -1,11 +1,13 @@
-"""A plug-in of fakes, installed for a test as a distribution would be."""
+"""Fakes, installed as a distribution would be; an empty folder with a synthetic task; the command."""
 
 import sys
 from pathlib import Path
 
 import pytest
+from synthetic_runs import Synthetic
 
 from samtok_bench import registry
+from samtok_bench.cli import main as cli
 
 FAKES = Path(__file__).parent / "plugin"
 ENTRY_POINTS = """\
@@ -43,3 +45,31 @@ def plugin(tmp_path, monkeypatch) -> str:
     registry._entries.cache_clear()
     for name in ("bench_fakes", "dialogue_fakes"):
         sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch, plugin):
+    """An empty current folder and the synthetic task."""
+    load = registry.load
+    monkeypatch.setattr(
+        registry, "load", lambda kind, name: Synthetic if name == "synthetic" else load(kind, name)
+    )
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def command(work, monkeypatch, capsys):
+    """Call the console script's entry point: (exit code, stdout, stderr)."""
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["samtok-bench", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        said = capsys.readouterr()
+        return int(stopped.value.code or 0), said.out, said.err
+
+    return command

@@ -4,15 +4,12 @@ import json
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from synthetic_runs import COUNT, Synthetic, write_run
+from synthetic_runs import COUNT, write_run
 
-from samtok_bench import registry
-from samtok_bench.cli import main as cli
 from samtok_bench.gate.file import read_gate
 from samtok_bench.results import CEILING, JOURNAL, RUN, SUMMARY, RunFolder
 
@@ -21,34 +18,6 @@ SPREAD = [0.7 if k % 2 else 0.9 for k in range(COUNT)]
 """Against PLAIN: mean difference 0, standard error 0.1 / sqrt(40) = 0.0158, interval -0.031 to 0.031."""
 HALF_LOST = [0.8 if k % 2 else 0.6 for k in range(COUNT)]
 """Against PLAIN: mean difference -0.1, interval -0.131 to -0.069."""
-
-
-@pytest.fixture
-def work(tmp_path, monkeypatch, plugin):
-    """An empty current folder and the synthetic task."""
-    load = registry.load
-    monkeypatch.setattr(
-        registry, "load", lambda kind, name: Synthetic if name == "synthetic" else load(kind, name)
-    )
-    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
-@pytest.fixture
-def command(work, monkeypatch, capsys):
-    """Call the console script's entry point: (exit code, stdout, stderr)."""
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["samtok-bench", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        said = capsys.readouterr()
-        return int(stopped.value.code or 0), said.out, said.err
-
-    return command
 
 
 @pytest.fixture

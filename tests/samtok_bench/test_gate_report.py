@@ -14,7 +14,8 @@ from samtok_bench import registry, tables
 from samtok_bench.gate import report as gate_report
 from samtok_bench.gate import verdicts as gate
 from samtok_bench.gate.file import Check, read_gate
-from samtok_bench.gate.verdicts import CheckResult, Loss, Verdict
+from samtok_bench.gate.verdicts import CheckResult, Verdict
+from samtok_bench.runs import Change
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "gate"
 PLAIN = [0.8] * COUNT
@@ -68,7 +69,7 @@ def made(name="a", verdict=Verdict.REGRESSION, reason="r", losses=0, notes=()):
         Check(metric="mean", floor=0.5),
         name,
         findings=[(verdict, reason)],
-        losses=[Loss(f"sample{k}", 0.9, 0.1) for k in range(losses)],
+        losses=[Change(f"sample{k}", 0.9, 0.1) for k in range(losses)],
         notes=list(notes),
     )
 

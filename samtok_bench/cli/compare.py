@@ -1,0 +1,65 @@
+"""`compare`: what differs between runs, and how certain that is."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from samtok_bench.cli.options import option
+
+app = typer.Typer()
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN RUN", help="Results folders or summary.json; the first is the reference."
+        ),
+    ],
+    metric: Annotated[
+        list[str] | None, option("--metric", "A metric's id; repeatable, all if absent.")
+    ] = None,
+    by: Annotated[
+        list[str] | None, option("--by", "Break down by this tag; repeatable, all if absent.")
+    ] = None,
+    show: Annotated[
+        int,
+        option("--show", "Name so many samples that changed most for the better, and for the worse.", min=0),
+    ] = 0,
+    pictures: Annotated[
+        Path | None, option("--pictures", "With --show: folder for pictures of these.")
+    ] = None,
+    all_pairs: Annotated[bool, option("--all-pairs", "Compare every pair, not only with the first.")] = False,
+    force: Annotated[
+        bool,
+        option("--force", "Also with another device, dtype or batch size; of other data the common samples."),
+    ] = False,
+    format: Annotated[str | None, option("--format", "text (if absent), markdown, csv or json.")] = None,
+    as_json: Annotated[bool, option("--json", "Print JSON.")] = False,
+    out: Annotated[Path | None, option("--out", "Write to this file instead of the terminal.")] = None,
+) -> None:
+    """Compare runs: differences with intervals and tests, paired by sample."""
+    from samtok_bench.comparison import report
+    from samtok_bench.comparison.comparing import compare
+    from samtok_bench.comparison.pictures import Pictures, write_pictures
+    from samtok_bench.comparison.sources import open_sources
+
+    if as_json and format not in (None, "json"):
+        raise ValueError(f"give either --json or --format {format}")
+    write = report.writer("json" if as_json else format or "text")
+    if pictures is not None and not show:
+        raise ValueError("--pictures needs --show N")
+    found = compare(
+        open_sources(runs), metrics=metric or (), by=by or (), show=show, all_pairs=all_pairs, force=force
+    )
+    drawn = write_pictures(found, pictures) if pictures else Pictures()
+    written = write(found, drawn)
+    if out is None:
+        typer.echo(written)
+    else:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(f"{written}\n", encoding="utf-8")
+        print(f"comparison: {out}", file=sys.stderr)
