@@ -1,0 +1,110 @@
+"""`leaderboard`: our runs beside published figures, and taking in new ones."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from samtok_bench.cli.options import option
+
+RESULTS, RUNS = Path("results"), Path("runs")
+FOLDER = Path("leaderboards")
+
+
+class Format(StrEnum):
+    """How tables are printed."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    JSON = "json"
+
+
+app = typer.Typer()
+board_app = typer.Typer(help="Our runs beside published figures.")
+app.add_typer(board_app, name="leaderboard")
+
+
+@board_app.callback(invoke_without_command=True)
+def leaderboard(
+    context: typer.Context,
+    task: Annotated[str | None, option("--task", "Only this task of ours.")] = None,
+    benchmark: Annotated[str | None, option("--benchmark", "Only this benchmark.")] = None,
+    results: Annotated[
+        list[Path] | None,
+        option("--results", "Folder with results folders; results and runs if absent, results for --write."),
+    ] = None,
+    form: Annotated[Format, option("--format", "How to print.")] = Format.TEXT,
+    as_json: Annotated[bool, option("--json", "The same as --format json.")] = False,
+    html: Annotated[Path | None, option("--html", "Write one sortable page to this file instead.")] = None,
+    write: Annotated[bool, option("--write", "Write the pages of the leaderboards folder instead.")] = False,
+    folder: Annotated[Path, option("--folder", "With --write: where.")] = FOLDER,
+) -> None:
+    """Show our runs beside published figures.
+
+    Only complete runs of all official samples stand there; the others are listed with the reason.
+    """
+    if context.invoked_subcommand is not None:
+        sources = [context.get_parameter_source(name) for name in context.params]
+        if any(source and source.name == "COMMANDLINE" for source in sources):
+            raise ValueError("options of a subcommand stand behind it: leaderboard add RUN [OPTIONS]")
+        return
+    if (write or html) and (as_json or form is not Format.TEXT):
+        raise ValueError("--html and --write do not go with --format or --json")
+    if write and (html or task or benchmark):
+        raise ValueError("--write writes all pages: leave out --html, --task and --benchmark")
+    from samtok_bench.leaderboard import render
+    from samtok_bench.leaderboard.published import read_published, read_schema
+    from samtok_bench.leaderboard.rows import make_board
+    from samtok_bench.results import find_runs
+
+    for given in results or []:
+        if not given.is_dir():
+            raise FileNotFoundError(f"no folder {given}")
+    schema = read_schema()
+    published = read_published(schema)
+    searched = results or ([RESULTS] if write else [RESULTS, RUNS])
+    board = make_board(schema, published, searched, task=task, benchmark=benchmark)
+    if not find_runs(searched):
+        typer.echo(f"note: no runs below {' or '.join(str(one) for one in searched)}", err=True)
+    if write:
+        written = render.write_pages(board, folder)
+        typer.echo(f"{len(written)} pages in {folder}")
+    elif html is not None:
+        from samtok_bench.leaderboard.page import page
+
+        html.write_text(page(board), encoding="utf-8")
+        typer.echo(f"written: {html}")
+    else:
+        shown = {
+            Format.TEXT: render.text,
+            Format.MARKDOWN: render.markdown,
+            Format.CSV: render.as_csv,
+            Format.JSON: render.as_json,
+        }[Format.JSON if as_json else form]
+        typer.echo(shown(board).rstrip("\n"))
+
+
+@board_app.command()
+def add(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A complete results folder.")],
+    results: Annotated[Path, option("--results", "Folder of the committed runs.")] = RESULTS,
+    name: Annotated[str | None, option("--name", "Of the copy; the run's own if absent.")] = None,
+    as_json: Annotated[bool, option("--json", "Print JSON.")] = False,
+) -> None:
+    """Check a run and copy it to RESULTS/TASK/NAME."""
+    import json
+
+    from samtok_bench.cli.progress import make_reporter
+    from samtok_bench.leaderboard import submit
+    from samtok_bench.leaderboard.render import WRITE
+
+    taken = submit.add(run, results, name, make_reporter())
+    if as_json:
+        content = {"folder": str(taken.folder), "checked": taken.checked, "remarks": taken.remarks}
+        typer.echo(json.dumps(content, indent=1))
+        return
+    for line in (*(f"ok: {one}" for one in taken.checked), *(f"note: {one}" for one in taken.remarks)):
+        typer.echo(line)
+    typer.echo(f"copied to {taken.folder}; now: {WRITE}")

@@ -1,0 +1,1 @@
+"""Our runs beside published figures."""

@@ -1,0 +1,127 @@
+"""The leaderboard as one HTML file that needs no network."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from samtok_bench.leaderboard import render
+from samtok_bench.leaderboard.published import Benchmark
+from samtok_bench.leaderboard.rows import Board, Figure, Row
+
+TEMPLATES = Path(__file__).parent / "templates"
+_ARXIV = re.compile(r"arXiv (\d{4}\.\d{5})")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A metric's cell."""
+
+    value: str
+    sort: float
+    interval: str
+    compared: tuple[str, ...]
+    """How the published value lies to it, in lines."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A table's row."""
+
+    split: str
+    method: str
+    params: str
+    size: float | None
+    """Parameters in billions, to sort by."""
+    cells: tuple[Cell | None, ...]
+    source: str
+    link: str | None
+    notes: tuple[str, ...]
+    ours: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    """A benchmark."""
+
+    id: str
+    title: str
+    primary: str
+    descending: bool
+    metrics: tuple[str, ...]
+    lines: tuple[Line, ...]
+    notes: tuple[str, ...]
+
+
+def page(board: Board) -> str:
+    """The whole page: tables of all benchmarks that can be filtered and sorted."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    sections = [_section(board, benchmark) for benchmark in board.benchmarks]
+    lines = [line for section in sections for line in section.lines]
+    return environment.get_template("leaderboard.html.jinja").render(
+        sections=sections,
+        methods=sorted({line.method for line in lines}, key=str.lower),
+        params=sorted({line.params for line in lines}, key=lambda text: (_size(text) or 0, text)),
+        splits=list(dict.fromkeys(line.split for line in lines)),
+        absent=render.absent(board),
+        toys=render.toy_cells(board),
+        toy_headers=render.TOY_HEADERS,
+        toys_title=render.TOYS_TITLE,
+        toys_text=render.TOYS_TEXT,
+        interval_text=render.INTERVAL_TEXT,
+        left_out=board.left_out,
+    )
+
+
+def _section(board: Board, benchmark: Benchmark) -> Section:
+    return Section(
+        benchmark.id,
+        render.title(board, benchmark),
+        benchmark.primary,
+        benchmark.metric(benchmark.primary).direction == "higher",
+        tuple(metric.name for metric in benchmark.metrics),
+        tuple(_line(benchmark, row) for row in board.of(benchmark)),
+        (*benchmark.notes, *render.not_computed(benchmark)),
+    )
+
+
+def _line(benchmark: Benchmark, row: Row) -> Line:
+    cells = [
+        _cell(row.figures[metric.name], metric.decimals) if metric.name in row.figures else None
+        for metric in benchmark.metrics
+    ]
+    found = _ARXIV.search(row.source)
+    about = (f"protocol {row.run.protocol}, {row.run.samples} samples",) if row.run else ()
+    return Line(
+        benchmark.split(row.split).shown,
+        row.method,
+        row.params,
+        _size(row.params),
+        tuple(cells),
+        f"ours: {row.run.path}" if row.run else row.source,
+        f"https://arxiv.org/abs/{found[1]}" if found else None,
+        (*about, *row.run.notes) if row.run else (),
+        row.run is not None,
+    )
+
+
+def _cell(figure: Figure, decimals: int) -> Cell:
+    compared: tuple[str, ...] = ()
+    if figure.published is not None:
+        published = render.shown(figure.published, decimals)
+        difference = render.shown_difference(figure, decimals)
+        compared = (f"published {published} ({difference})", render.verdict(figure))
+    value = render.shown(figure.value, decimals)
+    return Cell(value, figure.value, render.shown_interval(figure, decimals), compared)
+
+
+def _size(params: str) -> float | None:
+    found = re.fullmatch(r"([\d.]+)B", params)
+    return float(found[1]) if found else None

@@ -1,0 +1,183 @@
+"""Taking a finished run into the results folder: what is checked, then what is copied."""
+
+import math
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from samtok_bench import judging, runner
+from samtok_bench.results import (
+    CEILING,
+    JOURNAL,
+    RUN,
+    SUMMARY,
+    MetricValue,
+    RunFolder,
+    Summary,
+    differences,
+    find_runs,
+)
+from samtok_bench.runner import Reporter
+from samtok_bench.runs import LoadedRun, agreed_values, open_run, stored_metric
+
+COPIED = (RUN, JOURNAL, SUMMARY, CEILING, judging.SUMMARY, judging.TRANSCRIPT)
+"""Without the pictures, which hold the data set's images."""
+SAME_DATA = ("task", "protocol", "data_format", "split", "options")
+"""Runs that agree in these are of one table, and must be of the same data."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A run that was taken."""
+
+    folder: Path
+    """Where the copy is."""
+    checked: tuple[str, ...]
+    """What was found right."""
+    remarks: tuple[str, ...]
+    """What a reviewer should look at."""
+
+
+def add(path: Path, results: Path, name: str | None, reporter: Reporter) -> Accepted:
+    """Check a run and copy it to `results`/TASK/NAME.
+
+    Args:
+        path: its folder.
+        results: the folder of committed runs.
+        name: of the copy; that of `path` if None.
+        reporter: of the rescoring.
+
+    Raises:
+        ValueError: it does not pass a check; the message says which.
+        OSError: it cannot be read, or its place is taken.
+    """
+    name = name or path.resolve().name
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name for a folder: use letters, digits and . _ + -, or give --name")
+    run = open_run(path)
+    target = results / run.task.name / name
+    if target.exists():
+        raise FileExistsError(f"{target} exists already and is never overwritten: give another --name")
+    _whole(run)
+    checked = ["complete, all samples asked", _metrics(run), _rescored(run, reporter), _data(run, results)]
+    remarks = list(_remarks(run))
+    _copy(path, target)
+    return Accepted(target, tuple(checked), tuple(remarks))
+
+
+def _whole(run: LoadedRun) -> None:
+    settings, summary = run.record.settings, run.summary
+    if settings.get("limit") is not None or settings.get("sample"):
+        raise ValueError(f"{run.path} was made with --limit or --sample: a table needs all samples")
+    stored = {name: settings.get(name) for name in ("task", "protocol", "split", "model")}
+    differing = differences(stored, {name: getattr(summary, name) for name in stored})
+    differing += differences({"samples": run.record.samples}, {"samples": summary.samples})
+    if differing:
+        raise ValueError(f"{run.path}: {SUMMARY} is not of {RUN}: {'; '.join(differing)}")
+
+
+def _metrics(run: LoadedRun) -> str:
+    """All metrics that the task has are there in its version, and no others."""
+    for info in run.task.metrics:
+        stored_metric(run, info)
+    strange = {metric.id for metric in run.summary.metrics} - {info.id for info in run.task.metrics}
+    if strange:
+        raise ValueError(f"{run.path}: the task has no metric {sorted(strange)[0]!r}: rescore it")
+    return f"{len(run.task.metrics)} metrics of the task's versions"
+
+
+def _rescored(run: LoadedRun, reporter: Reporter) -> str:
+    """The answers, scored anew on a copy, give the same summary; without the data at least the sums do."""
+    try:
+        run.task.samples(run.record.root(run.task), run.record.settings["split"])
+    except OSError as error:
+        agreed_values(run, [info for info in run.task.metrics if info.aggregate != "corpus"], run.lines)
+        return (
+            f"the summary agrees with the scores in {JOURNAL}; not scored anew, the data is not here: {error}"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "run"
+        _copy(run.path, copy)
+        try:
+            again = runner.rescore(copy, reporter).summary
+        except ValueError as error:
+            raise ValueError(str(error).replace(str(copy), str(run.path))) from None
+        lines = RunFolder(copy).journal.read()
+    for id, line in run.lines.items():
+        if not _equal(dict(line.scores), dict(lines[id].scores)):
+            raise ValueError(f"{run.path}: the answer {id} in {JOURNAL} gets other scores now: rescore it")
+    wrong = _differing(run.summary, again)
+    if wrong:
+        raise ValueError(f"{run.path}: scored anew, {SUMMARY} differs in {', '.join(wrong)}: rescore it")
+    return f"{len(lines)} answers scored anew give the same scores and summary"
+
+
+def _differing(stored: Summary, again: Summary) -> list[str]:
+    """Names of what differs beyond rounding."""
+    pairs: list[tuple[str, object, object]] = [
+        (name, getattr(stored, name), getattr(again, name))
+        for name in ("clusters", "outcomes", "dropped", "primary", "interval")
+    ]
+    for metric in again.metrics:
+        pairs.append((metric.id, _numbers(stored.metric(metric.id)), _numbers(metric)))
+    return [name for name, one, other in pairs if not _equal(one, other)]
+
+
+def _numbers(metric: MetricValue) -> dict[str, float | str | None]:
+    return {name: getattr(metric, name) for name in ("value", "low", "high", "floor", "ceiling")}
+
+
+def _equal(one: object, other: object) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
+    if isinstance(one, float | int) and isinstance(other, float | int):
+        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9) or (math.isnan(one) and math.isnan(other))
+    return one == other
+
+
+def _data(run: LoadedRun, results: Path) -> str:
+    """Runs of the same table that are there already have the same data."""
+    own = run.record.settings
+    others = 0
+    for path in find_runs([results / run.task.name]):
+        settings = RunFolder(path).record().settings
+        if any(settings.get(name) != own.get(name) for name in SAME_DATA):
+            continue
+        others += 1
+        if settings["data"] != own["data"]:
+            raise ValueError(
+                f"{run.path} is of other data than {path}: {own['data'][:12]}, not {settings['data'][:12]}"
+            )
+    return f"same data as {others} other runs of its table" if others else "the first run of its table"
+
+
+def _remarks(run: LoadedRun) -> Iterator[str]:
+    for place, session in enumerate(run.record.sessions, start=1):
+        which = (
+            f"session {place} of {len(run.record.sessions)}" if len(run.record.sessions) > 1 else "the run"
+        )
+        if session.git_commit is None:
+            yield f"{which} has no commit on record"
+        elif session.git_dirty:
+            yield f"{which} was made by uncommitted code on {session.git_commit[:12]}"
+    failed = sum(not line.prediction.answered for line in run.lines.values())
+    if failed:
+        yield f"{failed} of {len(run.lines)} samples have no answer and count as such"
+    if run.record.data_root is not None:
+        yield f"{RUN} names the data folder of your machine: {run.record.data_root}"
+
+
+def _copy(path: Path, target: Path) -> None:
+    """All files or none: they get their name last."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
+        part = Path(folder) / "part"
+        part.mkdir()
+        for name in COPIED:
+            if (path / name).is_file():
+                shutil.copyfile(path / name, part / name)
+        part.rename(target)

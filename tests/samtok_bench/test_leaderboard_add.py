@@ -1,0 +1,200 @@
+"""`leaderboard add`: what is refused, what is told, what is copied."""
+
+import json
+from pathlib import Path
+
+import pytest
+from notes import Notes
+from official_runs import gres_score, write_official
+
+from samtok_bench import registry, runner
+from samtok_bench.results import CEILING, JOURNAL, OVERLAYS, RUN, SUMMARY, RunFolder
+
+
+@pytest.fixture
+def add(command, work):
+    """A finished run, and `samtok-bench leaderboard add`: (exit code, stdout, stderr)."""
+    go("mine")
+    return lambda *arguments: command("leaderboard", "add", *arguments)
+
+
+def go(name: str, **options) -> Path:
+    chosen = {"task": "squares", "model": "perfect", **options}
+    return runner.run(runner.RunOptions(out=Path(name), **chosen), Notes()).folder
+
+
+def edit(file: Path, change) -> None:
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
+
+
+def test_a_good_run_is_copied(add, work):
+    code, out, err = add("mine")
+    assert (code, err) == (0, "")
+    assert "ok: 24 answers scored anew give the same scores and summary" in out
+    assert "ok: the first run of its table" in out
+    assert out.endswith("copied to results/squares/mine; now: samtok-bench leaderboard --write\n")
+    copy = work / "results/squares/mine"
+    assert {path.name for path in copy.iterdir()} == {RUN, JOURNAL, SUMMARY, CEILING}
+    assert all(path.read_bytes() == (work / "mine" / path.name).read_bytes() for path in copy.iterdir())
+    # pictures stay, and nothing else is left behind
+    assert (work / "mine" / OVERLAYS).is_file()
+    assert [path.name for path in copy.parent.iterdir()] == ["mine"]
+
+
+def test_the_run_itself_is_not_touched(add, work):
+    before = {path.name: path.read_bytes() for path in (work / "mine").iterdir()}
+    assert add("mine")[0] == 0
+    assert {path.name: path.read_bytes() for path in (work / "mine").iterdir()} == before
+
+
+def test_nothing_is_overwritten(add, work):
+    assert add("mine")[0] == 0
+    code, out, err = add("mine")
+    assert (code, out) == (2, "")
+    assert "results/squares/mine exists already and is never overwritten: give another --name" in err
+    code, out, _ = add("mine", "--name", "other", "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert found["folder"] == "results/squares/other"
+    assert "same data as 1 other runs of its table" in found["checked"]
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "a b"])
+def test_a_name_is_one_folder(add, work, name):
+    code, _, err = add("mine", "--name", name)
+    if name:
+        assert (code, "is no name for a folder" in err) == (2, True)
+    else:
+        assert code == 0  # as if it were absent
+    assert {path.name for path in work.iterdir()} <= {"mine", "results"}
+
+
+def stale_value(folder: Path) -> None:
+    edit(folder / SUMMARY, lambda content: content["metrics"][0].update(value=0.5))
+
+
+def stale_interval(folder: Path) -> None:
+    edit(folder / SUMMARY, lambda content: content["metrics"][0].update(low=0.5))
+
+
+def stale_floor(folder: Path) -> None:
+    edit(folder / SUMMARY, lambda content: content["metrics"][1].update(floor=0.0))
+
+
+def other_version(folder: Path) -> None:
+    edit(folder / SUMMARY, lambda content: content["metrics"][0].update(version=2))
+
+
+def more_metrics(folder: Path) -> None:
+    more = {"id": "more"}
+    edit(folder / SUMMARY, lambda content: content["metrics"].append({**content["metrics"][0], **more}))
+
+
+def fewer_metrics(folder: Path) -> None:
+    edit(folder / SUMMARY, lambda content: content["metrics"].pop(1))
+
+
+def better_scores(folder: Path) -> None:
+    """Scores that the answers do not have, with a summary that fits them."""
+    path = folder / JOURNAL
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        line["masks"] = []
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def other_model(folder: Path) -> None:
+    edit(folder / SUMMARY, lambda content: content.update(model="best"))
+
+
+def unfinished(folder: Path) -> None:
+    edit(folder / RUN, lambda content: content.update(status="running"))
+
+
+def limited(folder: Path) -> None:
+    edit(folder / RUN, lambda content: content["settings"].update(limit=24))
+
+
+def unknown_task(folder: Path) -> None:
+    edit(folder / RUN, lambda content: content["settings"].update(task="circles"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (stale_value, "scored anew, summary.json differs in giou: rescore it"),
+        (stale_interval, "scored anew, summary.json differs in giou: rescore it"),
+        (stale_floor, "scored anew, summary.json differs in ciou: rescore it"),
+        (other_version, "has version 2 of giou, not 1: rescore it"),
+        (more_metrics, "the task has no metric 'more': rescore it"),
+        (fewer_metrics, "summary.json has no ciou"),
+        (better_scores, "in samples.jsonl gets other scores now: rescore it"),
+        (other_model, "summary.json is not of run.json: model perfect there, best now"),
+        (unfinished, "mine is incomplete: run its command again"),
+        (limited, "mine was made with --limit or --sample: a table needs all samples"),
+        (unknown_task, "unknown task 'circles'"),
+    ],
+)
+def test_what_is_refused(add, work, change, message):
+    change(work / "mine")
+    code, out, err = add("mine")
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+    assert not (work / "results").exists()
+
+
+def test_changed_data_is_refused(add, work, monkeypatch):
+    monkeypatch.setenv("SQUARES_SHIFT", "1")
+    code, _, err = add("mine")
+    assert code == 2
+    assert "changed since mine was run" in err
+
+
+def test_other_data_than_the_table_has_is_refused(add, work, monkeypatch):
+    assert add("mine")[0] == 0
+    monkeypatch.setenv("SQUARES_SHIFT", "1")
+    go("shifted")
+    code, _, err = add("shifted")
+    assert code == 2
+    assert "shifted is of other data than results/squares/mine: " in err
+    # of another table it may be
+    go("released", protocol="released")
+    assert add("released")[0] == 0
+
+
+def test_without_the_data_the_sums_are_checked_and_that_is_told(add, work):
+    task = registry.task_class("gres")("released")
+    write_official(Path("far"), task, "val", [gres_score(0.4)] * 4, dirty=True, failed=1)
+    code, out, err = add("far")
+    assert code == 0, err
+    assert "the summary agrees with the scores in samples.jsonl; not scored anew, the data is not here" in out
+    assert "note: the run was made by uncommitted code on cccccccccccc" in out
+    assert "note: run.json names the data folder of your machine: /official" in out
+    stale_value(work / "far")
+    code, _, err = add("far", "--name", "again")
+    assert code == 2
+    assert "summary.json and samples.jsonl differ in giou: rescore it" in err
+
+
+def test_no_commit_and_failed_samples_are_told(add, work):
+    go("faulty", model="faulty")
+    edit(work / "faulty" / RUN, lambda content: content["sessions"][0].update(git_commit=None))
+    out = add("faulty")[1]
+    assert "note: the run has no commit on record" in out
+    assert "note: 1 of 24 samples have no answer and count as such" in out
+
+
+def test_a_copy_that_is_cut_short_leaves_nothing(add, work, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("samtok_bench.leaderboard.submit._rescored", lambda *_: "")
+    monkeypatch.setattr("samtok_bench.leaderboard.submit.shutil.copyfile", full)
+    code, _, err = add("mine")
+    assert code == 2
+    assert "No space left on device" in err
+    assert list((work / "results/squares").iterdir()) == []
+    assert RunFolder(work / "mine").exists()
