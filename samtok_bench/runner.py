@@ -22,7 +22,7 @@ from samtok_bench.results import (
     Summary,
     settings_hash,
 )
-from samtok_bench.sample import ImagePart, Outcome, Prediction, Region, Sample, prompt_text
+from samtok_bench.sample import ImagePart, Outcome, Prediction, Region, Sample, matching_id, prompt_text
 from samtok_bench.summary import summarize
 from samtok_bench.task import Protocol as TaskProtocol
 from samtok_bench.task import SampleSet, Task
@@ -227,7 +227,7 @@ def _choose(read: SampleSet, options: RunOptions, reporter: Reporter) -> SampleS
             )
         by_id[sample.id] = sample
     if options.sample:
-        samples = [_one(by_id, asked) for asked in dict.fromkeys(options.sample)]
+        samples = [by_id[matching_id(by_id, asked)] for asked in dict.fromkeys(options.sample)]
     if options.limit is not None:
         samples = samples[: options.limit]
     if not samples:
@@ -251,14 +251,6 @@ def _earlier(chosen: Sequence[Sample], by_id: Mapping[str, Sample]) -> list[Samp
         wanted.update(sample.after)
     wanted -= {sample.id for sample in chosen}
     return [sample for id, sample in by_id.items() if id in wanted]
-
-
-def _one(by_id: dict[str, Sample], asked: str) -> Sample:
-    found = [id for id in by_id if id.startswith(asked)]
-    if len(found) != 1:
-        known = f"; the first ids are {', '.join(list(by_id)[:3])}" if not found else ""
-        raise ValueError(f"--sample {asked}: {len(found)} of {len(by_id)} samples have such an id{known}")
-    return by_id[found[0]]
 
 
 def _settings(

@@ -4,9 +4,10 @@ A region is a mask, never text: each predictor renders it in its own manner.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -157,6 +158,15 @@ class Prediction:
 def content_id(*parts: str) -> str:
     """Sixteen hex digits that depend on the parts and their order."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+
+def matching_id(ids: Collection[str], asked: str) -> str:
+    """The one id that begins so; ValueError where there is none, or more than one."""
+    found = [id for id in ids if id.startswith(asked)]
+    if len(found) != 1:
+        known = f"; the first ids are {', '.join(islice(ids, 3))}" if not found else ""
+        raise ValueError(f"--sample {asked}: {len(found)} of {len(ids)} samples have such an id{known}")
+    return found[0]
 
 
 def prompt_text(turns: tuple[Turn, ...]) -> str:

@@ -4,6 +4,8 @@ from typing import Any
 
 import typer
 
+from samtok_bench import registry
+
 PREFIX = "SAMTOK_BENCH"
 
 
@@ -17,3 +19,8 @@ def option(name: str, help: str, **more: Any) -> Any:
     """
     variable = name.split("/")[0].lstrip("-").replace("-", "_").upper()
     return typer.Option(name, help=help, envvar=f"{PREFIX}_{variable}", show_envvar=False, **more)
+
+
+def complete_tasks(typed: str) -> list[str]:
+    """Names of installed tasks that begin so, for the shell."""
+    return [name for name in registry.names("task") if name.startswith(typed)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from samtok_bench.cli.options import option
+from samtok_bench.cli.options import complete_tasks, option
 
 if TYPE_CHECKING:
     from samtok_bench.rate_distortion import Comparison
@@ -21,7 +21,14 @@ Json = Annotated[bool, option("--json", "Print the summary as JSON instead of a 
 
 @app.command()
 def run(
-    task: Annotated[str, option("--task", "A task of `samtok-bench tasks`, a Python file with one, or all.")],
+    task: Annotated[
+        str,
+        option(
+            "--task",
+            "A task of `samtok-bench tasks`, a Python file with one, or all.",
+            autocompletion=complete_tasks,
+        ),
+    ],
     model: Annotated[
         str, option("--model", "nano, a folder, a hub id, oracle[:CODEC], constant:ANSWER.")
     ] = "nano",

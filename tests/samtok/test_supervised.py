@@ -286,6 +286,8 @@ def test_a_pools_batches_are_of_one_length(processor):
         ({"stages": [{"until": 1, "images": 1, "eyes_only": True}]}, "needs an image_loss"),
         ({"data": {"source": "nowhere:f"}}, "nowhere"),
         ({"lr": 1}, "lr: Extra inputs"),
+        ({"report_to": ["wandb"]}, "report_to: .*wandb is not installed: pip install wandb"),
+        ({"report_to": ["mlflow"]}, "report_to.0: Input should be 'tensorboard' or 'wandb'"),
     ],
 )
 def test_faults_of_a_recipe_are_named(tmp_path, changes, message):

@@ -286,7 +286,6 @@ class Batches(IterableDataset):
                 indices = [step * most + place for place in range(stage.images)]
                 yield self.collator(draw_batch(self.data, self.seed, indices, stage.options))
 
-
     def _alike(self, step: int, pool: list[Prepared], count: int) -> list[Prepared]:
         """So many dialogues of about one length: a batch is as long as its longest."""
         draw = np.random.default_rng((self.seed, step))

@@ -2,13 +2,25 @@
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 RECIPES = Path(__file__).parent.parent / "recipes"
+
+
+def _installed(names: list[str]) -> list[str]:
+    for name in names:
+        if find_spec(name) is None:
+            raise ValueError(f"{name} is not installed: pip install {name}")
+    return names
+
+
+Trackers = Annotated[list[Literal["tensorboard", "wandb"]], AfterValidator(_installed)]
+"""Where else losses are logged, by transformers; log.jsonl has them in any case."""
 
 
 class Strict(BaseModel):

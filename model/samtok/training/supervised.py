@@ -19,7 +19,7 @@ from samtok.qwen import load_qwen
 from samtok.tokenizer import SAMTok
 from samtok.training.codes import CodeSource, GeometryCodes, TokenizerCodes
 from samtok.training.dialogues import IGNORED, Batches, Collator, Draw, draw_batch
-from samtok.training.recipe import DataSource, Strict, load_recipe, open_training
+from samtok.training.recipe import DataSource, Strict, Trackers, load_recipe, open_training
 from samtok.vocabulary import extend_vocabulary, mask_word_ids, reset_code_rows
 
 # the parts of the loss that are logged apart; the average of all hides whether masks are learned
@@ -84,6 +84,7 @@ class SupervisedRecipe(Strict):
     workers: int = Field(default=0, ge=0, le=1)  # processes that draw dialogues
     pool_workers: int = Field(default=0, ge=0)  # processes that prepare the stages' pools
     log_every: int = 20
+    report_to: Trackers = Field(default_factory=list)
     save_every: int = 200
 
     @model_validator(mode="after")
@@ -192,7 +193,7 @@ def _arguments(recipe: SupervisedRecipe, out: Path) -> TrainingArguments:
         save_steps=recipe.save_every,
         save_total_limit=2,
         seed=recipe.seed,
-        report_to=[],
+        report_to=list(recipe.report_to),
         ignore_data_skip=True,  # the batches start at the right step by themselves
         remove_unused_columns=False,
         use_cpu=not torch.cuda.is_available(),

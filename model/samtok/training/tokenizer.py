@@ -25,7 +25,7 @@ from samtok.masks import mask_iou
 from samtok.quantizer import ResidualQuantizer
 from samtok.tokenizer import THRESHOLD, SAMTok
 from samtok.training.losses import mask_losses
-from samtok.training.recipe import DataSource, Strict, load_recipe, open_training
+from samtok.training.recipe import DataSource, Strict, Trackers, load_recipe, open_training
 
 PromptPath = Literal["box", "mask", "codes"]
 
@@ -78,6 +78,7 @@ class TokenizerRecipe(Strict):
     weight_decay: float = 0.05
     beta2: float = 0.999
     log_every: int = 50
+    report_to: Trackers = Field(default_factory=list)
     save_every: int = 500
     stages: list[Stage] = Field(min_length=1)
 
@@ -276,7 +277,7 @@ def _train_stage(model: SAMTok, recipe: TokenizerRecipe, index: int, out: Path, 
         ignore_data_skip=True,
         remove_unused_columns=False,
         label_names=[],
-        report_to="none",
+        report_to=list(recipe.report_to),
         dataloader_pin_memory=False,
         use_cpu=not torch.cuda.is_available(),
     )

@@ -1,0 +1,71 @@
+"""`runs` and `show`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from samtok_bench.cli.options import complete_tasks, option
+
+FOLDERS = (Path("results"), Path("runs"))
+PICTURES = Path("runs") / "show"
+
+app = typer.Typer()
+
+Json = Annotated[bool, option("--json", "Print JSON instead of a table.")]
+
+
+@app.command()
+def runs(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(help="Where to look; results and runs if absent.")
+    ] = None,
+    task: Annotated[
+        str | None, option("--task", "Only runs of this task.", autocompletion=complete_tasks)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the runs in and below some folders."""
+    from samtok_bench.inspection import list_runs, runs_text
+
+    for folder in folders or ():
+        if not folder.is_dir():
+            raise FileNotFoundError(f"no folder {folder}")
+    found = list_runs(folders or FOLDERS)
+    if task is not None:
+        found = [one for one in found if one.task == task]
+    if as_json:
+        typer.echo(json.dumps([one.as_dict() for one in found], indent=1))
+    else:
+        where = " and ".join(str(folder) for folder in folders or FOLDERS)
+        typer.echo(runs_text(found) or f"no runs in {where}")
+
+
+@app.command()
+def show(
+    run: Annotated[Path, typer.Argument(help="A complete results folder.")],
+    sample: Annotated[
+        list[str] | None, option("--sample", "A sample's id, or its beginning; repeatable.")
+    ] = None,
+    pictures: Annotated[Path, option("--pictures", "Folder for the samples' pictures.")] = PICTURES,
+    as_json: Json = False,
+) -> None:
+    """Show a run's table again, or single samples with what was asked, wanted and answered."""
+    from samtok_bench.inspection import sample_text, shown_samples
+    from samtok_bench.results import summary_json
+    from samtok_bench.runs import open_run
+    from samtok_bench.tables import breakdown_table, run_table, timing_line
+
+    opened = open_run(run)
+    if not sample:
+        parts = (run_table(opened.summary), timing_line(opened.lines), breakdown_table(opened.summary))
+        typer.echo(summary_json(opened.summary) if as_json else "\n\n".join(filter(None, parts)))
+        return
+    shown, problem = shown_samples(opened, sample, pictures)
+    if problem:
+        typer.echo(problem, err=True)
+    if as_json:
+        typer.echo(json.dumps([one.as_dict() for one in shown], indent=1))
+    else:
+        typer.echo("\n\n".join(map(sample_text, shown)))

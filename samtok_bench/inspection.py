@@ -1,0 +1,185 @@
+"""What runs there are, and single samples of a run."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from samtok_bench.metrics import rle
+from samtok_bench.preview import write_overlays
+from samtok_bench.results import Line, MetricValue, RunFolder, find_runs
+from samtok_bench.runs import LoadedRun, samples_of
+from samtok_bench.sample import Sample, matching_id, prompt_text
+from samtok_bench.tables import number, text_table
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """A results folder at a glance; where `problem` says why it cannot be read, the rest is empty."""
+
+    path: Path
+    problem: str = ""
+    task: str = ""
+    split: str = ""
+    protocol: str = ""
+    model: str = ""
+    data: str = ""
+    """mini for the task's own data, else its folder."""
+    samples: int = 0
+    status: str = ""
+    """complete, or running: also of a run that was killed."""
+    started: str = ""
+    """UTC, ISO 8601, of the first start."""
+    primary: MetricValue | None = None
+    """None until the run is complete."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        primary = self.primary.model_dump() if self.primary else None
+        return {**vars(self), "path": str(self.path), "primary": primary}
+
+
+def list_runs(folders: Sequence[Path]) -> list[ListedRun]:
+    """The results folders in and below some folders, those that cannot be read with their problem."""
+    return [_listed(path) for path in find_runs(folders)]
+
+
+def _listed(path: Path) -> ListedRun:
+    folder = RunFolder(path)
+    try:
+        record = folder.record()
+        summary = folder.summary() if record.status == "complete" else None
+        primary = summary.metric(summary.primary) if summary else None
+    except (OSError, ValueError) as error:
+        return ListedRun(path, problem=str(error))
+    except KeyError as error:
+        return ListedRun(path, problem=f"its summary has no metric {error}")
+    settings = record.settings
+    return ListedRun(
+        path,
+        task=str(settings.get("task")),
+        split=str(settings.get("split")),
+        protocol=str(settings.get("protocol")),
+        model=str(settings.get("model")),
+        data=record.data_root or "mini",
+        samples=record.samples,
+        status=record.status,
+        started=record.sessions[0].started if record.sessions else "",
+        primary=primary,
+    )
+
+
+def runs_text(runs: Sequence[ListedRun]) -> str:
+    """A table of runs, then those that cannot be read."""
+    rows = [
+        [
+            str(one.path),
+            one.task,
+            one.split,
+            one.protocol,
+            one.model,
+            one.data,
+            str(one.samples),
+            f"{one.primary.display} {number(one.primary.value, one.primary.unit)}"
+            if one.primary
+            else one.status,
+            one.started[:16].replace("T", " "),
+        ]
+        for one in runs
+        if not one.problem
+    ]
+    headers = ["run", "task", "split", "protocol", "model", "data", "samples", "result", "started (UTC)"]
+    table = [text_table(headers, rows, right=(6,))] if rows else []
+    return "\n\n".join([*table, *(f"{one.path}: {one.problem}" for one in runs if one.problem)])
+
+
+@dataclass(frozen=True)
+class ShownSample:
+    """A sample of a run with its answer."""
+
+    line: Line
+    sample: Sample | None
+    """None where the run's data is not there."""
+    picture: Path | None
+    """The target and the answer drawn on the image."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values: the journal's line, and what was asked and wanted."""
+        line = {**vars(self.line), "tags": dict(self.line.tags), "prediction": asdict(self.line.prediction)}
+        asked: dict[str, Any] = {}
+        if self.sample is not None:
+            target = self.sample.target
+            asked = {
+                "image": str(self.sample.image),
+                "prompt": prompt_text(self.sample.turns),
+                "target": {"text": target.text, "masks": list(target.masks)},
+            }
+        return {**line, **asked, "picture": str(self.picture) if self.picture else None}
+
+
+def shown_samples(
+    run: LoadedRun, asked: Sequence[str], pictures: Path
+) -> tuple[list[ShownSample], str | None]:
+    """Samples of a run, each with a picture.
+
+    Args:
+        run: complete.
+        asked: ids, or unique beginnings of ids.
+        pictures: the folder for them, made if needed.
+
+    Returns:
+        the samples, and why they come without question and picture, if they do.
+
+    Raises:
+        ValueError: no sample, or several, have such an id.
+    """
+    lines = [run.lines[matching_id(run.lines, one)] for one in asked]
+    try:
+        samples = samples_of(run)
+        missing = [line.id for line in lines if line.id not in samples]
+        if missing:
+            raise ValueError(f"the data has no sample {missing[0]} (any more)")
+    except (OSError, ValueError) as error:
+        return [ShownSample(line, None, None) for line in lines], f"answers alone: {error}"
+    pictures.mkdir(parents=True, exist_ok=True)
+    shown = [ShownSample(line, samples[line.id], pictures / f"{line.id}.png") for line in lines]
+    for one in shown:
+        assert one.sample is not None
+        assert one.picture is not None
+        write_overlays(one.picture, [one.sample], {one.line.id: one.line})
+    return shown, None
+
+
+def sample_text(shown: ShownSample) -> str:
+    """All there is to say of a sample, a line each."""
+    line, sample = shown.line, shown.sample
+    answer = line.prediction
+    rows = [["sample", line.id], ["image", str(sample.image) if sample else line.cluster]]
+    rows.append(["tags", ", ".join(f"{name} {value}" for name, value in line.tags.items())])
+    if sample is not None:
+        rows += _rows("asked", prompt_text(sample.turns))
+        rows.append(["target", _wanted(sample)])
+    spent = f"{answer.new_tokens} tokens, {answer.seconds:.2f} s"
+    rows.append(["outcome", ", ".join(filter(None, [str(answer.outcome), answer.detail, spent]))])
+    rows += _rows("answer", answer.text)
+    rows.append(["masks", _areas(answer.masks)])
+    if answer.faults:
+        rows.append(["faults", ", ".join(answer.faults)])
+    rows.append(["scores", ", ".join(f"{name} {value:.4g}" for name, value in line.scores.items())])
+    if shown.picture is not None:
+        rows.append(["picture", str(shown.picture)])
+    return "\n".join(f"{name:<8} {said}".rstrip() for name, said in rows if said or name == "answer")
+
+
+def _rows(name: str, text: str) -> list[list[str]]:
+    """A text's lines, the first with the name."""
+    return [[name if k == 0 else "", said] for k, said in enumerate(text.splitlines() or [""])]
+
+
+def _wanted(sample: Sample) -> str:
+    masks, text = sample.target.masks, " ".join(sample.target.text.split())
+    return "; ".join(filter(None, [text, _areas(masks) if masks or not text else ""]))
+
+
+def _areas(masks: Sequence[rle.RLE]) -> str:
+    return f"{len(masks)}, of {', '.join(str(rle.area(one)) for one in masks)} pixels" if masks else "none"
