@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # torch wants cores, not hyper-threads, and two processes with default threads starve each other
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test test-slow gate lint clean
+.PHONY: demo test test-slow gate lint browser clean
 
 demo: .venv/.installed
 	$(BIN)/samtok-bench run --task gres
@@ -25,6 +25,11 @@ lint: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# for the tests of pages, which are skipped without it, and for docs/screenshots.py (Debian, Ubuntu)
+BROWSER := apt-get install -y chromium chromium-driver
+browser:
+	@if [ "$$(id -u)" = 0 ]; then $(BROWSER); else echo 'as root: $(BROWSER)'; fi
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "samtok-bench needs Python 3.11 or newer: make PYTHON=python3.11 ...")'

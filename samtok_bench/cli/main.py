@@ -7,7 +7,17 @@ from collections.abc import Callable
 import typer
 
 from samtok_bench import registry
-from samtok_bench.cli import catalogue, doctor, gate, judge, run
+from samtok_bench.cli import (
+    catalogue,
+    compare,
+    doctor,
+    gate,
+    inspection,
+    judge,
+    leaderboard,
+    report,
+    run,
+)
 
 TRACEBACK = "SAMTOK_BENCH_TRACEBACK"
 
@@ -22,10 +32,19 @@ def build_app() -> typer.Typer:
         help="Benchmarks for vision-language models that speak masks as words.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for group in (run.app, judge.app, gate.app, catalogue.app, doctor.app):
+    for group in (
+        run.app,
+        inspection.app,
+        judge.app,
+        gate.app,
+        compare.app,
+        leaderboard.app,
+        report.app,
+        catalogue.app,
+        doctor.app,
+    ):
         app.add_typer(group)
     for name in registry.names("command"):
         plugin = registry.attempt("command", name)

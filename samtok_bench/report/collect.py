@@ -1,0 +1,208 @@
+"""From runs to plain data: what a page shows, nothing of how it looks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from samtok_bench.report import facts, figures
+from samtok_bench.report.facts import Fact
+from samtok_bench.report.figures import Histogram, MetricRow, Slice
+from samtok_bench.report.images import Pictures
+from samtok_bench.report.samples import IMAGES, Events, detail, entry, plain
+from samtok_bench.results import Line, Summary
+from samtok_bench.runs import (
+    LoadedRun,
+    NotComparable,
+    agreed_values,
+    comparable,
+    open_run,
+    samples_of,
+    sign,
+)
+from samtok_bench.sample import Prediction, Sample
+
+TITLE = 160
+"""Characters of a sample's name in the list."""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a metric means."""
+
+    display: str
+    id: str
+    description: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a page shows."""
+
+    summary: Summary
+    """Of the first run."""
+    names: list[str]
+    """Of the runs: A, B, ..."""
+    provenance: list[Fact]
+    packages: list[Fact]
+    settings: list[Fact]
+    metrics: list[MetricRow]
+    definitions: list[Definition]
+    ranked: bool
+    """Whether samples have values of their own of the primary metric."""
+    histograms: list[Histogram]
+    breakdowns: dict[str, list[Slice]]
+    index: dict[str, Any]
+    """What filters and sorting look at."""
+    details: list[dict[str, Any]]
+    """What is shown of each sample, in the order of the index."""
+    pictures: Pictures
+    """Not encoded yet."""
+    events: Events
+    problem: str
+    """Why there is nothing but the answers; empty where the data was found."""
+
+
+def collect(paths: Sequence[Path]) -> Report:
+    """Read runs and their data.
+
+    Raises:
+        NotComparable: no complete run, a summary that is not that of its journal, runs that do
+            not compare.
+    """
+    runs = [open_run(path) for path in paths]
+    for run in runs:
+        summed = [info for info in run.task.metrics if info.aggregate != "corpus"]
+        agreed_values(run, summed, run.lines)
+    _comparable(runs)
+    samples, problem = _data(runs)
+    ids = [id for id in samples if id in runs[0].lines]
+    ids += [id for id in runs[0].lines if id not in samples]
+    ordered = [[run.lines[id] for id in ids] for run in runs]
+    info = figures.sample_metric(runs[0])
+    names = [chr(ord("A") + k) if k < 26 else str(k + 1) for k in range(len(runs))]
+    keys = list(dict.fromkeys(key for lines in ordered for line in lines for key in line.scores))
+    pictures, events = Pictures(), Events()
+    index, details = [], []
+    questions = []
+    for id in ids:
+        lines = [run.lines[id] for run in runs]
+        sample = samples.get(id)
+        if problem:
+            shown = detail(None, lines, [], runs[0].task, pictures, Events())
+        else:
+            shown = detail(sample, lines, _earlier(sample, runs), runs[0].task, pictures, events)
+        index.append(entry(lines, info, keys) | {"text": _searched(shown)})
+        questions.append(_names(shown))
+        details.append(shown)
+    titles = _titles(questions, ids)
+    index = [one | {"title": title} for one, title in zip(index, titles, strict=True)]
+    return Report(
+        summary=runs[0].summary,
+        names=names,
+        provenance=facts.provenance(runs),
+        packages=facts.packages(runs),
+        settings=facts.settings(runs),
+        metrics=figures.metric_rows(runs, ordered),
+        definitions=[
+            Definition(one.display, f"{one.id}, version {one.version}", one.description, one.source)
+            for one in runs[0].task.metrics
+        ],
+        ranked=info is not None,
+        histograms=figures.histograms(info, ordered) if info else [],
+        breakdowns=figures.breakdowns(runs),
+        index={
+            "runs": [{"name": n, "label": r.summary.model} for n, r in zip(names, runs, strict=True)],
+            "metric": {"display": info.display, "unit": info.unit, "sign": sign(info)} if info else None,
+            "keys": keys,
+            "tags": _tags(ordered[0], runs[0].task.tag_values),
+            "outcomes": [name for name, count in _outcomes(runs).items() if count],
+            "masks": any(_has_masks(one) for one in details),
+            "samples": index,
+        },
+        details=details,
+        pictures=pictures,
+        events=events,
+        problem=problem,
+    )
+
+
+def count_unread(report: Report) -> None:
+    """Once pictures are encoded: count those that stay grey."""
+    for picture in report.pictures.found:
+        if picture.note:
+            report.events.add(IMAGES, picture.note)
+
+
+def _comparable(runs: Sequence[LoadedRun]) -> None:
+    for run in runs[1:]:
+        try:
+            comparable(run, runs[0], {})
+        except NotComparable as error:
+            raise NotComparable(f"{run.path} does not compare with {runs[0].path}: {error}") from None
+
+
+def _data(runs: Sequence[LoadedRun]) -> tuple[dict[str, Sample], str]:
+    """The samples from the first run whose data can be read here, or why none can."""
+    problem = ""
+    for run in runs:
+        try:
+            return samples_of(run), ""
+        except (OSError, ValueError) as error:
+            problem = problem or " ".join(str(error).split())
+    return {}, problem
+
+
+def _earlier(sample: Sample | None, runs: Sequence[LoadedRun]) -> list[list[Prediction] | None]:
+    """For each run the answers that the question needs; None where it needs none or has not all of them."""
+    after = sample.after if sample else ()
+    return [
+        [run.lines[id].prediction for id in after] if after and run.lines.keys() >= set(after) else None
+        for run in runs
+    ]
+
+
+def _searched(shown: Mapping[str, Any]) -> str:
+    """All texts of a sample."""
+    asked = [plain(pieces) for turns in shown["prompts"] for _, pieces in turns]
+    target = [plain(shown["target"]["pieces"])] if shown["target"] else []
+    return "\n".join([*asked, *target, *(plain(one["pieces"]) for one in shown["answers"])])
+
+
+def _names(shown: Mapping[str, Any]) -> tuple[str, str]:
+    """What a sample may be called: its question, or its target."""
+    question = plain(shown["prompts"][0][-1][1]) if shown["prompts"] else ""
+    target = plain(shown["target"]["pieces"]) if shown["target"] else ""
+    return question, target
+
+
+def _titles(names: Sequence[tuple[str, str]], ids: Sequence[str]) -> list[str]:
+    """The question of each sample, or what else tells samples apart: the target, then the id."""
+    for some in zip(*names, strict=True):
+        if len(set(some)) > len(some) / 2:
+            return [" ".join(one.split())[:TITLE] or id for one, id in zip(some, ids, strict=True)]
+    return list(ids)
+
+
+def _tags(lines: Sequence[Line], order: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Tags that tell samples apart, with the values that samples have."""
+    found: dict[str, set[str]] = {}
+    for line in lines:
+        for tag, value in line.tags.items():
+            found.setdefault(tag, set()).add(value)
+    return {
+        tag: [*(v for v in order.get(tag, ()) if v in values), *sorted(values - set(order.get(tag, ())))]
+        for tag, values in found.items()
+        if len(values) > 1
+    }
+
+
+def _outcomes(runs: Sequence[LoadedRun]) -> dict[str, int]:
+    names = dict.fromkeys(name for run in runs for name in run.summary.outcomes)
+    return {name: sum(run.summary.outcomes.get(name, 0) for run in runs) for name in names}
+
+
+def _has_masks(shown: Mapping[str, Any]) -> bool:
+    target = shown["target"]
+    return bool(target and target["masks"]) or any(one["masks"] for one in shown["answers"])

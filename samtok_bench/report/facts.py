@@ -1,0 +1,99 @@
+"""What ran: the provenance of runs, as text."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from samtok_bench.results import Session
+from samtok_bench.runs import LoadedRun
+
+HASH_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One property of all runs."""
+
+    label: str
+    values: list[str]
+    """One a run, or a single one that all runs share."""
+    code: bool = False
+    """Whether it is set in the type of programs."""
+
+
+def provenance(runs: Sequence[LoadedRun]) -> list[Fact]:
+    """What a reader wants to know first, beside task, split, protocol and model."""
+    rows = [
+        ("weights", [_weights(run) for run in runs], True),
+        ("data", [_short(run.record.settings["data"]) for run in runs], True),
+        ("outcomes", [_counts(run) for run in runs], False),
+        ("left out by the reader", [_dropped(run) for run in runs], False),
+        ("commit", [_each(run, _commit) for run in runs], True),
+        ("started (UTC)", [_each(run, _start) for run in runs], False),
+        ("folder", [str(run.path) for run in runs], True),
+        ("machine", [_each(run, lambda session: session.machine) for run in runs], False),
+        ("command", [_each(run, lambda session: " ".join(session.command)) for run in runs], True),
+    ]
+    return [_fact(*row) for row in rows if any(row[1])]
+
+
+def packages(runs: Sequence[LoadedRun]) -> list[Fact]:
+    """Versions by package."""
+    names = dict.fromkeys(name for run in runs for one in run.record.sessions for name in one.packages)
+    return [
+        _fact(name, [_each(run, lambda s, name=name: s.packages.get(name, "none")) for run in runs], True)
+        for name in names
+    ]
+
+
+def settings(runs: Sequence[LoadedRun]) -> list[Fact]:
+    """All that decides the results, by dotted name."""
+    flat = [dict(_flat(run.record.settings)) for run in runs]
+    names = dict.fromkeys(name for one in flat for name in one)
+    return [_fact(name, [one.get(name, "none") for one in flat], True) for name in names]
+
+
+def _fact(label: str, values: list[str], code: bool) -> Fact:
+    shared = len(set(values)) == 1
+    return Fact(label, values[:1] if shared else values, code)
+
+
+def _each(run: LoadedRun, said: Any) -> str:
+    """What the sessions of a run say, each thing once."""
+    return ", ".join(dict.fromkeys(filter(None, map(said, run.record.sessions))))
+
+
+def _commit(session: Session) -> str:
+    if session.git_commit is None:
+        return "unknown"
+    state = {True: "with uncommitted changes", False: "clean", None: "state unknown"}[session.git_dirty]
+    return f"{_short(session.git_commit)} ({state})"
+
+
+def _start(session: Session) -> str:
+    return session.started[:16].replace("T", " ")
+
+
+def _weights(run: LoadedRun) -> str:
+    found = [text for name, text in _flat(run.record.settings.get("predictor")) if name.endswith("weights")]
+    return ", ".join(map(_short, found)) or "none"
+
+
+def _counts(run: LoadedRun) -> str:
+    return ", ".join(f"{count} {name}" for name, count in run.summary.outcomes.items() if count)
+
+
+def _dropped(run: LoadedRun) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in run.summary.dropped.items()) or "nothing"
+
+
+def _short(text: str) -> str:
+    return text[:HASH_DIGITS]
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, "none" if value is None else str(value)

@@ -1,0 +1,160 @@
+"""A report as one HTML file; one that would be too large keeps its samples in a folder beside it."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from samtok_bench.report.collect import Report, collect, count_unread
+from samtok_bench.tables import NOT_AVAILABLE, interval_header
+
+REPORT = "report.html"
+LIMIT_BYTES = 30_000_000
+"""A larger file is hard to send and slow to open: its samples go to a folder."""
+PAGE_BYTES = 4_000_000
+PICTURE_BYTES, LEAST_PICTURE_BYTES = 48_000, 7_000
+"""What a picture takes where there is room, and the least that it needs to be worth a look."""
+_SCRIPTS = ("masks.js", "drawing.js", "filters.js", "parts.js", "panels.js", "texts.js", "browser.js")
+_FRAME_BYTES = 150_000
+"""Tables, style and scripts."""
+_BASE64 = 3 / 4 * 0.98
+"""What base64, with the names around it, leaves of a byte."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A report on disk."""
+
+    path: Path
+    folder: Path | None
+    """Where its samples are, if not in the file."""
+    samples: int
+    pictures: int
+    size: int
+    """Bytes of all files."""
+    notes: list[str]
+    """What is not shown, and why."""
+
+
+def write_report(runs: Sequence[Path], out: Path | None = None) -> Written:
+    """Write the report of one run, or of several that compare.
+
+    Args:
+        runs: results folders.
+        out: the file; `report.html` in the first run's folder if None.
+
+    Raises:
+        ValueError: no complete run, or runs that do not compare.
+        OSError: the file cannot be written.
+    """
+    report = collect(runs)
+    details = [_json(one) for one in report.details]
+    index = _json(report.index)
+    text = len(index) + sum(map(len, details))
+    room = _BASE64 * (LIMIT_BYTES - _FRAME_BYTES - text) / max(1, len(report.pictures.found))
+    report.pictures.encode(min(PICTURE_BYTES, room) if room >= LEAST_PICTURE_BYTES else PICTURE_BYTES)
+    count_unread(report)
+    pictures = [_json(_picture(one)) for one in report.pictures.found]
+    path = out or runs[0] / REPORT
+    path.parent.mkdir(parents=True, exist_ok=True)
+    split = _FRAME_BYTES + text + sum(map(len, pictures)) > LIMIT_BYTES
+    folder = path.with_name(f"{path.stem}-samples") if split else None
+    pages = list(_pages(report, details, pictures, PAGE_BYTES if split else None))
+    size = 0
+    if folder:
+        size = _write_pages(folder, pages)
+    content = _render(report, index, [place for place, _ in pages], "" if folder else pages[0][1], folder)
+    path.write_bytes(content)
+    notes = [*([f"no pictures and no targets: {report.problem}"] if report.problem else [])]
+    return Written(
+        path, folder, len(details), len(pictures), size + len(content), [*notes, *report.events.lines()]
+    )
+
+
+def _render(report: Report, index: str, starts: list[int], page: str, folder: Path | None) -> bytes:
+    """The page; `starts` has the number of the first sample of each part of the samples."""
+    script = "\n".join(_template(name) for name in _SCRIPTS)
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_template),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    parts = {"starts": starts, "folder": folder.name if folder else None}
+    html = environment.get_template("report.html.j2").render(
+        report=report,
+        zip=zip,
+        ceilings=[k for k in range(len(report.names)) if _has_ceiling(report, k)],
+        interval=interval_header(report.summary),
+        css=Markup(_template("report.css")),  # our own text
+        script=Markup(script),  # our own text
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        # JSON for a script element: _json leaves no "<"
+        index=Markup(index),
+        parts=Markup(_json(parts)),
+        page=Markup(page),
+        folder=folder.name if folder else None,
+    )
+    return html.encode("utf-8", "backslashreplace")  # a command or path may hold what is no text
+
+
+def _has_ceiling(report: Report, run: int) -> bool:
+    return any(row.cells[run].ceiling not in ("", NOT_AVAILABLE) for row in report.metrics)
+
+
+def _pages(
+    report: Report, details: Sequence[str], pictures: Sequence[str], limit: int | None
+) -> Iterator[tuple[int, str]]:
+    """The samples in parts, each with its pictures: the number of its first sample and its JSON."""
+    start, size, used = 0, 0, dict[int, None]()
+    for number, text in enumerate(details):
+        fresh = [
+            one for one in report.details[number]["pictures"] if isinstance(one, int) and one not in used
+        ]
+        grown = len(text) + sum(len(pictures[one]) for one in fresh)
+        if limit and number > start and size + grown > limit:
+            yield start, _page(details[start:number], pictures, used)
+            start, size, used = number, 0, dict[int, None]()
+            fresh = [one for one in report.details[number]["pictures"] if isinstance(one, int)]
+            grown = len(text) + sum(len(pictures[one]) for one in fresh)
+        used |= dict.fromkeys(fresh)
+        size += grown
+    yield start, _page(details[start:], pictures, used)
+
+
+def _page(details: Sequence[str], pictures: Sequence[str], used: dict[int, None]) -> str:
+    shown = ",".join(f'"{number}":{pictures[number]}' for number in used)
+    return f'{{"pictures":{{{shown}}},"samples":[{",".join(details)}]}}'
+
+
+def _write_pages(folder: Path, pages: Sequence[tuple[int, str]]) -> int:
+    """Scripts that hand their samples over: file:// lets a page load these, but no JSON."""
+    folder.mkdir(exist_ok=True)
+    for stale in folder.glob("samples-*.js"):
+        stale.unlink()
+    size = 0
+    for number, (_, page) in enumerate(pages):
+        size += (folder / f"samples-{number:04d}.js").write_text(f"receivePart({number},{page});\n")
+    return size
+
+
+def _picture(picture: Any) -> dict[str, Any]:
+    return {"w": picture.width, "h": picture.height, "uri": picture.uri, "note": picture.note}
+
+
+def _json(value: Any) -> str:
+    """JSON that neither ends a script element nor begins another one."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _template(name: str) -> str:
+    return (files("samtok_bench.report") / "templates" / name).read_text()

@@ -1,0 +1,119 @@
+"""Pictures of a report: each one once, small, as a data URI."""
+
+import base64
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from samtok_bench import views
+from samtok_bench.sample import View
+
+LADDER = ((768, 90), (640, 85), (512, 80), (448, 75), (384, 70), (384, 50), (320, 50), (256, 40))
+"""Longest side in pixels and WebP quality: the first that keeps to the budget, else the last."""
+_QUALITY_GAIN = 2.5
+"""How much a lower quality may save at most, beside fewer pixels."""
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+
+
+@dataclass
+class Picture:
+    """An image, or a view of one."""
+
+    path: Path
+    view: View | None
+    width: int
+    """Of the full picture, pixels: masks on it have this size."""
+    height: int
+    note: str = ""
+    """Why it is grey."""
+    uri: str = ""
+
+
+@dataclass
+class Pictures:
+    """All pictures of a report, numbered in the order in which they were first asked for."""
+
+    found: list[Picture] = field(default_factory=list)
+    _numbers: dict[tuple[Path, View | None], int] = field(default_factory=dict)
+
+    def number(self, path: Path, view: View | None, size: tuple[int, int]) -> int:
+        """The number of a picture; its pixels are read later.
+
+        Args:
+            path: of the image.
+            view: what is shown of it; compression is left out, it changes no geometry.
+            size: (height, width) that stands in for the size of an image that cannot be read.
+        """
+        shown = View(view.box, view.size) if view and (view.box or view.size) else None
+        key = (path, shown)
+        if key not in self._numbers:
+            self._numbers[key] = len(self.found)
+            self.found.append(_measured(path, shown, size))
+        return self._numbers[key]
+
+    def encode(self, budget: float) -> None:
+        """Read and compress all pictures.
+
+        Args:
+            budget: bytes that a picture should take.
+        """
+        for picture in self.found:
+            if not picture.note:
+                _encode(picture, budget)
+
+
+def _measured(path: Path, view: View | None, size: tuple[int, int]) -> Picture:
+    note = ""
+    try:
+        with Image.open(path) as file:
+            width, height = file.size
+    except _UNREADABLE as error:
+        (height, width), note = size, _reason(path, error)
+    if view and view.box:
+        width, height = view.box[2] - view.box[0], view.box[3] - view.box[1]
+    if view and view.size:
+        height, width = view.size
+    return Picture(path, view, width, height, note)
+
+
+def _encode(picture: Picture, budget: float) -> None:
+    try:
+        with Image.open(picture.path) as file:
+            image = file.convert("RGB")
+        if picture.view:
+            image = views.cut(image, picture.view)
+    except _UNREADABLE as error:
+        picture.note = _reason(picture.path, error)
+        return
+    content = _within(image, budget)
+    picture.uri = f"data:image/webp;base64,{base64.b64encode(content).decode()}"
+
+
+def _within(image: Image.Image, budget: float) -> bytes:
+    """A WebP file; rungs of the ladder that are too large by their area alone are not tried."""
+    content, pixels, longest = b"", 0, max(image.size)
+    for side, quality in LADDER:
+        area = min(side, longest) ** 2
+        if content and len(content) * area / pixels > _QUALITY_GAIN * budget and side != LADDER[-1][0]:
+            continue
+        content, pixels = _webp(image, side, quality), area
+        if len(content) <= budget:
+            break
+    return content
+
+
+def _webp(image: Image.Image, side: int, quality: int) -> bytes:
+    scale = min(1.0, side / max(image.size))
+    size = (max(1, round(scale * image.width)), max(1, round(scale * image.height)))
+    small = image if size == image.size else image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2)
+    file = io.BytesIO()
+    small.save(file, format="WEBP", quality=quality, method=2)
+    return file.getvalue()
+
+
+def _reason(path: Path, error: BaseException) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"no image at {path.name}"
+    return f"{path.name} cannot be read"

@@ -1,0 +1,224 @@
+"""Samples with their answers as plain data: texts in pieces, masks that were checked."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from samtok_bench.metric import MetricInfo
+from samtok_bench.metrics import rle
+from samtok_bench.metrics.rle import RLE
+from samtok_bench.report.images import Pictures
+from samtok_bench.results import Line
+from samtok_bench.runs import own_value
+from samtok_bench.sample import MASK_PLACE, ImagePart, Prediction, Region, Sample, Text, Turn
+from samtok_bench.task import Task
+
+Piece = str | list[Any]
+"""Text, or [kind, number, text]: the words of a mask, a region of the prompt, an image."""
+IMAGES, MASKS = "images cannot be read", "masks do not fit their image and are not drawn"
+ABSENT = "samples are not in the data any more"
+
+
+@dataclass
+class Events:
+    """What could not be shown, counted by kind, with the first of each."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+
+    def add(self, kind: str, detail: str) -> None:
+        """Count one."""
+        self.counts[kind] += 1
+        self.first.setdefault(kind, detail)
+
+    def lines(self) -> list[str]:
+        """One a kind."""
+        return [f"{count} {kind}, the first: {self.first[kind]}" for kind, count in self.counts.items()]
+
+
+def entry(lines: Sequence[Line], info: MetricInfo | None, keys: Sequence[str]) -> dict[str, Any]:
+    """What filters and sorting look at.
+
+    Args:
+        lines: of one sample, one a run.
+        info: the metric that ranks samples.
+        keys: of per-sample scores, in order.
+    """
+    return {
+        "id": lines[0].id,
+        "tags": dict(lines[0].tags),
+        "answers": [
+            {
+                "outcome": str(line.prediction.outcome),
+                "value": finite(own_value(info, line)) if info else None,
+                "scores": [finite(line.scores.get(key)) for key in keys],
+            }
+            for line in lines
+        ],
+    }
+
+
+def detail(
+    sample: Sample | None,
+    lines: Sequence[Line],
+    earlier: Sequence[Sequence[Prediction] | None],
+    task: Task,
+    pictures: Pictures,
+    events: Events,
+) -> dict[str, Any]:
+    """What is shown of a sample.
+
+    Args:
+        sample: None where the data does not have it: its answers are then all there is.
+        lines: of the sample, one a run.
+        earlier: for each run the answers to the samples that this one comes after, None where they lack.
+        task: of the runs.
+        pictures: takes those of the sample.
+        events: takes what cannot be shown.
+    """
+    builder = _Detail(lines[0].id, pictures, events)
+    if sample is None:
+        events.add(ABSENT, lines[0].id)
+        size = next((one["size"] for line in lines for one in line.prediction.masks), [1, 1])
+        builder.blank(size)
+        prompts: list[Any] = []
+        target = None
+    else:
+        main = builder.picture(ImagePart(sample.image), sample.size)
+        assert main == 0
+        asked = [task.with_history(sample, before) if before else sample for before in earlier]
+        prompts = [builder.prompt(one.turns, sample.size) for one in asked]
+        prompts = prompts[:1] if all(one == prompts[0] for one in prompts) else prompts
+        ignore = sample.target.ignore
+        target = {
+            "pieces": _target_pieces(sample.target.text, len(sample.target.masks)),
+            "masks": [builder.mask(one, 0, "target") for one in sample.target.masks],
+            "ignore": builder.mask(ignore, 0, "ignored") if ignore else None,
+        }
+    answers = [builder.answer(line.prediction) for line in lines]
+    return {
+        "pictures": builder.shown,
+        "regions": list(builder.regions.values()),
+        "prompts": prompts,
+        "target": target,
+        "answers": answers,
+        "notes": builder.notes,
+    }
+
+
+@dataclass
+class _Detail:
+    """A sample as it is put together: pictures and regions get numbers as they come."""
+
+    id: str
+    pictures: Pictures
+    events: Events
+    shown: list[Any] = field(default_factory=list)
+    """Numbers in `pictures`; a size where there is none. The first is the sample's own image."""
+    regions: dict[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
+    """By picture and mask: the same mask on the same picture is one region."""
+    notes: list[str] = field(default_factory=list)
+
+    def blank(self, size: Sequence[int]) -> None:
+        self.shown.append({"h": size[0], "w": size[1]})
+
+    def picture(self, part: ImagePart, size: tuple[int, int]) -> int:
+        number = self.pictures.number(part.path, part.view, size)
+        if number not in self.shown:
+            self.shown.append(number)
+        return self.shown.index(number)
+
+    def prompt(self, turns: Sequence[Turn], size: tuple[int, int]) -> list[Any]:
+        """Turns as [role, pieces]."""
+        current, found = 0, []
+        for turn in turns:
+            pieces: list[Piece] = []
+            for part in turn.parts:
+                if isinstance(part, Text):
+                    pieces.append(part.text)
+                elif isinstance(part, ImagePart):
+                    current = self.picture(part, size)
+                    pieces.append(["image", current, ""])
+                else:
+                    pieces.append(["region", self.region(part, current), ""])
+            found.append([turn.role, pieces])
+        return found
+
+    def region(self, part: Region, picture: int) -> int:
+        """The number of a region, which may be new."""
+        key = (picture, part.rle["counts"])
+        if key not in self.regions:
+            self.regions[key] = {"picture": picture, "mask": self.mask(part.rle, picture, "prompt")}
+        return list(self.regions).index(key)
+
+    def mask(self, mask: RLE, picture: int, whose: str) -> dict[str, Any] | None:
+        """The mask for the page, None where it cannot be drawn on its picture."""
+        shown = self.shown[picture]
+        if isinstance(shown, int):
+            size = [self.pictures.found[shown].height, self.pictures.found[shown].width]
+        else:
+            size = [shown["h"], shown["w"]]
+        try:
+            rle.validate(mask)
+            if list(mask["size"]) != size:
+                height, width = mask["size"]
+                raise ValueError(f"{height} x {width} pixels, its image has {size[0]} x {size[1]}")
+        except ValueError as error:
+            note = f"a mask of the {whose} is not drawn: {error}"
+            self.notes.append(note)
+            self.events.add(MASKS, f"sample {self.id}, {note}")
+            return None
+        return {"h": size[0], "w": size[1], "rle": mask["counts"]}
+
+    def answer(self, prediction: Prediction) -> dict[str, Any]:
+        return {
+            "pieces": _answer_pieces(prediction),
+            "masks": [self.mask(one, 0, "answer") for one in prediction.masks],
+            "phrases": list(prediction.phrases),
+            "faults": [f"{name} ({n})" if n > 1 else name for name, n in Counter(prediction.faults).items()],
+            "detail": prediction.detail,
+            "stop": prediction.stop_reason,
+            "prompt_tokens": prediction.prompt_tokens,
+            "new_tokens": prediction.new_tokens,
+            "seconds": finite(prediction.seconds),
+        }
+
+
+def plain(pieces: Sequence[Piece]) -> str:
+    """Pieces as text to read and to search."""
+    return "".join(
+        one if isinstance(one, str) else one[2] or ("" if one[0] == "image" else f"[{one[0]} {one[1] + 1}]")
+        for one in pieces
+    )
+
+
+def finite(value: float | None) -> float | None:
+    """The value, or None where JSON has no such number."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _target_pieces(text: str, masks: int) -> list[Piece]:
+    if MASK_PLACE not in text:
+        places: list[Piece] = [["mask", k, ""] for k in range(masks)]
+        return [text, *places] if text else places
+    pieces: list[Piece] = []
+    for k, part in enumerate(text.split(MASK_PLACE)):
+        pieces += [["mask", k - 1, ""], part] if k else [part]
+    return pieces
+
+
+def _answer_pieces(prediction: Prediction) -> list[Piece]:
+    """The text with the words of each mask set apart; masks whose words are not in the text come last."""
+    pieces: list[Piece] = []
+    rest, unplaced = prediction.text, []
+    for number in range(len(prediction.masks)):
+        word = prediction.words[number] if number < len(prediction.words) else ""
+        before, found, after = rest.partition(word) if word else (rest, "", "")
+        if not found:
+            unplaced.append(number)
+            continue
+        pieces += [before, ["mask", number, word]]
+        rest = after
+    return [one for one in [*pieces, rest, *(["mask", k, ""] for k in unplaced)] if one]

@@ -1,0 +1,131 @@
+// Panels of a sample with their layers: target, answers, differences, further pictures.
+
+const LAYERS = [
+  ["image", "Image"], ["target", "Target"], ["answer", "Answer"], ["difference", "Difference"],
+  ["regions", "Regions"], ["numbers", "Numbers"],
+];
+const LAYERS_WITHOUT_MASKS = ["image", "regions", "numbers"];
+
+let panels = [];
+const layers = new Set(LAYERS.map(([name]) => name));
+let opacity = 0.55;
+
+function columnsOf(panels) {
+  return INDEX.masks ? Math.min(3, panels.length) : 1;
+}
+
+function present(masks) {
+  return masks.map((mask, k) => [mask, k]).filter(([mask]) => mask);
+}
+
+// Panels: the target (or just the image), the answers, their differences, further pictures of the prompt.
+function buildPanels(detail, sources) {
+  const main = sources[0];
+  const target = detail.target ? present(detail.target.masks) : [];
+  const several = INDEX.runs.length > 1;
+  const regions = (picture) => detail.regions.flatMap((one, k) => one.picture === picture && one.mask
+    ? [{ on: "regions", kind: "dashed", mask: one.mask, colour: REGION_COLOUR, label: `R${k + 1}` }] : []);
+  const further = sources.slice(1).map((source, k) =>
+    panel([`Image ${k + 2} of the prompt`], source, regions(k + 1)));
+  if (!INDEX.masks) return [panel(["Image"], main, regions(0)), ...further];
+  const answers = state.pair.map((run) => present(detail.answers[run].masks));
+  const name = (k, what) => (several ? [runName(k), ` ${what}`] : [what]);
+  return [
+    panel(["Target"], main, [...maskFills(target, "target"), ...regions(0)], masksSaid(target)),
+    ...answers.map((masks, k) => answerPanel(name(k, "Answer"), main, target, masks)),
+    ...(several ? [{ figure: legendFigure() }] : []),
+    ...answers.map((masks, k) => differencePanel(name(k, "Difference"), main, target, masks, detail)),
+    ...further,
+  ];
+}
+
+function maskFills(masks, on) {
+  const label = (k) => (masks.length > 1 ? String(k + 1) : "");
+  return masks.map(([mask, k]) => (
+    { on, kind: "fill", edge: true, mask, colour: maskColour(k), label: label(k) }));
+}
+
+function answerPanel(title, source, target, masks) {
+  const outlines = target.map(([mask]) => ({ on: "target", kind: "outline", mask, colour: "#FFFFFF" }));
+  return panel(title, source, [...maskFills(masks, "answer"), ...outlines], masksSaid(masks));
+}
+
+function masksSaid(masks) {
+  return masks.length === 0 ? "no mask" : masks.length === 1 ? "1 mask" : `${masks.length} masks`;
+}
+
+function differencePanel(title, source, target, answer, detail) {
+  const size = { w: source.picture.w, h: source.picture.h };
+  const ignore = detail.target && detail.target.ignore;
+  const parts = differenceBits(target.map(([mask]) => mask), answer.map(([mask]) => mask), ignore, size);
+  const made = Object.entries(PARTS).map(([name, { colour }]) => (
+    { on: "difference", kind: "fill", bits: parts[name], mask: size, colour }));
+  const [both, missed, beyond] = ["both", "missed", "beyond"].map((name) => countBits(parts[name]));
+  const all = both + missed + beyond;
+  const said = all ? `IoU of the unions ${((100 * both) / all).toFixed(1)}` : "no pixel on either side";
+  return { ...panel(title, source, made, said), grey: true };
+}
+
+function panel(title, source, layersOf, said = "") {
+  const canvas = element("canvas", { role: "img" });
+  const caption = element("figcaption", {}, span("panel-title", ...title), span("dim", said));
+  const { picture, image } = source;
+  const notes = picture.note ? [element("p", { class: "warning small" }, picture.note)] : [];
+  const figure = element("figure", {}, caption, element("div", { class: "frame" }, canvas), ...notes);
+  const label = [caption.firstChild.textContent, said, picture.note].filter(Boolean).join(", ");
+  canvas.setAttribute("aria-label", label);
+  return { figure, canvas, image, missing: !image, size: { w: picture.w, h: picture.h }, layersOf };
+}
+
+function draw() {
+  for (const one of panels) {
+    if (!one.canvas) continue;
+    const shown = one.layersOf.filter((layer) => layers.has(layer.on)).map((layer) => ({
+      ...layer, bits: layer.bits || bitsOf(layer.mask), size: layer.mask,
+      label: layers.has("numbers") ? layer.label : "",
+    }));
+    const [image, missing] = layers.has("image") ? [one.image, one.missing] : [null, false];
+    drawPanel(one.canvas, { ...one, image, missing, layers: shown },
+      one.grey ? 1 - (1 - opacity) ** 2 : opacity);
+  }
+}
+
+function buildLayers() {
+  const useful = LAYERS.filter(([name]) => INDEX.masks || LAYERS_WITHOUT_MASKS.includes(name));
+  const boxes = useful.map(([name, label]) => {
+    const box = element("input", { type: "checkbox", id: `layer-${name}`, checked: true });
+    box.addEventListener("change", () => {
+      if (box.checked) layers.add(name);
+      else layers.delete(name);
+      draw();
+    });
+    return element("label", { class: "toggle" }, box, label);
+  });
+  const range = { min: "0", max: "100", value: String(100 * opacity) };
+  const slider = element("input", { type: "range", id: "opacity", ...range });
+  slider.addEventListener("input", () => {
+    opacity = Number(slider.value) / 100;
+    draw();
+  });
+  byId("layers").append(element("fieldset", {}, element("legend", { class: "hidden" }, "Layers"), ...boxes));
+  if (INDEX.masks) byId("layers").append(element("label", { class: "slider" }, "Opacity", slider));
+}
+
+function legendItems() {
+  const items = Object.values(PARTS).slice(0, 3).map(({ colour, label }) => swatch(colour, label));
+  return [...items, span("key-item", element("i", { class: "line" }), "outline of the target")];
+}
+
+function swatch(colour, label) {
+  const box = element("i", {});
+  box.style.background = colour;
+  return span("key-item", box, label);
+}
+
+function legendFigure() {
+  return element("div", { class: "legend inner" }, ...legendItems());
+}
+
+function buildLegend() {
+  if (INDEX.masks && INDEX.runs.length === 1) byId("legend").append(...legendItems());
+}

@@ -1,0 +1,405 @@
+"""`samtok-bench report` without a browser: the command, what the page says, pictures and their size."""
+
+import base64
+import io
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from synthetic_runs import COUNT, Synthetic, write_run
+
+from samtok_bench.metrics import rle
+from samtok_bench.report import collect, html
+from samtok_bench.report.samples import _answer_pieces, plain
+from samtok_bench.results import RunFolder
+from samtok_bench.sample import ImagePart, Prediction, Region, Sample, Target, Text, Turn, View
+from samtok_bench.task import SampleSet
+
+VALUES = [k / COUNT for k in range(COUNT)]
+"""0, 0.025 ... 0.975: two in each of the twenty bins."""
+
+
+@pytest.fixture
+def data(work):
+    """The images of the synthetic samples, 12 x 10 pixels."""
+    folder = work / "data"
+    folder.mkdir()
+    for k in range(COUNT):
+        Image.new("RGB", (12, 10), (6 * k, 90, 120)).save(folder / f"image{k}.png")
+    return folder
+
+
+@pytest.fixture
+def run(work, data):
+    return write_run(work / "run", VALUES, data_root=data)
+
+
+def part(page: str, id: str):
+    """The JSON of a script element."""
+    found = re.search(rf'<script type="application/json" id="{id}">(.*?)</script>', page, re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+def rows_of(page: str, kind: str) -> list[list[str]]:
+    """The cells of a table as text."""
+    table = re.search(rf'<table class="{kind}">(.*?)</table>', page, re.DOTALL)[1]
+    rows = re.findall(r"<tr.*?</tr>", table, re.DOTALL)
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in rows]
+    return [[" ".join(re.sub(r"<[^>]*>", " ", cell).split()) for cell in row] for row in cells]
+
+
+def edit(folder: Path, change) -> None:
+    """Change the journal's records in place."""
+    path = folder / "samples.jsonl"
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    for k, record in enumerate(records):
+        change(k, record)
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def test_the_report_lies_in_the_folder_of_the_run(command, run):
+    code, out, err = command("report", str(run))
+    assert (code, err) == (0, "")
+    assert re.fullmatch(rf"report: {run}/report.html \(40 samples, 40 images, 0.\d MB\)\n", out)
+    assert (run / "report.html").stat().st_size < 200_000
+
+
+def test_out_and_json(command, run, work):
+    code, out, _ = command("report", str(run), "--out", "far/off/page.html", "--json")
+    assert code == 0
+    said = json.loads(out)
+    assert said == {
+        **{"path": "far/off/page.html", "folder": None, "samples": 40, "pictures": 40, "notes": []},
+        "size": (work / "far/off/page.html").stat().st_size,
+    }
+
+
+def test_what_is_no_run_is_one_line(command, work):
+    code, out, err = command("report", "nowhere")
+    assert (code, out) == (2, "")
+    assert err == "error: nowhere is not a results folder: it has no run.json\n"
+
+
+def test_runs_that_do_not_compare_are_one_line(command, run, work):
+    write_run(work / "other", VALUES, settings={"split": "test"})
+    code, _, err = command("report", str(run), "other")
+    assert code == 2
+    assert err == (
+        f"error: other does not compare with {run}: the baseline differs: split val there, test now\n"
+    )
+    assert not (run / "report.html").exists()
+
+
+def test_a_summary_that_is_not_its_journals_is_refused(command, run):
+    edit(run, lambda k, record: record["scores"].update(x=0.5))
+    code, _, err = command("report", str(run))
+    assert code == 2
+    assert err == f"error: {run}: summary.json and samples.jsonl differ in mean: rescore it\n"
+
+
+def test_without_the_data_there_is_a_report_without_pictures(command, work):
+    write_run(work / "run", VALUES, data_root=work / "gone")
+    code, out, _ = command("report", "run")
+    assert code == 0
+    assert out.splitlines()[0] == f"note: no pictures and no targets: no data in {work}/gone"
+    assert out.splitlines()[1].startswith("report: run/report.html (40 samples, 0 images")
+    page = Path("run/report.html").read_text()
+    assert f"No images and no targets here: no data in {work}/gone" in page
+    shown = part(page, "part-0")["samples"][0]
+    assert shown["target"] is None
+    assert shown["answers"][0]["masks"] == [{"h": 10, "w": 12, "rle": rle.full(10, 12)["counts"]}]
+
+
+def test_missing_unreadable_and_misfitting_are_counted(command, run, data):
+    for k in (3, 5):
+        (data / f"image{k}.png").unlink()
+    (data / "image7.png").write_bytes(b"no picture")
+    whole = (data / "image9.png").read_bytes()
+    (data / "image9.png").write_bytes(whole[: len(whole) // 2])
+    Image.new("RGB", (24, 20)).save(data / "image11.png")
+    edit(run, lambda k, record: k == 13 and record.update(masks=[{"size": [10, 12], "counts": "0"}]))
+    code, out, _ = command("report", str(run))
+    assert code == 0
+    assert out.splitlines()[:2] == [
+        "note: 3 masks do not fit their image and are not drawn, the first: sample s11, a mask of the"
+        " target is not drawn: 10 x 12 pixels, its image has 20 x 24",
+        "note: 4 images cannot be read, the first: no image at image3.png",
+    ]
+    page = (run / "report.html").read_text()
+    shown = part(page, "part-0")
+    assert shown["samples"][11]["target"]["masks"] == [None]
+    assert shown["samples"][13]["notes"] == [
+        "a mask of the answer is not drawn: RLE counts cover 0 pixels, its size [10, 12] has 120"
+    ]
+    grey = shown["pictures"][str(shown["samples"][3]["pictures"][0])]
+    assert grey == {"w": 12, "h": 10, "uri": "", "note": "no image at image3.png"}
+    assert "4 images cannot be read" in page
+
+
+def test_samples_that_left_the_data_are_counted(command, run, monkeypatch):
+    whole = Synthetic.samples
+    monkeypatch.setattr(Synthetic, "samples", lambda *a: SampleSet(whole(*a).samples[1:]))
+    _, out, _ = command("report", str(run))
+    assert out.startswith("note: 1 samples are not in the data any more, the first: s00\n")
+    index = part((run / "report.html").read_text(), "index")
+    assert len(index["samples"]) == COUNT
+
+
+def test_the_metric_table(command, run):
+    command("report", str(run))
+    page = (run / "report.html").read_text()
+    rows = {row[0]: row[1:] for row in rows_of(page, "metrics")}
+    assert rows["metric"][:2] == ["value", "95 % interval"]
+    assert "ceiling" not in rows["metric"], "there is none in this run"
+    mean = 100 * sum(VALUES) / COUNT
+    assert rows["mean"] == [
+        f"{mean:.2f}",
+        "n/a",
+        "mean 48.75, 95 % interval n/a, floor n/a, ceiling n/a",
+        "n/a",
+    ]
+    assert rows["bits"] == ["0.49", "", "", ""], "a value with a unit stays as it is"
+    assert "<td>40 samples" not in page
+
+
+def test_the_difference_of_two_runs(command, run, work, data):
+    write_run(work / "better", [v + 0.02 for v in VALUES], data_root=data)
+    command("report", str(run), "better", "--out", "two.html")
+    rows = {row[0]: row[1:] for row in rows_of(Path("two.html").read_text(), "metrics")}
+    assert rows["metric"][:7] == [
+        "A",
+        "95 % interval",
+        "B",
+        "95 % interval",
+        "B &minus; A",
+        "95 % interval",
+        "",
+    ]
+    # the difference is the same in every sample, so in every resample too
+    assert rows["mean"][:7] == ["48.75", "n/a", "50.75", "n/a", "+2.00", "2.00 to 2.00", "better"]
+    assert rows["miss"][4:7] == ["+2.00", "2.00 to 2.00", "worse"], "lower is better"
+    assert rows["fact"][4:7] == ["+2.00", "2.00 to 2.00", ""], "no direction"
+
+
+def test_histogram_bins_hold_their_samples(run, work, data):
+    (one,) = collect.collect([run]).histograms
+    assert [bin.count for bin in one.bins] == [2] * 20
+    assert (one.bins[0].low, one.bins[-1].high, one.tallest, one.undefined) == (0, 1, 2, 0)
+    half = write_run(work / "half", VALUES, data_root=data)
+    same = write_run(work / "same", [1.0] * COUNT, data_root=data)
+    first, second = collect.collect([half, same]).histograms
+    assert [bin.count for bin in second.bins] == [0] * 19 + [40]
+    assert first.tallest == second.tallest == 40, "bars of both runs have one scale"
+
+
+def test_provenance_is_complete(command, run):
+    def tell(record):
+        session = record.sessions[0].model_copy(
+            update={"git_commit": "f" * 40, "git_dirty": True, "command": ["samtok-bench", "run", "--x"]}
+            | {"packages": {"torch": "2.13.0"}}
+        )
+        return record.model_copy(update={"sessions": [session]})
+
+    folder = RunFolder(run)
+    folder.write_record(tell(folder.record()))
+    command("report", str(run))
+    page = (run / "report.html").read_text()
+    grid = re.search(r'<dl class="facts-grid">(.*?)</dl>', page, re.DOTALL)[1]
+    facts = dict(re.findall(r"<dt>(.*?)</dt><dd>(?:<code>)?(.*?)(?:</code>)?</dd>", grid))
+    assert facts == {
+        **{"weights": "run", "data": "d" * 12, "outcomes": "40 ok", "left out by the reader": "nothing"},
+        **{"commit": "ffffffffffff (with uncommitted changes)", "started (UTC)": "2025-01-01 00:00"},
+        **{"folder": str(run), "machine": "test", "command": "samtok-bench run --x"},
+    }
+    assert [row for row in rows_of(page, "facts") if row[0] == "torch"] == [["torch", "2.13.0"]]
+
+
+def test_a_picture_is_there_once_however_many_samples_it_has(command, run, monkeypatch):
+    whole = Synthetic.samples
+
+    def on_one_image(self, root, split):
+        samples = whole(self, root, split).samples
+        return SampleSet([replace(one, image=samples[0].image, turns=samples[0].turns) for one in samples])
+
+    monkeypatch.setattr(Synthetic, "samples", on_one_image)
+    _, out, _ = command("report", str(run))
+    assert "40 samples, 1 images" in out
+    assert (run / "report.html").read_text().count("data:image/webp") == 1
+
+
+def test_pictures_are_true_to_the_image_and_small(command, run, data):
+    Image.linear_gradient("L").resize((1200, 1000)).convert("RGB").save(data / "image0.png")
+    command("report", str(run))
+    picture = part((run / "report.html").read_text(), "part-0")["pictures"]["0"]
+    assert (picture["w"], picture["h"]) == (1200, 1000), "masks keep the size of the image"
+    shown = Image.open(io.BytesIO(base64.b64decode(picture["uri"].split(",")[1])))
+    assert (shown.format, shown.size) == ("WEBP", (768, 640))
+    assert [abs(shown.getpixel((300, y))[0] - 255 * y / 640) < 8 for y in (50, 320, 600)] == [True] * 3
+
+
+def test_regions_and_views_of_a_prompt(command, run, data, monkeypatch):
+    view = View(box=(2, 2, 8, 6), size=(40, 60), jpeg_quality=75)
+    whole = Synthetic.samples
+
+    def asked(self, root, split):
+        samples = whole(self, root, split).samples
+        first, mask = samples[0], rle.rectangle(1, 1, 4, 4, 10, 12)
+        near = rle.rectangle(0, 0, 30, 20, 40, 60)
+        parts = (
+            *(ImagePart(first.image, View(jpeg_quality=75)), Region(mask), Text(" or "), Region(mask)),
+            *(Text(" near "), ImagePart(first.image, view), Region(near)),
+        )
+        return SampleSet([replace(first, turns=(Turn("user", parts),)), *samples[1:]])
+
+    monkeypatch.setattr(Synthetic, "samples", asked)
+    code, out, _ = command("report", str(run))
+    assert code == 0
+    assert "note" not in out
+    shown = part((run / "report.html").read_text(), "part-0")
+    sample = shown["samples"][0]
+    pieces = [["image", 0, ""], ["region", 0, ""], " or ", ["region", 0, ""], " near "]
+    assert sample["prompts"] == [[["user", [*pieces, ["image", 1, ""], ["region", 1, ""]]]]]
+    assert [one["picture"] for one in sample["regions"]] == [0, 1]
+    close = shown["pictures"][str(sample["pictures"][1])]
+    assert (close["w"], close["h"]) == (60, 40)
+
+
+def test_earlier_answers_are_shown_as_each_run_was_told(command, plugin, work):
+    """The dialogue task with its own history: the prompts of two runs differ."""
+    for model, folder in (("echo", "a"), ("echo:faulty", "b")):
+        code, _, err = command(
+            "run", "--task", "dialogues", "--model", model, "--out", folder, "--no-ceiling"
+        )
+        assert code == 0, err
+    command("report", "a", "b", "--out", "two.html")
+    samples = part(Path("two.html").read_text(), "part-0")["samples"]
+    told = [one["prompts"] for one in samples]
+    assert max(map(len, told)) == 2
+    assert any("[model_error:]" in str(prompts[1]) for prompts in told if len(prompts) == 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "expected"),
+    [
+        ("<a>, <b>.", ("<a>", "<b>"), [["mask", 0, "<a>"], ", ", ["mask", 1, "<b>"], "."]),
+        ("<a> and <a>", ("<a>", "<a>"), [["mask", 0, "<a>"], " and ", ["mask", 1, "<a>"]]),
+        ("repaired", ("<a>",), ["repaired", ["mask", 0, ""]]),
+        ("", (), [["mask", 0, ""]]),
+    ],
+)
+def test_mask_words_are_found_in_the_answer(text, words, expected):
+    masks = (rle.empty(2, 2),) * max(1, len(words))
+    assert _answer_pieces(Prediction(text=text, words=words, masks=masks)) == expected
+
+
+@given(st.lists(st.sampled_from(["<a>", "<b>", " ", "x<", "</script>", "é"]), max_size=12), st.data())
+def test_pieces_add_up_to_the_answer(parts, data):
+    words = data.draw(st.lists(st.sampled_from(["<a>", "<b>", "<c>"]), max_size=6))
+    masks = (rle.empty(2, 2),) * len(words)
+    text = "".join(parts)
+    pieces = _answer_pieces(Prediction(text=text, words=tuple(words), masks=masks))
+    found = [one for one in pieces if isinstance(one, str) or one[2]]
+    assert plain(found) == text
+    assert sorted(one[1] for one in pieces if not isinstance(one, str)) == list(range(len(words)))
+
+
+def test_a_large_report_keeps_its_samples_in_a_folder(command, run, monkeypatch):
+    monkeypatch.setattr(html, "LIMIT_BYTES", 170_000)
+    monkeypatch.setattr(html, "PAGE_BYTES", 6_000)
+    _, out, _ = command("report", str(run))
+    folder = run / "report-samples"
+    assert out.splitlines()[-1] == f"its samples: {folder}"
+    page = (run / "report.html").read_text()
+    starts = part(page, "parts")["starts"]
+    files = sorted(folder.iterdir())
+    assert len(files) == len(starts) > 2
+    assert 'id="part-0"' not in page
+    told = [re.fullmatch(r"receivePart\((\d+),(.*)\);\n", file.read_text()) for file in files]
+    parts = [json.loads(one[2]) for one in told]
+    assert [int(one[1]) for one in told] == list(range(len(files)))
+    assert sum(len(one["samples"]) for one in parts) == COUNT
+    assert [len(one["samples"]) for one in parts[:-1]] == list(np.diff(starts))
+    for one in parts:
+        used = {str(number) for sample in one["samples"] for number in sample["pictures"]}
+        assert used == set(one["pictures"])
+    # a smaller report afterwards leaves no part of this one behind
+    monkeypatch.setattr(html, "PAGE_BYTES", 30_000)
+    command("report", str(run))
+    assert len(list(folder.iterdir())) < len(files)
+
+
+def photograph(seed: int, height: int, width: int) -> Image.Image:
+    """Noise with the spectrum of photographs, which compresses as they do."""
+    rng = np.random.default_rng(seed)
+    frequencies = np.fft.rfft2(rng.standard_normal((height, width)))
+    radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+    radius[0, 0] = 1
+    pixels = np.fft.irfft2(frequencies / radius**1.2, s=(height, width))
+    pixels = (pixels - pixels.mean()) / pixels.std() * 50 + 120
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).convert("RGB")
+
+
+@pytest.mark.parametrize(
+    ("count", "limit"), [(20, 750_000), pytest.param(1000, 30_000_000, marks=pytest.mark.slow)]
+)
+def test_a_thousand_photographs_fit_in_one_file(work, data, monkeypatch, count, limit):
+    """30 KB a sample with an image of its own; the quick case is the same in small."""
+    monkeypatch.setattr(html, "LIMIT_BYTES", limit)
+    pictures = [photograph(seed, 480, 640) for seed in range(5)]
+    for k in range(count):
+        pictures[k % 5].save(data / f"image{k}.jpg", quality=90)
+    mask = rle.encode(np.hypot(*np.mgrid[-240:240, -320:320]) < 150)
+
+    def photographs(self, root, split):
+        images = [root / f"image{k}.jpg" for k in range(count)]
+        turns = [(Turn("user", (ImagePart(one), Text("this"))),) for one in images]
+        return SampleSet(
+            [
+                Sample(f"s{k:02d}", one, (480, 640), turn, one.name, Target((mask,) * 3))
+                for k, (one, turn) in enumerate(zip(images, turns, strict=True))
+            ]
+        )
+
+    monkeypatch.setattr(Synthetic, "samples", photographs)
+    folder = write_run(work / "many", [0.5] * count, data_root=data)
+    edit(folder, lambda k, record: record.update(masks=[mask] * 3))
+    written = html.write_report([folder])
+    assert written.folder is None
+    assert written.notes == []
+    assert limit / 3 < written.size < limit
+    uris = part(written.path.read_text(), "part-0")["pictures"]
+    widths = {
+        Image.open(io.BytesIO(base64.b64decode(one["uri"].split(",")[1]))).width for one in uris.values()
+    }
+    assert min(widths) >= 320
+
+
+@pytest.mark.parametrize(
+    ("task", "model"),
+    [
+        *[
+            (name, "constant:whole")
+            for name in ("gres", "multi_round", "region_vqa", "scene_graph", "reasonseg")
+        ],
+        ("reconstruction", "oracle:grid16"),
+    ],
+)
+def test_real_tasks_have_reports(command, work, task, model):
+    arguments = ("--task", task, "--model", model, "--limit", "6", "--out", "run", "--no-ceiling")
+    code, _, err = command("run", *arguments)
+    assert code == 0, err
+    written = html.write_report([Path("run")])
+    assert written.notes == []
+    shown = part(written.path.read_text(), "part-0")
+    assert len(shown["samples"]) == 6
+    assert all(one["uri"] for one in shown["pictures"].values())
+    assert all(one["prompts"] and one["target"]["pieces"] is not None for one in shown["samples"])
+    regions = task in ("region_vqa", "reconstruction", "multi_round")
+    assert any(one["regions"] for one in shown["samples"]) == regions

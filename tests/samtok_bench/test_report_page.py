@@ -1,0 +1,498 @@
+"""The report in a real browser: filters, order, layers, keys, two runs, hostile texts, parts."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from synthetic_runs import COUNT, Synthetic, write_run
+from test_report import VALUES, edit
+
+from samtok_bench.metrics import rle
+from samtok_bench.report import html
+from samtok_bench.sample import ImagePart, Region, Text, Turn
+from samtok_bench.task import SampleSet
+
+HOSTILE = "</script><img src=x onerror=\"document.title='caught'\"><!--<script>"
+
+
+@pytest.fixture
+def data(work):
+    from PIL import Image
+
+    folder = work / "data"
+    folder.mkdir()
+    for k in range(COUNT):
+        Image.new("RGB", (12, 10), (6 * k, 90, 120)).save(folder / f"image{k}.png")
+    return folder
+
+
+class Page:
+    """A report in the browser."""
+
+    def __init__(self, browser) -> None:
+        self.browser = browser
+
+    def open(self, path: Path) -> "Page":
+        self.browser.get("about:blank")
+        self.browser.get(path.as_uri())
+        self.settle()
+        return self
+
+    def js(self, code: str, *arguments):
+        return self.browser.execute_script(code, *arguments)
+
+    def settle(self) -> None:
+        """Wait until the current sample is drawn."""
+        self.browser.execute_async_script(
+            "const done = arguments[0]; setTimeout(() => requestAnimationFrame(() => done()), 60);"
+        )
+
+    def set(self, id: str, value: str) -> None:
+        """Give a control a value as a user does."""
+        self.js(
+            "const box = document.getElementById(arguments[0]); box.focus(); box.value = arguments[1];"
+            "box.dispatchEvent(new Event('input')); box.dispatchEvent(new Event('change')); box.blur();",
+            *(id, value),
+        )
+        self.settle()
+
+    def click(self, selector: str) -> None:
+        self.js("document.querySelector(arguments[0]).click()", selector)
+        self.settle()
+
+    def keys(self, *keys: str) -> None:
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        ActionChains(self.browser).send_keys(*keys).perform()
+        self.settle()
+
+    def text(self, selector: str) -> str:
+        return " ".join(self.js("return document.querySelector(arguments[0]).textContent", selector).split())
+
+    @property
+    def listed(self) -> list[int]:
+        found = self.js("return [...document.querySelectorAll('#list button')].map(b => b.dataset.sample)")
+        return [int(one) for one in found]
+
+    @property
+    def current(self) -> int:
+        return int(self.js("return document.querySelector('#list [aria-current]').dataset.sample"))
+
+    def colour(self, panel: int, x: float, y: float) -> tuple[int, ...]:
+        """RGB of a panel's canvas at a place of the synthetic image of 12 x 10 pixels."""
+        found = self.js(
+            "const [panel, x, y] = arguments; const canvas = document.querySelectorAll('canvas')[panel];"
+            "const copy = new OffscreenCanvas(1, 1).getContext('2d');"
+            "const place = [Math.floor(x * canvas.width), Math.floor(y * canvas.height)];"
+            "copy.drawImage(canvas, ...place, 1, 1, 0, 0, 1, 1);"
+            "return Array.from(copy.getImageData(0, 0, 1, 1).data)",
+            *(panel, x / 12, y / 10),
+        )
+        return tuple(found[:3])
+
+
+@pytest.fixture
+def page(browser):
+    """A page; nothing may have been said in the console at the end."""
+    browser.set_window_size(1280, 1000)
+    browser.get_log("browser")
+    yield Page(browser)
+    assert browser.get_log("browser") == []
+
+
+@pytest.fixture
+def one(page, work, data):
+    run = write_run(work / "run", VALUES, data_root=data, failed=2)
+    return page.open(html.write_report([run]).path)
+
+
+@pytest.fixture
+def two(page, work, data):
+    """B is better on samples 0 to 9, equal on 10 to 29, worse on the others; s35 most, s05 most better."""
+    change = [
+        0.01 * (k == 5) + 0.1 if k < 10 else 0 if k < 30 else -0.1 - 0.01 * (k == 35) for k in range(COUNT)
+    ]
+    first = write_run(work / "a", VALUES, data_root=data)
+    second = write_run(work / "b", [v + c for v, c in zip(VALUES, change, strict=True)], data_root=data)
+    return page.open(html.write_report([first, second], work / "two.html").path)
+
+
+def test_masks_are_decoded_as_here(one):
+    rng = np.random.default_rng(0)
+    for height, width in ((1, 1), (7, 3), (40, 61), (300, 200)):
+        for share in (0, 0.02, 0.5, 1):
+            mask = rng.random((height, width)) < share
+            packed = {"h": height, "w": width, "rle": rle.encode(mask)["counts"]}
+            found = one.js("return Array.from(decodeMask(arguments[0]))", packed)
+            assert np.array_equal(np.array(found, dtype=bool), mask.ravel(order="F"))
+    far = np.zeros((2000, 1500), bool)
+    far[1500:1900, 700:1400] = True
+    packed = {"h": 2000, "w": 1500, "rle": rle.encode(far)["counts"]}
+    assert one.js("return countBits(decodeMask(arguments[0]))", packed) == 400 * 700
+
+
+def test_all_samples_are_listed_and_the_first_is_shown(one):
+    assert one.listed == list(range(COUNT))
+    assert one.current == 0
+    assert one.text("#count") == "40 samples"
+    assert one.text("#sample-title") == "1 of 40"
+    assert one.text("#announce") == "Sample 1 of 40: square 0. model_error, mean 0.00"
+
+
+def test_search_finds_questions_answers_and_ids(one):
+    one.set("search", "SQUARE 3")
+    assert one.listed == [3, *range(30, 40)]
+    assert one.current == 3
+    one.set("search", "s07")
+    assert one.listed == [7]
+    one.set("search", "no such")
+    assert one.listed == []
+    assert one.js("return document.getElementById('sample').hidden")
+    assert "No sample has all of this" in one.text("#none")
+    one.click("#reset-none")
+    assert len(one.listed) == COUNT
+
+
+def test_filters_by_tag_outcome_and_score(one):
+    one.set("outcome", "model_error")
+    assert one.listed == [0, 1]
+    one.click("#reset")
+    one.js("const b = document.querySelector('#controls [data-tag=side]'); b.value = 'left';"
+           "b.dispatchEvent(new Event('change'))")  # fmt: skip
+    assert one.listed == list(range(0, COUNT, 2))
+    one.set("from", "50")
+    one.set("to", "60")
+    assert one.listed == [20, 22, 24]
+    one.click("#reset")
+    one.set("score", "x")
+    one.set("to", "0.05")
+    assert one.listed == [0, 1, 2], "raw scores keep the scale of the file"
+
+
+def test_order(one):
+    one.set("order", "high")
+    assert one.listed == list(range(COUNT))[::-1]
+    one.set("order", "low")
+    assert one.listed == list(range(COUNT))
+    one.set("search", "square 1")
+    one.set("order", "high")
+    assert one.listed == [*range(19, 9, -1), 1]
+
+
+def test_each_bar_shows_its_samples(one):
+    counts = one.js("return [...document.querySelectorAll('.histogram button')].map(b => parseInt(b.title))")
+    assert counts == [2] * 20
+    for k in range(20):
+        one.js("document.querySelectorAll('.histogram button')[arguments[0]].click()", k)
+        assert one.listed == [2 * k, 2 * k + 1]
+
+
+def test_keys(one):
+    from selenium.webdriver.common.keys import Keys
+
+    one.keys(Keys.ARROW_RIGHT)
+    one.keys(Keys.ARROW_RIGHT)
+    assert one.current == 2
+    one.keys(Keys.ARROW_LEFT)
+    assert one.current == 1
+    one.keys("/")
+    assert one.js("return document.activeElement.id") == "search"
+    one.keys("square", Keys.ARROW_LEFT)
+    assert one.current == 1, "arrows move the cursor while one types"
+    assert one.js("return document.getElementById('search').value") == "square"
+    one.keys(Keys.ESCAPE)
+    assert one.js("return document.activeElement.id") != "search"
+    one.keys(Keys.ARROW_RIGHT)
+    assert one.current == 2
+
+
+def test_ends_of_the_list_hold(one):
+    one.click("#previous")
+    assert one.current == 0
+    one.js("show(39)")
+    one.click("#next")
+    assert one.current == 39
+
+
+def test_a_link_leads_to_its_sample(one):
+    one.js("show(17)")
+    address = one.browser.current_url
+    assert address.endswith("#s17")
+    one.browser.get("about:blank")
+    one.browser.get(address)
+    one.settle()
+    assert one.current == 17
+
+
+def test_layers_change_what_is_drawn(one):
+    """The target is the box x 3 to 9, y 2 to 5 of 12 x 10 pixels, the answer the whole image."""
+    one.js("show(20)")
+    one.set("opacity", "100")
+    target, answer, difference = range(3)
+    outside, inside = (1.5, 8), (4.2, 3.5)
+    image = one.colour(target, *outside)
+    assert np.abs(np.subtract(image, (120, 90, 120))).max() < 12, "WebP of a plain image"
+    orange, blue, vermilion = (230, 159, 0), (0, 114, 178), (213, 94, 0)
+    assert one.colour(target, *inside) == orange
+    assert one.colour(answer, *outside) == orange
+    assert one.colour(difference, *inside) == blue
+    assert one.colour(difference, *outside) == vermilion
+    for layer, panel, place in (
+        ("target", target, inside), ("answer", answer, outside), ("difference", difference, inside),
+        ("image", target, outside),
+    ):  # fmt: skip
+        before = one.colour(panel, *place)
+        one.click(f"#layer-{layer}")
+        assert one.colour(panel, *place) != before, layer
+        one.click(f"#layer-{layer}")
+        assert one.colour(panel, *place) == before, layer
+
+
+def test_opacity(one):
+    one.js("show(20)")
+    found = []
+    for value in ("0", "50", "100"):
+        one.set("opacity", value)
+        found.append(one.colour(1, 1.5, 8)[0])
+    assert found[0] < found[1] < found[2]
+
+
+def test_a_failed_sample_says_why(one):
+    assert "outcome: model_error, RuntimeError: boom" in one.text("#texts")
+    assert one.text("#badges").startswith("model_error mean 0.00")
+
+
+def test_a_missing_image_is_grey_with_a_note(page, work, data):
+    (data / "image0.png").unlink()
+    page.open(html.write_report([write_run(work / "run", VALUES, data_root=data)]).path)
+    assert page.text("#panels .warning") == "no image at image0.png"
+    assert page.colour(0, 1.5, 8) == (138, 138, 138)
+    label = page.js("return document.querySelector('canvas').getAttribute('aria-label')")
+    assert label == "Target, 1 mask, no image at image0.png"
+
+
+def test_wins(two):
+    two.set("wins", "B")
+    assert two.listed == list(range(10))
+    two.set("order", "most")
+    assert two.listed[0] == 5
+    assert two.text("#badges").count("B wins") == 1
+    two.set("wins", "A")
+    two.set("order", "least")
+    assert (two.listed[0], sorted(two.listed)) == (35, list(range(30, 40)))
+    two.set("wins", "tie")
+    assert sorted(two.listed) == list(range(10, 30))
+
+
+def test_two_runs_stand_side_by_side(two):
+    titles = two.js("return [...document.querySelectorAll('.panel-title')].map(t => t.textContent)")
+    assert titles == ["Target", "A Answer", "B Answer", "A Difference", "B Difference"]
+    assert two.text("#list button .scores") == "A 0.00B 10.00"
+
+
+def test_where_less_is_better_the_lower_one_wins(page, work, data, monkeypatch):
+    monkeypatch.setattr(Synthetic, "primary", "miss")
+    runs = [write_run(work / name, [x] * COUNT, data_root=data) for name, x in (("a", 0.5), ("b", 0.6))]
+    for run in runs:
+        path = run / "summary.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"primary": "miss"}))
+    page.open(html.write_report(runs).path)
+    page.set("wins", "A")
+    assert len(page.listed) == COUNT
+
+
+def test_any_pair_of_three_runs(page, work, data):
+    runs = [write_run(work / name, [x] * COUNT, data_root=data) for name, x in zip("abc", (0.1, 0.2, 0.3))]  # noqa: B905
+    page.open(html.write_report(runs).path)
+    assert page.text("#list button .scores") == "A 10.00B 20.00"
+    page.set("pair-0", "2")
+    assert page.text("#list button .scores") == "C 30.00B 20.00"
+    assert page.text("#badges").count("C wins") == 1
+
+
+def test_each_run_has_its_own_prompt_where_it_heard_its_own_answers(page, work, data, monkeypatch):
+    whole = Synthetic.samples
+
+    def asked(self, root, split):
+        first, second, *others = whole(self, root, split).samples
+        return SampleSet([first, replace(second, after=(first.id,)), *others])
+
+    def told(self, sample, earlier):
+        return replace(sample, turns=(Turn("assistant", (Text(earlier[0].text),)), *sample.turns))
+
+    monkeypatch.setattr(Synthetic, "samples", asked)
+    monkeypatch.setattr(Synthetic, "with_history", told)
+    runs = [write_run(work / name, VALUES, data_root=data) for name in ("a", "b")]
+    for run in runs:
+        edit(run, lambda k, record, run=run: record.update(text=f"said {run.name}"))
+    page.open(html.write_report(runs).path)
+    page.js("show(1)")
+    page.settle()
+    texts = page.js("return [...document.querySelectorAll('#texts section')].map(s => s.textContent)")
+    assert texts[:2] == [
+        "A Promptassistant said auser imagesquare 1",
+        "B Promptassistant said buser imagesquare 1",
+    ]
+
+
+def test_texts_of_others_stay_texts(page, work, data, monkeypatch):
+    """In questions, answers, targets, tags, file names, failures and the name of the model."""
+    whole = Synthetic.samples
+
+    def hostile(self, root, split):
+        samples = whole(self, root, split).samples
+        turns = (
+            Turn("user", (ImagePart(samples[0].image), Text(HOSTILE), Region(samples[0].target.masks[0]))),
+        )
+        first = replace(samples[0], turns=turns, target=replace(samples[0].target, text=HOSTILE))
+        return SampleSet([first, *samples[1:]])
+
+    def spoil(k, record):
+        record["tags"] = {HOSTILE: f"{HOSTILE}{k % 2}"}
+        word = "<img src=x onerror=alert(1)>"
+        record.update(
+            text=f"{HOSTILE}{word}", words=[word], phrases=[HOSTILE], faults=[HOSTILE], detail=HOSTILE
+        )
+
+    monkeypatch.setattr(Synthetic, "samples", hostile)
+    run = write_run(work / '"><img src=x onerror=alert(2)>', VALUES, data_root=data, failed=0)
+    edit(run, spoil)
+    summary = json.loads((run / "summary.json").read_text())
+    group = {"samples": 20, "metrics": {"mean": 0.5}, "low": 0.1, "high": 0.9}
+    summary |= {
+        "model": HOSTILE,
+        "breakdown": {HOSTILE: {HOSTILE: group, "b": group}},
+        "dropped": {HOSTILE: 1},
+    }
+    (run / "summary.json").write_text(json.dumps(summary))
+    record = json.loads((run / "run.json").read_text())
+    record["sessions"][0]["command"] = ["samtok-bench", HOSTILE]
+    (run / "run.json").write_text(json.dumps(record))
+    page.open(html.write_report([run], work / "page.html").path)
+    assert page.browser.title != "caught"
+    assert page.js("return document.querySelectorAll('img').length") == 0
+    assert page.text("#texts").count(HOSTILE) == 4, "question, target, answer and fault are read as they are"
+    assert page.text(".model") == HOSTILE
+    assert (work / "page.html").read_text().count("<img") == 0
+
+
+def test_a_report_in_parts_works_from_a_folder(page, work, data, monkeypatch):
+    monkeypatch.setattr(html, "LIMIT_BYTES", 170_000)
+    monkeypatch.setattr(html, "PAGE_BYTES", 6_000)
+    run = write_run(work / "run", VALUES, data_root=data)
+    written = html.write_report([run], work / "a page #1.html")
+    page.open(written.path)
+    assert page.js("return document.scripts.length") < 8, "parts are loaded when they are needed"
+    page.set("opacity", "100")
+    for sample in (0, 39, 20):
+        page.js("show(arguments[0])", sample)
+        page.settle()
+        assert page.colour(0, 4.2, 3.5) == (230, 159, 0)
+        assert page.text("#texts section p").endswith(f"square {sample}")
+    page.set("search", "square 11")
+    assert page.listed == [11]
+
+
+def test_a_missing_part_is_said(page, work, data, monkeypatch):
+    monkeypatch.setattr(html, "LIMIT_BYTES", 170_000)
+    monkeypatch.setattr(html, "PAGE_BYTES", 6_000)
+    written = html.write_report([write_run(work / "run", VALUES, data_root=data)])
+    sorted(written.folder.iterdir())[-1].unlink()
+    page.open(written.path)
+    page.js("show(39)")
+    page.settle()
+    assert re.fullmatch(r"report-samples/samples-\d{4}.js is missing", page.text("#texts .warning"))
+    (said,) = page.browser.get_log("browser")
+    assert "ERR_FILE_NOT_FOUND" in said["message"]
+
+
+def test_nothing_is_fetched(one):
+    names = one.js("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert [name for name in names if not name.startswith("data:")] == []
+
+
+def test_screen_readers_find_their_way(one):
+    assert one.js("return ['header', 'main', 'nav', 'article', 'footer', '[role=search]']"
+                  ".filter(s => !document.querySelector(s))") == []  # fmt: skip
+    unnamed = one.js(
+        "return [...document.querySelectorAll('button, input, select, canvas, svg[role]')].filter(e =>"
+        "!(e.getAttribute('aria-label') || e.textContent.trim() || (e.labels && e.labels.length)))"
+        ".map(e => e.outerHTML)"
+    )
+    assert unnamed == []
+    assert one.js("return document.documentElement.lang") == "en"
+    ids = one.js("return [...document.querySelectorAll('[id]')].map(e => e.id).filter(id => id)")
+    assert len(ids) == len(set(ids))
+    levels = one.js("return [...document.querySelectorAll('h1,h2,h3,h4')].map(h => Number(h.tagName[1]))")
+    assert all(b - a <= 1 for a, b in zip([0, *levels], levels, strict=False)), "no level is left out"
+
+
+@pytest.mark.parametrize("width", [380, 800, 1280])
+def test_nothing_is_wider_than_the_window(two, width):
+    emulate = two.browser.execute_cdp_cmd
+    emulate(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+    )
+    try:
+        two.settle()
+        assert two.js("return document.documentElement.scrollWidth") <= width
+    finally:
+        emulate("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_have_contrast(one, scheme):
+    """WCAG AA, 4.5 to 1, for every text on the ground that it has."""
+    emulate = one.browser.execute_cdp_cmd
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    emulate("Emulation.setEmulatedMedia", {"features": [feature]})
+    try:
+        one.settle()
+        poor = one.js(CONTRAST)
+    finally:
+        emulate("Emulation.setEmulatedMedia", {"features": []})
+    assert poor == []
+
+
+def test_inks_have_contrast_on_every_colour_of_a_mask(one):
+    def light(colour: str) -> float:
+        values = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    pairs = one.js("return MASK_COLOURS.map(c => [c, inkOn(c)])")
+    assert len({colour for colour, _ in pairs}) == len(pairs) == 8
+    for colour, ink in pairs:
+        low, high = sorted([light(colour), light(ink)])
+        assert (high + 0.05) / (low + 0.05) >= 4.5, colour
+
+
+CONTRAST = """
+const numbers = c => (c.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
+const light = c => {
+  const line = v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const [r, g, b] = numbers(c).map(v => line(v / 255));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const ground = e => {
+  for (; e; e = e.parentElement) {
+    const c = getComputedStyle(e).backgroundColor;
+    if (numbers(c)[3] !== 0) return c;
+  }
+  return 'rgb(255, 255, 255)';
+};
+const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+const poor = [];
+while (texts.nextNode()) {
+  const e = texts.currentNode.parentElement;
+  if (!texts.currentNode.textContent.trim() || !e.checkVisibility()) continue;
+  if (e.closest('script, style, svg')) continue;
+  const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort((x, y) => y - x);
+  if ((a + 0.05) / (b + 0.05) < 4.5) poor.push(e.outerHTML.slice(0, 100));
+}
+return poor;
+"""
