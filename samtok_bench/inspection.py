@@ -5,12 +5,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from samtok_bench import registry
+from samtok_bench.judging import JudgeSummary, read_judges
 from samtok_bench.metrics import rle
 from samtok_bench.preview import write_overlays
 from samtok_bench.results import Line, MetricValue, RunFolder, find_runs
 from samtok_bench.runs import LoadedRun, samples_of
 from samtok_bench.sample import Sample, matching_id, prompt_text
-from samtok_bench.tables import number, text_table
+from samtok_bench.tables import (
+    breakdown_table,
+    judge_table,
+    minute,
+    number,
+    run_table,
+    text_table,
+    timing_line,
+)
 
 
 @dataclass(frozen=True)
@@ -32,11 +42,22 @@ class ListedRun:
     """UTC, ISO 8601, of the first start."""
     primary: MetricValue | None = None
     """None until the run is complete."""
+    judges: tuple[JudgeSummary, ...] = ()
+    """What judges said of it."""
 
     def as_dict(self) -> dict[str, Any]:
         """JSON values."""
         primary = self.primary.model_dump() if self.primary else None
-        return {**vars(self), "path": str(self.path), "primary": primary}
+        judges = [one.model_dump() for one in self.judges]
+        return {**vars(self), "path": str(self.path), "primary": primary, "judges": judges}
+
+    @property
+    def result(self) -> str:
+        """The primary metric, and that of each judge; the status of a run that is not complete."""
+        if self.primary is None:
+            return self.status
+        judged = [f"{_shown(one.headline)} by {one.model}" for one in self.judges]
+        return ", ".join([_shown(self.primary), *judged])
 
 
 def list_runs(folders: Sequence[Path]) -> list[ListedRun]:
@@ -44,16 +65,26 @@ def list_runs(folders: Sequence[Path]) -> list[ListedRun]:
     return [_listed(path) for path in find_runs(folders)]
 
 
+def of_task(runs: Sequence[ListedRun], task: str) -> list[ListedRun]:
+    """Those of a task, and those that cannot be read, as nobody knows what they are of.
+
+    Raises:
+        ValueError: there is no such task, neither installed nor in these runs.
+    """
+    known = [*dict.fromkeys([*registry.names("task"), *(one.task for one in runs if one.task)])]
+    if task not in known:
+        raise ValueError(f"unknown task {task!r}{registry.suggestion(task, known)}")
+    return [one for one in runs if one.problem or one.task == task]
+
+
 def _listed(path: Path) -> ListedRun:
     folder = RunFolder(path)
     try:
         record = folder.record()
         summary = folder.summary() if record.status == "complete" else None
-        primary = summary.metric(summary.primary) if summary else None
+        judges = read_judges(path)
     except (OSError, ValueError) as error:
         return ListedRun(path, problem=str(error))
-    except KeyError as error:
-        return ListedRun(path, problem=f"its summary has no metric {error}")
     settings = record.settings
     return ListedRun(
         path,
@@ -65,8 +96,13 @@ def _listed(path: Path) -> ListedRun:
         samples=record.samples,
         status=record.status,
         started=record.sessions[0].started if record.sessions else "",
-        primary=primary,
+        primary=summary.metric(summary.primary) if summary else None,
+        judges=tuple(judges),
     )
+
+
+def _shown(metric: MetricValue) -> str:
+    return f"{metric.display} {number(metric.value, metric.unit)}"
 
 
 def runs_text(runs: Sequence[ListedRun]) -> str:
@@ -80,10 +116,8 @@ def runs_text(runs: Sequence[ListedRun]) -> str:
             one.model,
             one.data,
             str(one.samples),
-            f"{one.primary.display} {number(one.primary.value, one.primary.unit)}"
-            if one.primary
-            else one.status,
-            one.started[:16].replace("T", " "),
+            one.result,
+            minute(one.started),
         ]
         for one in runs
         if not one.problem
@@ -91,6 +125,12 @@ def runs_text(runs: Sequence[ListedRun]) -> str:
     headers = ["run", "task", "split", "protocol", "model", "data", "samples", "result", "started (UTC)"]
     table = [text_table(headers, rows, right=(6,))] if rows else []
     return "\n\n".join([*table, *(f"{one.path}: {one.problem}" for one in runs if one.problem)])
+
+
+def run_text(run: LoadedRun) -> str:
+    """The tables of a run as it ended, and what judges said of it."""
+    tables = [run_table(run.summary), timing_line(run.lines), breakdown_table(run.summary)]
+    return "\n\n".join(filter(None, [*tables, *map(judge_table, read_judges(run.path))]))
 
 
 @dataclass(frozen=True)
@@ -160,7 +200,8 @@ def sample_text(shown: ShownSample) -> str:
         rows += _rows("asked", prompt_text(sample.turns))
         rows.append(["target", _wanted(sample)])
     spent = f"{answer.new_tokens} tokens, {answer.seconds:.2f} s"
-    rows.append(["outcome", ", ".join(filter(None, [str(answer.outcome), answer.detail, spent]))])
+    detail = " ".join(answer.detail.split())
+    rows.append(["outcome", ", ".join(filter(None, [str(answer.outcome), detail, spent]))])
     rows += _rows("answer", answer.text)
     rows.append(["masks", _areas(answer.masks)])
     if answer.faults:

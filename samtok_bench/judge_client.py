@@ -94,7 +94,9 @@ class JudgeClient:
                     raise JudgeError(f"the judge at {self.url} refuses the request: {reason}") from None
             except (OSError, http.client.HTTPException, ValueError) as error:
                 reason = f"{type(error).__name__}: {error}"
-        raise JudgeError(f"the judge at {self.url} failed {self._retries + 1} times, the last time: {reason}")
+        raise JudgeError(
+            f"the judge at {self.url} failed in {self._retries + 1} tries, the last time: {reason}"
+        )
 
     def _post(self, data: bytes) -> bytes:
         headers = {"Content-Type": "application/json"}

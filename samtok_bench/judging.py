@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 
 from samtok_bench import metric, registry, statistics
 from samtok_bench.judge_client import JudgeClient, JudgeSettings, Messages
@@ -26,6 +26,7 @@ from samtok_bench.metric import MetricInfo
 from samtok_bench.results import Line, MetricValue, RunFolder
 from samtok_bench.sample import Sample, Scores
 from samtok_bench.task import Task
+from samtok_bench.validation import first_fault
 
 if TYPE_CHECKING:
     from samtok_bench.runner import Reporter
@@ -107,6 +108,17 @@ class JudgeSummary(BaseModel):
     primary: str
     metrics: list[MetricValue]
 
+    @model_validator(mode="after")
+    def _has_its_primary(self) -> "JudgeSummary":
+        if all(metric.id != self.primary for metric in self.metrics):
+            raise ValueError(f"there is no metric {self.primary!r}, which should be the primary one")
+        return self
+
+    @property
+    def headline(self) -> MetricValue:
+        """The primary metric."""
+        return next(metric for metric in self.metrics if metric.id == self.primary)
+
 
 class JudgeFile(BaseModel):
     """judge.json."""
@@ -167,6 +179,21 @@ def judge(path: Path, client: JudgeClient, reporter: "Reporter", *, jobs: int = 
         summary = _summary(cast(Judged, task), one, samples, verdicts, asked["seed"])
         _store(path / SUMMARY, task, summary)
     return summary
+
+
+def read_judges(folder: Path) -> list[JudgeSummary]:
+    """What judges said of a run, as far as they came; none where it was not judged.
+
+    Raises:
+        ValueError: judge.json is malformed.
+    """
+    path = folder / SUMMARY
+    try:
+        return JudgeFile.model_validate_json(path.read_bytes()).judges
+    except FileNotFoundError:
+        return []
+    except ValidationError as error:
+        raise ValueError(f"{path} is malformed: {first_fault(error)}") from None
 
 
 def read_transcript(path: Path) -> list[Verdict]:
@@ -318,13 +345,7 @@ def _value(info: MetricInfo, value: float | None, bounds: statistics.Interval | 
 
 def _store(path: Path, task: Task, summary: JudgeSummary) -> None:
     """Add a judge to judge.json, in place of what it said before."""
-    judges = []
-    if path.exists():
-        try:
-            judges = JudgeFile.model_validate_json(path.read_bytes()).judges
-        except ValidationError as error:
-            raise ValueError(f"{path} is malformed: {error.errors()[0]['msg']}") from None
-    judges = [one for one in judges if one.judge != summary.judge]
+    judges = [one for one in read_judges(path.parent) if one.judge != summary.judge]
     content = JudgeFile(
         task=task.name, data_format=task.data, protocol=task.protocol, judges=[*judges, summary]
     )

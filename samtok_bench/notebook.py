@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from samtok_bench.inspection import sample_text, shown_samples
+from samtok_bench.inspection import run_text, sample_text, shown_samples
 from samtok_bench.runs import open_run
-from samtok_bench.tables import breakdown_table, run_table
 
 
 def load_run(path: str | Path) -> pd.DataFrame:
@@ -73,9 +71,6 @@ class Display:
                 parts.append(f'<img alt="target and answer" src="data:image/png;base64,{data}">')
         return "\n".join(parts)
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}
-
 
 def display(path: str | Path, sample: str | Sequence[str] = ()) -> Display:
     """A run's tables, or some of its samples with their pictures, for the last line of a notebook's cell.
@@ -90,8 +85,7 @@ def display(path: str | Path, sample: str | Sequence[str] = ()) -> Display:
     run = open_run(Path(path))
     asked = [sample] if isinstance(sample, str) else list(sample)
     if not asked:
-        tables = filter(None, (run_table(run.summary), breakdown_table(run.summary)))
-        return Display(tuple((text, None) for text in tables))
+        return Display(((run_text(run), None),))
     with tempfile.TemporaryDirectory() as folder:
         shown, problem = shown_samples(run, asked, Path(folder))
         blocks = [

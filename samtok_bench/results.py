@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, BinaryIO, Literal, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError, model_validator
 from typing_extensions import TypedDict
 
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.task import Task
+from samtok_bench.validation import first_fault
 
 SCHEMA = 2
 RUN, JOURNAL, SUMMARY, CEILING, OVERLAYS = (
@@ -60,6 +61,11 @@ class RunRecord(BaseModel):
     """None for the task's own data, which may lie elsewhere on another machine."""
     samples: int
     sessions: list[Session]
+
+    @property
+    def partial(self) -> bool:
+        """Whether only some samples were asked for, by --limit or --sample."""
+        return self.settings.get("limit") is not None or bool(self.settings.get("sample"))
 
     def root(self, task: Task) -> Path:
         """Where the task's data is here."""
@@ -125,6 +131,16 @@ class Summary(BaseModel):
     breakdown: dict[str, dict[str, Group]]
     """tag -> value of the tag -> its samples."""
 
+    @model_validator(mode="after")
+    def _has_its_primary(self) -> "Summary":
+        if all(metric.id != self.primary for metric in self.metrics):
+            raise ValueError(f"there is no metric {self.primary!r}, which should be the primary one")
+        for tag, groups in self.breakdown.items():
+            for value, group in groups.items():
+                if self.primary not in group.metrics:
+                    raise ValueError(f"the samples with {tag} {value!r} have no {self.primary!r}")
+        return self
+
     def metric(self, id: str) -> MetricValue:
         """A metric by id; KeyError where there is none."""
         for metric in self.metrics:
@@ -155,6 +171,7 @@ class _Own(TypedDict):
 
 
 _OWN = TypeAdapter(_Own)
+_TAIL = 1 << 16
 _PREDICTION = TypeAdapter(Prediction)
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -166,7 +183,7 @@ class Journal:
         self.path = path
 
     def read(self) -> dict[str, Line]:
-        """All whole lines by sample id. A torn last line, which a kill leaves, is cut off the file.
+        """All whole lines by sample id; a torn last line, which a kill leaves, is none.
 
         Raises:
             ValueError: a malformed line elsewhere, or an id twice; names the line.
@@ -175,9 +192,6 @@ class Journal:
             return {}
         raw = self.path.read_bytes()
         whole = raw.rfind(b"\n") + 1
-        if whole < len(raw):
-            with self.path.open("r+b") as file:
-                file.truncate(whole)
         lines: dict[str, Line] = {}
         for number, text in enumerate(raw[:whole].splitlines(), start=1):
             line = self._parse(text, number)
@@ -187,8 +201,9 @@ class Journal:
         return lines
 
     def append(self, lines: Iterable[Line]) -> None:
-        """Add lines and sync them to disk."""
-        with self.path.open("ab") as file:
+        """Add lines, in place of a torn last one, and sync them to disk."""
+        with self.path.open("ab+") as file:
+            file.truncate(_whole(file))
             file.write(b"".join(_journal_text(line) for line in lines))
             file.flush()
             os.fsync(file.fileno())
@@ -203,7 +218,7 @@ class Journal:
             own = _OWN.validate_python({name: record.pop(name) for name in _Own.__annotations__})
             return Line(prediction=_PREDICTION.validate_python(record), **own)
         except (ValueError, KeyError, AttributeError) as error:
-            reason = _first(error) if isinstance(error, ValidationError) else str(error)
+            reason = first_fault(error) if isinstance(error, ValidationError) else str(error)
             raise ValueError(f"{self.path}: line {number} is malformed ({reason})") from None
 
 
@@ -287,8 +302,26 @@ class RunFolder:
 
 
 def find_runs(folders: Iterable[Path]) -> list[Path]:
-    """All results folders in and below some folders, by name; folders that do not exist have none."""
-    return sorted({file.parent for folder in folders for file in folder.rglob(RUN)})
+    """All results folders in and below some folders, by name; folders that do not exist have none.
+
+    Links are followed; a folder that can be reached in two ways comes once.
+    """
+    seen: set[str] = set()
+    found = []
+    for folder in folders:
+        for path, inner, files in os.walk(folder, followlinks=True):
+            real = os.path.realpath(path)
+            if real in seen:
+                inner.clear()
+            elif RUN in files:
+                found.append(Path(path))
+            seen.add(real)
+    return sorted(found)
+
+
+def model_name(model: str) -> str:
+    """What is told of a model in few words: the last part of a folder or hub id."""
+    return model.rstrip("/").rsplit("/", 1)[-1]
 
 
 def settings_hash(settings: dict[str, Any]) -> str:
@@ -316,6 +349,19 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:12]}..."
 
 
+def _whole(file: BinaryIO) -> int:
+    """The length of a file up to the end of its last whole line."""
+    at = file.seek(0, os.SEEK_END)
+    while at:
+        start = max(0, at - _TAIL)
+        file.seek(start)
+        end = file.read(at - start).rfind(b"\n")
+        if end >= 0:
+            return start + end + 1
+        at = start
+    return 0
+
+
 def _journal_text(line: Line) -> bytes:
     own = {"id": line.id, "cluster": line.cluster, "tags": dict(line.tags)}
     record = {**own, **asdict(line.prediction), "scores": line.scores}
@@ -328,17 +374,12 @@ def _journal_text(line: Line) -> bytes:
 def _read(path: Path, model: type[Model]) -> Model:
     try:
         raw = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(f"{path.parent} is not a results folder: it has no {path.name}") from None
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:
-        raise ValueError(f"{path} is malformed: {_first(error)}") from None
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"{'.'.join(str(place) for place in first['loc']) or 'its content'}: {first['msg']}"
+        raise ValueError(f"{path} is malformed: {first_fault(error)}") from None
 
 
 def _write_json(path: Path, content: BaseModel) -> None:

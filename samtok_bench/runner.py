@@ -20,6 +20,7 @@ from samtok_bench.results import (
     RunRecord,
     Session,
     Summary,
+    model_name,
     settings_hash,
 )
 from samtok_bench.sample import ImagePart, Outcome, Prediction, Region, Sample, matching_id, prompt_text
@@ -280,8 +281,7 @@ def _settings(
 
 def _default_folder(settings: dict[str, Any]) -> Path:
     # of a path its last part is enough, the hash tells the rest
-    shown = settings["model"].rstrip("/").rsplit("/", 1)[-1]
-    model = re.sub(r"[^A-Za-z0-9.]+", "-", shown).strip("-.") or "model"
+    model = re.sub(r"[^A-Za-z0-9.]+", "-", model_name(settings["model"])).strip("-.") or "model"
     return Path("runs") / f"{settings['task']}-{model}-{settings['split']}-{settings_hash(settings)}"
 
 

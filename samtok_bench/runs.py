@@ -1,7 +1,7 @@
 """Finished runs, read back: complete, with metrics that are defined, compared like with like."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from samtok_bench.results import (
     differences,
 )
 from samtok_bench.sample import Sample, Scores
+from samtok_bench.statistics import Interval
 from samtok_bench.task import Task
 
 COMPARED = ("task", "protocol", "split", "data", "options")
@@ -93,17 +94,18 @@ def comparable(
 ) -> tuple[dict[str, Line], dict[str, Line]]:
     """The lines of both runs with a tag, in one order; NotComparable unless they are of one thing."""
     if run.path.resolve() == baseline.path.resolve():
-        raise NotComparable(f"{run.path} is its own baseline")
+        raise NotComparable(f"{run.path} is compared with itself")
+    unlike = f"{run.path} does not compare with {baseline.path}"
     there, here = ({name: one.record.settings.get(name) for name in COMPARED} for one in (baseline, run))
     differing = differences(there, here)
     if (differing and there["data"] == here["data"]) or len(differing) > 1:
-        raise NotComparable(f"the baseline differs: {'; '.join(differing)}")
+        raise NotComparable(f"{unlike}: {'; '.join(differing)}")
     lines, others = chosen(run, tag), chosen(baseline, tag)
     only, lacking = len(lines.keys() - others.keys()), len(others.keys() - lines.keys())
     if only or lacking:
-        raise NotComparable(f"samples differ: {only} of the run alone, {lacking} of the baseline alone")
+        raise NotComparable(f"{unlike}: {only} samples are in the former alone, {lacking} in the latter")
     if differing:  # told last: of other data, how many samples differ says more
-        raise NotComparable(f"the baseline differs: {differing[0]}")
+        raise NotComparable(f"{unlike}: {differing[0]}")
     return lines, {id: others[id] for id in lines}
 
 
@@ -207,6 +209,35 @@ def changes(info: MetricInfo, before: Mapping[str, Line], now: Mapping[str, Line
 def gain(info: MetricInfo, change: Change) -> float:
     """How much better a sample became; below 0 where worse, whichever way the metric counts."""
     return sign(info) * (change.after - change.before)
+
+
+def most_changed(
+    info: MetricInfo, before: Mapping[str, Line], now: Mapping[str, Line], count: int
+) -> tuple[list[Change], list[Change]]:
+    """The samples that became better and those that became worse: so many of each, the most changed first."""
+    found = [(gain(info, change), change.id, change) for change in changes(info, before, now)]
+    better = sorted((-gained, id, change) for gained, id, change in found if gained > ROUNDING)
+    worse = sorted((gained, id, change) for gained, id, change in found if gained < -ROUNDING)
+    return [change for *_, change in better[:count]], [change for *_, change in worse[:count]]
+
+
+def gains(info: MetricInfo, interval: Interval) -> Interval:
+    """Bounds of a difference as bounds of how much better a run became."""
+    low, high = sorted(sign(info) * bound for bound in (interval.low, interval.high))
+    return Interval(low, high)
+
+
+def tag_values(run: LoadedRun, lines: Iterable[Line]) -> dict[str, list[str]]:
+    """The tags of some of a run's lines with the values that occur, in the task's order, then by name."""
+    found: dict[str, set[str]] = {}
+    for line in lines:
+        for tag, value in line.tags.items():
+            found.setdefault(tag, set()).add(value)
+    order = run.task.tag_values
+    return {
+        tag: [value for value in dict.fromkeys([*order.get(tag, ()), *sorted(values)]) if value in values]
+        for tag, values in found.items()
+    }
 
 
 def informing_images(info: MetricInfo, lines: Mapping[str, Line]) -> int:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 from samtok_bench.results import Line, MetricValue, Summary
 
 if TYPE_CHECKING:
+    from samtok_bench.judging import JudgeSummary
     from samtok_bench.rate_distortion import Comparison
+    from samtok_bench.statistics import Interval
     from samtok_bench.suite import Entry
 
 NOT_AVAILABLE = "n/a"
@@ -34,19 +36,42 @@ def text_table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Seq
 
 def percent(value: float | None) -> str:
     """A value of 0 to 1 on the scale 0 to 100, with two decimals."""
-    return NOT_AVAILABLE if value is None else f"{100 * value:.2f}"
+    return number(value)
 
 
-def number(value: float | None, unit: str = "") -> str:
-    """A metric's value: `percent` without a unit, else as it is, with two decimals."""
-    if not unit:
-        return percent(value)
-    return NOT_AVAILABLE if value is None else f"{value:.2f}"
+def number(value: float | None, unit: str = "", decimals: int = 2) -> str:
+    """A metric's value: without a unit on the scale 0 to 100, else as it is."""
+    return NOT_AVAILABLE if value is None else f"{value if unit else 100 * value:.{decimals}f}"
 
 
-def span(low: float | None, high: float | None, unit: str = "") -> str:
+def signed(change: float | None, unit: str = "", decimals: int = 2) -> str:
+    """A difference as `number` writes it, with its sign; without one where it is rounded to zero."""
+    shown = number(change, unit, decimals)
+    if change is None or float(shown) == 0:
+        return shown.removeprefix("-")
+    return f"+{shown}" if change > 0 else shown
+
+
+def span(low: float | None, high: float | None, unit: str = "", decimals: int = 2) -> str:
     """An interval's bounds as `number` writes them."""
-    return NOT_AVAILABLE if low is None else f"{number(low, unit)} to {number(high, unit)}"
+    if low is None:
+        return NOT_AVAILABLE
+    return f"{number(low, unit, decimals)} to {number(high, unit, decimals)}"
+
+
+def bounds(interval: "Interval | None", unit: str = "") -> str:
+    """An interval as `span` writes it."""
+    return span(interval.low, interval.high, unit) if interval else NOT_AVAILABLE
+
+
+def counted(outcomes: Mapping[str, int]) -> str:
+    """How many of each there are, without those that there are none of."""
+    return ", ".join(f"{count} {name}" for name, count in outcomes.items() if count)
+
+
+def minute(time: str) -> str:
+    """A time of ISO 8601, without its seconds."""
+    return time[:16].replace("T", " ")
 
 
 def interval_header(summary: Summary) -> str:
@@ -56,6 +81,7 @@ def interval_header(summary: Summary) -> str:
 
 def breakdown_table(summary: Summary) -> str:
     """The primary metric by tag, empty where no tag tells samples apart."""
+    metric = summary.metric(summary.primary)
     rows = []
     for tag, groups in summary.breakdown.items():
         if len(groups) < 2:
@@ -66,36 +92,41 @@ def breakdown_table(summary: Summary) -> str:
                     tag if place == 0 else "",
                     value,
                     str(group.samples),
-                    percent(group.metrics[summary.primary]),
-                    span(group.low, group.high),
+                    number(group.metrics[metric.id], metric.unit),
+                    span(group.low, group.high, metric.unit),
                 ]
             )
     if not rows:
         return ""
-    metric = summary.metric(summary.primary).display
-    return text_table(["by", "", "samples", metric, interval_header(summary)], rows, right=(2, 3, 4))
+    headers = ["by", "", "samples", metric.display, interval_header(summary)]
+    return text_table(headers, rows, right=(2, 3, 4))
 
 
 def run_table(summary: Summary) -> str:
     """The end of a run: metrics with interval, floor and ceiling, then the counts."""
     # what a code costs and uses is not asked of predictors without one
     shown = [metric for metric in summary.metrics if metric.value is not None or not metric.unit]
-    rows = [_metric_row(metric) for metric in shown]
+    rows = [metric_row(metric) for metric in shown]
     headers = ["metric", "value", interval_header(summary), "floor", "ceiling"]
     if all(metric.ceiling is None for metric in shown):
         headers, rows = headers[:-1], [row[:-1] for row in rows]
     table = text_table(headers, rows, right=(1, 2, 3, 4))
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items() if count)
     title = f"{summary.task} on {summary.split}, {summary.model}, protocol {summary.protocol}"
-    size = f"{summary.samples} samples on {summary.clusters} images: {counts}"
+    size = f"{summary.samples} samples on {summary.clusters} images: {counted(summary.outcomes)}"
     return f"{title}\n\n{table}\n\n{size}"
 
 
-def _metric_row(metric: MetricValue) -> list[str]:
+def bounded(metric: MetricValue) -> bool:
+    """Whether a floor and a ceiling say something: a share of which more, or less, is better."""
+    return metric.direction != "none" and not metric.unit
+
+
+def metric_row(metric: MetricValue) -> list[str]:
+    """Name, value, interval, floor and ceiling; empty where that says nothing."""
     floor = number(metric.floor, metric.unit)
     if metric.floor_by is not None:
         floor += f" ({metric.floor_by})"
-    informative = metric.direction != "none" and not metric.unit
+    informative = bounded(metric)
     return [
         metric.display,
         number(metric.value, metric.unit),
@@ -117,6 +148,20 @@ def timing_line(lines: Mapping[str, Line]) -> str:
     )
 
 
+def judge_table(summary: "JudgeSummary") -> str:
+    """What a judge said of a run."""
+    rows = [
+        [
+            one.display,
+            number(one.value, one.unit),
+            span(one.low, one.high, one.unit) if one.low is not None else "",
+        ]
+        for one in summary.metrics
+    ]
+    table = text_table(["metric", "value", "95 % interval"], rows, right=(1, 2))
+    return f"judged by {summary.model}, {summary.samples} samples\n\n{table}"
+
+
 def suite_table(entries: Sequence["Entry"]) -> str:
     """The primary metric of each task, then what could not be run."""
     rows = []
@@ -125,9 +170,8 @@ def suite_table(entries: Sequence["Entry"]) -> str:
             continue
         summary = one.result.summary
         metric = summary.metric(summary.primary)
-        counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items() if count)
-        value, *rest = _metric_row(metric)[1:]
-        rows.append([one.task, summary.split, str(summary.samples), metric.display, value, *rest, counts])
+        about = [one.task, summary.split, str(summary.samples)]
+        rows.append([*about, *metric_row(metric), counted(summary.outcomes)])
     headers = ["task", "split", "samples", "metric", "value", "95 % interval", "floor", "ceiling", "outcomes"]
     table = text_table(headers, rows, right=(2, 4, 5, 6, 7)) if rows else ""
     problems = [f"{one.task}: not run: {one.problem}" for one in entries if one.result is None]

@@ -27,19 +27,20 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """List the runs in and below some folders."""
-    from samtok_bench.inspection import list_runs, runs_text
+    from samtok_bench.inspection import list_runs, of_task, runs_text
 
     for folder in folders or ():
         if not folder.is_dir():
             raise FileNotFoundError(f"no folder {folder}")
     found = list_runs(folders or FOLDERS)
     if task is not None:
-        found = [one for one in found if one.task == task]
+        found = of_task(found, task)
     if as_json:
         typer.echo(json.dumps([one.as_dict() for one in found], indent=1))
     else:
         where = " and ".join(str(folder) for folder in folders or FOLDERS)
-        typer.echo(runs_text(found) or f"no runs in {where}")
+        what = f"runs of {task}" if task else "runs"
+        typer.echo(runs_text(found) or f"no {what} in {where}")
 
 
 @app.command()
@@ -48,21 +49,21 @@ def show(
     sample: Annotated[
         list[str] | None, option("--sample", "A sample's id, or its beginning; repeatable.")
     ] = None,
-    pictures: Annotated[Path, option("--pictures", "Folder for the samples' pictures.")] = PICTURES,
+    pictures: Annotated[
+        Path | None, option("--pictures", f"Folder for the samples' pictures; {PICTURES}/RUN if absent.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show a run's table again, or single samples with what was asked, wanted and answered."""
-    from samtok_bench.inspection import sample_text, shown_samples
+    from samtok_bench.inspection import run_text, sample_text, shown_samples
     from samtok_bench.results import summary_json
     from samtok_bench.runs import open_run
-    from samtok_bench.tables import breakdown_table, run_table, timing_line
 
     opened = open_run(run)
     if not sample:
-        parts = (run_table(opened.summary), timing_line(opened.lines), breakdown_table(opened.summary))
-        typer.echo(summary_json(opened.summary) if as_json else "\n\n".join(filter(None, parts)))
+        typer.echo(summary_json(opened.summary) if as_json else run_text(opened))
         return
-    shown, problem = shown_samples(opened, sample, pictures)
+    shown, problem = shown_samples(opened, sample, pictures or PICTURES / run.resolve().name)
     if problem:
         typer.echo(problem, err=True)
     if as_json:

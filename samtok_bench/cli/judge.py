@@ -1,14 +1,11 @@
 """`judge`: a language model scores the answers of a finished run."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from samtok_bench.cli.options import option
-
-if TYPE_CHECKING:
-    from samtok_bench.judging import JudgeSummary
 
 app = typer.Typer()
 
@@ -23,7 +20,7 @@ def judge(
     jobs: Annotated[int, option("--jobs", "Samples judged at once.")] = 4,
     as_json: Annotated[bool, option("--json", "Print the summary as JSON instead of a table.")] = False,
 ) -> None:
-    """Let a language model score a run's captions; the same command continues an interrupted one.
+    """Let a language model score a run's answers; the same command continues an interrupted one.
 
     The key comes from SAMTOK_BENCH_JUDGE_KEY. Scores depend on the judge: compare runs of one judge only.
     """
@@ -31,23 +28,9 @@ def judge(
     from samtok_bench.judge_client import JudgeClient
     from samtok_bench.judging import TRANSCRIPT
     from samtok_bench.judging import judge as judge_run
+    from samtok_bench.tables import judge_table
 
     client = JudgeClient(url, model, timeout=timeout, retries=retries)
     summary = judge_run(folder, client, make_reporter(), jobs=jobs)
-    typer.echo(summary.model_dump_json(indent=1) if as_json else _table(summary))
+    typer.echo(summary.model_dump_json(indent=1) if as_json else judge_table(summary) + "\n")
     typer.echo(f"transcript: {folder / TRANSCRIPT}", err=as_json)
-
-
-def _table(summary: "JudgeSummary") -> str:
-    from samtok_bench.tables import number, span, text_table
-
-    rows = [
-        [
-            one.display,
-            number(one.value, one.unit),
-            span(one.low, one.high, one.unit) if one.low is not None else "",
-        ]
-        for one in summary.metrics
-    ]
-    table = text_table(["metric", "value", "95 % interval"], rows, right=(1, 2))
-    return f"judged by {summary.model}, {summary.samples} samples\n\n{table}\n"

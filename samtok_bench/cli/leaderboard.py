@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from samtok_bench.cli.options import option
+from samtok_bench.cli.options import complete_tasks, option
 
 RESULTS, RUNS = Path("results"), Path("runs")
 FOLDER = Path("leaderboards")
@@ -26,11 +26,21 @@ board_app = typer.Typer(help="Our runs beside published figures.")
 app.add_typer(board_app, name="leaderboard")
 
 
+def _complete_benchmarks(typed: str) -> list[str]:
+    from samtok_bench.leaderboard.published import read_schema
+
+    return [one.id for one in read_schema().benchmarks if one.id.startswith(typed)]
+
+
 @board_app.callback(invoke_without_command=True)
 def leaderboard(
     context: typer.Context,
-    task: Annotated[str | None, option("--task", "Only this task of ours.")] = None,
-    benchmark: Annotated[str | None, option("--benchmark", "Only this benchmark.")] = None,
+    task: Annotated[
+        str | None, option("--task", "Only this task of ours.", autocompletion=complete_tasks)
+    ] = None,
+    benchmark: Annotated[
+        str | None, option("--benchmark", "Only this benchmark.", autocompletion=_complete_benchmarks)
+    ] = None,
     results: Annotated[
         list[Path] | None,
         option("--results", "Folder with results folders; results and runs if absent, results for --write."),
@@ -52,6 +62,11 @@ def leaderboard(
         return
     if (write or html) and (as_json or form is not Format.TEXT):
         raise ValueError("--html and --write do not go with --format or --json")
+    if as_json and form in (Format.MARKDOWN, Format.CSV):
+        raise ValueError(f"give either --json or --format {form}")
+    given = context.get_parameter_source("folder")
+    if given and given.name == "COMMANDLINE" and not write:
+        raise ValueError("--folder needs --write")
     if write and (html or task or benchmark):
         raise ValueError("--write writes all pages: leave out --html, --task and --benchmark")
     from samtok_bench.leaderboard import render
@@ -59,9 +74,9 @@ def leaderboard(
     from samtok_bench.leaderboard.rows import make_board
     from samtok_bench.results import find_runs
 
-    for given in results or []:
-        if not given.is_dir():
-            raise FileNotFoundError(f"no folder {given}")
+    for one in results or []:
+        if not one.is_dir():
+            raise FileNotFoundError(f"no folder {one}")
     schema = read_schema()
     published = read_published(schema)
     searched = results or ([RESULTS] if write else [RESULTS, RUNS])
@@ -74,6 +89,7 @@ def leaderboard(
     elif html is not None:
         from samtok_bench.leaderboard.page import page
 
+        html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(page(board), encoding="utf-8")
         typer.echo(f"written: {html}")
     else:

@@ -30,7 +30,7 @@ def run(
         ),
     ],
     model: Annotated[
-        str, option("--model", "nano, a folder, a hub id, oracle[:CODEC], constant:ANSWER.")
+        str, option("--model", "nano, a folder, a hub id, oracle[:CODEC], constant:refuse.")
     ] = "nano",
     data_root: Annotated[Path | None, option("--data-root", "Data folder; generated data if absent.")] = None,
     split: Annotated[str | None, option("--split", "Split; the task's first one if absent.")] = None,

@@ -30,6 +30,8 @@ from samtok_bench.runs import (
     LoadedRun,
     changes,
     gain,
+    most_changed,
+    tag_values,
 )
 from samtok_bench.statistics import Interval
 
@@ -191,7 +193,9 @@ def _pair(first: Side, second: Side, asked: _Asked) -> Pair:
     metrics = _differences(infos_of(run, asked.metrics), first, second, first.lines, second.lines)
     (headline,) = infos_of(run, [asked.headline])
     groups = _groups(run, headline, first.lines, second.lines, asked.tags)
-    better, worse = _most_changed(headline, first.lines, second.lines, asked.show)
+    if not asked.show or headline.aggregate not in TRACEABLE:
+        return Pair(first, second, metrics, groups, None, None)
+    better, worse = most_changed(headline, first.lines, second.lines, asked.show)
     return Pair(first, second, metrics, groups, better, worse)
 
 
@@ -241,17 +245,6 @@ def _score(
     return wins, len(gains) - wins - losses, losses
 
 
-def _most_changed(
-    info: MetricInfo, before: Mapping[str, Line], now: Mapping[str, Line], count: int
-) -> tuple[list[Change], list[Change]] | tuple[None, None]:
-    if not count or info.aggregate not in TRACEABLE:
-        return None, None
-    found = [(gain(info, change), change.id, change) for change in changes(info, before, now)]
-    better = sorted((-gained, id, change) for gained, id, change in found if gained > ROUNDING)
-    worse = sorted((gained, id, change) for gained, id, change in found if gained < -ROUNDING)
-    return [change for *_, change in better[:count]], [change for *_, change in worse[:count]]
-
-
 def _groups(
     run: LoadedRun,
     info: MetricInfo,
@@ -261,21 +254,15 @@ def _groups(
 ) -> list[GroupDifference]:
     if info.aggregate == "corpus":
         return []
-    found = []
+    values, found = tag_values(run, before.values()), []
     for tag in tags:
-        there = {line.tags[tag] for line in before.values() if tag in line.tags}
-        for value in _ordered(run.task.tag_values.get(tag, ()), there):
+        for value in values.get(tag, ()):
             some = {id: line for id, line in before.items() if line.tags.get(tag) == value}
             old, new = scores_of(some), [now[id].scores for id in some]
             one = statistics.paired([info], old, new, clusters_of(some))[info.id]
             difference = MetricDifference(info.id, one.first, one.second, one.interval)
             found.append(GroupDifference(tag, value, len(some), difference))
     return found
-
-
-def _ordered(first: Sequence[str], there: set[str]) -> list[str]:
-    """Values of a tag as the task orders them, then by name."""
-    return [value for value in dict.fromkeys([*first, *sorted(there)]) if value in there]
 
 
 def _summarized_groups(first: Side, second: Side, asked: _Asked) -> list[GroupDifference]:

@@ -13,10 +13,19 @@ from samtok_bench.comparison.comparing import Comparison, MetricDifference, Pair
 from samtok_bench.comparison.pictures import Pictures
 from samtok_bench.comparison.sides import Side
 from samtok_bench.results import MetricValue
-from samtok_bench.runs import ROUNDING, Change
+from samtok_bench.runs import Change
 from samtok_bench.sample import Outcome
-from samtok_bench.statistics import Interval
-from samtok_bench.tables import NOT_AVAILABLE, markdown_table, markdown_text, number, span, text_table
+from samtok_bench.tables import (
+    NOT_AVAILABLE,
+    bounds,
+    counted,
+    interval_header,
+    markdown_table,
+    markdown_text,
+    number,
+    signed,
+    text_table,
+)
 
 COLUMNS = (
     *("first", "second", "paired", "tag", "tag_value", "metric", "direction", "unit", "samples"),
@@ -144,9 +153,7 @@ def _overview(comparison: Comparison) -> _Block:
     how = "paired by sample" if paired == {True} else "UNPAIRED" if paired == {False} else "partly UNPAIRED"
     rows = []
     for side in comparison.sides:
-        counts = _outcomes(side).items()
-        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counts if count)
-        rows.append([side.source.label, outcomes, str(side.source.path)])
+        rows.append([side.source.label, counted(_outcomes(side)), str(side.source.path)])
     return _Block(
         f"{summary.task} on {summary.split}, protocol {summary.protocol}: {len(rows)} runs, {how},"
         f" {comparison.samples} samples on {comparison.images} images",
@@ -171,12 +178,11 @@ def _values(comparison: Comparison) -> _Block:
         cells = []
         for side in comparison.sides:
             one = side.values[id]
-            bounds = f" ({_span(one.interval, metric.unit)})" if one.interval else ""
-            cells.append(f"{number(one.value, metric.unit)}{bounds}")
+            interval = f" ({bounds(one.interval, metric.unit)})" if one.interval else ""
+            cells.append(f"{number(one.value, metric.unit)}{interval}")
         rows.append([metric.display, metric.direction, *cells])
     labels = [side.source.label for side in comparison.sides]
-    level = f"{100 * comparison.sides[0].source.summary.interval.level:.0f}"
-    title = f"values, with {level} % intervals"
+    title = f"values, with {interval_header(comparison.sides[0].source.summary)}s"
     return _Block(title, ["metric", "better", *labels], rows, range(2, 2 + len(labels)))
 
 
@@ -210,7 +216,7 @@ def _changes(comparison: Comparison, pair: Pair, which: str, changes: Sequence[C
     rows = [
         [
             *(one.id, number(one.before, metric.unit), number(one.after, metric.unit)),
-            _signed(one.after - one.before, metric),
+            signed(one.after - one.before, metric.unit),
         ]
         for one in changes
     ]
@@ -227,8 +233,9 @@ def _title(pair: Pair) -> str:
 
 
 def _headers(comparison: Comparison, pair: Pair) -> list[str]:
-    level = f"{100 * comparison.sides[0].source.summary.interval.level:.0f} % interval"
-    interval = level if pair.paired else f"approximate {level}"
+    interval = interval_header(comparison.sides[0].source.summary)
+    if not pair.paired:
+        interval = f"approximate {interval}"
     return [pair.first.source.label, pair.second.source.label, "difference", interval]
 
 
@@ -237,20 +244,9 @@ def _cells(metric: MetricValue, one: MetricDifference) -> list[str]:
     return [
         number(one.first, metric.unit),
         number(one.second, metric.unit),
-        _signed(one.change, metric),
-        _span(one.interval, metric.unit),
+        signed(one.change, metric.unit),
+        bounds(one.interval, metric.unit),
     ]
-
-
-def _signed(change: float | None, metric: MetricValue) -> str:
-    if change is not None and abs(change) <= ROUNDING:
-        change = 0.0
-    shown = number(change, metric.unit)
-    return f"+{shown}" if (change or 0) > 0 else shown
-
-
-def _span(interval: Interval | None, unit: str) -> str:
-    return span(interval.low, interval.high, unit) if interval else NOT_AVAILABLE
 
 
 def _p(p: float | None) -> str:

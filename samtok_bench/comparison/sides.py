@@ -7,7 +7,7 @@ from samtok_bench import registry, statistics
 from samtok_bench.comparison.sources import Source, Terms
 from samtok_bench.metric import MetricInfo
 from samtok_bench.results import Group, Line, MetricValue
-from samtok_bench.runs import LoadedRun, NotComparable, agreed_values, stored_metric
+from samtok_bench.runs import LoadedRun, NotComparable, agreed_values, stored_metric, tag_values
 from samtok_bench.sample import Scores
 from samtok_bench.statistics import Interval
 
@@ -112,15 +112,15 @@ def images_of(side: Side) -> int:
 
 def tags_of(side: Side, asked: Sequence[str]) -> list[str]:
     """The tags to break down by: those asked for, or all that tell samples apart."""
-    known: dict[str, set[str]] = {}
-    if side.lines is None:
-        for tag, groups in side.source.summary.breakdown.items():
-            known[tag] = {value for value, group in groups.items() if group.samples}
+    if side.source.run is None or side.lines is None:
+        known = {
+            tag: [value for value, group in groups.items() if group.samples]
+            for tag, groups in side.source.summary.breakdown.items()
+        }
     else:
-        for line in side.lines.values():
-            for tag, value in line.tags.items():
-                known.setdefault(tag, set()).add(value)
+        known = tag_values(side.source.run, side.lines.values())
     for tag in asked:
         if tag not in known:
-            raise ValueError(f"samples have no tag {tag!r}{registry.suggestion(tag, list(known))}")
+            others = registry.suggestion(tag, list(known)) if known else "; they have no tags at all"
+            raise ValueError(f"samples have no tag {tag!r}{others}")
     return list(dict.fromkeys(asked)) or [tag for tag, values in known.items() if len(values) > 1]

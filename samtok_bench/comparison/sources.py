@@ -7,7 +7,17 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from samtok_bench.results import JOURNAL, RUN, SUMMARY, Line, RunFolder, RunRecord, Summary, differences
+from samtok_bench.results import (
+    JOURNAL,
+    RUN,
+    SUMMARY,
+    Line,
+    RunFolder,
+    RunRecord,
+    Summary,
+    differences,
+    model_name,
+)
 from samtok_bench.runs import COMPARED, LoadedRun, NotComparable, open_run
 
 NEVER = (*(name for name in COMPARED if name != "data"), "data_format")
@@ -48,7 +58,7 @@ def open_sources(paths: Sequence[Path]) -> list[Source]:
     """
     if len(paths) < 2:
         raise ValueError("give two runs or more to compare")
-    path, times = Counter(path.resolve() for path in paths).most_common(1)[0]
+    path, times = Counter(_folder(path).resolve() for path in paths).most_common(1)[0]
     if times > 1:
         raise ValueError(f"{path} is given {times} times")
     read = [_read(path) for path in paths]
@@ -56,9 +66,14 @@ def open_sources(paths: Sequence[Path]) -> list[Source]:
     return [Source(path, label, *parts) for path, label, parts in zip(paths, labels, read, strict=True)]
 
 
+def _folder(path: Path) -> Path:
+    """The results folder that a path means."""
+    return path.parent if path.name == SUMMARY and not path.is_dir() else path
+
+
 def _read(path: Path) -> tuple[Summary, RunRecord | None, LoadedRun | None]:
-    if path.name == SUMMARY and not path.is_dir():
-        path = path.parent
+    if _folder(path) != path:
+        path = _folder(path)
     elif (path / JOURNAL).exists() or not (path / SUMMARY).exists():
         run = open_run(path)
         return run.summary, run.record, run
@@ -72,7 +87,7 @@ def _read(path: Path) -> tuple[Summary, RunRecord | None, LoadedRun | None]:
 def _labels(paths: Sequence[Path], summaries: Sequence[Summary]) -> list[str]:
     """The models' names as far as they tell the runs apart, else the folders'."""
     choices = (
-        [summary.model.rstrip("/").rsplit("/", 1)[-1] for summary in summaries],
+        [model_name(summary.model) for summary in summaries],
         [path.resolve().name for path in paths],
     )
     return next((labels for labels in choices if len(set(labels)) == len(labels)), [str(p) for p in paths])
@@ -110,6 +125,7 @@ def terms(sources: Sequence[Source], force: bool) -> Terms:
         left_out = len(_lines(source)) - len(ids)
         if left_out:
             forced.append(f"{left_out} of the {len(_lines(source))} samples of {source.label} are left out")
+    notes += [note for source in paired[1:] for note in _descriptions(paired[0], source, ids)]
     return Terms(ids, forced, notes)
 
 
@@ -151,6 +167,14 @@ def _common(paired: Sequence[Source]) -> list[str]:
     if not ids:
         raise NotComparable("no sample is common to all runs")
     return ids
+
+
+def _descriptions(first: Source, second: Source, ids: Sequence[str]) -> list[str]:
+    """Where two runs do not say the same of a sample: that decides groups and intervals."""
+    pairs = [(_lines(first)[id], _lines(second)[id]) for id in ids]
+    count = sum((one.tags, one.cluster) != (other.tags, other.cluster) for one, other in pairs)
+    what = f"tags or image of {count} of {len(ids)} samples; those of the run that is subtracted count"
+    return [f"{second.label} unlike {first.label}: {what}"] if count else []
 
 
 def _lines(source: Source) -> dict[str, Line]:

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from samtok_bench.runner import RunOptions
+from samtok_bench.validation import first_fault
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
@@ -70,9 +71,7 @@ def read_gate(path: Path) -> list[Check]:
     except yaml.YAMLError as error:
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "its content"
-        raise ValueError(f"{path}: {place}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise ValueError(f"{path}: {first_fault(error)}") from None
     return [_located(check, path.parent) for check in checks]
 
 

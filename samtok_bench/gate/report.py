@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from samtok_bench import preview
 from samtok_bench.gate.verdicts import CheckResult, Verdict, exit_code, refresh_commands
 from samtok_bench.runs import samples_of
-from samtok_bench.tables import NOT_AVAILABLE, markdown_table, markdown_text, number, span, text_table
+from samtok_bench.tables import bounds, markdown_table, markdown_text, number, signed, text_table
 
 SUMMARY_BYTES = 1 << 20
 """GitHub refuses a longer step summary."""
@@ -160,14 +160,12 @@ def as_json(results: Sequence[CheckResult], pictures: Mapping[str, Path]) -> str
 
 def _row(result: CheckResult) -> list[str]:
     unit = result.info.unit if result.info else ""
-    change = number(result.change, unit)
-    interval = result.interval
     return [
         result.name,
         number(result.value, unit),
         number(result.before, unit),
-        f"+{change}" if (result.change or 0) > 0 else change,
-        span(interval.low, interval.high, unit) if interval else NOT_AVAILABLE,
+        signed(result.change, unit),
+        bounds(result.interval, unit),
         f"{result.verdict} (warning)" if result.tolerated else str(result.verdict),
         result.reason,
     ]

@@ -27,12 +27,12 @@ from samtok_bench.runs import (
     Change,
     LoadedRun,
     NotComparable,
-    changes,
     chosen,
     comparable,
     defined_value,
-    gain,
+    gains,
     informing_images,
+    most_changed,
     open_run,
     remarks,
     sign,
@@ -282,7 +282,7 @@ def _compare(result: CheckResult, run: LoadedRun, baseline: LoadedRun) -> None:
         raise NotComparable(f"baseline: {failures}")
     result.before = defined_value(baseline, info, before)
     result.notes += remarks(run, baseline)
-    result.losses = _losses(info, before, now)
+    _, result.losses = most_changed(info, before, now, LOSSES)
     images = min(informing_images(info, before), informing_images(info, now))
     if check.tolerance is not None and images < check.min_images:
         raise NotComparable(f"only {images} images inform {info.id}, min_images is {check.min_images}")
@@ -293,25 +293,20 @@ def _compare(result: CheckResult, run: LoadedRun, baseline: LoadedRun) -> None:
         if check.tolerance is not None:
             raise NotComparable(f"the difference of {info.id} has no interval")
         return
-    low, high = sorted(sign(info) * bound for bound in (result.interval.low, result.interval.high))
-    result.improved = low > ROUNDING
+    gained = gains(info, result.interval)
+    result.improved = gained.low > ROUNDING
     if check.tolerance is not None:
-        result.findings.append(_within(check.tolerance, low, high, info))
+        result.findings.append(_within(check.tolerance, gained, info))
 
 
-def _within(tolerance: float, low: float, high: float, info: MetricInfo) -> tuple[Verdict, str]:
+def _within(tolerance: float, gained: Interval, info: MetricInfo) -> tuple[Verdict, str]:
     """The verdict on bounds of how much better a run became."""
     shown = f"{'drop' if info.direction == 'higher' else 'rise'} of more than {number(tolerance, info.unit)}"
-    if high < -tolerance - ROUNDING:
+    if gained.high < -tolerance - ROUNDING:
         return Verdict.REGRESSION, f"a {shown} is certain"
-    if low < -tolerance - ROUNDING:
+    if gained.low < -tolerance - ROUNDING:
         return Verdict.INCONCLUSIVE, f"a {shown} is neither certain nor ruled out"
     return Verdict.PASS, f"a {shown} is ruled out"
-
-
-def _losses(info: MetricInfo, before: Mapping[str, Line], now: Mapping[str, Line]) -> list[Change]:
-    found = [change for change in changes(info, before, now) if gain(info, change) < -ROUNDING]
-    return sorted(found, key=lambda loss: (gain(info, loss), loss.id))[:LOSSES]
 
 
 def _failures(lines: Mapping[str, Line], allowed: float) -> tuple[str, bool]:

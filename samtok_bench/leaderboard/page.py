@@ -4,11 +4,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from samtok_bench.leaderboard import render
 from samtok_bench.leaderboard.published import Benchmark
 from samtok_bench.leaderboard.rows import Board, Figure, Row
+from samtok_bench.templates import environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 _ARXIV = re.compile(r"arXiv (\d{4}\.\d{5})")
@@ -56,16 +55,10 @@ class Section:
 
 def page(board: Board) -> str:
     """The whole page: tables of all benchmarks that can be filtered and sorted."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     sections = [_section(board, benchmark) for benchmark in board.benchmarks]
     lines = [line for section in sections for line in section.lines]
-    return environment.get_template("leaderboard.html.jinja").render(
+    template = environment(TEMPLATES).get_template("leaderboard.html.jinja")
+    return template.render(
         sections=sections,
         methods=sorted({line.method for line in lines}, key=str.lower),
         params=sorted({line.params for line in lines}, key=lambda text: (_size(text) or 0, text)),
@@ -113,13 +106,9 @@ def _line(benchmark: Benchmark, row: Row) -> Line:
 
 
 def _cell(figure: Figure, decimals: int) -> Cell:
-    compared: tuple[str, ...] = ()
-    if figure.published is not None:
-        published = render.shown(figure.published, decimals)
-        difference = render.shown_difference(figure, decimals)
-        compared = (f"published {published} ({difference})", render.verdict(figure))
-    value = render.shown(figure.value, decimals)
-    return Cell(value, figure.value, render.shown_interval(figure, decimals), compared)
+    one = render.shown(figure, decimals)
+    compared = (f"published {one.published} ({one.difference})", one.verdict) if one.published else ()
+    return Cell(one.value, figure.value, one.interval, compared)
 
 
 def _size(params: str) -> float | None:

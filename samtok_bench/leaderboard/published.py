@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from samtok_bench.registry import suggestion
 from samtok_bench.task import Protocol
+from samtok_bench.validation import first_fault
 
 DATA = Path(__file__).parent / "data"
 PUBLISHED, SCHEMA = DATA / "published.csv", DATA / "schema.yaml"
@@ -222,7 +223,7 @@ def read_schema(path: Path = SCHEMA) -> Schema:
     except yaml.YAMLError as error:
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
     except ValidationError as error:
-        raise ValueError(f"{path}: {_first(error)}") from None
+        raise ValueError(f"{path}: {first_fault(error)}") from None
 
 
 def read_published(schema: Schema, path: Path = PUBLISHED) -> list[Published]:
@@ -239,7 +240,7 @@ def read_published(schema: Schema, path: Path = PUBLISHED) -> list[Published]:
                 raise ValueError(f"{' '.join(row.key)} is there twice")
             found[row.key] = row
     except ValidationError as error:
-        raise ValueError(f"{path}, line {reader.line_num}: {_first(error)}") from None
+        raise ValueError(f"{path}, line {reader.line_num}: {first_fault(error)}") from None
     except (ValueError, csv.Error) as error:
         raise ValueError(f"{path}, line {reader.line_num}: {error}") from None
     return list(found.values())
@@ -267,9 +268,3 @@ def _unique(what: str, names: Sequence[str]) -> None:
     for name, count in Counter(names).items():
         if count > 1:
             raise ValueError(f"the {what} {name!r} is there {count} times")
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{place}: {first['msg']}".removeprefix(": ").replace("Value error, ", "")

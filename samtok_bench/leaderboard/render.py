@@ -11,7 +11,7 @@ from typing import Any
 from samtok_bench.leaderboard.published import Absent, Benchmark, Metric, Split
 from samtok_bench.leaderboard.rows import Board, Demonstration, Figure, Row
 from samtok_bench.statistics import LEVEL
-from samtok_bench.tables import NOT_AVAILABLE, markdown_table, markdown_text, number, span, text_table
+from samtok_bench.tables import markdown_table, markdown_text, number, signed, span, text_table
 
 WRITE = "samtok-bench leaderboard --write"
 HEAD = f"<!-- Rendered by `{WRITE}`. Do not edit: the command writes it anew. -->"
@@ -26,6 +26,8 @@ INTERVAL_TEXT = (
     " faithful reproduction should be much closer to the published value, so look at the difference too."
 )
 INTERVAL = f"{100 * LEVEL:.0f} % interval"
+PRINTED = "as printed"
+"""Unit of figures, which are on the scale of their sources already."""
 TOY_HEADERS = ("task", "split", "model", "protocol", "samples", "metric", "value", INTERVAL, "run")
 COLUMNS = (
     *("benchmark", "split", "method", "params", "metric", "value", "low", "high", "source"),
@@ -123,26 +125,32 @@ def page_name(benchmark: Benchmark) -> str:
     return f"{table}{benchmark.id}.md"
 
 
-def shown(value: float | None, decimals: int) -> str:
-    """A value as its source would print it."""
-    return NOT_AVAILABLE if value is None else f"{value:.{decimals}f}"
+@dataclass(frozen=True)
+class Shown:
+    """A figure in words, with the decimals of its metric; empty where there is none."""
 
-
-def shown_interval(figure: Figure, decimals: int) -> str:
-    """The bounds, empty without."""
-    return "" if figure.low is None else f"{shown(figure.low, decimals)} to {shown(figure.high, decimals)}"
-
-
-def shown_difference(figure: Figure, decimals: int) -> str:
-    """Ours less the published value with its sign, empty where there is none."""
-    return "" if figure.difference is None else f"{figure.difference:+.{decimals}f}"
-
-
-def verdict(figure: Figure) -> str:
+    value: str
+    interval: str
+    published: str = ""
+    difference: str = ""
+    """Ours less the published value."""
+    verdict: str = ""
     """Where the published value lies."""
+
+
+def shown(figure: Figure, decimals: int) -> Shown:
+    """A figure as its source would print it."""
+    value = number(figure.value, PRINTED, decimals)
+    interval = "" if figure.low is None else span(figure.low, figure.high, PRINTED, decimals)
     if figure.published is None:
-        return ""
-    return {True: "inside", False: "outside", None: "no interval"}[figure.inside]
+        return Shown(value, interval)
+    return Shown(
+        value,
+        interval,
+        number(figure.published, PRINTED, decimals),
+        signed(figure.difference, PRINTED, decimals),
+        {True: "inside", False: "outside", None: "no interval"}[figure.inside],
+    )
 
 
 def title(board: Board, benchmark: Benchmark) -> str:
@@ -207,7 +215,7 @@ def _split_block(board: Board, benchmark: Benchmark, split: Split, numbers: dict
     cells = []
     for row in board.of(benchmark, split):
         values = [
-            shown(row.figures[metric.name].value, metric.decimals) if metric.name in row.figures else ""
+            shown(row.figures[metric.name], metric.decimals).value if metric.name in row.figures else ""
             for metric in benchmark.metrics
         ]
         source = f"ours, {row.run.protocol}: {row.run.path}" if row.run else f"[{numbers[row.source]}]"
@@ -247,12 +255,9 @@ def _our_block(board: Board, benchmark: Benchmark) -> Iterator[Block]:
         for metric in benchmark.metrics:
             if metric.name not in row.figures:
                 continue
-            figure, decimals = row.figures[metric.name], metric.decimals
-            published = "" if figure.published is None else shown(figure.published, decimals)
-            value = shown(figure.value, decimals)
-            measured = (metric.name, value, shown_interval(figure, decimals), published)
-            compared = (shown_difference(figure, decimals), verdict(figure))
-            cells.append((*about, *measured, *compared))
+            one = shown(row.figures[metric.name], metric.decimals)
+            compared = (one.published, one.difference, one.verdict)
+            cells.append((*about, metric.name, one.value, one.interval, *compared))
         if row.run.notes:
             notes.append(f"{row.run.path}: {'; '.join(row.run.notes)}")
     yield Block(

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from samtok_bench import judging, registry
-from samtok_bench.judging import Judged, JudgeFile, JudgeSummary
+from samtok_bench import registry
+from samtok_bench.judging import Judged, JudgeSummary, read_judges
 from samtok_bench.leaderboard.published import Benchmark, Checkpoint, Metric, Ours, Published, Schema, Split
 from samtok_bench.metric import MetricInfo
-from samtok_bench.results import MetricValue, RunFolder, RunRecord, Summary, find_runs
+from samtok_bench.results import MetricValue, RunFolder, RunRecord, Summary, find_runs, model_name
 from samtok_bench.runs import LoadedRun, NotComparable, agreed_values, open_run, stored_metric
 
 NANO = "nano"
@@ -246,7 +246,7 @@ def _rows(
 ) -> Iterator[Row]:
     """The run's rows; NotComparable says why it has none."""
     settings = run.record.settings
-    if settings.get("limit") is not None or settings.get("sample"):
+    if run.record.partial:
         raise NotComparable("only some samples were asked for (--limit or --sample)")
     if (settings.get("predictor") or {}).get("kind") in REFERENCES:
         raise NotComparable(f"{settings['model']} is no model: it tells a ceiling or a floor")
@@ -289,13 +289,12 @@ def _configuration(run: LoadedRun) -> str:
 
 
 def _judges(run: LoadedRun) -> list[JudgeSummary]:
-    path = run.path / judging.SUMMARY
     try:
-        judges = JudgeFile.model_validate_json(path.read_bytes()).judges
-    except FileNotFoundError:
-        raise NotComparable("not judged: use samtok-bench judge") from None
-    except ValueError:
-        raise NotComparable(f"{judging.SUMMARY} is malformed") from None
+        judges = read_judges(run.path)
+    except ValueError as error:
+        raise NotComparable(str(error)) from None
+    if not judges:
+        raise NotComparable("not judged: use samtok-bench judge")
     complete = [judge for judge in judges if judge.samples == run.record.samples]
     if not complete:
         raise NotComparable("not judged to the end: use samtok-bench judge")
@@ -332,7 +331,7 @@ def _row(
     return Row(
         benchmark.id,
         split.name,
-        checkpoint.name if checkpoint else model.rstrip("/").rsplit("/", 1)[-1],
+        checkpoint.name if checkpoint else model_name(model),
         checkpoint.params if checkpoint else "",
         figures,
         run=OurRun(

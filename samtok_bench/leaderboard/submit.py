@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from samtok_bench import judging, runner
+from samtok_bench.leaderboard.published import read_published, read_schema
+from samtok_bench.leaderboard.rows import make_board
 from samtok_bench.results import (
     CEILING,
     JOURNAL,
@@ -57,7 +59,7 @@ def add(path: Path, results: Path, name: str | None, reporter: Reporter) -> Acce
     """
     name = name or path.resolve().name
     if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name for a folder: use letters, digits and . _ + -, or give --name")
+        raise ValueError(f"{name!r} is no name for a folder: give a --name of letters, digits and . _ + -")
     run = open_run(path)
     target = results / run.task.name / name
     if target.exists():
@@ -66,12 +68,12 @@ def add(path: Path, results: Path, name: str | None, reporter: Reporter) -> Acce
     checked = ["complete, all samples asked", _metrics(run), _rescored(run, reporter), _data(run, results)]
     remarks = list(_remarks(run))
     _copy(path, target)
-    return Accepted(target, tuple(checked), tuple(remarks))
+    return Accepted(target, tuple(checked), (*remarks, *_place(target)))
 
 
 def _whole(run: LoadedRun) -> None:
     settings, summary = run.record.settings, run.summary
-    if settings.get("limit") is not None or settings.get("sample"):
+    if run.record.partial:
         raise ValueError(f"{run.path} was made with --limit or --sample: a table needs all samples")
     stored = {name: settings.get(name) for name in ("task", "protocol", "split", "model")}
     differing = differences(stored, {name: getattr(summary, name) for name in stored})
@@ -152,7 +154,7 @@ def _data(run: LoadedRun, results: Path) -> str:
             raise ValueError(
                 f"{run.path} is of other data than {path}: {own['data'][:12]}, not {settings['data'][:12]}"
             )
-    return f"same data as {others} other runs of its table" if others else "the first run of its table"
+    return f"same data as the other runs of its table, {others}" if others else "the first run of its table"
 
 
 def _remarks(run: LoadedRun) -> Iterator[str]:
@@ -169,6 +171,15 @@ def _remarks(run: LoadedRun) -> Iterator[str]:
         yield f"{failed} of {len(run.lines)} samples have no answer and count as such"
     if run.record.data_root is not None:
         yield f"{RUN} names the data folder of your machine: {run.record.data_root}"
+
+
+def _place(target: Path) -> Iterator[str]:
+    """Why the run stands beside no published figure, if so."""
+    schema = read_schema()
+    board = make_board(schema, read_published(schema), [target])
+    yield from (f"in no table: {one.reason}" for one in board.left_out)
+    if board.demonstrations:
+        yield "on the page of nano and mini only, beside no published figure"
 
 
 def _copy(path: Path, target: Path) -> None:

@@ -10,15 +10,15 @@ from samtok_bench.report.facts import Fact
 from samtok_bench.report.figures import Histogram, MetricRow, Slice
 from samtok_bench.report.images import Pictures
 from samtok_bench.report.samples import IMAGES, Events, detail, entry, plain
-from samtok_bench.results import Line, Summary
+from samtok_bench.results import Summary
 from samtok_bench.runs import (
     LoadedRun,
-    NotComparable,
     agreed_values,
     comparable,
     open_run,
     samples_of,
     sign,
+    tag_values,
 )
 from samtok_bench.sample import Prediction, Sample
 
@@ -75,7 +75,8 @@ def collect(paths: Sequence[Path]) -> Report:
     for run in runs:
         summed = [info for info in run.task.metrics if info.aggregate != "corpus"]
         agreed_values(run, summed, run.lines)
-    _comparable(runs)
+    for run in runs[1:]:
+        comparable(run, runs[0], {})
     samples, problem = _data(runs)
     ids = [id for id in samples if id in runs[0].lines]
     ids += [id for id in runs[0].lines if id not in samples]
@@ -116,7 +117,9 @@ def collect(paths: Sequence[Path]) -> Report:
             "runs": [{"name": n, "label": r.summary.model} for n, r in zip(names, runs, strict=True)],
             "metric": {"display": info.display, "unit": info.unit, "sign": sign(info)} if info else None,
             "keys": keys,
-            "tags": _tags(ordered[0], runs[0].task.tag_values),
+            "tags": {
+                tag: values for tag, values in tag_values(runs[0], ordered[0]).items() if len(values) > 1
+            },
             "outcomes": [name for name, count in _outcomes(runs).items() if count],
             "masks": any(_has_masks(one) for one in details),
             "samples": index,
@@ -133,14 +136,6 @@ def count_unread(report: Report) -> None:
     for picture in report.pictures.found:
         if picture.note:
             report.events.add(IMAGES, picture.note)
-
-
-def _comparable(runs: Sequence[LoadedRun]) -> None:
-    for run in runs[1:]:
-        try:
-            comparable(run, runs[0], {})
-        except NotComparable as error:
-            raise NotComparable(f"{run.path} does not compare with {runs[0].path}: {error}") from None
 
 
 def _data(runs: Sequence[LoadedRun]) -> tuple[dict[str, Sample], str]:
@@ -183,19 +178,6 @@ def _titles(names: Sequence[tuple[str, str]], ids: Sequence[str]) -> list[str]:
         if len(set(some)) > len(some) / 2:
             return [" ".join(one.split())[:TITLE] or id for one, id in zip(some, ids, strict=True)]
     return list(ids)
-
-
-def _tags(lines: Sequence[Line], order: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Tags that tell samples apart, with the values that samples have."""
-    found: dict[str, set[str]] = {}
-    for line in lines:
-        for tag, value in line.tags.items():
-            found.setdefault(tag, set()).add(value)
-    return {
-        tag: [*(v for v in order.get(tag, ()) if v in values), *sorted(values - set(order.get(tag, ())))]
-        for tag, values in found.items()
-        if len(values) > 1
-    }
 
 
 def _outcomes(runs: Sequence[LoadedRun]) -> dict[str, int]:

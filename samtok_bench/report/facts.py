@@ -6,6 +6,7 @@ from typing import Any
 
 from samtok_bench.results import Session
 from samtok_bench.runs import LoadedRun
+from samtok_bench.tables import counted, minute
 
 HASH_DIGITS = 12
 
@@ -26,10 +27,10 @@ def provenance(runs: Sequence[LoadedRun]) -> list[Fact]:
     rows = [
         ("weights", [_weights(run) for run in runs], True),
         ("data", [_short(run.record.settings["data"]) for run in runs], True),
-        ("outcomes", [_counts(run) for run in runs], False),
-        ("left out by the reader", [_dropped(run) for run in runs], False),
+        ("outcomes", [counted(run.summary.outcomes) for run in runs], False),
+        ("left out by the reader", [counted(run.summary.dropped) or "nothing" for run in runs], False),
         ("commit", [_each(run, _commit) for run in runs], True),
-        ("started (UTC)", [_each(run, _start) for run in runs], False),
+        ("started (UTC)", [_each(run, lambda session: minute(session.started)) for run in runs], False),
         ("folder", [str(run.path) for run in runs], True),
         ("machine", [_each(run, lambda session: session.machine) for run in runs], False),
         ("command", [_each(run, lambda session: " ".join(session.command)) for run in runs], True),
@@ -70,21 +71,9 @@ def _commit(session: Session) -> str:
     return f"{_short(session.git_commit)} ({state})"
 
 
-def _start(session: Session) -> str:
-    return session.started[:16].replace("T", " ")
-
-
 def _weights(run: LoadedRun) -> str:
     found = [text for name, text in _flat(run.record.settings.get("predictor")) if name.endswith("weights")]
     return ", ".join(map(_short, found)) or "none"
-
-
-def _counts(run: LoadedRun) -> str:
-    return ", ".join(f"{count} {name}" for name, count in run.summary.outcomes.items() if count)
-
-
-def _dropped(run: LoadedRun) -> str:
-    return ", ".join(f"{count} {reason}" for reason, count in run.summary.dropped.items()) or "nothing"
 
 
 def _short(text: str) -> str:

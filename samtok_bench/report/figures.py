@@ -9,8 +9,8 @@ import numpy as np
 from samtok_bench import statistics
 from samtok_bench.metric import MetricInfo
 from samtok_bench.results import Group, Line, MetricValue
-from samtok_bench.runs import TRACEABLE, LoadedRun, own_value, sign
-from samtok_bench.tables import NOT_AVAILABLE, number, span
+from samtok_bench.runs import ROUNDING, TRACEABLE, LoadedRun, gains, own_value
+from samtok_bench.tables import NOT_AVAILABLE, bounded, bounds, metric_row, number, signed, span
 
 BINS = 20
 
@@ -112,14 +112,11 @@ def metric_rows(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) ->
         # what a code costs and uses is not asked of predictors without one
         if metric.unit and all(one is None or one.value is None for one in found):
             continue
-        floor = number(metric.floor, metric.unit)
-        if metric.floor_by is not None:
-            floor += f" ({metric.floor_by})"
         rows.append(
             MetricRow(
                 display=metric.display,
                 primary=metric.id == first.primary,
-                floor=floor if _informative(metric) else "",
+                floor=metric_row(metric)[3],
                 cells=[_cell(one) for one in found],
                 difference=changes.get(metric.id),
             )
@@ -149,10 +146,10 @@ def histograms(info: MetricInfo, ordered: Sequence[Sequence[Line]]) -> list[Hist
     edges = [low + (high - low) * k / BINS for k in range(BINS + 1)]
     counts = [np.histogram(some, edges)[0] for some in defined]
     tallest = int(max(one.max() for one in counts))
-    bounds = list(pairwise(edges))
+    ends = list(pairwise(edges))
     return [
         Histogram(
-            [Bin(a, b, int(n), span(a, b, info.unit)) for (a, b), n in zip(bounds, one, strict=True)],
+            [Bin(a, b, int(n), span(a, b, info.unit)) for (a, b), n in zip(ends, one, strict=True)],
             tallest,
             len(some) - len(kept),
         )
@@ -190,21 +187,11 @@ def _metric(run: LoadedRun, id: str) -> MetricValue | None:
 def _cell(metric: MetricValue | None) -> Cell:
     if metric is None:
         return Cell(NOT_AVAILABLE, "", "", None)
-    drawn = _informative(metric) and metric.value is not None
-    return Cell(
-        value=number(metric.value, metric.unit),
-        interval=span(metric.low, metric.high, metric.unit)
-        if metric.low is not None or _informative(metric)
-        else "",
-        ceiling=number(metric.ceiling) if _informative(metric) else "",
-        gauge=_gauge(metric.value or 0.0, metric.low, metric.high, metric.floor, metric.ceiling)
-        if drawn
-        else None,
-    )
-
-
-def _informative(metric: MetricValue) -> bool:
-    return metric.direction != "none" and not metric.unit
+    _, value, interval, _, ceiling = metric_row(metric)
+    gauge = None
+    if bounded(metric) and metric.value is not None:
+        gauge = _gauge(metric.value, metric.low, metric.high, metric.floor, metric.ceiling)
+    return Cell(value, interval, ceiling, gauge)
 
 
 def _gauge(
@@ -228,12 +215,8 @@ def _differences(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) -
 
 
 def _difference(info: MetricInfo, found: statistics.Difference) -> Difference:
-    change, interval = number(found.change, info.unit), found.interval
-    if (found.change or 0) > 0:
-        change = f"+{change}"
-    if interval is None:
-        return Difference(change, NOT_AVAILABLE, "")
-    low, high = sorted(sign(info) * bound for bound in (interval.low, interval.high))
-    certain = "better" if low > 0 else "worse" if high < 0 else ""
-    verdict = certain if info.direction != "none" else ""
-    return Difference(change, span(interval.low, interval.high, info.unit), verdict)
+    verdict = ""
+    if found.interval is not None and info.direction != "none":
+        gained = gains(info, found.interval)
+        verdict = "better" if gained.low > ROUNDING else "worse" if gained.high < -ROUNDING else ""
+    return Difference(signed(found.change, info.unit), bounds(found.interval, info.unit), verdict)

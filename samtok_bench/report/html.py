@@ -5,16 +5,16 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from samtok_bench.report.collect import Report, collect, count_unread
 from samtok_bench.tables import NOT_AVAILABLE, interval_header
+from samtok_bench.templates import environment
 
+TEMPLATES = Path(__file__).parent / "templates"
 REPORT = "report.html"
 LIMIT_BYTES = 30_000_000
 """A larger file is hard to send and slow to open: its samples go to a folder."""
@@ -81,15 +81,9 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Written:
 def _render(report: Report, index: str, starts: list[int], page: str, folder: Path | None) -> bytes:
     """The page; `starts` has the number of the first sample of each part of the samples."""
     script = "\n".join(_template(name) for name in _SCRIPTS)
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_template),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     parts = {"starts": starts, "folder": folder.name if folder else None}
-    html = environment.get_template("report.html.j2").render(
+    template = environment(TEMPLATES).get_template("report.html.jinja")
+    html = template.render(
         report=report,
         zip=zip,
         ceilings=[k for k in range(len(report.names)) if _has_ceiling(report, k)],
@@ -157,4 +151,4 @@ def _json(value: Any) -> str:
 
 
 def _template(name: str) -> str:
-    return (files("samtok_bench.report") / "templates" / name).read_text()
+    return (TEMPLATES / name).read_text(encoding="utf-8")

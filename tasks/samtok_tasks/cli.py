@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from samtok_bench.cli.options import complete_tasks
+
 if TYPE_CHECKING:
     from samtok_bench.task import Task
     from samtok_tasks.check import CheckReport
@@ -52,7 +54,9 @@ def mini(
 
 @data.command()
 def check(
-    task: Annotated[str, typer.Option(help="The task whose data to look at.")] = "gres",
+    task: Annotated[
+        str, typer.Option(help="The task whose data to look at.", autocompletion=complete_tasks)
+    ] = "gres",
     data_root: Annotated[
         Path | None,
         typer.Option(help="Folder of the official files; mini by default.", envvar="SAMTOK_BENCH_DATA_ROOT"),
@@ -75,7 +79,9 @@ def check(
 
 @data.command()
 def fetch(
-    task: Annotated[str, typer.Option(help="The task whose files to download.")],
+    task: Annotated[
+        str, typer.Option(help="The task whose files to download.", autocompletion=complete_tasks)
+    ],
     root: Annotated[
         Path,
         typer.Option(
@@ -139,7 +145,7 @@ def _show(report: "CheckReport") -> None:
             ]
             for name, one in report.splits.items()
         ]
-        headers = ["split", "images", "missing", "samples", "no target", "one", "several"]
+        headers = ["split", "images", "missing", "samples", "no mask", "one", "several"]
         typer.echo(text_table(headers, rows, right=range(1, 7)) + "\n")
     for name in report.absent:
         typer.echo(f"not there: split {name}")

@@ -21,7 +21,6 @@ The released VideoRefer script keeps one answer a video, so of several objects o
 all are scored.
 """
 
-import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -47,6 +46,7 @@ from samtok_bench.sample import (
     content_id,
 )
 from samtok_bench.task import DataStatus, Generation, HubSource, SampleSet, Task
+from samtok_tasks.answers import without_tags
 from samtok_tasks.caption_judges import CaptionJudge, DLCJudge, FerretJudge, MDVPJudge, VideoReferJudge
 from samtok_tasks.formats.dlc_bench import read_dlc_bench
 from samtok_tasks.formats.ferret_bench import read_ferret_bench
@@ -86,7 +86,6 @@ ZOOMED_BELOW = {"dlc": 0.3, "ferret": 0.0, "mdvp": 0.2, "videorefer": 0.2}
 FLOOR_CAPTION = "An object."
 TEST = "test"
 """The one split of all but RefCOCOg."""
-_TAG = re.compile(r"<\|[^<>|]*\|>")
 
 
 def _metric(
@@ -265,7 +264,7 @@ class RegionCaption(Task, Judged):
 
 def caption(answer: str) -> str:
     """An answer without mask words and special tokens, in one line."""
-    return " ".join(_TAG.sub("", answer).split())
+    return " ".join(without_tags(answer).split())
 
 
 def _with_region(prompt: str, mask: RLE) -> tuple[Part, ...]:

@@ -37,6 +37,7 @@ from samtok_bench.sample import (
     content_id,
 )
 from samtok_bench.task import DataStatus, Generation, HubSource, SampleSet, Task
+from samtok_tasks.answers import without_tags
 from samtok_tasks.formats import visual7w
 from samtok_tasks.formats.files import NoSplitError
 from samtok_tasks.formats.gar_bench import GarRecord, read_gar_bench
@@ -57,7 +58,6 @@ FLOOR_LETTERS = "ABCD"
 FLOOR_ANSWER = "Yes."
 PROMPT = "Question: {question}\nOptions:{options}\nAnswer with the correct option's letter directly."
 _PLACE = re.compile(r"<Prompt(\d+)>")
-_TAG = re.compile(r"<\|[^<>|]*\|>")
 _LED = (
     re.compile(r"\(?([A-Za-z])[).:]?"),
     re.compile(r"\(([A-Za-z])\).*|([A-Za-z])[).:].*", re.DOTALL),
@@ -181,7 +181,7 @@ class RegionVQA(Task, Judged):
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
         if self.data == VIP:
-            words = len(_TAG.sub("", prediction.text).split())
+            words = len(without_tags(prediction.text).split())
             return {"answered": float(words > 0), "words": float(words)}
         right = sample.target.text
         read = read_answer(prediction.text, choices_of(sample))
@@ -243,7 +243,7 @@ def read_answer(answer: str, choices: Sequence[str]) -> str | None:
         answer: of a model.
         choices: each begins with its letter, a point and a space; regions in them are not looked at.
     """
-    text = _TAG.sub("", answer).strip().strip("*").strip()
+    text = without_tags(answer).strip().strip("*").strip()
     letters = [choice[0] for choice in choices]
     stated = _STATED.findall(text)
     led = [next(filter(None, match.groups())).upper() for rule in _LED if (match := rule.fullmatch(text))]

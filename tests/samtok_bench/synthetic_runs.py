@@ -1,6 +1,7 @@
 """A task whose scores are given, and results folders with known values and intervals."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -54,6 +55,13 @@ class Synthetic(Task):
 def _sample(image: Path, k: int, mask: rle.RLE) -> Sample:
     turns = (Turn("user", (ImagePart(image), Text(f"square {k}"))),)
     return Sample(f"s{k:02d}", image, (10, 12), turns, image.name, Target((mask,)))
+
+
+def edit(path: Path, change: Callable[[Any], object]) -> None:
+    """Change a JSON file in place."""
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
 
 
 def write_run(

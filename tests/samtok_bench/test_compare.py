@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from synthetic_runs import COUNT, Synthetic, write_run
+from synthetic_runs import COUNT, Synthetic, edit, write_run
 
 from samtok_bench.comparison import sources
 from samtok_bench.comparison.comparing import compare
@@ -50,6 +50,13 @@ def refused(command):
     return refused
 
 
+def rewrite(path: Path, old: str, new: str) -> None:
+    """Exchange a text that is in a file."""
+    content = path.read_text()
+    assert old in content
+    path.write_text(content.replace(old, new))
+
+
 @pytest.fixture
 def pair(work):
     """The runs `first` and `second`."""
@@ -60,12 +67,6 @@ def pair(work):
 
 def metrics(found: dict, place: int = 0) -> dict[str, dict]:
     return {one["metric"]: one for one in found["pairs"][place]["metrics"]}
-
-
-def edit(path: Path, change) -> None:
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
 
 
 def summarized(folder: str, bounds: tuple[float, float] | None = None) -> Path:
@@ -286,6 +287,14 @@ def test_other_arithmetic_is_refused_and_flagged_when_forced(command, refused, p
         assert shown in out
 
 
+def test_samples_that_are_described_otherwise_are_noted(compared, pair):
+    assert not any("tags" in note for note in compared(*pair)["notes"])
+    rewrite(Path("second") / JOURNAL, '"side":"left"', '"side":"west"')
+    rewrite(Path("second") / JOURNAL, '"cluster":"image1.png"', '"cluster":"other.png"')
+    what = "tags or image of 21 of 40 samples; those of the run that is subtracted count"
+    assert f"second unlike first: {what}" in compared(*pair)["notes"]
+
+
 def test_without_weights_there_is_no_arithmetic(compared, pair):
     write_run(Path("constant"), PLAIN, settings={"predictor": {"kind": "constant"}, "batch_size": 1})
     assert compared("first", "constant")["forced"] == []
@@ -400,6 +409,7 @@ def test_summaries_of_other_data_never_compare(refused, pair):
     [
         ("first", "give two runs or more to compare"),
         ("first first/", "first is given 2 times"),
+        (f"first first/{SUMMARY}", "first is given 2 times"),
         ("first nowhere", "nowhere is not a results folder: it has no run.json"),
         (f"first nowhere/{SUMMARY}", "nowhere is not a results folder: it has no summary.json"),
         ("first running", "running is incomplete: run its command again"),
@@ -410,6 +420,7 @@ def test_summaries_of_other_data_never_compare(refused, pair):
         ("first second --metric maen", "synthetic has no metric 'maen'; did you mean 'mean'?"),
         ("first second --metric fact", "fact describes the data: neither more nor less of it is better"),
         ("first second --by sied", "samples have no tag 'sied'; did you mean 'side'?"),
+        ("untagged second --by side", "samples have no tag 'side'; they have no tags at all"),
         ("first second --format html", "unknown format 'html'; there are text, markdown, csv, json"),
         ("first second --json --format csv", "give either --json or --format csv"),
         ("first second --pictures drawn", "--pictures needs --show N"),
@@ -417,8 +428,10 @@ def test_summaries_of_other_data_never_compare(refused, pair):
     ],
 )
 def test_mistakes_are_one_line(refused, pair, arguments, message):
-    for name in ("running", "short", "broken"):
+    for name in ("running", "short", "broken", "untagged"):
         write_run(Path(name), PLAIN)
+    for side in ("left", "right"):
+        rewrite(Path("untagged") / JOURNAL, f'{{"side":"{side}"}}', "{}")
     edit(Path("running") / RUN, lambda record: record.update(status="running"))
     lines = (Path("short") / JOURNAL).read_text().splitlines(keepends=True)
     (Path("short") / JOURNAL).write_text("".join(lines[:-1]))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from synthetic_runs import COUNT, write_run
+from synthetic_runs import COUNT, edit, write_run
 
 from samtok_bench.gate.file import read_gate
 from samtok_bench.results import CEILING, JOURNAL, RUN, SUMMARY, RunFolder
@@ -196,7 +196,7 @@ def test_an_undecidable_comparison_is_exit_code_3(check, work):
     for entry, reason in (
         ({"baseline": "nowhere"}, "nowhere is not a results folder: it has no run.json"),
         ({"run": "nowhere"}, "nowhere is not a results folder: it has no run.json"),
-        ({"run": "base"}, "base is its own baseline"),
+        ({"run": "base"}, "base is compared with itself"),
         ({"metric": "maen"}, "synthetic has no metric 'maen'; did you mean 'mean'?"),
         ({"tag": {"side": "top"}}, "now has no samples with side 'top'"),
         ({"tag": {"size": "left"}}, "now has no samples with size 'left'"),
@@ -239,9 +239,14 @@ def test_an_undefined_or_stale_summary_is_exit_code_3(check, work, which, value)
     (work / which / SUMMARY).write_text(json.dumps(stored))
     code, found = check(**runs, tolerance=0.1)
     assert (code, found["verdict"]) == (3, "not comparable")
-    del stored["metrics"][0]
-    (work / which / SUMMARY).write_text(json.dumps(stored))
-    assert check(**runs, tolerance=0.1)[1]["reason"] == f"{which}: summary.json has no mean"
+
+
+@pytest.mark.parametrize("which", ["now", "base"])
+def test_a_metric_that_the_summary_lacks_is_exit_code_3(check, work, which):
+    runs = pair(PLAIN, PLAIN)
+    edit(work / which / SUMMARY, lambda summary: summary.update(metrics=summary["metrics"][:1]))
+    code, found = check(**runs, metric="middle", floor=0.1)
+    assert (code, found["reason"]) == (3, f"{which}: summary.json has no middle")
 
 
 @pytest.mark.parametrize("x", [float("nan"), float("inf")])
@@ -298,14 +303,18 @@ def test_a_baseline_of_something_else_is_exit_code_3(check, work, settings, reas
     write_run(work / "now", PLAIN)
     write_run(work / "base", PLAIN, settings=settings)
     code, found = check(run="now", baseline="base", tolerance=0.1)
-    assert (code, found["reason"]) == (3, f"the baseline differs: {reason}")
+    assert (code, found["reason"]) == (3, f"now does not compare with base: {reason}")
+
+
+def other_samples(run: str, lacking: int) -> str:
+    return f"{run} does not compare with base: 0 samples are in the former alone, {lacking} in the latter"
 
 
 def test_other_samples_are_exit_code_3(check, work):
     write_run(work / "now", PLAIN[:30])
     write_run(work / "base", PLAIN, settings={"data": "e" * 64})
     code, found = check(run="now", baseline="base", tolerance=0.1)
-    assert (code, found["reason"]) == (3, "samples differ: 0 of the run alone, 10 of the baseline alone")
+    assert (code, found["reason"]) == (3, other_samples("now", 10))
 
 
 def test_an_empty_run_is_exit_code_3(check, work):
@@ -490,7 +499,7 @@ def test_a_run_against_its_baseline(check, command):
     assert found["losses"][0]["before"] == 1
     assert "predictor.kind perfect there, constant now" in found["notes"][0]
     code, found = check(run={**run, "limit": 9}, **entry)
-    assert (code, found["reason"]) == (3, "samples differ: 0 of the run alone, 15 of the baseline alone")
+    assert (code, found["reason"]) == (3, other_samples(found["run"], 15))
     code, found = check(run={**run, "model": "short"}, **entry)
     assert code == 1  # before 4
     assert "24 of 24 samples failed" in found["reason"]
@@ -628,7 +637,7 @@ def test_power_says_nothing_of_samples_that_do_not_vary(command, work):
             "'maen' that a tolerance can be for; did you mean 'mean'?",
         ),
         ("--power now --metric used", "has no metric 'used' that a tolerance can be for"),
-        ("--power now --baseline other", "the baseline differs: split testA there, val now"),
+        ("--power now --baseline other", "now does not compare with other: split testA there, val now"),
         ("--power one --metric mean", "mean has no interval in one"),
         ("--power one", "no metric of one has an interval"),
     ],

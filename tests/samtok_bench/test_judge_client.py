@@ -89,7 +89,7 @@ def test_what_may_pass_is_tried_again(ill):
 def test_tries_are_bounded_and_the_last_reason_is_told():
     with serving(lambda handler, content, number: send(handler, b"no\nGPU", 500)) as server:
         one, naps = client(server.url)
-        with pytest.raises(JudgeError, match=r"failed 3 times, the last time: HTTP 500: no GPU") as error:
+        with pytest.raises(JudgeError, match=r"failed in 3 tries, the last time: HTTP 500: no GPU") as error:
             one.ask(MESSAGES, JudgeSettings(0))
     assert len(server.requests) == 3
     assert naps == [1, 2]
@@ -126,7 +126,7 @@ def test_a_silent_server_runs_into_the_timeout():
     with serving(lambda handler, content, number: time.sleep(0.6)) as server:
         one, _ = client(server.url, timeout=0.2, retries=1)
         began = time.monotonic()
-        with pytest.raises(JudgeError, match="failed 2 times, the last time: TimeoutError"):
+        with pytest.raises(JudgeError, match="failed in 2 tries, the last time: TimeoutError"):
             one.ask(MESSAGES, JudgeSettings(0))
     assert time.monotonic() - began < 3
 

@@ -372,7 +372,7 @@ def test_unjudged_captions_are_left_out(board, judges, samples, reason):
 
 def test_a_malformed_judgement_is_named(board):
     (write_captions({}) / judging.SUMMARY).write_text("{")
-    assert board("--benchmark", "dlc-bench")["left_out"][0]["reason"] == "judge.json is malformed"
+    assert "judge.json is malformed: " in board("--benchmark", "dlc-bench")["left_out"][0]["reason"]
 
 
 # the command
@@ -420,7 +420,9 @@ def test_a_task_without_published_figures_says_so(command):
         (("--write",), "no folder leaderboards for the pages: give one with --folder, or go to a checkout"),
         (("--write", "--task", "gres"), "--write writes all pages: leave out --html, --task and --benchmark"),
         (("--write", "--json"), "--html and --write do not go with --format or --json"),
-        (("--html", "no/where.html"), "no/where.html"),
+        (("--json", "--format", "csv"), "give either --json or --format csv"),
+        (("--folder", "elsewhere"), "--folder needs --write"),
+        (("--html", "."), "Is a directory: '.'"),
         (("--json", "add", "x"), "options of a subcommand stand behind it: leaderboard add RUN [OPTIONS]"),
     ],
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from notes import Notes
 from official_runs import gres_score, write_official
+from synthetic_runs import edit
 
 from samtok_bench import registry, runner
 from samtok_bench.results import CEILING, JOURNAL, OVERLAYS, RUN, SUMMARY, RunFolder
@@ -21,12 +22,6 @@ def add(command, work):
 def go(name: str, **options) -> Path:
     chosen = {"task": "squares", "model": "perfect", **options}
     return runner.run(runner.RunOptions(out=Path(name), **chosen), Notes()).folder
-
-
-def edit(file: Path, change) -> None:
-    content = json.loads(file.read_text())
-    change(content)
-    file.write_text(json.dumps(content))
 
 
 def test_a_good_run_is_copied(add, work):
@@ -58,7 +53,7 @@ def test_nothing_is_overwritten(add, work):
     assert code == 0
     found = json.loads(out)
     assert found["folder"] == "results/squares/other"
-    assert "same data as 1 other runs of its table" in found["checked"]
+    assert "same data as the other runs of its table, 1" in found["checked"]
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "a b"])

@@ -1,11 +1,13 @@
 """Tables, previews and provenance."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from samtok_bench import provenance, tables
 from samtok_bench.metrics import rle
 from samtok_bench.preview import overlay
+from samtok_bench.statistics import Interval
 
 
 def test_columns_align():
@@ -22,6 +24,22 @@ def test_percent():
     assert tables.percent(0.12345) == "12.35"
     assert tables.percent(None) == "n/a"
     assert tables.percent(0.0) == "0.00"
+
+
+def test_values_by_unit_and_decimals():
+    assert tables.number(0.5) == "50.00"
+    assert tables.number(0.5, "bits") == "0.50"
+    assert tables.span(61.04, 63.96, "as printed", 1) == "61.0 to 64.0"
+    assert tables.bounds(Interval(-0.02, 0.01)) == "-2.00 to 1.00"
+    assert tables.bounds(None) == tables.span(None, None) == "n/a"
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [(0.02, "+2.00"), (-0.02, "-2.00"), (0.0, "0.00"), (4e-5, "0.00"), (-4e-5, "0.00"), (None, "n/a")],
+)
+def test_differences_have_a_sign_unless_nothing_is_left(change, shown):
+    assert tables.signed(change) == shown
 
 
 def test_an_overlay_tints_the_inside_and_draws_the_edge():

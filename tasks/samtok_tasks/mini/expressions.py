@@ -179,6 +179,11 @@ def related(items: Sequence[SceneObject], relation: str, anchor: SceneObject) ->
     return _certain(others, holds)
 
 
+def side_of(item: SceneObject, anchor: SceneObject) -> str | None:
+    """On which of SIDES of the anchor an object is; None where that is not clear."""
+    return next((side for side in SIDES if related([item], side, anchor)), None)
+
+
 def _certain(items: Sequence[SceneObject], holds: Callable[[SceneObject], bool | None]) -> Found:
     found = []
     for item in items:

@@ -29,12 +29,12 @@ TASKS: Mapping[str, float] = {
     "grounding-suite": 1,
     "reasonseg": 1,
     "gcg": 1,
-    "region_caption": 1,
-    "region_vqa": 3,
+    "region_caption": 2,
+    "region_vqa": 1,
     "multi_round": 2,
-    "scene_graph": 2,
+    "scene_graph": 3,
 }
-"""How often each is asked. An answer to a multiple-choice question is one token, which teaches little."""
+"""How often each is asked."""
 MOST_MASKS = 10
 """In one answer; a longer one would make all others of its batch as long."""
 

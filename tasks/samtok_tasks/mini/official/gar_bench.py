@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from samtok_bench.metrics import rle
-from samtok_tasks.mini.expressions import SIDES, related
+from samtok_tasks.mini.expressions import SIDES, side_of
 from samtok_tasks.mini.picture import IMAGE_FOLDER, Picture
 from samtok_tasks.mini.scene import COLOURS, PATTERNS, SHAPES, Scene, SceneObject, patterns_of
 
@@ -53,7 +53,7 @@ def _questions(
         wording = "What is the pattern of <Prompt0>?"
         yield "texture/pattern", [patterned], wording, *_among(patterned.pattern, PATTERNS)
     for one, other in pairwise(items):
-        side = next((side for side in SIDES if related([one], side, other)), None)
+        side = side_of(one, other)
         if side is not None:
             texts = {name: f"<Prompt0> is {name} <Prompt1>." for name in SIDES}
             wording = "What is the spatial relationship between <Prompt0> and <Prompt1>?"

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from samtok_bench.metrics import rle
-from samtok_tasks.mini.expressions import SIDES, related
+from samtok_tasks.mini.expressions import side_of
 from samtok_tasks.mini.picture import SIZE, Picture
 from samtok_tasks.mini.scene import Scene, SceneObject
 
@@ -57,7 +57,7 @@ def _questions(scene: Scene) -> Iterator[tuple[str, str, list[str], list[SceneOb
     yield "What color is <0>?", first.colour, ["rec"], [first]
     yield "What are the color and the shape of <0>?", f"{first.colour}<AND>{first.shape}", ["rec"], [first]
     for one, other in pairwise(scene.objects):
-        side = next((side for side in SIDES if related([one], side, other)), None)
+        side = side_of(one, other)
         if side is not None:
             yield "Where is <0>, seen from <1>?", f"{side} it", ["rec", "rel"], [one, other]
             return
