@@ -8,11 +8,10 @@ judge in its place.
 
 import hashlib
 import json
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -23,7 +22,8 @@ from pydantic import BaseModel, ValidationError, model_validator
 from samtok_bench import metric, registry, statistics
 from samtok_bench.judge_client import JudgeClient, JudgeSettings, Messages
 from samtok_bench.metric import MetricInfo
-from samtok_bench.results import Line, MetricValue, RunFolder
+from samtok_bench.results import Line, MetricValue, RunFolder, append_lines, whole_lines
+from samtok_bench.runs import LoadedRun, NotComparable
 from samtok_bench.sample import Sample, Scores
 from samtok_bench.task import Task
 from samtok_bench.validation import first_fault
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from samtok_bench.runner import Reporter
 
 TRANSCRIPT, SUMMARY = "judge.jsonl", "judge.json"
+JUDGE = "judge"
+"""Setting of a run that is looked at as judged."""
 SCHEMA = 1
 
 
@@ -197,26 +199,57 @@ def read_judges(folder: Path) -> list[JudgeSummary]:
 
 
 def read_transcript(path: Path) -> list[Verdict]:
-    """All whole lines of a transcript; a torn last line is cut off the file.
+    """All whole lines of a transcript; a torn last line, which a kill leaves, is none.
 
     Raises:
         ValueError: a malformed line elsewhere; names it.
     """
-    if not path.exists():
-        return []
-    raw = path.read_bytes()
-    whole = raw.rfind(b"\n") + 1
-    if whole < len(raw):
-        with path.open("r+b") as file:
-            file.truncate(whole)
     verdicts = []
-    for number, line in enumerate(raw[:whole].splitlines(), start=1):
+    for number, line in enumerate(whole_lines(path), start=1):
         try:
             verdicts.append(Verdict.model_validate_json(line))
         except ValidationError as error:
-            first = error.errors()[0]
-            raise ValueError(f"{path}: line {number} is malformed ({first['msg']})") from None
+            raise ValueError(f"{path}: line {number} is malformed ({first_fault(error)})") from None
     return verdicts
+
+
+def as_judged(run: LoadedRun, model: str) -> LoadedRun:
+    """A run with the metrics and scores of a judge in place of its own.
+
+    Args:
+        run: of a task that is judged.
+        model: the judge's.
+
+    Raises:
+        NotComparable: this judge did not judge all of the run; says who did.
+        ValueError: what a judge left is malformed.
+    """
+    judges = read_judges(run.path)
+    found = [one for one in judges if one.model == model and one.samples == run.record.samples]
+    if len(found) != 1:
+        there = ", ".join(f"{one.model} ({one.samples} samples)" for one in judges) or "nobody"
+        raise NotComparable(f"{run.path}: {len(found)} judges {model} of all samples; judged by {there}")
+    (one,) = found
+    scores = {
+        verdict.sample: verdict.scores
+        for verdict in read_transcript(run.path / TRANSCRIPT)
+        if verdict.judge == one.judge
+    }
+    lacking = len(run.lines.keys() - scores.keys())
+    if lacking:
+        raise NotComparable(
+            f"{run.path}: {TRANSCRIPT} lacks {lacking} of {len(run.lines)} samples: judge it again"
+        )
+    settings = {**run.record.settings, JUDGE: {"model": model, "settings": one.settings}}
+    return replace(
+        run,
+        record=run.record.model_copy(update={"settings": settings}),
+        summary=run.summary.model_copy(
+            update={"primary": one.primary, "metrics": one.metrics, "breakdown": {}}
+        ),
+        lines={id: replace(line, scores=scores[id]) for id, line in run.lines.items()},
+        metrics=cast(Judged, run.task).judge_metrics,
+    )
 
 
 def _samples(task: Task, root: Path, split: str, lines: Mapping[str, Line], path: Path) -> list[Sample]:
@@ -272,13 +305,10 @@ def _verdicts(
 
     reporter.start("judge", len(samples), len(found))
     try:
-        with (path / TRANSCRIPT).open("ab") as file:
-            for verdict in _as_they_come(ask, missing, jobs):
-                file.write(verdict.model_dump_json().encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-                found[verdict.sample] = verdict
-                reporter.advance(1)
+        for verdict in _as_they_come(ask, missing, jobs):
+            append_lines(path / TRANSCRIPT, [verdict.model_dump_json().encode() + b"\n"])
+            found[verdict.sample] = verdict
+            reporter.advance(1)
     finally:
         reporter.stop()
     return found

@@ -188,12 +188,8 @@ class Journal:
         Raises:
             ValueError: a malformed line elsewhere, or an id twice; names the line.
         """
-        if not self.path.exists():
-            return {}
-        raw = self.path.read_bytes()
-        whole = raw.rfind(b"\n") + 1
         lines: dict[str, Line] = {}
-        for number, text in enumerate(raw[:whole].splitlines(), start=1):
+        for number, text in enumerate(whole_lines(self.path), start=1):
             line = self._parse(text, number)
             if line.id in lines:
                 raise ValueError(f"{self.path}: line {number} repeats the sample {line.id}")
@@ -202,11 +198,7 @@ class Journal:
 
     def append(self, lines: Iterable[Line]) -> None:
         """Add lines, in place of a torn last one, and sync them to disk."""
-        with self.path.open("ab+") as file:
-            file.truncate(_whole(file))
-            file.write(b"".join(_journal_text(line) for line in lines))
-            file.flush()
-            os.fsync(file.fileno())
+        append_lines(self.path, map(_journal_text, lines))
 
     def replace(self, lines: Iterable[Line]) -> None:
         """Exchange the whole content; readers see the old or the new one."""
@@ -347,6 +339,23 @@ def differences(stored: Any, asked: Any, name: str = "") -> list[str]:
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 40 else f"{text[:12]}..."
+
+
+def whole_lines(path: Path) -> list[bytes]:
+    """The lines of a file but for a torn last one, which a kill leaves; none where there is no file."""
+    if not path.exists():
+        return []
+    raw = path.read_bytes()
+    return raw[: raw.rfind(b"\n") + 1].splitlines()
+
+
+def append_lines(path: Path, lines: Iterable[bytes]) -> None:
+    """Add lines, each with its end, in place of a torn last one, and sync them to disk."""
+    with path.open("ab+") as file:
+        file.truncate(_whole(file))
+        file.write(b"".join(lines))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _whole(file: BinaryIO) -> int:

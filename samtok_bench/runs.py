@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from samtok_bench import registry
+from samtok_bench import metric, registry, statistics
 from samtok_bench.metric import MetricInfo
 from samtok_bench.results import (
     JOURNAL,
@@ -45,6 +45,8 @@ class LoadedRun:
     summary: Summary
     lines: dict[str, Line]
     task: Task
+    metrics: Sequence[MetricInfo]
+    """Of the task; of a judge, where the run is looked at as judged."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def open_run(path: Path) -> LoadedRun:
         raise NotComparable(str(error)) from None
     if len(lines) != record.samples:
         raise NotComparable(f"{path} is incomplete: {JOURNAL} holds {len(lines)} of {record.samples} samples")
-    return LoadedRun(path, record, summary, lines, task)
+    return LoadedRun(path, record, summary, lines, task, task.metrics)
 
 
 def samples_of(run: LoadedRun) -> dict[str, Sample]:
@@ -165,8 +167,9 @@ def _measured(
     run: LoadedRun, infos: Sequence[MetricInfo], lines: Mapping[str, Line]
 ) -> dict[str, float | None]:
     scores = [line.scores for line in lines.values()]
+    rows, count = statistics.numbered([line.cluster for line in lines.values()])
     try:
-        values = run.task.summarize(scores, [line.cluster for line in lines.values()])
+        values = {info.id: metric.value(info, scores, rows, count) for info in infos}
         finite = {info.id: _all_finite(info, scores) for info in infos}
     except KeyError as error:
         raise NotComparable(f"{run.path}: {JOURNAL} has no score {error}: rescore it") from None

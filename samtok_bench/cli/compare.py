@@ -25,6 +25,9 @@ def compare(
     by: Annotated[
         list[str] | None, option("--by", "Break down by this tag; repeatable, all if absent.")
     ] = None,
+    judged_by: Annotated[
+        str | None, option("--judged-by", "Compare what this judge's model said of the runs.")
+    ] = None,
     show: Annotated[
         int,
         option("--show", "Name so many samples that changed most for the better, and for the worse.", min=0),
@@ -53,7 +56,12 @@ def compare(
     if pictures is not None and not show:
         raise ValueError("--pictures needs --show N")
     found = compare(
-        open_sources(runs), metrics=metric or (), by=by or (), show=show, all_pairs=all_pairs, force=force
+        open_sources(runs, judged_by),
+        metrics=metric or (),
+        by=by or (),
+        show=show,
+        all_pairs=all_pairs,
+        force=force,
     )
     drawn = write_pictures(found, pictures) if pictures else Pictures()
     written = write(found, drawn)

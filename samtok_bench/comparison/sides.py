@@ -88,7 +88,7 @@ def _values(run: LoadedRun, lines: Mapping[str, Line], ids: Sequence[str]) -> di
 
 def infos_of(run: LoadedRun, ids: Sequence[str]) -> list[MetricInfo]:
     """The definitions of a run's metrics; NotComparable where its task has them no more."""
-    known = {info.id: info for info in run.task.metrics}
+    known = {info.id: info for info in run.metrics}
     lacking = [id for id in ids if id not in known]
     if lacking:
         raise NotComparable(f"{run.path}: {run.task.name} has no {lacking[0]} any more: rescore it")

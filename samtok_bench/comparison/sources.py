@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from samtok_bench.judging import JUDGE, as_judged
 from samtok_bench.results import (
     JOURNAL,
     RUN,
@@ -20,7 +21,7 @@ from samtok_bench.results import (
 )
 from samtok_bench.runs import COMPARED, LoadedRun, NotComparable, open_run
 
-NEVER = (*(name for name in COMPARED if name != "data"), "data_format")
+NEVER = (*(name for name in COMPARED if name != "data"), "data_format", JUDGE)
 """Settings without which two runs do not compare, whatever the user says. Other data can share samples."""
 ARITHMETIC = ("backend", "device", "dtype")
 """Of a predictor that has weights: what changes its answers and is not what one compares."""
@@ -46,11 +47,12 @@ class Source:
     """None where there are no answers of single samples: such a run cannot be paired."""
 
 
-def open_sources(paths: Sequence[Path]) -> list[Source]:
+def open_sources(paths: Sequence[Path], judge: str | None = None) -> list[Source]:
     """Read runs.
 
     Args:
         paths: results folders, with or without the journal, or summary.json files.
+        judge: a judge's model, whose metrics and scores take the place of the runs' own.
 
     Raises:
         ValueError: fewer than two, one twice, an incomplete run or a malformed file.
@@ -61,7 +63,7 @@ def open_sources(paths: Sequence[Path]) -> list[Source]:
     path, times = Counter(_folder(path).resolve() for path in paths).most_common(1)[0]
     if times > 1:
         raise ValueError(f"{path} is given {times} times")
-    read = [_read(path) for path in paths]
+    read = [_read(path) if judge is None else _read_judged(path, judge) for path in paths]
     labels = _labels(paths, [summary for summary, _, _ in read])
     return [Source(path, label, *parts) for path, label, parts in zip(paths, labels, read, strict=True)]
 
@@ -82,6 +84,11 @@ def _read(path: Path) -> tuple[Summary, RunRecord | None, LoadedRun | None]:
     if record is not None and record.status != "complete":
         raise NotComparable(f"{path} is incomplete: run its command again")
     return folder.summary(), record, None
+
+
+def _read_judged(path: Path, judge: str) -> tuple[Summary, RunRecord, LoadedRun]:
+    run = as_judged(open_run(path), judge)
+    return run.summary, run.record, run
 
 
 def _labels(paths: Sequence[Path], summaries: Sequence[Summary]) -> list[str]:
@@ -115,7 +122,9 @@ def terms(sources: Sequence[Source], force: bool) -> Terms:
     Raises:
         NotComparable: they do not; names what differs.
     """
-    forced, notes = [], []
+    forced: list[str] = []
+    judge = sources[0].record.settings.get(JUDGE) if sources[0].record else None
+    notes = [f"metrics and scores of the judge {judge['model']}"] if judge else []
     for first, second in combinations(sources, 2):
         forced += _conditions(first, second, force)
         notes += _remarks(first, second) if first is sources[0] else []

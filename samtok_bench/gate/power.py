@@ -86,7 +86,7 @@ def _drops(error: float, measured: bool) -> dict[float | None, float | None]:
 
 
 def _infos(run: LoadedRun, metric: str | None) -> list[MetricInfo]:
-    known = {info.id: info for info in run.task.metrics if info.direction != "none" and info.has_interval}
+    known = {info.id: info for info in run.metrics if info.direction != "none" and info.has_interval}
     if metric is None:
         return list(known.values())
     if metric not in known:

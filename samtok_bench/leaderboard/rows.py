@@ -378,7 +378,7 @@ def _stored(run: LoadedRun, ours: Ours, judge: JudgeSummary | None) -> dict[str,
         infos: Sequence[MetricInfo] = cast("Judged", run.task).judge_metrics
         run = replace(run, summary=run.summary.model_copy(update={"metrics": judge.metrics}))
     else:
-        infos = run.task.metrics
+        infos = run.metrics
         wanted = [info for info in infos if info.id in ours.metrics.values() and info.aggregate != "corpus"]
         agreed_values(run, wanted, run.lines)
     by_id = {info.id: info for info in infos}

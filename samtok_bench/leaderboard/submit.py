@@ -84,12 +84,12 @@ def _whole(run: LoadedRun) -> None:
 
 def _metrics(run: LoadedRun) -> str:
     """All metrics that the task has are there in its version, and no others."""
-    for info in run.task.metrics:
+    for info in run.metrics:
         stored_metric(run, info)
-    strange = {metric.id for metric in run.summary.metrics} - {info.id for info in run.task.metrics}
+    strange = {metric.id for metric in run.summary.metrics} - {info.id for info in run.metrics}
     if strange:
         raise ValueError(f"{run.path}: the task has no metric {sorted(strange)[0]!r}: rescore it")
-    return f"{len(run.task.metrics)} metrics of the task's versions"
+    return f"{len(run.metrics)} metrics of the task's versions"
 
 
 def _rescored(run: LoadedRun, reporter: Reporter) -> str:
@@ -97,7 +97,7 @@ def _rescored(run: LoadedRun, reporter: Reporter) -> str:
     try:
         run.task.samples(run.record.root(run.task), run.record.settings["split"])
     except OSError as error:
-        agreed_values(run, [info for info in run.task.metrics if info.aggregate != "corpus"], run.lines)
+        agreed_values(run, [info for info in run.metrics if info.aggregate != "corpus"], run.lines)
         return (
             f"the summary agrees with the scores in {JOURNAL}; not scored anew, the data is not here: {error}"
         )

@@ -73,7 +73,7 @@ def collect(paths: Sequence[Path]) -> Report:
     """
     runs = [open_run(path) for path in paths]
     for run in runs:
-        summed = [info for info in run.task.metrics if info.aggregate != "corpus"]
+        summed = [info for info in run.metrics if info.aggregate != "corpus"]
         agreed_values(run, summed, run.lines)
     for run in runs[1:]:
         comparable(run, runs[0], {})
@@ -108,7 +108,7 @@ def collect(paths: Sequence[Path]) -> Report:
         metrics=figures.metric_rows(runs, ordered),
         definitions=[
             Definition(one.display, f"{one.id}, version {one.version}", one.description, one.source)
-            for one in runs[0].task.metrics
+            for one in runs[0].metrics
         ],
         ranked=info is not None,
         histograms=figures.histograms(info, ordered) if info else [],

@@ -126,7 +126,7 @@ def metric_rows(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) ->
 
 def sample_metric(run: LoadedRun) -> MetricInfo | None:
     """The primary metric if samples have values of their own of it, else None."""
-    found = next(info for info in run.task.metrics if info.id == run.task.primary)
+    found = next(info for info in run.metrics if info.id == run.task.primary)
     return found if found.aggregate in TRACEABLE else None
 
 
@@ -207,7 +207,7 @@ def _gauge(
 
 def _differences(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) -> dict[str, Difference]:
     """By metric."""
-    infos = runs[0].task.metrics
+    infos = runs[0].metrics
     first, second = ([line.scores for line in lines] for lines in ordered)
     clusters = [line.cluster for line in ordered[0]]
     paired = statistics.paired(infos, first, second, clusters)

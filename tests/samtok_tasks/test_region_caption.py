@@ -14,8 +14,10 @@ from typer.testing import CliRunner
 
 from samtok_bench import registry, runner
 from samtok_bench.cli import judge as judge_cli
+from samtok_bench.comparison.comparing import compare
+from samtok_bench.comparison.sources import open_sources
 from samtok_bench.judge_client import JudgeClient, JudgeError
-from samtok_bench.judging import SUMMARY, TRANSCRIPT, JudgeFile, judge, read_transcript
+from samtok_bench.judging import SUMMARY, TRANSCRIPT, JudgeFile, judge, read_judges, read_transcript
 from samtok_bench.metrics import rle
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
@@ -221,6 +223,33 @@ def test_dlc_is_judged_by_hand(run):
     assert "A apple [1, 2]." in {text_of(one.exchanges[0].messages).split("\n")[5] for one in verdicts}
     stored = JudgeFile.model_validate_json((folder / SUMMARY).read_bytes())
     assert (stored.task, stored.data_format, stored.judges) == ("region_caption", "dlc", [judged])
+
+
+def test_judged_runs_are_compared_by_what_the_judge_said(run):
+    """The second run's judge sees a recognised pair of scissors: 1 instead of 0 on one of two samples."""
+    first, second = run("dlc"), run("dlc", "released")
+    judge(first, Judge(dlc_reply), Silent())
+    with pytest.raises(ValueError, match=r"0 judges judge-1 of all samples; judged by nobody"):
+        open_sources([first, second], "judge-1")
+    judge(second, Judge(lambda messages: "A"), Silent())
+    with pytest.raises(ValueError, match="protocol standard there, released now"):
+        compare(open_sources([first, second], "judge-1"))
+    record = json.loads((second / "run.json").read_text())
+    record["settings"]["protocol"] = "standard"
+    (second / "run.json").write_text(json.dumps(record))
+    summary = json.loads((second / "summary.json").read_text())
+    (second / "summary.json").write_text(json.dumps({**summary, "protocol": "standard"}))
+    found = compare(open_sources([first, second], "judge-1"), show=1)
+    assert (found.headline, found.samples) == ("average", 2)
+    assert found.notes[0] == "metrics and scores of the judge judge-1"
+    (pair,) = found.pairs
+    by_id = {one.id: one for one in pair.metrics}
+    stored = [read_judges(folder)[0].headline.value for folder in (first, second)]
+    assert (by_id["average"].first, by_id["average"].second) == tuple(stored)
+    assert by_id["average"].wins + by_id["average"].losses > 0
+    (first / TRANSCRIPT).write_text("")
+    with pytest.raises(ValueError, match=r"judge\.jsonl lacks 2 of 2 samples: judge it again"):
+        open_sources([first, second], "judge-1")
 
 
 def test_nothing_is_asked_twice_and_another_judge_is_another_row(run):
