@@ -1,10 +1,13 @@
 """What tests of several packages share."""
 
 import shutil
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+
+from samtok_bench.cli import main as cli
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -26,3 +29,17 @@ def browser() -> "Iterator[Chrome]":
     chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield chrome
     chrome.quit()
+
+
+@pytest.fixture
+def called(monkeypatch, capsys):
+    """Call the console script's entry point: (exit code, stdout, stderr)."""
+
+    def called(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["samtok-bench", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        said = capsys.readouterr()
+        return int(stopped.value.code or 0), said.out, said.err
+
+    return called

@@ -2,27 +2,22 @@
 
 import re
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
-
-from samtok_bench.cli import main as cli
 
 ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
-def printed(monkeypatch, capsys):
+def printed(monkeypatch, called):
     """What a command prints, in the checkout."""
     monkeypatch.chdir(ROOT)
 
     def printed(command: str) -> str:
-        monkeypatch.setattr(sys, "argv", shlex.split(command))
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        assert not stopped.value.code
-        return capsys.readouterr().out.rstrip()
+        code, out, _ = called(*shlex.split(command)[1:])
+        assert code == 0
+        return out.rstrip()
 
     return printed
 

@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from synthetic_runs import Synthetic
+from PIL import Image
+from synthetic_runs import COUNT, Synthetic
 
 from samtok_bench import registry
-from samtok_bench.cli import main as cli
 
 FAKES = Path(__file__).parent / "plugin"
 ENTRY_POINTS = """\
@@ -62,14 +62,16 @@ def work(tmp_path, monkeypatch, plugin):
 
 
 @pytest.fixture
-def command(work, monkeypatch, capsys):
-    """Call the console script's entry point: (exit code, stdout, stderr)."""
+def data(work) -> Path:
+    """The images of the synthetic task."""
+    folder = work / "data"
+    folder.mkdir()
+    for k in range(COUNT):
+        Image.new("RGB", (12, 10), (6 * k, 90, 120)).save(folder / f"image{k}.png")
+    return folder
 
-    def command(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["samtok-bench", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        said = capsys.readouterr()
-        return int(stopped.value.code or 0), said.out, said.err
 
-    return command
+@pytest.fixture
+def command(work, called):
+    """Call the console script in the folder of the synthetic task; see `called`."""
+    return called

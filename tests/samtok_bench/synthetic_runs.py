@@ -14,6 +14,11 @@ from samtok_bench.sample import ImagePart, Outcome, Prediction, Sample, Target, 
 from samtok_bench.task import Generation, SampleSet, Task
 
 COUNT = 40
+PLAIN = [0.8] * COUNT
+SPREAD = [0.7 if k % 2 else 0.9 for k in range(COUNT)]
+"""Against PLAIN: mean difference 0, standard error 0.1 / sqrt(40) = 0.0158, interval -0.031 to 0.031."""
+HALF_LOST = [0.8 if k % 2 else 0.6 for k in range(COUNT)]
+"""Against PLAIN: mean difference -0.1, interval -0.131 to -0.069."""
 
 
 def _metric(id: str, direction: str = "higher", **more: Any) -> MetricInfo:
@@ -148,3 +153,10 @@ def write_run(
         )
     )
     return folder
+
+
+def pair(now: Sequence[float], before: Sequence[float], **more: Any) -> dict[str, str]:
+    """Two runs in the current folder, named as a check of a gate names them."""
+    write_run(Path("now"), now, **more)
+    write_run(Path("base"), before)
+    return {"run": "now", "baseline": "base"}

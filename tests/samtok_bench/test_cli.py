@@ -16,18 +16,10 @@ HEAVY = ("torch", "numpy", "transformers", "pydantic", "PIL", "pycocotools", "sa
 
 
 @pytest.fixture
-def command(plugin, monkeypatch, capsys, tmp_path):
-    """Call the console script's entry point in a scratch folder: (exit code, stdout, stderr)."""
+def command(plugin, monkeypatch, tmp_path, called):
+    """Call the console script in a scratch folder; see `called`."""
     monkeypatch.chdir(tmp_path)
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["samtok-bench", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        said = capsys.readouterr()
-        return int(stopped.value.code or 0), said.out, said.err
-
-    return command
+    return called
 
 
 def test_run_prints_the_table_and_the_folder(command, tmp_path):

@@ -4,22 +4,16 @@ import csv
 import io
 import json
 import re
-import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
-from synthetic_runs import COUNT, Synthetic, edit, write_run
+from synthetic_runs import COUNT, HALF_LOST, PLAIN, Synthetic, edit, write_run
 
 from samtok_bench.comparison import sources
 from samtok_bench.comparison.comparing import compare
-from samtok_bench.metric import MetricInfo
 from samtok_bench.results import JOURNAL, RUN, SUMMARY
 
-PLAIN = [0.8] * COUNT
-HALF_LOST = [0.8 if k % 2 else 0.6 for k in range(COUNT)]
-"""Against PLAIN: mean difference -0.1, interval -0.131 to -0.069; half of the samples lose 0.2."""
 THIRDS = [0.8 + 0.1 * (k % 3 - 1) for k in range(COUNT)]
 """Against PLAIN: a third each wins, ties and loses."""
 
@@ -515,26 +509,3 @@ def test_runs_of_one_model_are_called_by_their_folders(compared, work):
     assert [run["run"] for run in compared("a/run", "b/run")["runs"]] == ["a/run", "b/run"]
     edit(Path("c") / SUMMARY, lambda summary: summary.update(model="owner/other"))
     assert [run["run"] for run in compared("a/run", "c")["runs"]] == ["model", "other"]
-
-
-# size
-
-
-@pytest.mark.slow
-def test_ten_thousand_samples_take_seconds(work, monkeypatch, command):
-    """3,000 images; ten metrics, two of which sort all samples."""
-    rng = np.random.default_rng(0)
-    more = ("ratio", "ratio", "ratio", "ratio", "worst_decile")
-    extra = [
-        MetricInfo(f"m{k}", 1, f"m{k}", "higher", "x", "y", "test", "test", aggregate=aggregate)
-        for k, aggregate in enumerate(more)
-    ]
-    monkeypatch.setattr(Synthetic, "metrics", (*Synthetic.metrics[:5], *extra))
-    for name in ("first", "second"):
-        ys = rng.uniform(1, 3, 10_000)
-        write_run(Path(name), (ys * rng.random(10_000)).tolist(), ys=ys.tolist(), clusters=3_000)
-    start = time.process_time()
-    code, out, _ = command("compare", "first", "second", "--show", "10")
-    assert code == 0
-    assert "10000 samples on 3000 images" in out
-    assert time.process_time() - start < 30

@@ -17,16 +17,6 @@ from samtok_bench.results import JOURNAL, RUN, SUMMARY
 XS = [k / COUNT for k in range(COUNT)]
 
 
-@pytest.fixture
-def data(work) -> Path:
-    """The images of the synthetic task."""
-    folder = work / "data"
-    folder.mkdir()
-    for k in range(COUNT):
-        Image.new("RGB", (12, 10), (k, 40, 90)).save(folder / f"image{k}.png")
-    return folder
-
-
 def test_runs_are_found_wherever_they_lie(command, work):
     write_run(work / "results/one", XS)
     write_run(work / "runs/deep/two", XS, settings={"model": "other"})

@@ -26,16 +26,6 @@ VALUES = [k / COUNT for k in range(COUNT)]
 
 
 @pytest.fixture
-def data(work):
-    """The images of the synthetic samples, 12 x 10 pixels."""
-    folder = work / "data"
-    folder.mkdir()
-    for k in range(COUNT):
-        Image.new("RGB", (12, 10), (6 * k, 90, 120)).save(folder / f"image{k}.png")
-    return folder
-
-
-@pytest.fixture
 def run(work, data):
     return write_run(work / "run", VALUES, data_root=data)
 

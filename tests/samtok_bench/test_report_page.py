@@ -18,17 +18,6 @@ from samtok_bench.task import SampleSet
 HOSTILE = "</script><img src=x onerror=\"document.title='caught'\"><!--<script>"
 
 
-@pytest.fixture
-def data(work):
-    from PIL import Image
-
-    folder = work / "data"
-    folder.mkdir()
-    for k in range(COUNT):
-        Image.new("RGB", (12, 10), (6 * k, 90, 120)).save(folder / f"image{k}.png")
-    return folder
-
-
 class Page:
     """A report in the browser."""
 

@@ -1,6 +1,9 @@
 """Changes of JSON documents, for fuzzing readers."""
 
+import copy
 from typing import Any
+
+from hypothesis import strategies as st
 
 
 def places(content: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -12,3 +15,22 @@ def places(content: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         if isinstance(value, dict | list):
             found += places(value, (*prefix, key))
     return found
+
+
+def changed(content: Any, place: tuple[Any, ...], value: Any) -> Any:
+    """A copy with another value in one place."""
+    content = copy.deepcopy(content)
+    inner = content
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    return content
+
+
+def json_values(*keys: str) -> st.SearchStrategy[Any]:
+    """Any JSON value, NaN too; objects have some of these keys."""
+    return st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(keys), inner),
+        max_leaves=6,
+    )

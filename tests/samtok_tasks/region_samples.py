@@ -1,6 +1,5 @@
 """A tiny data set of each format of region masks, and the tools to change and write it."""
 
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -203,16 +202,6 @@ def gar(root: Path, content: Any = GAR) -> Path:
     for part, records in content.items():
         write_text(root / f"GAR-Bench-{part}.json", records)
     return root
-
-
-def changed(content: Any, place: tuple[Any, ...], value: Any) -> Any:
-    """A copy with another value in one place."""
-    content = copy.deepcopy(content)
-    inner = content
-    for key in place[:-1]:
-        inner = inner[key]
-    inner[place[-1]] = value
-    return content
 
 
 def shown(data: RegionData, root: Path) -> dict[tuple[str, str], tuple[str | None, list[list[int]]]]:

@@ -9,6 +9,7 @@ import pytest
 from caption_samples import DLC, DLC_QUESTIONS, FERRET, IMAGES, LARGE, MDVP, ROOTS, SMALL, VIDEOREFER, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from json_fuzz import json_values
 
 from samtok_bench.metrics import rle
 from samtok_tasks.formats.dlc_bench import read_dlc_bench, read_dlc_questions
@@ -182,13 +183,7 @@ PLACES = [
     if not isinstance(content, str)
     for place in places(content)
 ]
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["size", "counts", "11"]), inner)
-    ),
-    max_leaves=5,
-)
+JSON = json_values("size", "counts", "11")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)

@@ -1,4 +1,3 @@
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -7,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from json_fuzz import places
+from json_fuzz import changed, json_values, places
 
 from samtok_bench.metrics import rle
 from samtok_tasks.formats.coco import read_instances
@@ -42,15 +41,6 @@ def write(folder: Path, content: Any) -> Path:
     return path
 
 
-def changed(place: tuple[Any, ...], value: Any) -> Any:
-    content = copy.deepcopy(CONTENT)
-    inner = content
-    for key in place[:-1]:
-        inner = inner[key]
-    inner[place[-1]] = value
-    return content
-
-
 def test_polygons_are_united_not_summed(tmp_path: Path) -> None:
     mask = rle.decode(read_instances(write(tmp_path, CONTENT)).mask(1))
     expected = np.zeros((6, 6), dtype=bool)
@@ -76,7 +66,7 @@ def test_unusable_polygons_are_counted(tmp_path: Path) -> None:
 
 def test_the_three_forms_of_one_mask_agree(tmp_path: Path) -> None:
     packed = rle.encode(rle.decode(read_instances(write(tmp_path, CONTENT)).mask(2)))
-    again = read_instances(write(tmp_path, changed(("annotations", 1, "segmentation"), packed)))
+    again = read_instances(write(tmp_path, changed(CONTENT, ("annotations", 1, "segmentation"), packed)))
     assert again.mask(2) == packed
 
 
@@ -97,7 +87,7 @@ def test_the_three_forms_of_one_mask_agree(tmp_path: Path) -> None:
     ],
 )
 def test_broken_records_are_named(tmp_path: Path, place: tuple[Any, ...], value: Any, message: str) -> None:
-    path = write(tmp_path, changed(place, value))
+    path = write(tmp_path, changed(CONTENT, place, value))
     with pytest.raises(ValueError, match=r"instances\.json: ") as error:
         read_instances(path)
     assert message in str(error.value)
@@ -120,7 +110,9 @@ def test_broken_records_are_named(tmp_path: Path, place: tuple[Any, ...], value:
     ids=str,
 )
 def test_a_broken_mask_is_named_when_it_is_asked_for(tmp_path: Path, segmentation: Any) -> None:
-    instances = read_instances(write(tmp_path, changed(("annotations", 0, "segmentation"), segmentation)))
+    instances = read_instances(
+        write(tmp_path, changed(CONTENT, ("annotations", 0, "segmentation"), segmentation))
+    )
     with pytest.raises(ValueError, match=r"instances.json: annotation 1: "):
         instances.mask(1)
     with pytest.raises(ValueError, match="there is no annotation 4"):
@@ -135,19 +127,13 @@ def test_what_is_not_json(tmp_path: Path, text: str) -> None:
         read_json(path)
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["size", "counts", "id"]), inner)
-    ),
-    max_leaves=6,
-)
+JSON = json_values("size", "counts", "id")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
 @given(place=st.sampled_from(places(CONTENT)), value=JSON)
 def test_any_change_is_read_or_refused_cleanly(tmp_path: Path, place: tuple[Any, ...], value: Any) -> None:
-    path = write(tmp_path, changed(place, value))
+    path = write(tmp_path, changed(CONTENT, place, value))
     refusal = "instances.json"
     masks: list[rle.RLE] = []
     try:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from json_fuzz import places
+from json_fuzz import changed, json_values, places
 from PIL import Image
 
 from samtok_bench.metrics import rle
@@ -43,15 +43,6 @@ def write(root: Path, captions: Any = CAPTIONS, masks: Any = MASKS, prefix: str 
     for kind, content in (("caption", captions), ("mask", masks)):
         (folder / f"{prefix}val_gcg_coco_{kind}_gt.json").write_text(json.dumps(content))
     return root
-
-
-def changed(content: Any, place: tuple[Any, ...], value: Any) -> Any:
-    content = copy.deepcopy(content)
-    inner = content
-    for key in place[:-1]:
-        inner = inner[key]
-    inner[place[-1]] = value
-    return content
 
 
 def test_masks_belong_to_labels_by_their_order(tmp_path: Path) -> None:
@@ -161,14 +152,7 @@ def test_missing_files_and_other_splits(tmp_path: Path) -> None:
         read_grandf(tmp_path, "train")
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(["size", "counts", "id", "image_id", "caption", "labels"]), inner)
-    ),
-    max_leaves=6,
-)
+JSON = json_values("size", "counts", "id", "image_id", "caption", "labels")
 PLACES = [(0, place) for place in places(CAPTIONS)] + [(1, place) for place in places(MASKS)]
 
 

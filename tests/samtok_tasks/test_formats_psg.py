@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from json_fuzz import places
+from json_fuzz import changed, json_values, places
 from psg_samples import PSG, psg
-from region_samples import IDS, LEFT, RIGHT, box, changed
+from region_samples import IDS, LEFT, RIGHT, box
 
 from samtok_bench.metrics import rle
 from samtok_tasks.formats.psg import read_psg
@@ -109,11 +109,7 @@ def test_missing_files_and_unknown_splits(tmp_path: Path) -> None:
         read_psg(psg(tmp_path), "val")
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
-    max_leaves=5,
-)
+JSON = json_values("id", "category_id")
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from json_fuzz import json_values
 
 from samtok_bench.metrics import rle
 from samtok_bench.predictor import PredictorOptions
@@ -166,11 +167,7 @@ def test_the_official_file():
     assert got["box50"] == pytest.approx(0.9973, abs=5e-5)
 
 
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["size", "counts"]), inner),
-    max_leaves=6,
-)
+VALUES = json_values("size", "counts")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)

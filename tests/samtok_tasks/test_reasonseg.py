@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from json_fuzz import json_values
 from PIL import Image
 
 from samtok_bench.metrics import rle
@@ -202,11 +203,7 @@ def test_constants_and_oracle_on_mini_have_the_values_they_must(mini, protocol):
     assert whole["giou"] == pytest.approx(np.mean(fractions))
 
 
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["label", "points"]), inner),
-    max_leaves=6,
-)
+VALUES = json_values("label", "points")
 SHAPE = ("shapes", 0)
 PLACES = [("text",), ("is_sentence",), ("shapes",), SHAPE, (*SHAPE, "label"), (*SHAPE, "points"),
           (*SHAPE, "points", 1)]  # fmt: skip

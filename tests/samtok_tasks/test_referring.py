@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from json_fuzz import json_values
 
 from samtok_bench.metrics import rle
 from samtok_bench.predictor import PredictorOptions
@@ -256,13 +257,7 @@ def test_missing_and_torn_files_are_one_clear_error(root, tmp_path):
         read_repack(root, "refcoco", "val")
 
 
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["rle", "size", "counts"]), inner)
-    ),
-    max_leaves=5,
-)
+VALUES = json_values("rle", "size", "counts")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)

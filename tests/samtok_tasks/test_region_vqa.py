@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from json_fuzz import json_values
 from PIL import Image
 
 from samtok_bench import registry, runner
@@ -324,11 +325,7 @@ def test_missing_data_and_unknown_splits(tmp_path):
     assert task.data_status(None).detail.startswith("mini")
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["size", "counts"]), inner),
-    max_leaves=5,
-)
+JSON = json_values("size", "counts")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from json_fuzz import places
+from json_fuzz import changed, json_values, places
 from region_samples import (
     COCO,
     ENTITY_LIST,
@@ -21,7 +21,6 @@ from region_samples import (
     LVIS,
     PANOPTIC,
     SA1B,
-    changed,
     coco,
     entityseg,
     gar,
@@ -201,14 +200,7 @@ def test_the_first_place_says_what_is_wrong(tmp_path: Path) -> None:
     )
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(["size", "counts", "id", "segmentation"]), inner)
-    ),
-    max_leaves=6,
-)
+JSON = json_values("size", "counts", "id", "segmentation")
 
 
 @pytest.mark.parametrize("sample", SAMPLES)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from json_fuzz import changed
 from region_samples import (
     COCO,
     ENTITY_LIST,
@@ -11,7 +12,6 @@ from region_samples import (
     LVIS,
     RIGHT,
     RING,
-    changed,
     coco,
     entityseg,
     lvis,

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from json_fuzz import changed
 from PIL import Image
-from region_samples import IDS, LEFT, PANOPTIC, RIGHT, box, changed, panoptic, pixels, shown, write_png
+from region_samples import IDS, LEFT, PANOPTIC, RIGHT, box, panoptic, pixels, shown, write_png
 
 from samtok_tasks.formats.regions import read_regions
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from json_fuzz import changed
 from region_samples import (
     GAR,
     GROUNDING,
@@ -12,7 +13,6 @@ from region_samples import (
     RIGHT,
     RING,
     SA1B,
-    changed,
     gar,
     grounding,
     packed,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from json_fuzz import places
+from json_fuzz import changed, json_values, places
 from PIL import Image
 
 from samtok_bench import registry, runner
@@ -331,11 +331,7 @@ def test_mini_asks_true_questions(tmp_path):
         assert marked[one.key].count("rectangle") == len(items)
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["label", "points"]), inner),
-    max_leaves=6,
-)
+JSON = json_values("label", "points")
 PLACES = [(file, place) for file in (META, SHAPES, MARKED) for place in places(FILES[file])]
 
 
@@ -343,11 +339,7 @@ PLACES = [(file, place) for file in (META, SHAPES, MARKED) for place in places(F
 @given(place=st.sampled_from(PLACES), value=JSON)
 def test_any_change_is_read_or_refused_cleanly(tmp_path, place, value):
     file, path = place
-    files = copy.deepcopy(FILES)
-    inner = files[file]
-    for key in path[:-1]:
-        inner = inner[key]
-    inner[path[-1]] = value
+    files = {**FILES, file: changed(FILES[file], path, value)}
     task, said = RegionVQA(data="vip-bench"), str(tmp_path)
     try:
         for sample in task.samples(write(tmp_path, files), "test").samples:

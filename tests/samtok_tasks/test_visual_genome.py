@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from json_fuzz import places
+from json_fuzz import changed, json_values, places
 from PIL import Image
 
 from samtok_bench.metrics import captions, rle
@@ -200,21 +200,13 @@ def test_mini_has_true_boxes(tmp_path):
     assert visual_genome.files(list(pictures_of("testA"))[:3]) == {}
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["id", "counts"]), inner),
-    max_leaves=6,
-)
+JSON = json_values("id", "counts")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
 @given(place=st.sampled_from(places(CONTENT)), value=JSON)
 def test_any_change_is_read_or_refused_cleanly(tmp_path, place, value):
-    content = copy.deepcopy(CONTENT)
-    inner = content
-    for key in place[:-1]:
-        inner = inner[key]
-    inner[place[-1]] = value
+    content = changed(CONTENT, place, value)
     said = "test_caption.json"
     try:
         read_visual_genome(write(tmp_path, content))
