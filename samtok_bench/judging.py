@@ -213,42 +213,48 @@ def read_transcript(path: Path) -> list[Verdict]:
     return verdicts
 
 
-def as_judged(run: LoadedRun, model: str) -> LoadedRun:
-    """A run with the metrics and scores of a judge in place of its own.
-
-    Args:
-        run: of a task that is judged.
-        model: the judge's.
+def judgement(run: LoadedRun, model: str) -> JudgeSummary:
+    """What a judge said of a run, by the judge's model.
 
     Raises:
-        NotComparable: this judge did not judge all of the run; says who did.
-        ValueError: what a judge left is malformed.
+        NotComparable: this judge did not judge all of the run, or two of this name did; says who judged it.
+        ValueError: judge.json is malformed.
     """
     judges = read_judges(run.path)
     found = [one for one in judges if one.model == model and one.samples == run.record.samples]
     if len(found) != 1:
         there = ", ".join(f"{one.model} ({one.samples} samples)" for one in judges) or "nobody"
         raise NotComparable(f"{run.path}: {len(found)} judges {model} of all samples; judged by {there}")
-    (one,) = found
-    scores = {
-        verdict.sample: verdict.scores
-        for verdict in read_transcript(run.path / TRANSCRIPT)
-        if verdict.judge == one.judge
-    }
+    return found[0]
+
+
+def as_judged(run: LoadedRun, judge: JudgeSummary) -> LoadedRun:
+    """A run with the metrics and scores of a judge in place of its own.
+
+    Raises:
+        NotComparable: the transcript is malformed, or lacks samples.
+    """
+    try:
+        verdicts = read_transcript(run.path / TRANSCRIPT)
+    except ValueError as error:
+        raise NotComparable(str(error)) from None
+    scores = {verdict.sample: verdict.scores for verdict in verdicts if verdict.judge == judge.judge}
     lacking = len(run.lines.keys() - scores.keys())
     if lacking:
         raise NotComparable(
             f"{run.path}: {TRANSCRIPT} lacks {lacking} of {len(run.lines)} samples: judge it again"
         )
-    settings = {**run.record.settings, JUDGE: {"model": model, "settings": one.settings}}
+    settings = {**run.record.settings, JUDGE: {"model": judge.model, "settings": judge.settings}}
     return replace(
         run,
         record=run.record.model_copy(update={"settings": settings}),
         summary=run.summary.model_copy(
-            update={"primary": one.primary, "metrics": one.metrics, "breakdown": {}}
+            update={"primary": judge.primary, "metrics": judge.metrics, "breakdown": {}}
         ),
         lines={id: replace(line, scores=scores[id]) for id, line in run.lines.items()},
         metrics=cast(Judged, run.task).judge_metrics,
+        files=f"{SUMMARY} and {TRANSCRIPT}",
+        mend="judge it again",
     )
 
 

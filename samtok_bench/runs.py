@@ -47,6 +47,10 @@ class LoadedRun:
     task: Task
     metrics: Sequence[MetricInfo]
     """Of the task; of a judge, where the run is looked at as judged."""
+    files: str = f"{SUMMARY} and {JOURNAL}"
+    """What must agree."""
+    mend: str = "rescore it"
+    """What makes them agree."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,7 @@ def agreed_values(
         else:
             agree = math.isclose(there, value, rel_tol=1e-6, abs_tol=1e-9)
         if not agree:
-            raise NotComparable(f"{run.path}: {SUMMARY} and {JOURNAL} differ in {id}: rescore it")
+            raise NotComparable(f"{run.path}: {run.files} differ in {id}: {run.mend}")
     return whole if len(lines) == len(run.lines) else _measured(run, infos, lines)
 
 

@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from samtok_bench.judging import JUDGE, as_judged
+from samtok_bench.judging import JUDGE, as_judged, judgement
 from samtok_bench.results import (
     JOURNAL,
     RUN,
@@ -87,7 +87,8 @@ def _read(path: Path) -> tuple[Summary, RunRecord | None, LoadedRun | None]:
 
 
 def _read_judged(path: Path, judge: str) -> tuple[Summary, RunRecord, LoadedRun]:
-    run = as_judged(open_run(path), judge)
+    run = open_run(path)
+    run = as_judged(run, judgement(run, judge))
     return run.summary, run.record, run
 
 

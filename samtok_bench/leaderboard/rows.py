@@ -9,14 +9,12 @@ number of samples keeps a run out in any case.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from samtok_bench import registry
-from samtok_bench.judging import Judged, JudgeSummary, read_judges
+from samtok_bench.judging import JudgeSummary, as_judged, read_judges
 from samtok_bench.leaderboard.published import Benchmark, Checkpoint, Metric, Ours, Published, Schema, Split
-from samtok_bench.metric import MetricInfo
 from samtok_bench.results import MetricValue, RunFolder, RunRecord, Summary, find_runs, model_name
 from samtok_bench.runs import LoadedRun, NotComparable, agreed_values, open_run, stored_metric
 
@@ -375,13 +373,10 @@ def _cautions(run: LoadedRun) -> list[str]:
 def _stored(run: LoadedRun, ours: Ours, judge: JudgeSummary | None) -> dict[str, MetricValue]:
     """The run's metrics by the benchmark's names; NotComparable unless they are of today's versions."""
     if judge is not None:
-        infos: Sequence[MetricInfo] = cast("Judged", run.task).judge_metrics
-        run = replace(run, summary=run.summary.model_copy(update={"metrics": judge.metrics}))
-    else:
-        infos = run.metrics
-        wanted = [info for info in infos if info.id in ours.metrics.values() and info.aggregate != "corpus"]
-        agreed_values(run, wanted, run.lines)
-    by_id = {info.id: info for info in infos}
+        run = as_judged(run, judge)
+    wanted = [info for info in run.metrics if info.id in ours.metrics.values() and info.aggregate != "corpus"]
+    agreed_values(run, wanted, run.lines)
+    by_id = {info.id: info for info in run.metrics}
     return {name: stored_metric(run, by_id[id]) for name, id in ours.metrics.items()}
 
 

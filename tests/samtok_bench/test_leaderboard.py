@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from samtok_bench import judging, registry
 from samtok_bench.cli import main as cli
-from samtok_bench.judging import JudgeFile, JudgeSummary
+from samtok_bench.judging import JudgeFile, JudgeSummary, Verdict
 from samtok_bench.leaderboard import render, rows
 from samtok_bench.leaderboard.published import read_published, read_schema
 from samtok_bench.results import MetricValue, RunFolder
@@ -348,6 +348,19 @@ def write_captions(judges: dict[str, float] | None, samples: int = 100) -> Path:
     ]
     content = JudgeFile(task="region_caption", data_format="dlc", protocol="released", judges=summaries)
     (folder / judging.SUMMARY).write_text(content.model_dump_json())
+    keys = {info.numerator for info in task.judge_metrics}
+    counts = {info.denominator: 1.0 for info in task.judge_metrics if info.denominator}
+    verdicts = [
+        Verdict(
+            **{"sample": id, "judge": model, "url": "http://x", "model": model, "settings": {}},
+            **{"prompt_hash": "p", "asked": "", "exchanges": []},
+            scores=dict.fromkeys(keys, value) | counts,
+        )
+        for model, value in judges.items()
+        for id in RunFolder(folder).journal.read()
+    ]
+    lines = [verdict.model_dump_json() + "\n" for verdict in verdicts]
+    (folder / judging.TRANSCRIPT).write_text("".join(lines))
     return folder
 
 
@@ -373,6 +386,19 @@ def test_unjudged_captions_are_left_out(board, judges, samples, reason):
 def test_a_malformed_judgement_is_named(board):
     (write_captions({}) / judging.SUMMARY).write_text("{")
     assert "judge.json is malformed: " in board("--benchmark", "dlc-bench")["left_out"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("0.655", "0.7", "judge.json and judge.jsonl differ in average: judge it again"),
+        ('"sample"', '"simple"', "judge.jsonl: line 1 is malformed (sample: Field required)"),
+    ],
+)
+def test_a_judgement_stands_on_its_transcript(board, old, new, reason):
+    transcript = write_captions({"llama": 0.655}) / judging.TRANSCRIPT
+    transcript.write_text(transcript.read_text().replace(old, new))
+    assert reason in board("--benchmark", "dlc-bench")["left_out"][0]["reason"]
 
 
 # the command
