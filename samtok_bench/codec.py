@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from samtok_bench.metrics.rle import RLE
 from samtok_bench.predictor import PredictorOptions
+from samtok_bench.rle import RLE
 
 Symbols = tuple[int, ...]
 """What a codec writes for one mask. Decoding sees nothing else of it."""

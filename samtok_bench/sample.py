@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from samtok_bench.metrics.rle import RLE
+from samtok_bench.rle import RLE
 
 Scores = dict[str, float]
 """What one sample adds to every metric: sufficient statistics such as intersection and union."""
@@ -28,7 +28,7 @@ class Text:
 
 @dataclass(frozen=True)
 class View:
-    """What a model gets of a picture; see samtok_bench.views."""
+    """What a model gets of a picture; see samtok_bench.crops."""
 
     box: tuple[int, int, int, int] | None = None
     """x0, y0, x1, y1 of the part that is shown, pixels, half open; None for all."""

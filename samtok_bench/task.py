@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from samtok_bench import metric, statistics
-from samtok_bench.constants import CONSTANT_ANSWERS, constant_answer
+from samtok_bench.constant_answers import CONSTANT_ANSWERS, constant_answer
 from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import Prediction, Sample, Scores
 

@@ -51,7 +51,7 @@ def tasks(
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
-    from samtok_bench.tables import text_table
+    from samtok_bench.showing.tables import text_table
 
     for row in rows:
         if "problem" in row:
@@ -83,7 +83,7 @@ def models(as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps({"models": rows, "codecs": codecs}, indent=1))
         return
-    from samtok_bench.tables import text_table
+    from samtok_bench.showing.tables import text_table
 
     cells = [[", ".join(row.get("takes", [row["model"]])), row["status"], row["summary"]] for row in rows]
     typer.echo(text_table(["--model", "status", "what it is"], cells) + "\n")

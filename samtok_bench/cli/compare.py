@@ -45,10 +45,10 @@ def compare(
     out: Annotated[Path | None, option("--out", "Write to this file instead of the terminal.")] = None,
 ) -> None:
     """Compare runs: differences with intervals and tests, paired by sample."""
-    from samtok_bench.comparison import report
-    from samtok_bench.comparison.comparing import compare
-    from samtok_bench.comparison.pictures import Pictures, write_pictures
-    from samtok_bench.comparison.sources import open_sources
+    from samtok_bench.comparison import render as report
+    from samtok_bench.comparison.changed_samples import Pictures, write_pictures
+    from samtok_bench.comparison.compare import compare
+    from samtok_bench.comparison.given_runs import open_sources
 
     if as_json and format not in (None, "json"):
         raise ValueError(f"give either --json or --format {format}")

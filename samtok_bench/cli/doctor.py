@@ -13,8 +13,8 @@ app = typer.Typer()
 @app.command()
 def doctor(as_json: Annotated[bool, option("--json", "Print JSON.")] = False) -> None:
     """Check packages, threads, GPU and weights; exit code 1 when something is broken."""
-    from samtok_bench.health import examine
-    from samtok_bench.tables import text_table
+    from samtok_bench.running.health import examine
+    from samtok_bench.showing.tables import text_table
 
     findings = examine()
     if as_json:

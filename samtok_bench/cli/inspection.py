@@ -27,7 +27,7 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """List the runs in and below some folders."""
-    from samtok_bench.inspection import list_runs, of_task, runs_text
+    from samtok_bench.showing.inspection import list_runs, of_task, runs_text
 
     for folder in folders or ():
         if not folder.is_dir():
@@ -55,9 +55,9 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a run's table again, or single samples with what was asked, wanted and answered."""
-    from samtok_bench.inspection import run_text, sample_text, shown_samples
-    from samtok_bench.results import summary_json
-    from samtok_bench.runs import open_run
+    from samtok_bench.runs.folder import summary_json
+    from samtok_bench.runs.reading import open_run
+    from samtok_bench.showing.inspection import run_text, sample_text, shown_samples
 
     opened = open_run(run)
     if not sample:

@@ -25,10 +25,10 @@ def judge(
     The key comes from SAMTOK_BENCH_JUDGE_KEY. Scores depend on the judge: compare runs of one judge only.
     """
     from samtok_bench.cli.progress import make_reporter
-    from samtok_bench.judge_client import JudgeClient
-    from samtok_bench.judging import TRANSCRIPT
-    from samtok_bench.judging import judge as judge_run
-    from samtok_bench.tables import judge_table
+    from samtok_bench.judging.client import JudgeClient
+    from samtok_bench.judging.judge import TRANSCRIPT
+    from samtok_bench.judging.judge import judge as judge_run
+    from samtok_bench.showing.tables import judge_table
 
     client = JudgeClient(url, model, timeout=timeout, retries=retries)
     summary = judge_run(folder, client, make_reporter(), jobs=jobs)

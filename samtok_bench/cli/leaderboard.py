@@ -72,7 +72,7 @@ def leaderboard(
     from samtok_bench.leaderboard import render
     from samtok_bench.leaderboard.published import read_published, read_schema
     from samtok_bench.leaderboard.rows import make_board
-    from samtok_bench.results import find_runs
+    from samtok_bench.runs.folder import find_runs
 
     for one in results or []:
         if not one.is_dir():

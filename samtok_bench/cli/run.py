@@ -10,9 +10,9 @@ import typer
 from samtok_bench.cli.options import complete_tasks, option
 
 if TYPE_CHECKING:
-    from samtok_bench.rate_distortion import Comparison
-    from samtok_bench.runner import RunResult
-    from samtok_bench.suite import Entry
+    from samtok_bench.running.codecs import Comparison
+    from samtok_bench.running.run import RunResult
+    from samtok_bench.running.suite import Entry
 
 app = typer.Typer()
 
@@ -61,8 +61,8 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run a task on a model; the same command continues an interrupted run."""
-    from samtok_bench import runner
     from samtok_bench.cli.progress import make_reporter
+    from samtok_bench.running import run as runner
 
     options = runner.RunOptions(
         task=task,
@@ -84,11 +84,11 @@ def run(
         command=("samtok-bench", *sys.argv[1:]),
     )
     if task == "all":
-        from samtok_bench import suite
+        from samtok_bench.running import suite
 
         _show_tasks(suite.run_all(options, make_reporter()), as_json)
     elif codec:
-        from samtok_bench import rate_distortion
+        from samtok_bench.running import codecs as rate_distortion
 
         _show_codecs(rate_distortion.compare(options, codec, make_reporter()), as_json)
     else:
@@ -101,15 +101,15 @@ def rescore(
     as_json: Json = False,
 ) -> None:
     """Score a run's stored answers again, without the model."""
-    from samtok_bench import runner
     from samtok_bench.cli.progress import make_reporter
+    from samtok_bench.running import run as runner
 
     _show(runner.rescore(folder, make_reporter()), as_json, details=False)
 
 
 def _show(result: "RunResult", as_json: bool, details: bool) -> None:
-    from samtok_bench.results import summary_json
-    from samtok_bench.tables import breakdown_table, run_table, sample_table, timing_line
+    from samtok_bench.runs.folder import summary_json
+    from samtok_bench.showing.tables import breakdown_table, run_table, sample_table, timing_line
 
     if as_json:
         typer.echo(summary_json(result.summary))
@@ -130,7 +130,7 @@ def _show(result: "RunResult", as_json: bool, details: bool) -> None:
 
 
 def _show_tasks(entries: "list[Entry]", as_json: bool) -> None:
-    from samtok_bench.tables import suite_table
+    from samtok_bench.showing.tables import suite_table
 
     if as_json:
         found = {
@@ -144,7 +144,7 @@ def _show_tasks(entries: "list[Entry]", as_json: bool) -> None:
 
 
 def _show_codecs(comparison: "Comparison", as_json: bool) -> None:
-    from samtok_bench.tables import codec_table
+    from samtok_bench.showing.tables import codec_table
 
     if as_json:
         typer.echo(json.dumps([vars(point) for point in comparison.points], indent=1))

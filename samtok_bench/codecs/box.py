@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from samtok_bench import rle
 from samtok_bench.codec import Codec, Symbols
-from samtok_bench.metrics import rle
-from samtok_bench.metrics.rle import RLE
+from samtok_bench.rle import RLE
 
 BINS = 1024
 BITS = 10

@@ -6,10 +6,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from samtok_bench import rle
 from samtok_bench.codec import Codec, Symbols
-from samtok_bench.metrics import rle
-from samtok_bench.metrics.rle import RLE
 from samtok_bench.predictor import PredictorOptions
+from samtok_bench.rle import RLE
 
 LARGEST = 512
 

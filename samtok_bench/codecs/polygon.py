@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from samtok_bench import rle
 from samtok_bench.codec import Codec, Symbols
 from samtok_bench.codecs.box import BINS, BITS, bins_of, place_of
-from samtok_bench.metrics import rle
-from samtok_bench.metrics.rle import RLE
 from samtok_bench.predictor import PredictorOptions
+from samtok_bench.rle import RLE
 
 END = -1
 """Between two contours."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
-from samtok_bench.runner import RunOptions
+from samtok_bench.running.run import RunOptions
 from samtok_bench.validation import first_fault
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]

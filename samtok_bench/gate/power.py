@@ -16,9 +16,9 @@ import numpy as np
 
 from samtok_bench import registry, statistics
 from samtok_bench.metric import MetricInfo
-from samtok_bench.results import Line
-from samtok_bench.runs import LoadedRun, NotComparable, comparable, defined_value, open_run
-from samtok_bench.tables import NOT_AVAILABLE, number, text_table
+from samtok_bench.runs.folder import Line
+from samtok_bench.runs.reading import LoadedRun, NotComparable, comparable, defined_value, open_run
+from samtok_bench.showing.tables import NOT_AVAILABLE, number, text_table
 
 POWER = 0.8
 FACTOR = NormalDist().inv_cdf((1 + statistics.LEVEL) / 2) + NormalDist().inv_cdf(POWER)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from samtok_bench import preview
 from samtok_bench.gate.verdicts import CheckResult, Verdict, exit_code, refresh_commands
-from samtok_bench.runs import samples_of
-from samtok_bench.tables import bounds, markdown_table, markdown_text, number, signed, text_table
+from samtok_bench.runs.reading import samples_of
+from samtok_bench.showing import overlays as preview
+from samtok_bench.showing.tables import bounds, markdown_table, markdown_text, number, signed, text_table
 
 SUMMARY_BYTES = 1 << 20
 """GitHub refuses a longer step summary."""

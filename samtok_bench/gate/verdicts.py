@@ -17,12 +17,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from samtok_bench import registry, runner, statistics
+from samtok_bench import registry, statistics
 from samtok_bench.gate.file import Check
 from samtok_bench.metric import MetricInfo
-from samtok_bench.results import CEILING, JOURNAL, RUN, SUMMARY, Line, RunFolder, RunRecord
-from samtok_bench.runner import Reporter, RunOptions
-from samtok_bench.runs import (
+from samtok_bench.running import run as runner
+from samtok_bench.running.run import Reporter, RunOptions
+from samtok_bench.runs.folder import CEILING, JOURNAL, RUN, SUMMARY, Line, RunFolder, RunRecord
+from samtok_bench.runs.reading import (
     ROUNDING,
     Change,
     LoadedRun,
@@ -38,8 +39,8 @@ from samtok_bench.runs import (
     sign,
     task_of,
 )
+from samtok_bench.showing.tables import number
 from samtok_bench.statistics import Interval
-from samtok_bench.tables import number
 from samtok_bench.task import Task
 
 LOSSES = 10

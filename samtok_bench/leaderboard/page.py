@@ -7,7 +7,7 @@ from pathlib import Path
 from samtok_bench.leaderboard import render
 from samtok_bench.leaderboard.published import Benchmark
 from samtok_bench.leaderboard.rows import Board, Figure, Row
-from samtok_bench.templates import environment
+from samtok_bench.showing.templates import environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 _ARXIV = re.compile(r"arXiv (\d{4}\.\d{5})")

@@ -10,8 +10,8 @@ from typing import Any
 
 from samtok_bench.leaderboard.published import Absent, Benchmark, Metric, Split
 from samtok_bench.leaderboard.rows import Board, Demonstration, Figure, Row
+from samtok_bench.showing.tables import markdown_table, markdown_text, number, signed, span, text_table
 from samtok_bench.statistics import LEVEL
-from samtok_bench.tables import markdown_table, markdown_text, number, signed, span, text_table
 
 WRITE = "samtok-bench leaderboard --write"
 HEAD = f"<!-- Rendered by `{WRITE}`. Do not edit: the command writes it anew. -->"

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from samtok_bench import registry
-from samtok_bench.judging import JudgeSummary, as_judged, read_judges
+from samtok_bench.judging.judge import JudgeSummary, as_judged, read_judges
 from samtok_bench.leaderboard.published import Benchmark, Checkpoint, Metric, Ours, Published, Schema, Split
-from samtok_bench.results import MetricValue, RunFolder, RunRecord, Summary, find_runs, model_name
-from samtok_bench.runs import LoadedRun, NotComparable, agreed_values, open_run, stored_metric
+from samtok_bench.runs.folder import MetricValue, RunFolder, RunRecord, Summary, find_runs, model_name
+from samtok_bench.runs.reading import LoadedRun, NotComparable, agreed_values, open_run, stored_metric
 
 NANO = "nano"
 MINI_MARKER = "mini.json"

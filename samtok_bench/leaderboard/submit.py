@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from samtok_bench import judging, runner
+from samtok_bench.judging import judge as judging
 from samtok_bench.leaderboard.published import read_published, read_schema
 from samtok_bench.leaderboard.rows import make_board
-from samtok_bench.results import (
+from samtok_bench.running import run as runner
+from samtok_bench.running.run import Reporter
+from samtok_bench.runs.folder import (
     CEILING,
     JOURNAL,
     RUN,
@@ -22,8 +24,7 @@ from samtok_bench.results import (
     differences,
     find_runs,
 )
-from samtok_bench.runner import Reporter
-from samtok_bench.runs import LoadedRun, agreed_values, open_run, stored_metric
+from samtok_bench.runs.reading import LoadedRun, agreed_values, open_run, stored_metric
 
 COPIED = (RUN, JOURNAL, SUMMARY, CEILING, judging.SUMMARY, judging.TRANSCRIPT)
 """Without the pictures, which hold the data set's images."""

@@ -15,11 +15,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
-from samtok_bench import registry
+from samtok_bench import registry, rle
 from samtok_bench.codec import Codec
-from samtok_bench.metrics import rle
-from samtok_bench.metrics.rle import RLE
 from samtok_bench.predictor import Predictor, PredictorOptions
+from samtok_bench.rle import RLE
 from samtok_bench.sample import MASK_PLACE, Code, Outcome, Prediction, Sample, Target
 
 T = TypeVar("T")

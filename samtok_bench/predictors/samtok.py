@@ -16,13 +16,13 @@ from samtok.locate import (
     nano_is_installed,
     tokenizer_folder,
 )
-from samtok_bench import provenance, views
+from samtok_bench import crops as views
+from samtok_bench import provenance, rle
 from samtok_bench.codec import Codec, Symbols
-from samtok_bench.metrics import rle
-from samtok_bench.metrics.rle import RLE
 from samtok_bench.predictor import Capabilities, Predictor, PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.registry import names, suggestion
+from samtok_bench.rle import RLE
 from samtok_bench.sample import ImagePart, Outcome, Prediction, Region, Sample, Text
 
 if TYPE_CHECKING:

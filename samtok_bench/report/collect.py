@@ -10,8 +10,8 @@ from samtok_bench.report.facts import Fact
 from samtok_bench.report.figures import Histogram, MetricRow, Slice
 from samtok_bench.report.images import Pictures
 from samtok_bench.report.samples import IMAGES, Events, detail, entry, plain
-from samtok_bench.results import Summary
-from samtok_bench.runs import (
+from samtok_bench.runs.folder import Summary
+from samtok_bench.runs.reading import (
     LoadedRun,
     agreed_values,
     comparable,

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from samtok_bench.results import Session
-from samtok_bench.runs import LoadedRun
-from samtok_bench.tables import counted, minute
+from samtok_bench.runs.folder import Session
+from samtok_bench.runs.reading import LoadedRun
+from samtok_bench.showing.tables import counted, minute
 
 HASH_DIGITS = 12
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from samtok_bench import statistics
 from samtok_bench.metric import MetricInfo
-from samtok_bench.results import Group, Line, MetricValue
-from samtok_bench.runs import ROUNDING, TRACEABLE, LoadedRun, gains, own_value
-from samtok_bench.tables import NOT_AVAILABLE, bounded, bounds, metric_row, number, signed, span
+from samtok_bench.runs.folder import Group, Line, MetricValue
+from samtok_bench.runs.reading import ROUNDING, TRACEABLE, LoadedRun, gains, own_value
+from samtok_bench.showing.tables import NOT_AVAILABLE, bounded, bounds, metric_row, number, signed, span
 
 BINS = 20
 

@@ -11,8 +11,8 @@ from typing import Any
 from markupsafe import Markup
 
 from samtok_bench.report.collect import Report, collect, count_unread
-from samtok_bench.tables import NOT_AVAILABLE, interval_header
-from samtok_bench.templates import environment
+from samtok_bench.showing.tables import NOT_AVAILABLE, interval_header
+from samtok_bench.showing.templates import environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 REPORT = "report.html"

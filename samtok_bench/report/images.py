@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from samtok_bench import views
+from samtok_bench import crops as views
 from samtok_bench.sample import View
 
 LADDER = ((768, 90), (640, 85), (512, 80), (448, 75), (384, 70), (384, 50), (320, 50), (256, 40))

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from samtok_bench import rle
 from samtok_bench.metric import MetricInfo
-from samtok_bench.metrics import rle
-from samtok_bench.metrics.rle import RLE
 from samtok_bench.report.images import Pictures
-from samtok_bench.results import Line
-from samtok_bench.runs import own_value
+from samtok_bench.rle import RLE
+from samtok_bench.runs.folder import Line
+from samtok_bench.runs.reading import own_value
 from samtok_bench.sample import MASK_PLACE, ImagePart, Prediction, Region, Sample, Text, Turn
 from samtok_bench.task import Task
 

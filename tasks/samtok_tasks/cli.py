@@ -40,7 +40,7 @@ def mini(
         typer.echo(json.dumps({"root": str(root)} | written, indent=1))
         return
 
-    from samtok_bench.tables import percent, text_table
+    from samtok_bench.showing.tables import percent, text_table
 
     counts = ("images", "expressions", "no_target", "one_target", "several_targets")
     rows = [
@@ -134,7 +134,7 @@ def _check(task: "Task", root: Path, split: list[str] | None, as_json: bool) -> 
 
 
 def _show(report: "CheckReport") -> None:
-    from samtok_bench.tables import text_table
+    from samtok_bench.showing.tables import text_table
 
     if report.splits:
         rows = [

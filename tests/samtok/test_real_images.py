@@ -19,8 +19,8 @@ from samtok import parse_words
 from samtok.locate import TOKENIZER, has_weights, nano_folder
 from samtok.mask_files import read_mask, write_mask
 from samtok.pictures import CAPTION, SIDE
+from samtok_bench import rle
 from samtok_bench.cli.main import build_app
-from samtok_bench.metrics import rle
 
 REAL_DATA = Path(os.environ.get("SAMTOK_BENCH_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 PHOTOS, GAR = REAL_DATA / "photos", REAL_DATA / "gar-bench"

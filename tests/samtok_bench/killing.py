@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from samtok_bench.results import JOURNAL
+from samtok_bench.runs.folder import JOURNAL
 
 
 def command(out, task, model) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from samtok_bench.results import IntervalInfo, Line, MetricValue, RunFolder, RunRecord, Session, Summary
+from samtok_bench.runs.folder import IntervalInfo, Line, MetricValue, RunFolder, RunRecord, Session, Summary
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.task import Task
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from samtok_bench import rle
 from samtok_bench.metric import MetricInfo
-from samtok_bench.metrics import rle
-from samtok_bench.results import IntervalInfo, Line, MetricValue, RunFolder, RunRecord, Session, Summary
+from samtok_bench.runs.folder import IntervalInfo, Line, MetricValue, RunFolder, RunRecord, Session, Summary
 from samtok_bench.sample import ImagePart, Outcome, Prediction, Sample, Target, Text, Turn
 from samtok_bench.task import Generation, SampleSet, Task
 

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from samtok_bench.metrics import captions
-from samtok_bench.metrics.captions import CaptionToolError, caption_scores
+from samtok_bench.measures import captions
+from samtok_bench.measures.captions import CaptionToolError, caption_scores
 
 try:
     JAVA, FOLDER = captions._tools()

@@ -7,10 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from samtok_bench import registry
+from samtok_bench import registry, rle
 from samtok_bench.codec import Codec
 from samtok_bench.codecs.polygon import END
-from samtok_bench.metrics import rle
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.task import Generation
 

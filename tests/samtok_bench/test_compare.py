@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from synthetic_runs import COUNT, HALF_LOST, PLAIN, Synthetic, edit, write_run
 
-from samtok_bench.comparison import sources
-from samtok_bench.comparison.comparing import compare
-from samtok_bench.results import JOURNAL, RUN, SUMMARY
+from samtok_bench.comparison import given_runs as sources
+from samtok_bench.comparison.compare import compare
+from samtok_bench.runs.folder import JOURNAL, RUN, SUMMARY
 
 THIRDS = [0.8 + 0.1 * (k % 3 - 1) for k in range(COUNT)]
 """Against PLAIN: a third each wins, ties and loses."""

@@ -11,7 +11,7 @@ import yaml
 from synthetic_runs import COUNT, HALF_LOST, PLAIN, SPREAD, edit, pair, write_run
 
 from samtok_bench.gate.file import read_gate
-from samtok_bench.results import CEILING, JOURNAL, RUN, SUMMARY, RunFolder
+from samtok_bench.runs.folder import CEILING, JOURNAL, RUN, SUMMARY, RunFolder
 
 
 @pytest.fixture

@@ -10,12 +10,13 @@ import yaml
 from PIL import Image
 from synthetic_runs import COUNT, Synthetic, write_run
 
-from samtok_bench import registry, tables
+from samtok_bench import registry
 from samtok_bench.gate import report as gate_report
 from samtok_bench.gate import verdicts as gate
 from samtok_bench.gate.file import Check, read_gate
 from samtok_bench.gate.verdicts import CheckResult, Verdict
-from samtok_bench.runs import Change
+from samtok_bench.runs.reading import Change
+from samtok_bench.showing import tables
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "gate"
 PLAIN = [0.8] * COUNT

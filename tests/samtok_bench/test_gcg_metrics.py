@@ -10,10 +10,11 @@ from pycocotools.cocoeval import COCOeval
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
+from samtok_bench import rle
+from samtok_bench.measures import sentences
+from samtok_bench.measures.sentences import SentenceSimilarity, sentence_similarity
 from samtok_bench.metric import value
-from samtok_bench.metrics import rle, sentences
-from samtok_bench.metrics.gcg import Grounded, ap50, gcg_metrics, gcg_scores, maximum_matching, plain_words
-from samtok_bench.metrics.sentences import SentenceSimilarity, sentence_similarity
+from samtok_tasks.gcg.metrics import Grounded, ap50, gcg_metrics, gcg_scores, maximum_matching, plain_words
 
 SIDE = 10
 

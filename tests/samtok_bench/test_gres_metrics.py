@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from samtok_bench.metrics import rle
-from samtok_bench.metrics.masks import gres_metrics, gres_scores
+from samtok_bench import rle
 from samtok_bench.sample import Outcome, Prediction
 from samtok_bench.task import Generation, Task
+from samtok_tasks.gres.metrics import gres_metrics, gres_scores
 
 
 class Metrics(Task):

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from samtok_bench import metric
-from samtok_bench.metrics import rle
-from samtok_bench.metrics.grounding_suite import CLASSES, box_accuracy, grounding_metrics, grounding_scores
+from samtok_bench import metric, rle
 from samtok_bench.sample import Outcome, Prediction
+from samtok_tasks.grounding_suite.metrics import CLASSES, box_accuracy, grounding_metrics, grounding_scores
 
 REAL_DATA = Path(os.environ.get("SAMTOK_BENCH_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 GSEVAL = REAL_DATA / "grounding-suite"

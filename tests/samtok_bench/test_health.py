@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from samtok_bench import health
 from samtok_bench.cli import main as cli
 from samtok_bench.predictors import samtok as local
+from samtok_bench.running import health
 
 
 def doctor(monkeypatch, capsys) -> tuple[int, dict[str, dict[str, str]]]:

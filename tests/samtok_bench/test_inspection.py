@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 import samtok_bench
 from samtok_bench.cli.main import build_app
-from samtok_bench.judging import JudgeFile, JudgeSummary
-from samtok_bench.results import JOURNAL, RUN, SUMMARY
+from samtok_bench.judging.judge import JudgeFile, JudgeSummary
+from samtok_bench.runs.folder import JOURNAL, RUN, SUMMARY
 
 XS = [k / COUNT for k in range(COUNT)]
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samtok_bench import metric, statistics
-from samtok_bench.metrics import judge
+from samtok_tasks.captioning import judge_metrics as judge
 
 FOUR = ("The wing is not mentioned.", "The wing is grey.", "The wing is red.", "It is not described.")
 TWO = ("The boats are not mentioned in the description.", "The boats are mentioned in the description.")

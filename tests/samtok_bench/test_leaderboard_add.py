@@ -8,8 +8,9 @@ from notes import Notes
 from official_runs import gres_score, write_official
 from synthetic_runs import edit
 
-from samtok_bench import registry, runner
-from samtok_bench.results import CEILING, JOURNAL, OVERLAYS, RUN, SUMMARY, RunFolder
+from samtok_bench import registry
+from samtok_bench.running import run as runner
+from samtok_bench.runs.folder import CEILING, JOURNAL, OVERLAYS, RUN, SUMMARY, RunFolder
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from samtok.locate import nano_is_installed
-from samtok_bench import runner
 from samtok_bench.cli.progress import PlainReporter
 from samtok_bench.predictors.samtok import preflight
-from samtok_bench.results import JOURNAL, SUMMARY
+from samtok_bench.running import run as runner
+from samtok_bench.runs.folder import JOURNAL, SUMMARY
 
 pytestmark = pytest.mark.skipif(
     not nano_is_installed(), reason="nano's weights are not there: train them first"

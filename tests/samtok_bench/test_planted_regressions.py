@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from samtok.locate import TOKENIZER, has_weights, nano_folder
 from samtok_bench.cli.main import build_app
-from samtok_bench.results import RunFolder
+from samtok_bench.runs.folder import RunFolder
 
 NANO = nano_folder() / TOKENIZER
 BOOKS = [f"quantizer.codebooks.{level}.weight" for level in range(2)]

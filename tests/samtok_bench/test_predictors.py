@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from samtok_bench import rle
 from samtok_bench.codec import Codec
-from samtok_bench.metrics import rle
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.constant import ConstantPredictor
 from samtok_bench.predictors.oracle import OraclePredictor

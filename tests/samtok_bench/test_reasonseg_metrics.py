@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from samtok_bench import metric
-from samtok_bench.metrics import rle
-from samtok_bench.metrics.reasonseg import reasonseg_metrics, reasonseg_scores
+from samtok_bench import metric, rle
 from samtok_bench.sample import Outcome, Prediction
+from samtok_tasks.reasonseg.metrics import reasonseg_metrics, reasonseg_scores
 
 
 def values(scores):

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from samtok_bench import metric, statistics
-from samtok_bench.metrics import rle, shape
-from samtok_bench.metrics.boundary import boundary, boundary_intersection_union, boundary_width
-from samtok_bench.metrics.reconstruction import reconstruction_metrics, reconstruction_scores
+from samtok_bench import metric, rle, statistics
+from samtok_bench.measures import shape
+from samtok_bench.measures.boundary import boundary, boundary_intersection_union, boundary_width
 from samtok_bench.sample import Code, Outcome, Prediction
+from samtok_tasks.reconstruction.metrics import reconstruction_metrics, reconstruction_scores
 
 masks = arrays(bool, st.tuples(st.integers(1, 30), st.integers(1, 30)))
 

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from samtok_bench import metric
-from samtok_bench.metrics import rle
-from samtok_bench.metrics.boxes import box_iou, inclusive_box, pixel_box
-from samtok_bench.metrics.referring import referring_metrics, referring_scores, script_figures
+from samtok_bench import metric, rle
+from samtok_bench.measures.boxes import box_iou, inclusive_box, pixel_box
 from samtok_bench.sample import Outcome, Prediction
+from samtok_tasks.referring.metrics import referring_metrics, referring_scores, script_figures
 
 
 def block(x0: int, y0: int, x1: int, y1: int) -> rle.RLE:

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from samtok_bench.metrics import rle
-from samtok_bench.metrics.relations import (
+from samtok_bench import rle
+from samtok_bench.task import Generation, Task
+from samtok_tasks.scene_graph.metrics import (
     RANKS,
     Answer,
     Names,
@@ -13,7 +14,6 @@ from samtok_bench.metrics.relations import (
     relation_metrics,
     relation_scores,
 )
-from samtok_bench.task import Generation, Task
 
 NAMES = Names(frozenset(("cat", "dog", "sky")), ("on", "beside", "over"))
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from synthetic_runs import COUNT, Synthetic, write_run
 
-from samtok_bench.metrics import rle
+from samtok_bench import rle
 from samtok_bench.report import collect, html
 from samtok_bench.report.samples import _answer_pieces, plain
-from samtok_bench.results import RunFolder
+from samtok_bench.runs.folder import RunFolder
 from samtok_bench.sample import ImagePart, Prediction, Region, Sample, Target, Text, Turn, View
 from samtok_bench.task import SampleSet
 

@@ -10,7 +10,7 @@ import pytest
 from synthetic_runs import COUNT, Synthetic, write_run
 from test_report import VALUES, edit
 
-from samtok_bench.metrics import rle
+from samtok_bench import rle
 from samtok_bench.report import html
 from samtok_bench.sample import ImagePart, Region, Text, Turn
 from samtok_bench.task import SampleSet

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco
 
-from samtok_bench.metrics import rle
+from samtok_bench import rle
 
 shapes = st.tuples(st.integers(1, 12), st.integers(1, 12))
 masks = shapes.flatmap(lambda s: arrays(np.bool_, s))

@@ -7,8 +7,8 @@ import shutil
 import pytest
 from notes import Notes
 
-from samtok_bench import runner
-from samtok_bench.results import JOURNAL, RUN, SUMMARY, Journal, RunFolder
+from samtok_bench.running import run as runner
+from samtok_bench.runs.folder import JOURNAL, RUN, SUMMARY, Journal, RunFolder
 from samtok_bench.sample import Outcome, content_id
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from samtok_bench import provenance, tables
-from samtok_bench.metrics import rle
-from samtok_bench.preview import overlay
+from samtok_bench import provenance, rle
+from samtok_bench.showing import tables
+from samtok_bench.showing.overlays import overlay
 from samtok_bench.statistics import Interval
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from samtok_bench import views
-from samtok_bench.metrics import rle
+from samtok_bench import crops as views
+from samtok_bench import rle
 from samtok_bench.predictors.samtok import _conversation, _open_all
 from samtok_bench.sample import ImagePart, Region, Sample, Target, Text, Turn, View
 

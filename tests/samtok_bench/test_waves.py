@@ -9,8 +9,8 @@ import pytest
 from killing import command, environment, kill_after
 from notes import Notes
 
-from samtok_bench import runner
-from samtok_bench.results import JOURNAL, SUMMARY, RunFolder
+from samtok_bench.running import run as runner
+from samtok_bench.runs.folder import JOURNAL, SUMMARY, RunFolder
 
 
 @pytest.fixture

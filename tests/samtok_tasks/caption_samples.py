@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from samtok_bench.metrics import rle
+from samtok_bench import rle
 
 HEIGHT, WIDTH = 300, 400
 

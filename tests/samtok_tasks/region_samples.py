@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from samtok_bench.metrics import rle
-from samtok_tasks.formats.regions import RegionData
+from samtok_bench import rle
+from samtok_tasks.reconstruction.data_formats import RegionData
 
 HEIGHT, WIDTH = 4, 6
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from samtok_bench.metrics import rle
+from samtok_bench import rle
 
 WORDS = "<|mt_start|><|mt_0001|><|mt_0300|><|mt_end|>"
 SAMPLED = "mr_refcoco_val_sampled.json"

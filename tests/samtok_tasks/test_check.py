@@ -8,9 +8,9 @@ import pytest
 from test_formats_referring import INSTANCES, grefcoco
 
 from samtok_tasks.check import CheckReport, check
-from samtok_tasks.gres import GRES
+from samtok_tasks.gres.task import GRES
 from samtok_tasks.mini.writer import ensure_mini, write_mini
-from samtok_tasks.reconstruction import Reconstruction
+from samtok_tasks.reconstruction.task import Reconstruction
 
 
 def look(root: Path) -> CheckReport:

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from json_fuzz import json_values
 
-from samtok_bench.metrics import rle
-from samtok_tasks.formats.dlc_bench import read_dlc_bench, read_dlc_questions
-from samtok_tasks.formats.ferret_bench import read_ferret_bench, read_ferret_reviews
-from samtok_tasks.formats.mdvp_bench import read_mdvp_bench, read_mdvp_rule
-from samtok_tasks.formats.videorefer_bench import read_videorefer_bench, read_videorefer_instruction
+from samtok_bench import rle
+from samtok_tasks.dlc_bench.reader import read_dlc_bench, read_dlc_questions
+from samtok_tasks.ferret_bench.reader import read_ferret_bench, read_ferret_reviews
+from samtok_tasks.mdvp_bench.reader import read_mdvp_bench, read_mdvp_rule
+from samtok_tasks.videorefer_bench.reader import read_videorefer_bench, read_videorefer_instruction
 
 READERS = {
     "dlc": (read_dlc_bench, read_dlc_questions),

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from json_fuzz import changed, json_values, places
 
-from samtok_bench.metrics import rle
+from samtok_bench import rle
 from samtok_tasks.formats.coco import read_instances
 from samtok_tasks.formats.files import read_json
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from json_fuzz import changed, json_values, places
 from PIL import Image
 
-from samtok_bench.metrics import rle
-from samtok_tasks.formats.grandf import IMAGE_FOLDERS, GroundedCaption, read_grandf
+from samtok_bench import rle
+from samtok_tasks.gcg.reader import IMAGE_FOLDERS, GroundedCaption, read_grandf
 
 
 def mask(x0: int, x1: int) -> dict[str, Any]:

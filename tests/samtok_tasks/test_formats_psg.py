@@ -12,8 +12,8 @@ from json_fuzz import changed, json_values, places
 from psg_samples import PSG, psg
 from region_samples import IDS, LEFT, RIGHT, box
 
-from samtok_bench.metrics import rle
-from samtok_tasks.formats.psg import read_psg
+from samtok_bench import rle
+from samtok_tasks.scene_graph.reader import read_psg
 
 
 def test_graphs(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from samtok_bench.metrics import rle
-from samtok_tasks.formats.grefcoco import read_grefcoco
+from samtok_bench import rle
 from samtok_tasks.formats.refer import ReferringData, read_refer
+from samtok_tasks.gres.reader import read_grefcoco
 
 
 def box(number: int, image: int, x: int, y: int, **more: Any) -> dict[str, Any]:

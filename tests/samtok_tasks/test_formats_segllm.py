@@ -22,8 +22,8 @@ from segllm_samples import (
     write_rounds,
 )
 
-from samtok_bench.metrics import rle
-from samtok_tasks.formats.segllm import Piece, read_dialogues, read_rounds
+from samtok_bench import rle
+from samtok_tasks.multi_round.reader import Piece, read_dialogues, read_rounds
 
 
 def shown(pieces: tuple[Piece, ...]) -> list[Any]:

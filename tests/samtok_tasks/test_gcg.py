@@ -6,19 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from samtok_bench import rle
 from samtok_bench.codecs.grid import GridCodec
-from samtok_bench.metrics import captions as caption_metrics
-from samtok_bench.metrics import rle, sentences
-from samtok_bench.metrics.captions import CaptionToolError
+from samtok_bench.measures import captions as caption_metrics
+from samtok_bench.measures import sentences
+from samtok_bench.measures.captions import CaptionToolError
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.constant import ConstantPredictor
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.sample import Outcome, Prediction, prompt_text
 from samtok_bench.task import DataStatus
-from samtok_tasks import gcg
-from samtok_tasks.formats.grandf import read_grandf
-from samtok_tasks.gcg import BEGIN, END, GCG, caption, grounded, locate_labels
-from samtok_tasks.mini.official import grandf
+from samtok_tasks.gcg import mini as grandf
+from samtok_tasks.gcg import task as gcg
+from samtok_tasks.gcg.reader import read_grandf
+from samtok_tasks.gcg.task import BEGIN, END, GCG, caption, grounded, locate_labels
 from samtok_tasks.mini.picture import SIZE, Picture
 from samtok_tasks.mini.scene import draw_scene
 

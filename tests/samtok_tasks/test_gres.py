@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from samtok_bench.metrics import rle
+from samtok_bench import rle
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.constant import ConstantPredictor
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.sample import Prediction, prompt_text
 from samtok_bench.task import DataStatus
-from samtok_tasks.gres import GRES
+from samtok_tasks.gres.task import GRES
 from samtok_tasks.mini.expressions import KINDS
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "gres_prompts.txt"

@@ -11,15 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from json_fuzz import json_values
 
-from samtok_bench.metrics import rle
+from samtok_bench import rle
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.constant import ConstantPredictor
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.sample import Outcome, Prediction, prompt_text
 from samtok_bench.task import DataStatus
-from samtok_tasks.formats.grounding_suite import CLASSES, FILE
-from samtok_tasks.grounding_suite import GroundingSuite
-from samtok_tasks.mini.official import grounding_suite as official
+from samtok_tasks.grounding_suite import mini as official
+from samtok_tasks.grounding_suite.reader import CLASSES, FILE
+from samtok_tasks.grounding_suite.task import GroundingSuite
 from samtok_tasks.mini.writer import pictures_of
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "grounding_suite_prompts.txt"

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from samtok_tasks.formats.segllm import read_dialogues
 from samtok_tasks.mini.expressions import EXTREMES
-from samtok_tasks.mini.official import segllm
 from samtok_tasks.mini.picture import Picture
 from samtok_tasks.mini.scene import COLOURS, PATTERNS, Scene, SceneObject
 from samtok_tasks.mini.writer import _write, pictures_of
+from samtok_tasks.multi_round import mini as segllm
+from samtok_tasks.multi_round.reader import read_dialogues
 
 CLEAR = 1.2
 """A figure that decides must be so much larger than the next one."""

@@ -19,15 +19,15 @@ from segllm_samples import (
     write_rounds,
 )
 
-from samtok_bench import registry, runner
-from samtok_bench.metrics import rle
-from samtok_bench.metrics.multi_round import multi_round_metrics, multi_round_scores
+from samtok_bench import registry, rle
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
+from samtok_bench.running import run as runner
 from samtok_bench.sample import ImagePart, Outcome, Prediction, Region, Sample, Text, Turn, prompt_text
-from samtok_tasks.mini.official import segllm
 from samtok_tasks.mini.writer import _write, pictures_of, write_mini
-from samtok_tasks.multi_round import MultiRound
+from samtok_tasks.multi_round import mini as segllm
+from samtok_tasks.multi_round.metrics import multi_round_metrics, multi_round_scores
+from samtok_tasks.multi_round.task import MultiRound
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "multi_round_prompts.txt"
 OWN = {"history": "own"}

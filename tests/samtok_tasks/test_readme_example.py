@@ -13,9 +13,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from samtok_bench import registry
+from samtok_bench import registry, rle
 from samtok_bench.cli.main import build_app
-from samtok_bench.metrics import rle
 
 README = Path(__file__).parents[2] / "tasks" / "README.md"
 GROUP = "samtok_bench.tasks"

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from samtok.locate import TOKENIZER, has_weights, nano_folder
-from samtok_bench import registry, runner
-from samtok_bench.judge_client import JudgeClient
-from samtok_bench.judging import judge
-from samtok_bench.metrics import rle
-from samtok_bench.metrics.judge import read_choice, review_scores
+from samtok_bench import registry, rle
+from samtok_bench.judging.client import JudgeClient
+from samtok_bench.judging.judge import judge
 from samtok_bench.predictor import Predictor
+from samtok_bench.running import run as runner
 from samtok_bench.sample import Prediction
-from samtok_tasks.formats.ferret_bench import read_ferret_bench
-from samtok_tasks.region_caption import RegionCaption
-from samtok_tasks.region_vqa import RegionVQA
+from samtok_tasks.captioning.judge_metrics import read_choice, review_scores
+from samtok_tasks.captioning.task import RegionCaption
+from samtok_tasks.ferret_bench.reader import read_ferret_bench
+from samtok_tasks.gar_bench.task import RegionVQA
 
 REAL_DATA = Path(os.environ.get("SAMTOK_BENCH_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 DLC, FERRET, GAR = (REAL_DATA / name for name in ("dlc-bench", "ferret-bench", "gar-bench"))

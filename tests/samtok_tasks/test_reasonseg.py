@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from json_fuzz import json_values
 from PIL import Image
 
-from samtok_bench.metrics import rle
+from samtok_bench import rle
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.constant import ConstantPredictor
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.sample import Prediction, prompt_text
 from samtok_bench.task import DataStatus
-from samtok_tasks.formats.reasonseg import FOLDER, IGNORE, TARGET, Shape, paint, read_reasonseg
-from samtok_tasks.mini.official import reasonseg as official
 from samtok_tasks.mini.writer import pictures_of
-from samtok_tasks.reasonseg import ReasonSeg
+from samtok_tasks.reasonseg import mini as official
+from samtok_tasks.reasonseg.reader import FOLDER, IGNORE, TARGET, Shape, paint, read_reasonseg
+from samtok_tasks.reasonseg.task import ReasonSeg
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "reasonseg_prompts.txt"
 

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from samtok_bench.cli.main import build_app
 from samtok_bench.sample import Prediction
-from samtok_tasks.formats.regions import FORMATS
 from samtok_tasks.mini.regions import KINDS, blob
 from samtok_tasks.mini.writer import write_mini
-from samtok_tasks.reconstruction import Reconstruction
+from samtok_tasks.reconstruction.data_formats import FORMATS
+from samtok_tasks.reconstruction.task import Reconstruction
 
 REAL_DATA = Path(os.environ.get("SAMTOK_BENCH_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 

@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from json_fuzz import json_values
 
-from samtok_bench.metrics import rle
+from samtok_bench import rle
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.constant import ConstantPredictor
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.sample import Prediction, prompt_text
 from samtok_bench.task import DataStatus
-from samtok_tasks.formats.refcoco_repack import image_number, read_repack, read_second_list
-from samtok_tasks.referring import RefCOCO, RefCOCOg, RefCOCOPlus
+from samtok_tasks.referring.repack import image_number, read_repack, read_second_list
+from samtok_tasks.referring.task import RefCOCO, RefCOCOg, RefCOCOPlus
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "referring_prompts.txt"
 TASKS = (RefCOCO, RefCOCOPlus, RefCOCOg)

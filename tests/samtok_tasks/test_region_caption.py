@@ -12,22 +12,22 @@ import pytest
 from caption_samples import DLC, IMAGES, ROOTS, write
 from typer.testing import CliRunner
 
-from samtok_bench import registry, runner
+from samtok_bench import registry, rle
 from samtok_bench.cli import judge as judge_cli
-from samtok_bench.comparison.comparing import compare
-from samtok_bench.comparison.sources import open_sources
-from samtok_bench.judge_client import JudgeClient, JudgeError
-from samtok_bench.judging import SUMMARY, TRANSCRIPT, JudgeFile, judge, read_judges, read_transcript
-from samtok_bench.metrics import rle
+from samtok_bench.comparison.compare import compare
+from samtok_bench.comparison.given_runs import open_sources
+from samtok_bench.judging.client import JudgeClient, JudgeError
+from samtok_bench.judging.judge import SUMMARY, TRANSCRIPT, JudgeFile, judge, read_judges, read_transcript
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
-from samtok_bench.results import Line
+from samtok_bench.running import run as runner
+from samtok_bench.runs.folder import Line
+from samtok_bench.runs.summary import summarize
 from samtok_bench.sample import ImagePart, Outcome, Prediction, Region, Text, View, prompt_text
-from samtok_bench.summary import summarize
-from samtok_tasks.region_caption import READERS, RegionCaption, caption
+from samtok_tasks.captioning.task import READERS, RegionCaption, caption
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "region_caption_prompts.txt"
-# Java and COCO's tools, see samtok_bench.metrics.captions
+# Java and COCO's tools, see samtok_bench.measures.captions
 CAPTION_TOOLS = bool(find_spec("pycocoevalcap") and shutil.which("java"))
 
 

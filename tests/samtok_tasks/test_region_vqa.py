@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from json_fuzz import json_values
 from PIL import Image
 
-from samtok_bench import registry, runner
-from samtok_bench.metrics import rle
+from samtok_bench import registry, rle
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
+from samtok_bench.running import run as runner
 from samtok_bench.sample import Outcome, Prediction, Region, prompt_text
-from samtok_tasks.mini.official import gar_bench
+from samtok_tasks.gar_bench import mini as gar_bench
+from samtok_tasks.gar_bench.task import FLOOR_LETTERS, RegionVQA, choices_of, read_answer
 from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, Picture
 from samtok_tasks.mini.scene import COLOURS, draw_scene
-from samtok_tasks.region_vqa import FLOOR_LETTERS, RegionVQA, choices_of, read_answer
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "region_vqa_prompts.txt"
 LEFT, RIGHT = (dict(rle.rectangle(x, 1, x + 2, 3, 4, 6)) for x in (0, 3))

@@ -30,8 +30,8 @@ from region_samples import (
     sa1b,
 )
 
-from samtok_bench.metrics import rle
-from samtok_tasks.formats.regions import FORMATS, SPLITS, RegionData, read_regions
+from samtok_bench import rle
+from samtok_tasks.reconstruction.data_formats import FORMATS, SPLITS, RegionData, read_regions
 
 REAL_DATA = Path(os.environ.get("SAMTOK_BENCH_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 

@@ -22,7 +22,7 @@ from region_samples import (
     write_text,
 )
 
-from samtok_tasks.formats.regions import read_regions
+from samtok_tasks.reconstruction.data_formats import read_regions
 
 
 def test_coco(tmp_path: Path) -> None:

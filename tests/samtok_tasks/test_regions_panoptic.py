@@ -9,7 +9,7 @@ from json_fuzz import changed
 from PIL import Image
 from region_samples import IDS, LEFT, PANOPTIC, RIGHT, box, panoptic, pixels, shown, write_png
 
-from samtok_tasks.formats.regions import read_regions
+from samtok_tasks.reconstruction.data_formats import read_regions
 
 PNG = "annotations/panoptic_val2017/000000000007.png"
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from region_samples import EMPTY, LEFT, RIGHT, RING, pixels, shown, write_picture, write_png
 
-from samtok_tasks.formats.regions import RegionData, read_regions
+from samtok_tasks.reconstruction.data_formats import RegionData, read_regions
 
 
 def read(root: Path) -> RegionData:

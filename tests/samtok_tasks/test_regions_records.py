@@ -23,9 +23,9 @@ from region_samples import (
     write_text,
 )
 
-from samtok_tasks.formats.gar_bench import PARTS, GarRecord, read_gar_bench
-from samtok_tasks.formats.grounding_suite import GroundingRecord, read_grounding_suite
-from samtok_tasks.formats.regions import read_regions
+from samtok_tasks.gar_bench.reader import PARTS, GarRecord, read_gar_bench
+from samtok_tasks.grounding_suite.reader import GroundingRecord, read_grounding_suite
+from samtok_tasks.reconstruction.data_formats import read_regions
 
 
 def test_sa1b(tmp_path: Path) -> None:

@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 from PIL import Image
 from psg_samples import psg
 
-from samtok_bench.codecs.runs import CocoRunCodec, RunCodec
-from samtok_bench.metrics import rle
+from samtok_bench import rle
+from samtok_bench.codecs.run_length import CocoRunCodec, RunCodec
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.sample import MASK_PLACE, Outcome, Prediction, Region, Target, prompt_text
-from samtok_tasks.formats.graph_answers import read_graph, write_graph
-from samtok_tasks.formats.psg import read_psg
 from samtok_tasks.mini.expressions import SIDES, related
-from samtok_tasks.mini.official import psg as mini_psg
 from samtok_tasks.mini.picture import IMAGE_FOLDER, Picture
 from samtok_tasks.mini.scene import draw_scene
-from samtok_tasks.scene_graph import SceneGraph
+from samtok_tasks.scene_graph import mini as mini_psg
+from samtok_tasks.scene_graph.answers import read_graph, write_graph
+from samtok_tasks.scene_graph.reader import read_psg
+from samtok_tasks.scene_graph.task import SceneGraph
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "scene_graph_prompts.txt"
 OPTIONS = PredictorOptions(SceneGraph.generation)

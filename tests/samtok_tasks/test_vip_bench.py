@@ -12,18 +12,19 @@ from hypothesis import strategies as st
 from json_fuzz import changed, json_values, places
 from PIL import Image
 
-from samtok_bench import registry, runner
-from samtok_bench.judge_client import JudgeClient
-from samtok_bench.judging import judge
-from samtok_bench.metrics import rle, vip_bench
+from samtok_bench import registry, rle
+from samtok_bench.judging.client import JudgeClient
+from samtok_bench.judging.judge import judge
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
+from samtok_bench.running import run as runner
 from samtok_bench.sample import Prediction, Region, prompt_text
 from samtok_tasks.check import check
-from samtok_tasks.formats.vip_bench import read_marked_questions, read_vip_bench
-from samtok_tasks.mini.official import vip_bench as mini_vip_bench
+from samtok_tasks.gar_bench.task import RegionVQA
 from samtok_tasks.mini.writer import pictures_of
-from samtok_tasks.region_vqa import RegionVQA
+from samtok_tasks.vip_bench import metrics as vip_bench
+from samtok_tasks.vip_bench import mini as mini_vip_bench
+from samtok_tasks.vip_bench.reader import read_marked_questions, read_vip_bench
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "vip_bench_prompts.txt"
 HEIGHT, WIDTH = 40, 60

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from json_fuzz import changed, json_values, places
 from PIL import Image
 
-from samtok_bench.metrics import rle
+from samtok_bench import rle
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.sample import Prediction, Region, prompt_text
 from samtok_tasks.check import check
 from samtok_tasks.formats.files import NoSplitError
-from samtok_tasks.formats.visual7w import FILES, read_visual7w
-from samtok_tasks.mini.official import visual7w
+from samtok_tasks.gar_bench.task import LETTERS, RegionVQA, choices_of, read_answer
 from samtok_tasks.mini.writer import pictures_of
-from samtok_tasks.region_vqa import LETTERS, RegionVQA, choices_of, read_answer
+from samtok_tasks.visual7w import mini as visual7w
+from samtok_tasks.visual7w.reader import FILES, read_visual7w
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "visual7w_prompts.txt"
 HEIGHT, WIDTH = 40, 60

@@ -11,18 +11,19 @@ from hypothesis import strategies as st
 from json_fuzz import changed, json_values, places
 from PIL import Image
 
-from samtok_bench.metrics import captions, rle
-from samtok_bench.metrics.captions import CaptionScores
+from samtok_bench import rle
+from samtok_bench.measures import captions
+from samtok_bench.measures.captions import CaptionScores
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.sample import Prediction, prompt_text
+from samtok_tasks.captioning.task import RegionCaption
 from samtok_tasks.check import check
 from samtok_tasks.formats.boxes import box_polygon
 from samtok_tasks.formats.files import NoSplitError
-from samtok_tasks.formats.visual_genome import read_visual_genome
-from samtok_tasks.mini.official import visual_genome
 from samtok_tasks.mini.writer import pictures_of
-from samtok_tasks.region_caption import RegionCaption
+from samtok_tasks.vg_caption import mini as visual_genome
+from samtok_tasks.vg_caption.reader import read_visual_genome
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "visual_genome_prompts.txt"
 HEIGHT, WIDTH = 40, 60

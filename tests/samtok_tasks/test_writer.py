@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from samtok_bench.metrics import rle
-from samtok_tasks.formats.grefcoco import read_grefcoco
+from samtok_bench import rle
 from samtok_tasks.formats.pickles import read_plain_pickle
 from samtok_tasks.formats.refer import read_refer
+from samtok_tasks.gres.reader import read_grefcoco
 from samtok_tasks.mini import writer
 from samtok_tasks.mini.scene import draw_scene
 from samtok_tasks.mini.sheet import contact_sheet

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from samtok_bench.metrics import rle
+from samtok_bench import rle
 from samtok_bench.sample import View
-from samtok_tasks.zoom import enlarge_mask, zoom
+from samtok_tasks.captioning.zoom import enlarge_mask, zoom
 
 
 def rectangle(x0, y0, x1, y1, height=600, width=800):

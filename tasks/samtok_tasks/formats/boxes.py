@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from samtok_bench.metrics.rle import MAX_COORDINATE
+from samtok_bench.rle import MAX_COORDINATE
 
 
 def box_polygon(box: Sequence[Any], where: str) -> list[list[float]]:

@@ -7,8 +7,8 @@ from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Any
 
-from samtok_bench.metrics import rle
-from samtok_bench.metrics.rle import RLE
+from samtok_bench import rle
+from samtok_bench.rle import RLE
 from samtok_tasks.formats.files import field, path_below, read_json
 
 MAX_SIDE = (1 << 16) - 1

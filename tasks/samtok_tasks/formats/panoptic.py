@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from samtok_bench.metrics import rle
+from samtok_bench import rle
 from samtok_tasks.formats.coco import CocoImage, nested_name, parse_images
 from samtok_tasks.formats.files import field, path_below, read_json, require_file
 from samtok_tasks.formats.region_masks import RegionCollector, RegionData, RegionMask, find_images

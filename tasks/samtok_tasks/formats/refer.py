@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from samtok_bench.metrics import rle
-from samtok_bench.metrics.rle import RLE
+from samtok_bench import rle
+from samtok_bench.rle import RLE
 from samtok_tasks.formats.coco import CocoImage, Instances, read_instances
 from samtok_tasks.formats.files import NoSplitError, field, require_file
 from samtok_tasks.formats.pickles import read_plain_pickle

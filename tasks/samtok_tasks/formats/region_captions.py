@@ -6,7 +6,7 @@ from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Any
 
-from samtok_bench.metrics.rle import RLE
+from samtok_bench.rle import RLE
 from samtok_tasks.formats.region_masks import RegionCollector, image_size
 
 

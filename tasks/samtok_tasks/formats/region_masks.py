@@ -8,8 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from samtok_bench.metrics import rle
-from samtok_bench.metrics.rle import RLE
+from samtok_bench import rle
+from samtok_bench.rle import RLE
 from samtok_tasks.formats.coco import MAX_SIDE
 
 

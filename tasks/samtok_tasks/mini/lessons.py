@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from samtok_bench import registry
-from samtok_bench.metrics import rle
+from samtok_bench import registry, rle
 from samtok_bench.sample import MASK_PLACE, ImagePart, Sample, Text
 from samtok_tasks.mini.training import (
     NO_TARGET_ANSWER,

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from samtok_bench.metrics import rle
-from samtok_tasks.formats.grefcoco import read_grefcoco
+from samtok_bench import rle
 from samtok_tasks.formats.refer import ReferringExpression
+from samtok_tasks.gres.reader import read_grefcoco
 from samtok_tasks.mini.scene import Mask
 
 OUTLINES = ((255, 0, 200), (0, 235, 255), (170, 255, 0), (255, 120, 0))

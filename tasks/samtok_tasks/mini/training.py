@@ -6,7 +6,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from samtok_tasks.gres import PROMPT
+from samtok_tasks.gres.task import PROMPT
 from samtok_tasks.mini.expressions import KINDS, Noun, describe, full_name, make_expression
 from samtok_tasks.mini.regions import MIN_PART_PIXELS, background, group, half, union
 from samtok_tasks.mini.scene import Mask, Scene, SceneObject, draw_scene

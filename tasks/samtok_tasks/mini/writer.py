@@ -17,22 +17,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from samtok_bench.task import DataStatus
+from samtok_tasks.gar_bench import mini as gar_bench
+from samtok_tasks.gcg import mini as grandf
+from samtok_tasks.grounding_suite import mini as grounding_suite
 from samtok_tasks.mini.expressions import make_expressions
-from samtok_tasks.mini.official import (
-    coco,
-    gar_bench,
-    grandf,
-    grounding_suite,
-    psg,
-    reasonseg,
-    referring,
-    segllm,
-    vip_bench,
-    visual7w,
-    visual_genome,
-)
 from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, Picture
 from samtok_tasks.mini.scene import draw_scene
+from samtok_tasks.multi_round import mini as segllm
+from samtok_tasks.reasonseg import mini as reasonseg
+from samtok_tasks.reconstruction import mini as coco
+from samtok_tasks.referring import mini as referring
+from samtok_tasks.scene_graph import mini as psg
+from samtok_tasks.vg_caption import mini as visual_genome
+from samtok_tasks.vip_bench import mini as vip_bench
+from samtok_tasks.visual7w import mini as visual7w
 
 FILES: tuple[Callable[[Sequence[Picture]], dict[str, Any]], ...] = (
     coco.files,

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from samtok_bench.metrics import rle
-from samtok_bench.metrics.masks import gres_metrics, gres_scores
+from samtok_bench import rle
 from samtok_bench.predictor import Predictor
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.sample import ImagePart, Prediction, Sample, Target, Text, Turn, content_id
 from samtok_bench.task import Generation, SampleSet, Task
+from samtok_tasks.gres.metrics import gres_metrics, gres_scores
 
 COUNT, PER_IMAGE = 24, 3
 

@@ -5,8 +5,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from samtok_bench import rle
 from samtok_bench.metric import MetricInfo
-from samtok_bench.metrics import rle
 from samtok_bench.predictor import Predictor
 from samtok_bench.sample import Outcome, Prediction, Sample, Target, Text, Turn, content_id
 from samtok_bench.task import Generation, SampleSet, Task

@@ -1,0 +1,69 @@
+"""Pictures of the samples that changed most: the target and both answers."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from samtok_bench.comparison.compare import Comparison, Pair
+from samtok_bench.runs.reading import Change, samples_of
+from samtok_bench.sample import Sample
+from samtok_bench.showing import overlays as preview
+from samtok_bench.showing.tables import number
+
+
+@dataclass
+class Pictures:
+    """What was drawn."""
+
+    drawn: list[tuple[Pair, Path]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What could not be drawn, and why."""
+
+    def of(self, pair: Pair) -> list[Path]:
+        """The pictures of one pair."""
+        return [path for one, path in self.drawn if one is pair]
+
+
+def write_pictures(comparison: Comparison, folder: Path) -> Pictures:
+    """Draw the samples that became better and those that became worse, a picture each for every pair.
+
+    Without the data there are no pictures but a note.
+    """
+    pictures = Pictures()
+    for place, pair in enumerate(comparison.pairs, start=1):
+        changes = {"better": pair.better or [], "worse": pair.worse or []}
+        if not any(changes.values()):
+            continue
+        names = f"{pair.second.source.label}-minus-{pair.first.source.label}"
+        slug = re.sub(r"[^A-Za-z0-9.]+", "-", names).strip("-.")[:80]
+        try:
+            assert pair.first.source.run is not None
+            samples = samples_of(pair.first.source.run)
+            for which, some in changes.items():
+                if some:
+                    path = folder / f"{place:02d}-{slug}-{which}.png"
+                    captions = _captions(comparison, pair, some)
+                    pictures.notes += [
+                        f"{path.name}: {note}" for note in _draw(path, pair, samples, captions)
+                    ]
+                    pictures.drawn.append((pair, path))
+        except (OSError, ValueError) as error:  # the comparison stands without them
+            pictures.notes.append(f"no pictures of {names}: {' '.join(str(error).split())}")
+    return pictures
+
+
+def _captions(comparison: Comparison, pair: Pair, changes: Sequence[Change]) -> dict[str, str]:
+    unit = comparison.metrics[comparison.headline].unit
+    first, second = pair.first.source.label, pair.second.source.label
+    return {
+        one.id: f"target | {first} {number(one.before, unit)} | {second} {number(one.after, unit)}"
+        for one in changes
+    }
+
+
+def _draw(path: Path, pair: Pair, samples: dict[str, Sample], captions: dict[str, str]) -> list[str]:
+    before, now = pair.first.lines, pair.second.lines
+    assert before is not None
+    assert now is not None
+    return preview.write_changes(path, samples, before, now, captions)

@@ -1,0 +1,225 @@
+"""What runs there are, and single samples of a run."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from samtok_bench import registry, rle
+from samtok_bench.judging.judge import JudgeSummary, read_judges
+from samtok_bench.runs.folder import Line, MetricValue, RunFolder, find_runs
+from samtok_bench.runs.reading import LoadedRun, samples_of
+from samtok_bench.sample import Sample, matching_id, prompt_text
+from samtok_bench.showing.overlays import write_overlays
+from samtok_bench.showing.tables import (
+    breakdown_table,
+    judge_table,
+    minute,
+    number,
+    run_table,
+    text_table,
+    timing_line,
+)
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """A results folder at a glance; where `problem` says why it cannot be read, the rest is empty."""
+
+    path: Path
+    problem: str = ""
+    task: str = ""
+    split: str = ""
+    protocol: str = ""
+    model: str = ""
+    data: str = ""
+    """mini for the task's own data, else its folder."""
+    samples: int = 0
+    status: str = ""
+    """complete, or running: also of a run that was killed."""
+    started: str = ""
+    """UTC, ISO 8601, of the first start."""
+    primary: MetricValue | None = None
+    """None until the run is complete."""
+    judges: tuple[JudgeSummary, ...] = ()
+    """What judges said of it."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        primary = self.primary.model_dump() if self.primary else None
+        judges = [one.model_dump() for one in self.judges]
+        return {**vars(self), "path": str(self.path), "primary": primary, "judges": judges}
+
+    @property
+    def result(self) -> str:
+        """The primary metric, and that of each judge; the status of a run that is not complete."""
+        if self.primary is None:
+            return self.status
+        judged = [f"{_shown(one.headline)} by {one.model}" for one in self.judges]
+        return ", ".join([_shown(self.primary), *judged])
+
+
+def list_runs(folders: Sequence[Path]) -> list[ListedRun]:
+    """The results folders in and below some folders, those that cannot be read with their problem."""
+    return [_listed(path) for path in find_runs(folders)]
+
+
+def of_task(runs: Sequence[ListedRun], task: str) -> list[ListedRun]:
+    """Those of a task, and those that cannot be read, as nobody knows what they are of.
+
+    Raises:
+        ValueError: there is no such task, neither installed nor in these runs.
+    """
+    known = [*dict.fromkeys([*registry.names("task"), *(one.task for one in runs if one.task)])]
+    if task not in known:
+        raise ValueError(f"unknown task {task!r}{registry.suggestion(task, known)}")
+    return [one for one in runs if one.problem or one.task == task]
+
+
+def _listed(path: Path) -> ListedRun:
+    folder = RunFolder(path)
+    try:
+        record = folder.record()
+        summary = folder.summary() if record.status == "complete" else None
+        judges = read_judges(path)
+    except (OSError, ValueError) as error:
+        return ListedRun(path, problem=str(error))
+    settings = record.settings
+    return ListedRun(
+        path,
+        task=str(settings.get("task")),
+        split=str(settings.get("split")),
+        protocol=str(settings.get("protocol")),
+        model=str(settings.get("model")),
+        data=record.data_root or "mini",
+        samples=record.samples,
+        status=record.status,
+        started=record.sessions[0].started if record.sessions else "",
+        primary=summary.metric(summary.primary) if summary else None,
+        judges=tuple(judges),
+    )
+
+
+def _shown(metric: MetricValue) -> str:
+    return f"{metric.display} {number(metric.value, metric.unit)}"
+
+
+def runs_text(runs: Sequence[ListedRun]) -> str:
+    """A table of runs, then those that cannot be read."""
+    rows = [
+        [
+            str(one.path),
+            one.task,
+            one.split,
+            one.protocol,
+            one.model,
+            one.data,
+            str(one.samples),
+            one.result,
+            minute(one.started),
+        ]
+        for one in runs
+        if not one.problem
+    ]
+    headers = ["run", "task", "split", "protocol", "model", "data", "samples", "result", "started (UTC)"]
+    table = [text_table(headers, rows, right=(6,))] if rows else []
+    return "\n\n".join([*table, *(f"{one.path}: {one.problem}" for one in runs if one.problem)])
+
+
+def run_text(run: LoadedRun) -> str:
+    """The tables of a run as it ended, and what judges said of it."""
+    tables = [run_table(run.summary), timing_line(run.lines), breakdown_table(run.summary)]
+    return "\n\n".join(filter(None, [*tables, *map(judge_table, read_judges(run.path))]))
+
+
+@dataclass(frozen=True)
+class ShownSample:
+    """A sample of a run with its answer."""
+
+    line: Line
+    sample: Sample | None
+    """None where the run's data is not there."""
+    picture: Path | None
+    """The target and the answer drawn on the image."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values: the journal's line, and what was asked and wanted."""
+        line = {**vars(self.line), "tags": dict(self.line.tags), "prediction": asdict(self.line.prediction)}
+        asked: dict[str, Any] = {}
+        if self.sample is not None:
+            target = self.sample.target
+            asked = {
+                "image": str(self.sample.image),
+                "prompt": prompt_text(self.sample.turns),
+                "target": {"text": target.text, "masks": list(target.masks)},
+            }
+        return {**line, **asked, "picture": str(self.picture) if self.picture else None}
+
+
+def shown_samples(
+    run: LoadedRun, asked: Sequence[str], pictures: Path
+) -> tuple[list[ShownSample], str | None]:
+    """Samples of a run, each with a picture.
+
+    Args:
+        run: complete.
+        asked: ids, or unique beginnings of ids.
+        pictures: the folder for them, made if needed.
+
+    Returns:
+        the samples, and why they come without question and picture, if they do.
+
+    Raises:
+        ValueError: no sample, or several, have such an id.
+    """
+    lines = [run.lines[matching_id(run.lines, one)] for one in asked]
+    try:
+        samples = samples_of(run)
+        missing = [line.id for line in lines if line.id not in samples]
+        if missing:
+            raise ValueError(f"the data has no sample {missing[0]} (any more)")
+    except (OSError, ValueError) as error:
+        return [ShownSample(line, None, None) for line in lines], f"answers alone: {error}"
+    pictures.mkdir(parents=True, exist_ok=True)
+    shown = [ShownSample(line, samples[line.id], pictures / f"{line.id}.png") for line in lines]
+    for one in shown:
+        assert one.sample is not None
+        assert one.picture is not None
+        write_overlays(one.picture, [one.sample], {one.line.id: one.line})
+    return shown, None
+
+
+def sample_text(shown: ShownSample) -> str:
+    """All there is to say of a sample, a line each."""
+    line, sample = shown.line, shown.sample
+    answer = line.prediction
+    rows = [["sample", line.id], ["image", str(sample.image) if sample else line.cluster]]
+    rows.append(["tags", ", ".join(f"{name} {value}" for name, value in line.tags.items())])
+    if sample is not None:
+        rows += _rows("asked", prompt_text(sample.turns))
+        rows.append(["target", _wanted(sample)])
+    spent = f"{answer.new_tokens} tokens, {answer.seconds:.2f} s"
+    detail = " ".join(answer.detail.split())
+    rows.append(["outcome", ", ".join(filter(None, [str(answer.outcome), detail, spent]))])
+    rows += _rows("answer", answer.text)
+    rows.append(["masks", _areas(answer.masks)])
+    if answer.faults:
+        rows.append(["faults", ", ".join(answer.faults)])
+    rows.append(["scores", ", ".join(f"{name} {value:.4g}" for name, value in line.scores.items())])
+    if shown.picture is not None:
+        rows.append(["picture", str(shown.picture)])
+    return "\n".join(f"{name:<8} {said}".rstrip() for name, said in rows if said or name == "answer")
+
+
+def _rows(name: str, text: str) -> list[list[str]]:
+    """A text's lines, the first with the name."""
+    return [[name if k == 0 else "", said] for k, said in enumerate(text.splitlines() or [""])]
+
+
+def _wanted(sample: Sample) -> str:
+    masks, text = sample.target.masks, " ".join(sample.target.text.split())
+    return "; ".join(filter(None, [text, _areas(masks) if masks or not text else ""]))
+
+
+def _areas(masks: Sequence[rle.RLE]) -> str:
+    return f"{len(masks)}, of {', '.join(str(rle.area(one)) for one in masks)} pixels" if masks else "none"

@@ -1,0 +1,66 @@
+"""GAR-Bench's multiple-choice questions about regions: colour, shape, pattern, the relation of two."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from samtok_bench import rle
+from samtok_tasks.mini.expressions import SIDES, side_of
+from samtok_tasks.mini.picture import IMAGE_FOLDER, Picture
+from samtok_tasks.mini.scene import COLOURS, PATTERNS, SHAPES, Scene, SceneObject, patterns_of
+
+SPLIT = "val"
+"""The pictures that are asked about: the official file has one split."""
+CHOICES = 4
+_STREAM = 7
+"""Tells the draws of this file from those of others about the same scene."""
+
+
+def files(pictures: Sequence[Picture]) -> dict[str, Any]:
+    """`GAR-Bench-VQA.json`: of each picture up to one question a type."""
+    records = [record for picture in pictures if picture.split == SPLIT for record in _records(picture)]
+    return {"GAR-Bench-VQA.json": records} if records else {}
+
+
+def _records(picture: Picture) -> Iterator[dict[str, Any]]:
+    rng = np.random.default_rng((picture.scene.seed, _STREAM))
+    items = [picture.scene.objects[k] for k in rng.permutation(len(picture.scene.objects))]
+    for type, asked, question, right, others in _questions(rng, picture.scene, items):
+        order = [right, *(str(one) for one in rng.permutation(others)[: CHOICES - 1])]
+        shown = [order[k] for k in rng.permutation(len(order))]
+        yield {
+            "image": f"{IMAGE_FOLDER}/{picture.file_name}",
+            "mask_rles": [dict(rle.encode(item.mask)) for item in asked],
+            "question": question,
+            "choices": [f"{'ABCD'[k]}. {text}" for k, text in enumerate(shown)],
+            "answer": "ABCD"[shown.index(right)],
+            "type": type,
+        }
+
+
+def _questions(
+    rng: np.random.Generator, scene: Scene, items: Sequence[SceneObject]
+) -> Iterator[tuple[str, list[SceneObject], str, str, list[str]]]:
+    """Type, objects, question, right answer and wrong ones."""
+    first, last = items[0], items[-1]
+    yield "color", [first], "What is the color of <Prompt0>?", *_among(first.colour, tuple(COLOURS))
+    yield "shape", [last], "What is the shape of <Prompt0>?", *_among(last.shape, SHAPES)
+    # where a pattern could not be told apart there is none to ask for
+    patterned = next((one for one in items if len(patterns_of(one.shape, one.size)) > 1), None)
+    if patterned is not None:
+        wording = "What is the pattern of <Prompt0>?"
+        yield "texture/pattern", [patterned], wording, *_among(patterned.pattern, PATTERNS)
+    for one, other in pairwise(items):
+        side = side_of(one, other)
+        if side is not None:
+            texts = {name: f"<Prompt0> is {name} <Prompt1>." for name in SIDES}
+            wording = "What is the spatial relationship between <Prompt0> and <Prompt1>?"
+            yield "relation", [one, other], wording, texts.pop(side), list(texts.values())
+            return
+
+
+def _among(right: str, names: Sequence[str]) -> tuple[str, list[str]]:
+    """The right answer and the wrong ones, as choices write them."""
+    return f"{right.capitalize()}.", [f"{name.capitalize()}." for name in names if name != right]

@@ -1,0 +1,287 @@
+"""Grounded captions (GCG): a caption whose phrases have masks.
+
+Definitions: GLaMM's scorer (mbzuai-oryx/groundingLMM, eval/gcg/evaluate.py). Masks are compared at the
+image's own size, an IoU is I / U from exact pixel counts. In both protocols alike:
+
+- METEOR and CIDEr of the captions against the one reference of each image, see samtok_bench.measures.captions;
+- AP50: pycocotools' COCOeval "segm" at IoU 0.5, one category, all scores 1.0, at most 100 masks an image.
+  Since all scores are equal, masks rank in reading order, images by the order of their ids. 0 to 1, undefined
+  without target masks, 0 without any predicted mask (where GLaMM's scorer stops).
+
+mIoU pairs the masks of an image one to one, always the pair with the largest IoU, as long as it is above 0.
+The protocols differ in:
+
+=======================  ====================================  =====================================
+point                    standard                              released (GLaMM's scorer)
+=======================  ====================================  =====================================
+mIoU of an image         sum of paired IoUs / target masks     mean over pairs alone, 0 without pairs
+mIoU                     mean over images with target masks    mean over all images
+two empty masks          IoU 0                                 nan: no pairs in this image; in recall
+                                                               taken as the largest IoU
+pairs that recall        as many as can be at once (maximum    greedy by IoU, ended by the first pair
+counts                   matching)                             that fails either threshold
+same thing is meant      IoU >= 0.5 and the same words (case,  IoU >= 0.5 and cosine of sentence
+                         articles, punctuation aside)          vectors >= 0.5
+phrase of a mask         the one right before it               the one of the same number
+a mask without phrase    is in no pair                         its pair ends the image: all pairs
+                                                               found in it are lost
+=======================  ====================================  =====================================
+
+Recall is the number of such pairs over the number of target phrases, in all images. The released one needs a
+sentence encoder; without one it is undefined, never replaced. A sample without an answer has no masks and an
+empty caption, and stays in every denominator.
+"""
+
+import contextlib
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samtok_bench import rle
+from samtok_bench.metric import Aggregate, MetricInfo
+from samtok_bench.rle import RLE
+from samtok_bench.sample import Scores
+from samtok_bench.task import Protocol as TaskProtocol
+
+Array = NDArray[np.float64]
+IOU_THRESHOLD = 0.5
+TEXT_THRESHOLD = 0.5
+MAX_MASKS = 100
+
+_SOURCE = "GLaMM, eval/gcg/evaluate.py (arXiv 2311.03356)"
+
+
+class TextSimilarity(Protocol):
+    """How alike texts are, -1 to 1."""
+
+    def __call__(self, first: Sequence[str], second: Sequence[str]) -> Array:
+        """(F, S) of F and S texts."""
+
+
+@dataclass(frozen=True)
+class Grounded:
+    """Phrases and masks of a caption, in reading order."""
+
+    phrases: tuple[str, ...]
+    masks: tuple[RLE, ...]
+    phrase_of: tuple[int | None, ...]
+    """For each mask the number of the phrase it directly follows; None where it follows none."""
+
+
+def gcg_metrics(protocol: TaskProtocol) -> tuple[MetricInfo, ...]:
+    """Metrics over the scores of `gcg_scores`, the primary one first."""
+    released = protocol == "released"
+    over = "images" if released else "images with target masks"
+    gates = "sentence vectors' cosine" if released else "the same words"
+    return (
+        _metric("miou", "mIoU", "iou", None if released else "has_masks", f"mean over {over}"),
+        _metric("recall", "Recall", "matched", "matchable", f"target phrases found: IoU >= 0.5 and {gates}"),
+        _corpus("ap50", "AP50", "average precision of the masks at IoU 0.5, all scores equal"),
+        _corpus("meteor", "METEOR", "of the captions"),
+        _corpus("cider", "CIDEr", "CIDEr-D of the captions; 10 at most, 1000 in tables"),
+        _metric(
+            "unnamed_masks", "masks without phrase", "unnamed", "masks", "share of answered masks", "lower"
+        ),
+        _metric(
+            "unmasked_phrases",
+            "phrases without mask",
+            "unmasked",
+            "phrases",
+            "share of answered phrases",
+            "lower",
+        ),
+    )
+
+
+def _metric(
+    id: str,
+    display: str,
+    numerator: str,
+    denominator: str | None,
+    description: str,
+    direction: Literal["higher", "lower"] = "higher",
+    aggregate: Aggregate = "ratio",
+) -> MetricInfo:
+    return MetricInfo(
+        id, 1, display, direction, numerator, denominator, _SOURCE, description, aggregate=aggregate
+    )
+
+
+def _corpus(id: str, display: str, description: str) -> MetricInfo:
+    return _metric(id, display, id, None, description, aggregate="corpus")
+
+
+def gcg_scores(
+    target: Grounded, answer: Grounded, protocol: TaskProtocol, similarity: TextSimilarity | None = None
+) -> Scores:
+    """One image's sufficient statistics.
+
+    Args:
+        target: phrase and mask of the same number belong together.
+        answer: empty where there is none.
+        protocol: see the module's table.
+        similarity: for the released recall; without it that is undefined.
+
+    Returns:
+        iou 0 to 1; has_masks 0 or 1; matched, pairs of recall; matchable, target phrases, or 0 where recall
+        is not computed; target_masks, target_phrases; masks and phrases of the answer; unnamed, masks without
+        a phrase; unmasked, phrases without a mask.
+    """
+    ious = iou_matrix(target.masks, answer.masks)
+    there = bool(target.masks)
+    if protocol == "released":
+        pairs = paired_ious(ious.T)
+        iou = sum(pairs) / len(pairs) if pairs else 0.0
+        matched = released_matches(ious, target.phrases, answer.phrases, similarity) if similarity else 0
+        matchable = len(target.phrases) if similarity else 0
+    else:
+        ious = np.nan_to_num(ious)
+        iou = sum(paired_ious(ious.T)) / len(target.masks) if there else 0.0
+        matched, matchable = maximum_matching(_same_things(ious, target, answer)), len(target.phrases)
+    return {
+        "iou": iou,
+        "has_masks": int(there),
+        "matched": matched,
+        "matchable": matchable,
+        "target_masks": len(target.masks),
+        "target_phrases": len(target.phrases),
+        "masks": len(answer.masks),
+        "phrases": len(answer.phrases),
+        "unnamed": answer.phrase_of.count(None),
+        "unmasked": len(answer.phrases) - len(set(answer.phrase_of) - {None}),
+    }
+
+
+def iou_matrix(first: Sequence[RLE], second: Sequence[RLE]) -> Array:
+    """(F, S) IoU of masks of one size; nan for two empty ones."""
+    found = np.zeros((len(first), len(second)))
+    for place in np.ndindex(found.shape):
+        inter, union = rle.intersection_union(first[place[0]], second[place[1]])
+        found[place] = inter / union if union else np.nan
+    return found
+
+
+def paired_ious(ious: Array) -> list[float]:
+    """IoUs of one-to-one pairs, always the largest left that is above 0.
+
+    Args:
+        ious: (F, S); of equal ones the first in the order of rows. One nan, and there are no pairs.
+    """
+    left, found = ious.copy(), []
+    while left.size and left.max() > 0:
+        row, column = np.unravel_index(left.argmax(), left.shape)
+        found.append(float(left[row, column]))
+        left[row, :] = left[:, column] = 0
+    return found
+
+
+def released_matches(
+    ious: Array, labels: Sequence[str], phrases: Sequence[str], similarity: TextSimilarity
+) -> int:
+    """Pairs that GLaMM's scorer counts for recall in one image.
+
+    Args:
+        ious: (T, M) of target and answered masks; mask k belongs to text k.
+        labels: of the targets.
+        phrases: of the answer.
+        similarity: see TextSimilarity.
+    """
+    left, alike, count = ious.copy(), None, 0
+    while left.size:
+        place = tuple(int(one) for one in np.unravel_index(left.argmax(), left.shape))
+        if left[place] < IOU_THRESHOLD:  # nan passes
+            break
+        if place[0] >= len(labels) or place[1] >= len(phrases):
+            return 0  # an index error there, which drops the image's pairs
+        if alike is None:
+            alike = np.array(similarity(labels, phrases))
+        if alike[place] < TEXT_THRESHOLD:
+            break
+        count += 1
+        for table in (left, alike):
+            table[place[0], :] = table[:, place[1]] = 0
+    return count
+
+
+def _same_things(ious: Array, target: Grounded, answer: Grounded) -> NDArray[np.bool_]:
+    """(T, M): whether a target with its phrase and an answered mask with its phrase are the same."""
+    labels = [plain_words(label) for label in target.phrases]
+    named = [None if at is None else plain_words(answer.phrases[at]) for at in answer.phrase_of]
+    found = ious >= IOU_THRESHOLD
+    for row, column in np.ndindex(found.shape):
+        if row >= len(labels) or labels[row] != named[column]:
+            found[row, column] = False
+    return found
+
+
+def plain_words(phrase: str) -> str:
+    """Lower case without punctuation and articles at the beginning."""
+    words = re.sub(r"[\W_]+", " ", phrase.casefold()).split()
+    while len(words) > 1 and words[0] in ("a", "an", "the"):
+        words = words[1:]
+    return " ".join(words)
+
+
+def maximum_matching(allowed: NDArray[np.bool_]) -> int:
+    """The most pairs (row, column) that can be allowed at once, each row and column in one pair at most."""
+    partner: dict[int, int] = {}  # row by column
+
+    def place(row: int, tried: set[int]) -> bool:
+        for column in np.flatnonzero(allowed[row]).tolist():
+            if column not in tried:
+                tried.add(column)
+                if column not in partner or place(partner[column], tried):
+                    partner[column] = row
+                    return True
+        return False
+
+    return sum(place(row, set()) for row in range(len(allowed)))
+
+
+def ap50(images: Sequence[tuple[str, Sequence[RLE], Sequence[RLE]]]) -> float | None:
+    """Average precision at IoU 0.5 over all images, 0 to 1; None without any target mask.
+
+    Args:
+        images: id, target masks and answered masks of each; ids differ.
+    """
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    targets = [(id, mask) for id, wanted, _ in images for mask in wanted]
+    answers = [(id, mask) for id, _, given in images for mask in given]
+    if not targets or not answers:
+        return 0.0 if targets else None
+    truth = COCO()
+    truth.dataset = {
+        "info": {},
+        "images": [
+            {"id": id, **dict(zip(("height", "width"), mask["size"], strict=True))}
+            for id, wanted, given in images
+            for mask in (*wanted, *given)[:1]
+        ],
+        "categories": [{"id": 1}],
+        "annotations": [
+            {"id": k, "iscrowd": 0, "area": rle.area(mask), **_annotation(id, mask)}
+            for k, (id, mask) in enumerate(targets, start=1)
+        ],
+    }
+    with contextlib.redirect_stdout(io.StringIO()):  # it reports what it does
+        truth.createIndex()
+        scorer = COCOeval(
+            truth, truth.loadRes([_annotation(id, mask) | {"score": 1.0} for id, mask in answers]), "segm"
+        )
+        scorer.params.iouThrs = np.array([0.5])
+        scorer.params.areaRng, scorer.params.areaRngLbl = [[0, 1e10]], ["all"]
+        scorer.params.maxDets = [MAX_MASKS]
+        scorer.evaluate()
+        scorer.accumulate()
+    return float(scorer.eval["precision"].mean())
+
+
+def _annotation(image_id: str, mask: RLE) -> dict[str, Any]:
+    return {"image_id": image_id, "category_id": 1, "segmentation": mask}

@@ -1,0 +1,122 @@
+"""GRES: segment everything that an expression means, or say that nothing does (gRefCOCO).
+
+Prompt, token limit and reading of answers follow SAMTok's released script (bytedance/Sa2VA,
+projects/samtok); the metrics and the differences between the protocols are in samtok_tasks.gres.metrics.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from samtok_bench import rle
+from samtok_bench.metric import MetricInfo
+from samtok_bench.rle import RLE
+from samtok_bench.sample import ImagePart, Prediction, Sample, Scores, Target, Text, Turn, content_id
+from samtok_bench.task import PROTOCOLS, DataStatus, Generation, HubSource, Protocol, SampleSet, Task
+from samtok_tasks.areas import COCO_AREAS, coco_area
+from samtok_tasks.formats.refer import ReferringExpression, image_folder
+from samtok_tasks.gres.metrics import gres_metrics, gres_scores
+from samtok_tasks.gres.reader import locate_grefcoco, read_grefcoco
+from samtok_tasks.mini.writer import ensure_mini, mini_status
+
+PROMPT = "Please segment {phrase} in this image."
+MAX_NEW_TOKENS = 128
+THINKING = (
+    " A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The "
+    "assistant first thinks about the reasoning process in the mind and then provides the user with the "
+    "answer. The reasoning process and answer are enclosed within <think> </think> and <answer> </answer> "
+    "tags, respectively, i.e., <think> reasoning process here </think><answer> answer here </answer>"
+)
+"""Follows the prompt for models trained by reinforcement, which think before they answer."""
+THINKING_NEW_TOKENS = 1024
+
+
+class GRES(Task):
+    """Generalized referring expression segmentation on gRefCOCO or mini."""
+
+    name = "gres"
+    summary = "referring segmentation with one, several or no target (gRefCOCO)"
+    primary = "giou"
+    protocols = (*PROTOCOLS, "released-rl")
+    splits: ClassVar[tuple[str, ...]] = ("val", "testA", "testB", "train")
+    hub: ClassVar[Mapping[str | None, HubSource]] = {
+        None: HubSource(
+            "FudanCVL/gRefCOCO",
+            ("grefs(unc).json", "instances.json"),
+            "grefcoco",
+            "COCO's train2014 images in images/train2014/ (images.cocodataset.org/zips/train2014.zip)",
+        )
+    }
+    tag_values: ClassVar[dict[str, tuple[str, ...]]] = {
+        "target": ("single", "multi", "no-target"),
+        "area": (*COCO_AREAS, "none"),
+    }
+
+    @property
+    def metrics(self) -> tuple[MetricInfo, ...]:
+        return gres_metrics(self._scoring)
+
+    @property
+    def _scoring(self) -> Protocol:
+        """The released script for thinking models differs in prompt and answer alone."""
+        return "standard" if self.protocol == "standard" else "released"
+
+    @property
+    def generation(self) -> Generation:
+        if self.protocol == "released-rl":
+            return Generation(THINKING_NEW_TOKENS, "released-rl")
+        return Generation(MAX_NEW_TOKENS, "released-union" if self.protocol == "released" else "standard")
+
+    def default_root(self) -> Path:
+        return ensure_mini()
+
+    def data_status(self, root: Path | None) -> DataStatus:
+        if root is None:
+            return mini_status()
+        try:
+            locate_grefcoco(root)
+        except OSError as error:
+            return DataStatus(False, str(error))
+        if not any(image_folder(root).glob("*.jpg")):
+            return DataStatus(False, f"no images in {image_folder(root)}")
+        return DataStatus(True, f"gRefCOCO, in {root}; `samtok-bench data check` reads all of it")
+
+    def samples(self, root: Path, split: str) -> SampleSet:
+        data = read_grefcoco(root).split(split)
+        prompt = PROMPT + (THINKING if self.protocol == "released-rl" else "")
+        return SampleSet([_sample(expression, prompt) for expression in data], dict(data.dropped))
+
+    def score(self, sample: Sample, prediction: Prediction) -> Scores:
+        masks = sample.target.masks
+        target = rle.union(masks) if masks else rle.empty(*sample.size)
+        # the released script looks at the mask, ReLA at the annotation; they differ on empty annotations
+        no_target = rle.is_empty(target) if self._scoring == "released" else not masks
+        return gres_scores(target, no_target, prediction, self._scoring)
+
+
+def _sample(expression: ReferringExpression, prompt: str) -> Sample:
+    image, targets = expression.image_path, expression.targets
+    phrase = expression.sent.strip().lower()
+    place = f"{expression.ref_id}/{expression.sent_id}"
+    return Sample(
+        id=content_id("gres", image.name, place, phrase, *(mask["counts"] for mask in targets)),
+        image=image,
+        size=(expression.height, expression.width),
+        turns=(Turn("user", (ImagePart(image), Text(prompt.format(phrase=phrase)))),),
+        cluster=image.name,
+        target=Target(targets),
+        tags=_tags(expression, targets),
+    )
+
+
+def _tags(expression: ReferringExpression, targets: tuple[RLE, ...]) -> dict[str, str]:
+    tags = {"target": _count(len(targets)), "area": _area(sum(rle.area(mask) for mask in targets))}
+    return tags | ({"kind": expression.kind} if expression.kind else {})
+
+
+def _count(count: int) -> str:
+    return "no-target" if count == 0 else "single" if count == 1 else "multi"
+
+
+def _area(pixels: int) -> str:
+    return coco_area(pixels) if pixels else "none"

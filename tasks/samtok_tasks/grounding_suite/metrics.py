@@ -1,0 +1,97 @@
+"""GroundingSuite-Eval (GSEval): masks by mean IoU, boxes by accuracy.
+
+Definitions: hustvl/GroundingSuite, evaluate_grounding.py. An answer's masks are united; its box is that of
+the union, the target's box is the file's own (a little off its mask: the masks themselves, as answers, have
+a box accuracy of 99.7 on the official file). "All" is over samples, not over classes.
+
+The official scorer leaves out samples whose image file or answer is missing, for masks those without a mask
+too; for boxes an answer without a box is wrong, and the classes' denominators keep what the total leaves out.
+Here every sample stays in every denominator, in both protocols: what has no mask has IoU 0 and no hit. On a
+run that answers everything the two agree.
+
+The protocols differ in two points:
+
+==============  =================================  =========================================================
+point           standard                           released (SAMTok's script)
+==============  =================================  =========================================================
+answer          well-formed mask words             codes paired without regard to groups, odd ones repaired
+box of a mask   around its pixels                  first to last column and row, one pixel less; 0 0 0 0
+                                                   where there is no mask
+==============  =================================  =========================================================
+
+SAMTok's script computes no metric; it writes the box as a list in a list, which the official scorer cannot
+read. Here it is read as the four numbers.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from samtok_bench import rle
+from samtok_bench.measures.boxes import Box, box_iou, inclusive_box, pixel_box
+from samtok_bench.metric import MetricInfo
+from samtok_bench.rle import RLE
+from samtok_bench.sample import Prediction, Scores
+from samtok_bench.task import Protocol
+
+CLASSES = ("stuff", "part", "multi", "single")
+BOX_THRESHOLD = 0.5
+
+_SOURCE = "GroundingSuite, evaluate_grounding.py (arXiv 2503.10596)"
+
+
+def grounding_metrics() -> tuple[MetricInfo, ...]:
+    """Metrics over the scores of `grounding_scores`, the primary one first."""
+    boxed = f"box IoU >= {BOX_THRESHOLD}"
+    return (
+        _metric("giou", "gIoU", "iou", None, "mean IoU over all samples"),
+        *(_metric(f"giou_{c}", f"gIoU {c}", f"iou_{c}", c, f"mean IoU, {c} only") for c in CLASSES),
+        _metric("box50", "box Acc@0.5", "box50", None, f"share of samples with {boxed}"),
+        *(_metric(f"box50_{c}", f"box {c}", f"box50_{c}", c, f"the same, {c} only") for c in CLASSES),
+    )
+
+
+def _metric(id: str, display: str, numerator: str, denominator: str | None, description: str) -> MetricInfo:
+    return MetricInfo(id, 1, display, "higher", numerator, denominator, _SOURCE, description)
+
+
+def grounding_scores(kind: str, target: RLE, box: Box, prediction: Prediction, protocol: Protocol) -> Scores:
+    """One sample's sufficient statistics.
+
+    Args:
+        kind: one of CLASSES.
+        target: its mask.
+        box: its box as the file has it, pixels.
+        prediction: any outcome; its masks are united.
+        protocol: see the module's table.
+
+    Returns:
+        intersection, union in pixels; iou 0 to 1; box50 as 0 or 1; for each class whether the sample is of
+        it, and iou and box50 again, 0 in all other classes.
+    """
+    masks = prediction.masks
+    predicted = rle.union(masks) if masks else rle.empty(*target["size"])
+    inter, either = rle.intersection_union(target, predicted)
+    iou = inter / either if either else 0.0
+    answered = inclusive_box(predicted) if protocol == "released" else pixel_box(predicted)
+    hit = int(box_iou(box, answered) >= BOX_THRESHOLD)
+    scores: Scores = {"intersection": inter, "union": either, "iou": iou, "box50": hit}
+    for name in CLASSES:
+        same = int(name == kind)
+        scores |= {name: same, f"iou_{name}": iou * same, f"box50_{name}": hit * same}
+    return scores
+
+
+def box_accuracy(
+    targets: Sequence[Box], answers: Sequence[Box | None], missing: Literal["wrong", "skip"] = "wrong"
+) -> float | None:
+    """Share of recorded boxes with an IoU of BOX_THRESHOLD or more, 0 to 1; None where nothing is counted.
+
+    Args:
+        targets: of the file.
+        answers: one a target; None where the model gave no box.
+        missing: the official scorer counts an answer without a box as wrong, but leaves out a sample that has
+            no answer at all.
+    """
+    pairs = [(a, b) for a, b in zip(targets, answers, strict=True) if b is not None or missing == "wrong"]
+    hits = sum(b is not None and box_iou(a, b) >= BOX_THRESHOLD for a, b in pairs)
+    return hits / len(pairs) if pairs else None

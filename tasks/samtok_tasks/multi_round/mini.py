@@ -1,0 +1,223 @@
+"""SegLLM's files: dialogues that name an object, and then others, and parts, by what was found before."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from samtok_tasks.mini.expressions import EXTREMES, RELATIONS, Noun, extreme, make_expression, related, select
+from samtok_tasks.mini.picture import SIZE, Picture, category
+from samtok_tasks.mini.regions import MIN_PART_PIXELS
+from samtok_tasks.mini.scene import SHAPES, Mask, Scene, SceneObject
+from samtok_tasks.reconstruction.mini import annotation
+
+SPLITS = ("val", "train")
+DATASET = "refcoco"
+ROUNDS = (2, 6)
+"""Least and greatest number of rounds."""
+PARTS = ("left", "right", "upper", "lower")
+MAX_PARTS = 3
+"""Of a picture: annotation ids have one digit for its masks, and a scene has at most seven objects."""
+PART_CATEGORY = len(SHAPES) + 1
+_TRIES = 12
+_STREAM = 5
+"""Of random numbers; other files draw others from a scene's seed."""
+
+
+@dataclass(frozen=True)
+class MadeRound:
+    """A question about a scene, true of exactly one mask."""
+
+    text: str
+    """What is to be segmented; earlier masks are `instance 1`, `instance 2`, ..."""
+    mask: Mask
+    """(H, W) bool."""
+    kind: str
+    """none, relational, property or part: how the mask is referred to an earlier one."""
+    reference: int | None = None
+    """The earlier round, from 1."""
+    item: SceneObject | None = None
+    """The object; None where the mask is a part of one."""
+
+
+def files(pictures: Sequence[Picture]) -> dict[str, Any]:
+    """`segllm/conversations_folder/` with dialogues and `segllm/annotations_folder/` with their masks."""
+    annotations: list[dict[str, Any]] = []
+    made: dict[str, Any] = {}
+    for split in SPLITS:
+        chosen = [picture for picture in pictures if picture.split == split]
+        dialogues = []
+        for picture in chosen:
+            rounds = dialogue(np.random.default_rng((picture.scene.seed, _STREAM)), picture.scene)
+            if rounds:
+                ids = _ids(picture, rounds)
+                dialogues.append(_conversation(picture, rounds, ids))
+                annotations += [
+                    annotation(id, picture, category(one.item.shape) if one.item else PART_CATEGORY, one.mask)
+                    for one, id in zip(rounds, ids, strict=True)
+                ]
+        if chosen:
+            name = f"segllm/conversations_folder/all_data_mix_{split}/mr_{DATASET}_{split}.json"
+            made[name] = dialogues
+    if made:
+        made[f"segllm/annotations_folder/{DATASET}/instances.json"] = _instances(pictures, annotations)
+    return made
+
+
+def dialogue(rng: np.random.Generator, scene: Scene) -> list[MadeRound]:
+    """Rounds about a scene, no mask twice; none at all where the scene allows fewer than two.
+
+    Every round is true of exactly one mask; what is borderline is never asked, see `mini.expressions`.
+    """
+    wanted = int(rng.integers(ROUNDS[0], ROUNDS[1] + 1))
+    rounds: list[MadeRound] = []
+    for _ in range(4 * wanted):  # a scene may allow little of one kind
+        if len(rounds) == wanted:
+            break
+        maker = _MAKERS[int(rng.choice(len(_MAKERS), p=_WEIGHTS))] if rounds else _named
+        one = _new(maker, rng, scene, rounds)
+        if one is not None:
+            rounds.append(one)
+    return rounds if len(rounds) >= ROUNDS[0] else []
+
+
+def _new(
+    maker: "_Maker", rng: np.random.Generator, scene: Scene, rounds: Sequence[MadeRound]
+) -> MadeRound | None:
+    """A round of one kind whose mask no round has yet."""
+    for _ in range(_TRIES):
+        one = maker(rng, scene, rounds)
+        if one is not None and not any(np.array_equal(one.mask, before.mask) for before in rounds):
+            return one
+    return None
+
+
+def _named(rng: np.random.Generator, scene: Scene, rounds: Sequence[MadeRound]) -> MadeRound | None:
+    said = make_expression(rng, scene, "attribute")
+    if said is None:
+        return None
+    item = scene.objects[said.targets[0]]
+    return MadeRound(f"the {said.text.removeprefix('the ')}", item.mask, "none", item=item)
+
+
+def _relational(rng: np.random.Generator, scene: Scene, rounds: Sequence[MadeRound]) -> MadeRound | None:
+    number, anchor = _earlier(rng, rounds)
+    noun = _kind(rng, scene)
+    relation = RELATIONS[int(rng.integers(len(RELATIONS)))]
+    kind = [item for item in select(scene.objects, noun) or [] if item is not anchor]
+    if len(kind) < (2 if relation == "nearest to" else 1):
+        return None
+    return _one(
+        f"the {noun.phrase()} {relation} instance {number}",
+        related(kind, relation, anchor),
+        "relational",
+        number,
+    )
+
+
+def _property(rng: np.random.Generator, scene: Scene, rounds: Sequence[MadeRound]) -> MadeRound | None:
+    number, anchor = _earlier(rng, rounds)
+    name = ("colour", "shape")[int(rng.integers(2))]
+    others = [
+        item for item in scene.objects if item is not anchor and getattr(item, name) == getattr(anchor, name)
+    ]
+    ending = f"other object of the same {name} as instance {number}"
+    if len(others) < 2:
+        return _one(f"the {ending}", others, "property", number)
+    word = EXTREMES[int(rng.integers(len(EXTREMES)))]
+    return _one(f"the {word} {ending}", extreme(others, word), "property", number)
+
+
+def _part(rng: np.random.Generator, scene: Scene, rounds: Sequence[MadeRound]) -> MadeRound | None:
+    if sum(one.kind == "part" for one in rounds) == MAX_PARTS:
+        return None
+    number, item = _earlier(rng, rounds)
+    side = PARTS[int(rng.integers(len(PARTS)))]
+    mask = half(item, side)
+    if mask.sum() < MIN_PART_PIXELS:
+        return None
+    return MadeRound(f"the {side} half of instance {number}", mask, "part", number)
+
+
+def half(item: SceneObject, side: str) -> Mask:
+    """What is visible of an object on one side, of PARTS, of the middle of its box."""
+    x, y = (int(value) for value in item.centre)
+    before, after = slice(None, x), slice(x, None)
+    window = {
+        "left": (slice(None), before),
+        "right": (slice(None), after),
+        "upper": (slice(None, y), slice(None)),
+        "lower": (slice(y, None), slice(None)),
+    }[side]
+    mask = np.zeros_like(item.mask)
+    mask[window] = item.mask[window]
+    return mask
+
+
+_Maker = Callable[[np.random.Generator, Scene, Sequence[MadeRound]], MadeRound | None]
+_MAKERS: tuple[_Maker, ...] = (_named, _relational, _property, _part)
+_WEIGHTS = (0.15, 0.45, 0.25, 0.15)
+
+
+def _earlier(rng: np.random.Generator, rounds: Sequence[MadeRound]) -> tuple[int, SceneObject]:
+    """An earlier round whose mask is an object; the first one always is."""
+    whole = [(number, one.item) for number, one in enumerate(rounds, 1) if one.item is not None]
+    return whole[int(rng.integers(len(whole)))]
+
+
+def _kind(rng: np.random.Generator, scene: Scene) -> Noun:
+    item = scene.objects[int(rng.integers(len(scene.objects)))]
+    says = rng.random(2)
+    return Noun(item.shape if says[0] < 0.5 else None, item.colour if says[1] < 0.35 else None)
+
+
+def _one(text: str, found: Sequence[SceneObject] | None, kind: str, reference: int) -> MadeRound | None:
+    if found is None or len(found) != 1:
+        return None
+    return MadeRound(text, found[0].mask, kind, reference, found[0])
+
+
+def _ids(picture: Picture, rounds: Sequence[MadeRound]) -> list[int]:
+    """Annotation ids: an object's number, and for parts those from the end."""
+    ids = []
+    parts = 0
+    for one in rounds:
+        parts += one.item is None
+        ids.append(picture.annotation_id(one.item.index if one.item else 10 - parts))
+    return ids
+
+
+def _conversation(picture: Picture, rounds: Sequence[MadeRound], ids: Sequence[int]) -> dict[str, Any]:
+    image = f"coco/train2014/{picture.file_name}"
+    turns: list[dict[str, Any]] = []
+    for number, (one, id) in enumerate(zip(rounds, ids, strict=True), 1):
+        tags, reference = "", "none"
+        if one.reference:
+            reference = str(ids[one.reference - 1])
+            place = f"{image}|{DATASET}|{reference}"
+            tags = f"[MASK-ENCODE:{place}][BOX-ENCODE:{place}]"
+        elif number == 1:
+            tags = f"[IMAGE256:{image}]"
+        question = {"from": "human", "value": f"{tags} Segment {one.text}.".lstrip()}
+        turns.append(question | ({"ind": one.reference} if one.reference else {}))
+        answer = f"[MASK-DECODE:{one.kind}:{reference}:{id}:{image}:{DATASET}]."
+        turns.append({"from": "gpt", "value": answer})
+    return {"task": "segmentation", "base": "[null]", "conversations": turns}
+
+
+def _instances(pictures: Sequence[Picture], annotations: list[dict[str, Any]]) -> dict[str, Any]:
+    named = {one["image_id"] for one in annotations}
+    images = [
+        {"id": picture.image_id, "file_name": picture.file_name, "height": SIZE, "width": SIZE}
+        for picture in pictures
+        if picture.image_id in named
+    ]
+    names = (*SHAPES, "part")
+    categories = [{"id": 1 + k, "name": name, "supercategory": "shape"} for k, name in enumerate(names)]
+    return {
+        "info": {"description": "mini, generated scenes"},
+        "images": images,
+        "annotations": annotations,
+        "categories": categories,
+    }

@@ -1,0 +1,109 @@
+"""A folder of images, and one with their masks as PNG files."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from samtok_bench import rle
+from samtok_tasks.formats.region_masks import RegionCollector, RegionData, RegionMask, image_size
+
+LAYOUT = (
+    "Expected below the data root: images/NAME.jpg (or .jpeg, .png) and one file for each mask, "
+    "masks/NAME.png or masks/NAME/*.png, with one channel, where 0 is outside."
+)
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+def read_mask_pngs(root: Path) -> RegionData:
+    """Read the masks of a folder of pairs, in the order of their names. Hidden files are passed over.
+
+    A mask has one channel, and 0 and one other value; of a palette image the index counts. What cannot be
+    used is counted, and so is an image without a mask.
+
+    Args:
+        root: the data root.
+
+    Raises:
+        FileNotFoundError: with the layout.
+        ValueError: two images of one name.
+    """
+    for folder in (root / "images", root / "masks"):
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{folder} is missing. {LAYOUT}")
+    images: dict[str, Path] = {}
+    for path in _visible(root / "images"):
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            if path.stem in images:
+                raise ValueError(f"{path}: there is {images[path.stem].name} too, and masks go by the name")
+            images[path.stem] = path
+    masks: defaultdict[str, list[Path]] = defaultdict(list)
+    for path in _visible(root / "masks"):
+        masks[path.name if path.is_dir() else path.stem] += _visible(path) if path.is_dir() else [path]
+    found = RegionCollector()
+    for name in sorted(images.keys() | masks.keys()):
+        _collect(found, root, images.get(name), masks[name])
+    for name in sorted(images.keys() - {name for name, paths in masks.items() if paths}):
+        found.drop("images without a mask", str(images[name]))
+    return found.data()
+
+
+def _collect(found: RegionCollector, root: Path, image: Path | None, masks: list[Path]) -> None:
+    """Read the masks of one image."""
+    size: tuple[int, int] | None = None
+    reason, details = "masks without an image", f"expected in {root / 'images'}"
+    if image and masks:
+        try:
+            size = image_size(image)
+        except ValueError as error:
+            reason, details = "masks without a readable image", str(error)
+    for path in masks:
+        if image is None or size is None:
+            found.drop(reason, str(path), details)
+            continue
+        if path.suffix.lower() != ".png" or not path.is_file():
+            found.drop("masks that are no PNG file", str(path))
+            continue
+        try:
+            pixels = _read_pixels(path)
+        except ValueError as error:
+            found.drop("unreadable masks", str(path), str(error))
+            continue
+        if fault := _fault(pixels, size):
+            found.drop(fault[0], str(path), fault[1])
+        else:
+            key = path.relative_to(root / "masks").as_posix()
+            found.keep(str(path), RegionMask(key, image, *size, rle.encode(pixels)))
+
+
+def _fault(pixels: NDArray[Any], size: tuple[int, int]) -> tuple[str, str] | None:
+    """Why a PNG is no mask of an image of that size: the reason to count, and the details."""
+    if pixels.ndim != 2:
+        return "non-binary masks", "a mask has one channel; save it as greyscale"
+    inside = pixels[pixels != 0]
+    if (inside != inside[:1]).any():
+        return "non-binary masks", "more than two values; if they are ids, save one file a mask"
+    if pixels.shape != size:
+        return "masks of another size", f"the mask is {pixels.shape} pixels (height, width), the image {size}"
+    return None
+
+
+def _read_pixels(path: Path) -> NDArray[Any]:
+    """The values of a PNG, (H, W) or (H, W, channels).
+
+    Raises:
+        ValueError: it is no PNG, truncated or too large.
+    """
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            # Pillow's bool arrays hold bytes of 255, which do not compare equal to each other
+            return np.asarray(image.convert("L") if image.mode == "1" else image)
+    except Exception as error:  # Pillow promises no particular exception for a broken file
+        raise ValueError(str(error)) from None
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))

@@ -1,0 +1,119 @@
+"""Scene graphs as text: how SAMTok models write them, and how they are read.
+
+An answer is a JSON list, one record a triplet, in the form on which the published models were trained
+(devinxzhang/CycleGRPO, the data for PSG):
+
+    [{"subject": {"mask_2d": WORDS, "label": "person"}, "predicate": "riding",
+      "object": {"mask_2d": WORDS, "label": "horse"}}, ...]
+
+with the mask's words in quotes, one record a line, the whole in a ```json fence. Read are all records in the
+text, whatever stands around them, keys in any order, so that a truncated answer keeps what it holds:
+
+- A record is a JSON object that has `predicate` as text, and `subject` and `object` as objects with `label`
+  as text. Names lose the spaces around them.
+- The first mask within `mask_2d` belongs to the record. Others, and masks outside of records, are loose.
+- Any other JSON object that is no part of a record is malformed, and so is one that is cut or broken.
+
+Masks are found by their words, in reading order, so that words may be of any codec.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from samtok_bench.sample import MASK_PLACE, Prediction
+from samtok_tasks.scene_graph.metrics import Answer, Triplet
+
+RECORD_KEYS = frozenset(("subject", "predicate", "object"))
+_RECORD = re.compile(r'\{\s*"(?:subject|predicate|object)"\s*:')
+_MARK = re.compile("\ue000([0-9]+)\ue001")
+"""Stands for a mask while the text is read as JSON: words may hold quotes. Private characters."""
+_DECODER = json.JSONDecoder(strict=False)
+
+
+def write_graph(triplets: Sequence[tuple[str, str, str]]) -> str:
+    """The answer with these names, MASK_PLACE for the words of each mask: subject, object, subject, ..."""
+    records = [
+        {"subject": region(subject), "predicate": predicate, "object": region(object)}
+        for subject, predicate, object in triplets
+    ]
+    return fenced(json.dumps(record, ensure_ascii=False) for record in records)
+
+
+def region(label: str) -> dict[str, str]:
+    """A mask with its label."""
+    return {"mask_2d": MASK_PLACE, "label": label}
+
+
+def fenced(records: Any) -> str:
+    """Records as a list in a fence, one a line."""
+    return "```json\n[" + ",\n".join(records) + "]\n```"
+
+
+def read_graph(prediction: Prediction) -> Answer:
+    """The triplets of an answer; never raises."""
+    text, loose = _marked(prediction)
+    triplets, malformed, used = [], 0, 0
+    records, broken = _records(text)
+    for record in records:
+        triplet = _triplet(record, prediction)
+        if triplet is None:
+            malformed += 1
+        else:
+            triplets.append(triplet)
+            used += sum(mask is not None for mask in triplet.masks)
+    placed = len(prediction.masks) - loose
+    return Answer(tuple(triplets), malformed + broken, loose + placed - used)
+
+
+def _marked(prediction: Prediction) -> tuple[str, int]:
+    """The text with a mark in the place of each mask's words, and the number of masks that have no place."""
+    pieces, at, unplaced = [], 0, 0
+    for number in range(len(prediction.masks)):
+        word = prediction.words[number] if number < len(prediction.words) else ""
+        found = prediction.text.find(word, at) if word else -1
+        if found < 0:
+            unplaced += 1
+            continue
+        pieces += [_unmarked(prediction.text[at:found]), f"\ue000{number}\ue001"]
+        at = found + len(word)
+    return "".join([*pieces, _unmarked(prediction.text[at:])]), unplaced
+
+
+def _unmarked(text: str) -> str:
+    """Without characters that would be taken for marks."""
+    return text.replace("\ue000", "").replace("\ue001", "")
+
+
+def _records(text: str) -> tuple[list[Any], int]:
+    """The JSON objects in a text, and the number of those that are cut or broken."""
+    records, broken, at, inside = [], 0, 0, False
+    while (start := text.find("{", at)) >= 0:
+        try:
+            value, at = _DECODER.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            # within a broken record only the beginning of another one is told apart
+            broken += not inside or _RECORD.match(text, start) is not None
+            at, inside = start + 1, True
+            continue
+        if RECORD_KEYS & set(value):
+            inside = False
+        if not inside:
+            records.append(value)
+    return records, broken
+
+
+def _triplet(record: Any, prediction: Prediction) -> Triplet | None:
+    """None for a record that is none."""
+    subject, predicate, object = (record.get(name) for name in ("subject", "predicate", "object"))
+    if not isinstance(predicate, str):
+        return None
+    sides = []
+    for side in (subject, object):
+        if not isinstance(side, dict) or not isinstance(side.get("label"), str):
+            return None
+        found = _MARK.search(side["mask_2d"]) if isinstance(side.get("mask_2d"), str) else None
+        sides.append((side["label"].strip(), prediction.masks[int(found[1])] if found else None))
+    (first, first_mask), (second, second_mask) = sides
+    return Triplet(first, predicate.strip(), second, first_mask, second_mask)

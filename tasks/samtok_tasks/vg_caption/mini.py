@@ -1,0 +1,41 @@
+"""GLaMM's file of Visual Genome's region captions: expressions as captions of their objects' boxes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from samtok_bench import rle
+from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, Picture
+
+SPLIT = "val"
+"""The pictures with captions: the official file has one split."""
+FOLDER = IMAGE_FOLDER.split("/")[-1]
+
+
+def files(pictures: Sequence[Picture]) -> dict[str, Any]:
+    """`visual_genome/test_caption.json`: for each expression with one target an image record and an
+    annotation of the same id.
+    """
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for picture in pictures:
+        for one in picture.expressions if picture.split == SPLIT else ():
+            if len(one.targets) != 1:
+                continue
+            number = len(images) + 1
+            name = f"{FOLDER}/{picture.file_name}"
+            x0, y0, x1, y1 = rle.box(rle.encode(picture.scene.objects[one.targets[0]].mask))
+            images.append({"id": number, "file_name": name, "height": SIZE, "width": SIZE})
+            annotations.append(
+                {
+                    "id": number,
+                    "image_id": number,
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "caption": one.text,
+                }
+            )
+    content = {
+        "info": {"description": "mini, generated scenes"},
+        "images": images,
+        "annotations": annotations,
+    }
+    return {"visual_genome/test_caption.json": content} if images else {}

@@ -1,0 +1,123 @@
+"""ViP-Bench's judge: what it is asked, how its replies are read, and the metrics over them.
+
+The prompt, the settings and the means are those of vip-bench_evaluator.py (WisconsinAIVision/ViP-LLaVA),
+which follows MM-Vet. The official script asks again, up to four times and ever warmer, where a reply is no
+number of 0 to 1, and then gives 0; here such a reply gives 0 at once, and is counted in `unreadable`. The
+paper's figures are means of five runs by gpt-4-0613.
+"""
+
+from collections.abc import Sequence
+
+from samtok_bench.judging.client import JudgeSettings
+from samtok_bench.metric import MetricInfo
+from samtok_bench.sample import Scores
+
+CAPABILITIES = ("rec", "ocr", "know", "math", "rel", "lang")
+SETTINGS = JudgeSettings(temperature=0.0, max_tokens=3)
+_SOURCE = "ViP-Bench, vip-bench_evaluator.py (arXiv 2312.00784)"
+_ASKED = """\
+Compare the ground truth and prediction from AI models, to give a correctness score for the prediction. \
+<AND> in the ground truth means it is totally right only when all elements in the ground truth are present \
+in the prediction, and <OR> means it is totally right when any one element in the ground truth is present \
+in the prediction. The correctness score is 0.0 (totally wrong), 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, \
+0.9, or 1.0 (totally right). Just complete the last space of the correctness score.
+
+Question | Ground truth | Prediction | Correctness
+--- | --- | --- | ---
+"""
+_EQUATION = "What is x in the equation within the {} rectangle? | -1 <AND> -5 | {} | {}\n"
+_EQUATIONS = (
+    ("yellow", "x = 3", "0.0"),
+    ("yellow", "x = -1", "0.5"),
+    ("yellow", "x = -5", "0.5"),
+    ("red", "x = -5 or 5", "0.5"),
+    ("orange", "x = -1 or x = -5", "1.0"),
+)
+_MEME = """\
+Can you explain this meme within the blue rectangle? | This meme is poking fun at the fact that the names \
+of the countries Iceland and Greenland are misleading. Despite its name, Iceland is known for its \
+beautiful green landscapes, while Greenland is mostly covered in ice and snow. The meme is saying that the \
+person has trust issues because the names of these countries do not accurately represent their landscapes. \
+| {} | {}
+"""
+_MEMES = (
+    (
+        "The meme talks about Iceland and Greenland. It's pointing out that despite their names, Iceland "
+        "is not very icy and Greenland isn't very green.",
+        "0.4",
+    ),
+    (
+        "The meme is using humor to point out the misleading nature of Iceland's and Greenland's names. "
+        "Iceland, despite its name, has lush green landscapes while Greenland is mostly covered in ice "
+        "and snow. The text 'This is why I have trust issues' is a playful way to suggest that these "
+        "contradictions can lead to distrust or confusion. The humor in this meme is derived from the "
+        "unexpected contrast between the names of the countries and their actual physical "
+        "characteristics.",
+        "1.0",
+    ),
+)
+PROMPT = "".join(
+    (_ASKED, *(_EQUATION.format(*one) for one in _EQUATIONS), *(_MEME.format(*one) for one in _MEMES), "\n")
+)
+"""What stands before the row to be scored: MM-Vet's examples about rectangles, and an empty line."""
+
+
+def metrics(capabilities: Sequence[str] = CAPABILITIES) -> tuple[MetricInfo, ...]:
+    """Metrics over the scores of `scores`, the primary one first.
+
+    Args:
+        capabilities: a mean is given for each beside the one of all; None where no question takes it.
+    """
+    parts = (
+        MetricInfo(
+            f"score_{one}",
+            1,
+            one,
+            "higher",
+            f"score_{one}",
+            f"count_{one}",
+            _SOURCE,
+            f"mean over the questions that take {one}",
+        )
+        for one in capabilities
+    )
+    return (
+        MetricInfo("score", 1, "score", "higher", "score", None, _SOURCE, "mean over all questions, 0 to 1"),
+        *parts,
+        MetricInfo(
+            "unreadable",
+            1,
+            "unreadable replies",
+            "lower",
+            "unreadable",
+            None,
+            _SOURCE,
+            "share of the judge's replies that are no number of 0 to 1; they score 0",
+        ),
+    )
+
+
+def prompt(question: str, answer: str, prediction: str) -> str:
+    """What the judge is asked: a table whose last space it completes."""
+    right = answer.replace("<AND>", " <AND> ").replace("<OR>", " <OR> ")
+    return PROMPT + " | ".join((question, right, prediction, ""))
+
+
+def read_score(reply: str) -> float | None:
+    """What stands before the first space, if it is a number of 0 to 1."""
+    try:
+        score = float(reply.split(" ")[0])
+    except ValueError:
+        return None
+    return score if 0 <= score <= 1 else None  # false for NaN
+
+
+def scores(reply: str, taken: Sequence[str], capabilities: Sequence[str] = CAPABILITIES) -> Scores:
+    """One question's sufficient statistics; `taken` are those of `capabilities` that it takes."""
+    read = read_score(reply)
+    score = read or 0.0
+    found = {"score": score, "unreadable": float(read is None)}
+    for one in capabilities:
+        found[f"score_{one}"] = score if one in taken else 0.0
+        found[f"count_{one}"] = float(one in taken)
+    return found
