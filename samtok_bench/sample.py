@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from samtok_bench.rle import RLE
 
@@ -96,6 +96,10 @@ class Sample:
     """Break-downs, as {"target": "multi", "area": "small"}."""
     after: tuple[str, ...] = ()
     """Ids of samples whose answers the question needs: they are asked first, see `Task.with_history`."""
+    truth: Any = field(default=None, repr=False)
+    """What the sample's own task needs beside the target, to score an answer or to have it judged. Nothing
+    else looks at it.
+    """
 
 
 @dataclass(frozen=True)

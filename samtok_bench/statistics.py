@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from samtok_bench import metric
-from samtok_bench.metric import Array, MetricInfo, Table
+from samtok_bench.aggregate import Array, Table
+from samtok_bench.metric import MetricInfo, numbered, values
 from samtok_bench.sample import Scores
 
 RESAMPLES = 10_000
@@ -45,13 +45,6 @@ class Difference:
     def change(self) -> float | None:
         """`second - first`."""
         return None if self.first is None or self.second is None else self.second - self.first
-
-
-def numbered(clusters: Sequence[str]) -> tuple[NDArray[np.int64], int]:
-    """Clusters as numbers (N,) in the order in which they first appear, and how many there are."""
-    index: dict[str, int] = {}
-    rows = np.fromiter((index.setdefault(c, len(index)) for c in clusters), np.int64, len(clusters))
-    return rows, len(index)
 
 
 def draws(count: int, resamples: int, seed: int, width: int = 1) -> Iterator[Array]:
@@ -105,9 +98,9 @@ def bootstrap(
     found: dict[str, list[list[Array]]] = {id: [[] for _ in runs] for id in tables}
     if tables:
         for weights in draws(count, resamples, seed, width=len(clusters)):
-            for id, (info, columns) in tables.items():
-                for place, one in enumerate(columns):
-                    found[id][place].append(metric.resampled(info, one, weights))
+            for id, (info, of_runs) in tables.items():
+                for place, columns in enumerate(of_runs):
+                    found[id][place].append(info.aggregate.resampled(columns, weights))
     return {id: [np.concatenate(parts) for parts in values] for id, values in found.items()}
 
 
@@ -117,10 +110,10 @@ def _informed(
     """The columns of every run, by metric, where at least two clusters inform each of them."""
     found = {}
     for info in metrics:
-        if info.has_interval:
-            columns = [metric.table(info, scores, rows, count) for scores in runs]
-            if all(len(np.unique(rows[one.bottom > 0])) > 1 for one in columns):
-                found[info.id] = (info, columns)
+        if info.aggregate.has_interval:
+            tables = [info.table(scores, rows, count) for scores in runs]
+            if all(len(np.unique(rows[table.bottom > 0])) > 1 for table in tables):
+                found[info.id] = (info, tables)
     return found
 
 
@@ -152,12 +145,12 @@ def paired(
     seed: int = 0,
 ) -> dict[str, Difference]:
     """Every metric of two runs over the same samples in the same order, by id, with their difference."""
-    rows, count = numbered(clusters)
     found = bootstrap(metrics, [first, second], clusters, resamples=resamples, seed=seed)
+    before, after = (values(metrics, scores, clusters) for scores in (first, second))
     return {
         info.id: Difference(
-            metric.value(info, first, rows, count),
-            metric.value(info, second, rows, count),
+            before[info.id],
+            after[info.id],
             percentiles(found[info.id][1] - found[info.id][0], level) if info.id in found else None,
         )
         for info in metrics
@@ -215,17 +208,17 @@ def permutation_test(
     """
     rows, count = numbered(clusters)
     tests = {
-        id: _Exchange(info, *columns)
-        for id, (info, columns) in _informed(metrics, [first, second], rows, count).items()
+        id: _Exchange(info, *tables)
+        for id, (info, tables) in _informed(metrics, [first, second], rows, count).items()
     }
     found: dict[str, float | None] = {info.id: None for info in metrics}
-    found |= {id: one.exact() for id, one in tests.items() if one.ways <= permutations}
-    drawn = {id: one for id, one in tests.items() if one.ways > permutations}
+    found |= {id: test.exact() for id, test in tests.items() if test.ways <= permutations}
+    drawn = {id: test for id, test in tests.items() if test.ways > permutations}
     hits = dict.fromkeys(drawn, 0)
     if drawn:
         for sides in _sides(count, permutations, seed, width=2 * len(clusters)):
-            for id, one in drawn.items():
-                hits[id] += one.hits(sides)
+            for id, test in drawn.items():
+                hits[id] += test.hits(sides)
     return found | {id: (1 + number) / (1 + permutations) for id, number in hits.items()}
 
 
@@ -275,8 +268,8 @@ class _Exchange:
     def _values(self, sides: Array) -> tuple[Array, Array]:
         stay = 1 - sides
         return (
-            metric.resampled(self._info, self._both, np.concatenate([stay, sides], axis=1)),
-            metric.resampled(self._info, self._both, np.concatenate([sides, stay], axis=1)),
+            self._info.aggregate.resampled(self._both, np.concatenate([stay, sides], axis=1)),
+            self._info.aggregate.resampled(self._both, np.concatenate([sides, stay], axis=1)),
         )
 
 

@@ -1,14 +1,16 @@
-"""What a task is: four methods and the description of its metrics."""
+"""What a task is: one benchmark, with its samples, its metrics and how an answer is scored."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from samtok_bench import metric, statistics
+from samtok_bench import metric
 from samtok_bench.constant_answers import CONSTANT_ANSWERS, constant_answer
 from samtok_bench.metric import MetricInfo
+from samtok_bench.reading import STANDARD, Reading
 from samtok_bench.sample import Prediction, Sample, Scores
 
 Protocol = Literal["standard", "released", "released-rl"]
@@ -20,10 +22,45 @@ class Generation:
     """What a task asks of the predictor's decoding."""
 
     max_new_tokens: int
-    policy: str = "standard"
-    """How mask words are read from an answer, by the name that `samtok.parse_words` knows."""
+    reading: Reading = STANDARD
+    """How mask words are read from an answer."""
     special_tokens: bool = False
     """Whether a model's special tokens stay in its text, such as those around phrases."""
+
+
+class Dropped:
+    """What a reader left out: counted by reason, with the first place of each."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.first: dict[str, str] = {}
+        """For a reason, the first that was left out: file, record and what is wrong."""
+
+    def add(self, reason: str, where: str = "", details: str = "", count: int = 1) -> None:
+        """Count what is left out.
+
+        Args:
+            reason: what the count is called.
+            where: the file and the record.
+            details: what is wrong there.
+            count: how many; 0 adds nothing.
+        """
+        if count:
+            self.counts[reason] += count
+            if where:
+                self.first.setdefault(reason, f"{where}: {details}" if details else where)
+
+    def update(self, other: "Dropped") -> None:
+        """Add what another reader left out."""
+        self.counts.update(other.counts)
+        self.first = other.first | self.first
+
+    def lines(self) -> list[str]:
+        """One line per reason."""
+        return [
+            f"{count} {reason}" + (f", the first: {self.first[reason]}" if reason in self.first else "")
+            for reason, count in self.counts.items()
+        ]
 
 
 @dataclass(frozen=True)
@@ -32,10 +69,10 @@ class SampleSet:
 
     samples: list[Sample]
     """In the file's order."""
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    """What the reader left out, by reason; runs report it."""
-    first: Mapping[str, str] = field(default_factory=dict)
-    """For a reason, the first that was left out: file, record and what is wrong."""
+    dropped: Dropped = field(default_factory=Dropped)
+    """What the reader left out; runs report it."""
+    shared: Any = None
+    """What the task's `corpus` needs of the whole split beside the samples that are run."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +80,7 @@ class DataStatus:
     """Whether a task's data is there, as far as a glance tells."""
 
     ready: bool
-    """A run can start without writing or fetching anything."""
+    """A run can start: the data is there, or the run writes it."""
     detail: str
     """One line: where it is, or what is missing."""
 
@@ -63,7 +100,7 @@ class HubSource:
 
 
 class Task(ABC):
-    """A benchmark task. A new one defines the class attributes and four methods.
+    """One benchmark. A new one defines four class attributes, `metrics`, `generation`, `samples` and `score`.
 
     Args:
         protocol: `standard` is the benchmark's own definition, `released` reproduces SAMTok's scripts, and
@@ -81,13 +118,15 @@ class Task(ABC):
     primary: ClassVar[str]
     """Id of the metric that ranks models."""
     splits: ClassVar[tuple[str, ...]]
+    group: ClassVar[str] = ""
+    """The name by which `--task` runs this benchmark together with others, if there is one."""
     protocols: ClassVar[tuple[Protocol, ...]] = PROTOCOLS
     data_formats: ClassVar[tuple[str, ...]] = ()
-    """What --data may name, the default first; empty where a task has one format only."""
-    hub: ClassVar[Mapping[str | None, HubSource]] = {}
-    """By data format, or None for a task of one format: what `samtok-bench data fetch` downloads."""
+    """What --data may name, the default first; empty where the benchmark has one file format only."""
     option_values: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """What --option may set: for each name its values, the default first."""
+    hub: ClassVar[Mapping[str | None, HubSource]] = {}
+    """By data format, or None for a task of one format: what `samtok-bench data fetch` downloads."""
     answered_by: ClassVar[Literal["model", "codec"]] = "model"
     """A codec's task asks for nothing but the target masks back: `--model nano` is then nano's tokenizer."""
     tag_values: ClassVar[Mapping[str, tuple[str, ...]]] = {}
@@ -102,11 +141,17 @@ class Task(ABC):
         if protocol not in self.protocols:
             raise ValueError(f"unknown protocol {protocol!r}; there are {', '.join(self.protocols)}")
         if data is not None and data not in self.data_formats:
-            known = ", ".join(self.data_formats) or "none: its data has one format"
-            raise ValueError(f"unknown data format {data!r} of the task {self.name!r}; there are {known}")
+            raise ValueError(self._unknown_format(data))
         self.protocol = protocol
         self.data = data or next(iter(self.data_formats), None)
         self.options = self._chosen(options or {})
+
+    def _unknown_format(self, data: str) -> str:
+        for option, values in self.option_values.items():
+            if data in values:
+                return f"{data!r} is no data format of the task {self.name!r}: use --option {option}={data}"
+        known = ", ".join(self.data_formats) or "none: its data has one format"
+        return f"unknown data format {data!r} of the task {self.name!r}; there are {known}"
 
     def _chosen(self, options: Mapping[str, str]) -> dict[str, str]:
         """A value for each option."""
@@ -119,6 +164,8 @@ class Task(ABC):
                 raise ValueError(f"the option {name} of the task {self.name!r} is {known}, not {value!r}")
         return {name: options.get(name, values[0]) for name, values in self.option_values.items()}
 
+    # ---- what a benchmark defines -------------------------------------------------------------------------
+
     @property
     @abstractmethod
     def metrics(self) -> tuple[MetricInfo, ...]:
@@ -127,25 +174,7 @@ class Task(ABC):
     @property
     @abstractmethod
     def generation(self) -> Generation:
-        """Token limit and reading of mask words."""
-
-    @abstractmethod
-    def default_root(self) -> Path:
-        """The data folder when none is named; it may write generated data first."""
-
-    def default_split(self, root: Path) -> str:
-        """The split when none is named."""
-        return self.splits[0]
-
-    def data_status(self, root: Path | None) -> DataStatus:
-        """A glance at the data below `root`, or at the default data; it reads no annotations.
-
-        Tasks that can tell more than whether there is a folder override it.
-        """
-        if root is None:
-            return DataStatus(True, "found or written by the first run")
-        there = root.is_dir()
-        return DataStatus(there, str(root) if there else f"no folder at {root}")
+        """Token limit and reading of mask words; a class attribute where the protocol does not matter."""
 
     @abstractmethod
     def samples(self, root: Path, split: str) -> SampleSet:
@@ -156,6 +185,47 @@ class Task(ABC):
             OSError: a missing file; names it and the expected layout.
         """
 
+    @abstractmethod
+    def score(self, sample: Sample, prediction: Prediction) -> Scores:
+        """What one sample adds to the metrics; any outcome scores, none raises."""
+
+    # ---- what it may define -------------------------------------------------------------------------------
+
+    def default_root(self) -> Path:
+        """The data folder when none is named; it may write generated data first.
+
+        Raises:
+            ValueError: there is no such data.
+        """
+        raise ValueError(f"the task {self.name!r} needs a --data-root: there is no generated data for it")
+
+    def own_data(self) -> DataStatus:
+        """Whether there is data when no folder is named."""
+        return DataStatus(False, "needs a --data-root: there is no generated data for it")
+
+    def default_split(self, root: Path) -> str:
+        """The split when none is named."""
+        return self.splits[0]
+
+    def locate(self, root: Path) -> str:
+        """Where the data is below a root, in a few words; a glance, no annotation is read.
+
+        Raises:
+            OSError: it is not there; one line says what is missing.
+        """
+        if not root.is_dir():
+            raise FileNotFoundError(f"no folder {root}")
+        return str(root)
+
+    def data_status(self, root: Path | None) -> DataStatus:
+        """A glance at the data below `root`, or at the data when no folder is named."""
+        if root is None:
+            return self.own_data()
+        try:
+            return DataStatus(True, self.locate(root))
+        except OSError as error:
+            return DataStatus(False, str(error))
+
     def with_history(self, sample: Sample, earlier: Sequence[Prediction]) -> Sample:
         """The sample as it is asked once the samples of its `after` are answered; only the turns may differ.
 
@@ -165,10 +235,6 @@ class Task(ABC):
         """
         return sample
 
-    @abstractmethod
-    def score(self, sample: Sample, prediction: Prediction) -> Scores:
-        """What one sample adds to the metrics; any outcome scores, none raises."""
-
     def floors(self, sample: Sample) -> Mapping[str, Prediction]:
         """Constant answers by name, which never look at the image: the floor under every score.
 
@@ -177,17 +243,24 @@ class Task(ABC):
         return {name: constant_answer(name, sample) for name in CONSTANT_ANSWERS}
 
     def corpus(
-        self, samples: Sequence[Sample], predictions: Sequence[Prediction]
+        self, samples: Sequence[Sample], predictions: Sequence[Prediction], shared: Any
     ) -> Mapping[str, float | None]:
-        """The metrics that are no sum over samples (aggregate "corpus"), by id."""
-        return {}
-
-    def summarize(self, scores: Sequence[Scores], clusters: Sequence[str]) -> dict[str, float | None]:
-        """The metrics by id; None where a metric is undefined.
+        """The metrics of the aggregate `Corpus` by id.
 
         Args:
-            scores: of `score`, one a sample.
-            clusters: the cluster of each.
+            samples: those that were run.
+            predictions: one per sample.
+            shared: of the `SampleSet`.
         """
-        rows, count = statistics.numbered(clusters)
-        return {info.id: metric.value(info, scores, rows, count) for info in self.metrics}
+        return {}
+
+    # ---- what follows from it -----------------------------------------------------------------------------
+
+    def summarize(self, scores: Sequence[Scores], clusters: Sequence[str]) -> dict[str, float | None]:
+        """The metrics by id; None where one is undefined, and for those of `corpus`.
+
+        Args:
+            scores: of `score`, one per sample.
+            clusters: the cluster of each sample.
+        """
+        return metric.values(self.metrics, scores, clusters)

@@ -6,25 +6,15 @@ import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any
+
+from samtok_bench.judging.contract import JudgeSettings, Messages
 
 KEY_VARIABLE = "SAMTOK_BENCH_JUDGE_KEY"
-Messages: TypeAlias = Sequence[dict[str, Any]]
-"""[{"role": ..., "content": text or parts}] as the protocol has them."""
 _READ_BYTES = 1 << 16
 _MAX_BYTES = 16 << 20
 _MAX_WAIT = 60.0
-
-
-@dataclass(frozen=True)
-class JudgeSettings:
-    """How the judge writes; None leaves the server's default."""
-
-    temperature: float
-    max_tokens: int | None = None
-    top_p: float | None = None
 
 
 class JudgeError(OSError):

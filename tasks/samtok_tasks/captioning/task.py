@@ -55,7 +55,7 @@ from samtok_tasks.formats.files import NoSplitError
 from samtok_tasks.formats.refer import ReferringExpression, read_refer
 from samtok_tasks.formats.region_captions import CaptionRegion, CaptionRegions
 from samtok_tasks.mdvp_bench.reader import read_mdvp_bench
-from samtok_tasks.mini.writer import ensure_mini, mini_status
+from samtok_tasks.mini.writer import ensure_mini
 from samtok_tasks.vg_caption.reader import read_visual_genome
 from samtok_tasks.videorefer_bench.reader import read_videorefer_bench
 

@@ -11,6 +11,8 @@ from samtok_tasks.mini.expressions import SIDES, side_of
 from samtok_tasks.mini.picture import IMAGE_FOLDER, Picture
 from samtok_tasks.mini.scene import COLOURS, PATTERNS, SHAPES, Scene, SceneObject, patterns_of
 
+HASH = "133c5c90aaadda0fbb881a9cb8381bf5e82966323325eda8f86d3f64dedad8b3"
+
 SPLIT = "val"
 """The pictures that are asked about: the official file has one split."""
 CHOICES = 4

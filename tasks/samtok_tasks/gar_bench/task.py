@@ -40,7 +40,7 @@ from samtok_bench.task import DataStatus, Generation, HubSource, SampleSet, Task
 from samtok_tasks.answers import without_tags
 from samtok_tasks.formats.files import NoSplitError
 from samtok_tasks.gar_bench.reader import GarRecord, read_gar_bench
-from samtok_tasks.mini.writer import ensure_mini, mini_status
+from samtok_tasks.mini.writer import ensure_mini
 from samtok_tasks.vip_bench import metrics as vip_bench
 from samtok_tasks.vip_bench.reader import (
     PLACE,

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from samtok_tasks.mini.coco import annotation
 from samtok_tasks.mini.expressions import describe, full_name
 from samtok_tasks.mini.picture import SIZE, Picture
 from samtok_tasks.mini.scene import SceneObject
-from samtok_tasks.reconstruction.mini import annotation
+
+HASH = "6b876d54c213950f105d9bcd8d9643cb1d2503dcb307d6f2cebdb7c5e2a1b517"
 
 SPLITS = {"val": ("val",), "test": ("testA", "testB")}
 """GranD-f's splits, of mini's."""

@@ -43,7 +43,7 @@ from samtok_tasks.gcg.reader import (
     locate_grandf,
     read_grandf,
 )
-from samtok_tasks.mini.writer import ensure_mini, mini_status
+from samtok_tasks.mini.writer import ensure_mini
 
 # the five spaces are the released script's
 PROMPT = (

@@ -17,7 +17,7 @@ from samtok_tasks.areas import COCO_AREAS, coco_area
 from samtok_tasks.formats.refer import ReferringExpression, image_folder
 from samtok_tasks.gres.metrics import gres_metrics, gres_scores
 from samtok_tasks.gres.reader import locate_grefcoco, read_grefcoco
-from samtok_tasks.mini.writer import ensure_mini, mini_status
+from samtok_tasks.mini.writer import ensure_mini
 
 PROMPT = "Please segment {phrase} in this image."
 MAX_NEW_TOKENS = 128

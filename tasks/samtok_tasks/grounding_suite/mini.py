@@ -11,6 +11,8 @@ from samtok_tasks.mini.picture import IMAGE_FOLDER, Picture
 from samtok_tasks.mini.regions import MIN_PART_PIXELS, background, half, union
 from samtok_tasks.mini.scene import Mask
 
+HASH = "525d575feaca1dbfdf4d32e44561052c95270a00258aa22436bb84af88b9dcb0"
+
 STUFF, PART, MULTI, SINGLE = 1, 2, 3, 4
 """Class ids."""
 SPLIT = "val"

@@ -19,7 +19,7 @@ from samtok_tasks.areas import COCO_AREAS, coco_area
 from samtok_tasks.grounding_suite import reader as grounding_suite
 from samtok_tasks.grounding_suite.metrics import CLASSES, grounding_metrics, grounding_scores
 from samtok_tasks.grounding_suite.reader import FILE, GroundingRecord
-from samtok_tasks.mini.writer import ensure_mini, mini_status
+from samtok_tasks.mini.writer import ensure_mini
 
 PROMPT = "Please carefully check the image and detect the object this sentence describes: {caption}"
 MAX_NEW_TOKENS = 512

@@ -1,56 +1,49 @@
-"""Writes mini: generated scenes in the official files of benchmarks (one module of `official` each)."""
+"""Writes mini: generated scenes in the official files of benchmarks.
+
+A benchmark whose folder has a `mini.py` is written: its `files(pictures)` gives contents by path below the
+root, JSON, or for a picture an array (H, W) or (H, W, 3) uint8; its `HASH` is the sha256 of all of them.
+"""
 
 import hashlib
 import json
 import os
 import pickle
+import pkgutil
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from samtok_bench.task import DataStatus
-from samtok_tasks.gar_bench import mini as gar_bench
-from samtok_tasks.gcg import mini as grandf
-from samtok_tasks.grounding_suite import mini as grounding_suite
+import samtok_tasks
 from samtok_tasks.mini.expressions import make_expressions
 from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, Picture
 from samtok_tasks.mini.scene import draw_scene
-from samtok_tasks.multi_round import mini as segllm
-from samtok_tasks.reasonseg import mini as reasonseg
-from samtok_tasks.reconstruction import mini as coco
-from samtok_tasks.referring import mini as referring
-from samtok_tasks.scene_graph import mini as psg
-from samtok_tasks.vg_caption import mini as visual_genome
-from samtok_tasks.vip_bench import mini as vip_bench
-from samtok_tasks.visual7w import mini as visual7w
 
-FILES: tuple[Callable[[Sequence[Picture]], dict[str, Any]], ...] = (
-    coco.files,
-    referring.files,
-    grandf.files,
-    grounding_suite.files,
-    reasonseg.files,
-    psg.files,
-    segllm.files,
-    gar_bench.files,
-    visual_genome.files,
-    visual7w.files,
-    vip_bench.files,
-)
-"""Each gives contents by path below the root: JSON, or for a picture an array (H, W) or (H, W, 3) uint8."""
+
+class Official(Protocol):
+    """A benchmark's `mini.py`."""
+
+    HASH: str
+
+    def files(self, pictures: Sequence[Picture]) -> dict[str, Any]:
+        """Contents by path."""
+
+
+SCENES = "scenes"
+"""Stands for the images among the benchmarks."""
+SCENES_HASH = "80f66ec2a2a23a0774b62c80f48fefa5c1e27949dc725620bac2e2db73bf827c"
 
 MINI_VERSION = "3"
-MINI_HASH = "f97ad081d71c38c61a79e49f70f8556c44b04090bbabc97861629b5afde32418"
-"""sha256 of the content of all splits of this version. A changed scene is a new version."""
-
 OBJECTS = (1, 7)
 MARKER = "mini.json"
 
@@ -95,14 +88,38 @@ class MiniReport:
 
     root: Path
     splits: dict[str, SplitReport]
-    content_hash: str
-    """sha256 over the annotations and the drawn pixels of what was written."""
+    hashes: dict[str, str]
+    """By benchmark, and for the images: sha256 over the content of its files, before any compression."""
+
+    @property
+    def content_hash(self) -> str:
+        """One for all of them."""
+        return combined(self.hashes)
+
+
+@cache
+def benchmarks() -> dict[str, Official]:
+    """The benchmarks that mini is written for, by the name of their folder."""
+    folders = [found.name for found in pkgutil.iter_modules(samtok_tasks.__path__) if found.ispkg]
+    modules = [(name, f"{samtok_tasks.__name__}.{name}.mini") for name in sorted(folders)]
+    return {name: cast(Official, import_module(module)) for name, module in modules if find_spec(module)}
+
+
+def expected_hashes() -> dict[str, str]:
+    """Those of this version of mini. A changed scene changes all of them."""
+    return {SCENES: SCENES_HASH} | {name: module.HASH for name, module in benchmarks().items()}
+
+
+def combined(hashes: Mapping[str, str]) -> str:
+    """sha256 over the hashes of all parts."""
+    text = "".join(f"{name} {hashes[name]}\n" for name in sorted(hashes))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_mini(
     root: Path, *, only: Collection[str] | None = None, plans: Mapping[str, SplitPlan] | None = None
 ) -> MiniReport:
-    """Write mini below a folder: the same scenes in all official files of FILES, masks exact to the pixel.
+    """Write mini below a folder: the same scenes in the official files of all `benchmarks`, exact masks.
 
     Args:
         root: made if needed; files of the same names are overwritten.
@@ -119,24 +136,16 @@ def write_mini(
     if unknown or not names:
         raise ValueError(f"unknown splits: {', '.join(unknown)}; there are {', '.join(plans)}")
     pictures = [picture for name in names for picture in pictures_of(name, plans)]
-    digest = hashlib.sha256()
-    for path, content in sorted(
-        (path, content) for files in FILES for path, content in files(pictures).items()
-    ):
-        digest.update(f"{path}\n".encode() + _write(root / path, content) + b"\n")
-    folder = root / IMAGE_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    for picture in pictures:
-        digest.update(f"{picture.file_name}\n".encode() + picture.scene.image.tobytes())
-        _save_image(folder / picture.file_name, picture.scene.image)
+    hashes = {name: _write_all(root, module.files(pictures)) for name, module in benchmarks().items()}
+    images = {f"{IMAGE_FOLDER}/{picture.file_name}": picture.scene.image for picture in pictures}
+    hashes[SCENES] = _write_all(root, images)
     report = MiniReport(
-        root,
-        {name: _report([one for one in pictures if one.split == name]) for name in names},
-        digest.hexdigest(),
+        root, {name: _report([one for one in pictures if one.split == name]) for name in names}, hashes
     )
     marker = {
         "version": MINI_VERSION,
         "content_hash": report.content_hash,
+        "hashes": hashes,
         "splits": {name: asdict(split) for name, split in report.splits.items()},
     }
     (root / MARKER).write_text(json.dumps(marker, indent=1) + "\n")
@@ -160,19 +169,12 @@ def mini_cache(cache: Path | None = None) -> Path:
     """
     if cache is None:
         cache = Path(os.environ.get("SAMTOK_BENCH_CACHE") or Path.home() / ".cache" / "samtok-bench")
-    return cache / f"mini-{MINI_VERSION}-{MINI_HASH[:8]}"
+    return cache / f"mini-{MINI_VERSION}-{combined(expected_hashes())[:8]}"
 
 
 def has_mini(cache: Path | None = None) -> bool:
     """Whether `ensure_mini` has nothing to write."""
     return (mini_cache(cache) / MARKER).is_file()
-
-
-def mini_status(cache: Path | None = None) -> DataStatus:
-    """Whether mini is there, for the list of tasks."""
-    if has_mini(cache):
-        return DataStatus(True, f"mini, in {mini_cache(cache)}")
-    return DataStatus(False, "mini; the first run writes it in some seconds")
 
 
 def ensure_mini(cache: Path | None = None) -> Path:
@@ -182,18 +184,19 @@ def ensure_mini(cache: Path | None = None) -> Path:
         OSError: the cache cannot be written.
     """
     folder = mini_cache(cache)
-    content_hash = ensure_written(folder)
-    if content_hash not in (None, MINI_HASH):
+    written, expected = ensure_written(folder), expected_hashes()
+    differing = [name for name, found in (written or {}).items() if found != expected[name]]
+    if differing:
         warnings.warn(
-            f"mini came out different from version {MINI_VERSION} (hash {content_hash[:12]}, "
-            f"expected {MINI_HASH[:12]}): figures are not comparable with published ones",
+            f"mini came out different from version {MINI_VERSION} in {', '.join(differing)}: figures are not "
+            "comparable with published ones",
             stacklevel=2,
         )
     return folder
 
 
-def ensure_written(folder: Path, plans: Mapping[str, SplitPlan] | None = None) -> str | None:
-    """Write a folder of mini's kind unless it is there; its hash where it was written now.
+def ensure_written(folder: Path, plans: Mapping[str, SplitPlan] | None = None) -> dict[str, str] | None:
+    """Write a folder of mini's kind unless it is there; its hashes where it was written now.
 
     It appears whole or not at all, also when two processes write it at once.
 
@@ -212,7 +215,7 @@ def ensure_written(folder: Path, plans: Mapping[str, SplitPlan] | None = None) -
         except OSError:
             if not (folder / MARKER).is_file():  # otherwise another process was first
                 raise
-    return report.content_hash
+    return report.hashes
 
 
 def pictures_of(split: str, plans: Mapping[str, SplitPlan] | None = None) -> Iterator[Picture]:
@@ -243,6 +246,14 @@ def _report(pictures: list[Picture]) -> SplitReport:
         one_target=sizes.count(1),
         several_targets=sum(size > 1 for size in sizes),
     )
+
+
+def _write_all(root: Path, files: Mapping[str, Any]) -> str:
+    """Write files; the sha256 over their paths and contents."""
+    digest = hashlib.sha256()
+    for path, content in sorted(files.items()):
+        digest.update(f"{path}\n".encode() + _write(root / path, content) + b"\n")
+    return digest.hexdigest()
 
 
 def _save_image(path: Path, pixels: NDArray[np.uint8]) -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from samtok_tasks.mini.coco import annotation
 from samtok_tasks.mini.expressions import EXTREMES, RELATIONS, Noun, extreme, make_expression, related, select
 from samtok_tasks.mini.picture import SIZE, Picture, category
 from samtok_tasks.mini.regions import MIN_PART_PIXELS
 from samtok_tasks.mini.scene import SHAPES, Mask, Scene, SceneObject
-from samtok_tasks.reconstruction.mini import annotation
+
+HASH = "dfbb23c99f1b3e99edb23fe03f78e589db726d5be9b9a3c5d11ea9283aea8743"
 
 SPLITS = ("val", "train")
 DATASET = "refcoco"

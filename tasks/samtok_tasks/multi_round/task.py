@@ -34,7 +34,7 @@ from samtok_bench.sample import (
     content_id,
 )
 from samtok_bench.task import DataStatus, Generation, HubSource, SampleSet, Task
-from samtok_tasks.mini.writer import ensure_mini, mini_status
+from samtok_tasks.mini.writer import ensure_mini
 from samtok_tasks.multi_round.metrics import ROUNDS, multi_round_metrics, multi_round_scores
 from samtok_tasks.multi_round.reader import (
     Dialogue,

@@ -10,6 +10,8 @@ from samtok_tasks.grounding_suite.mini import with_article
 from samtok_tasks.mini.picture import Picture
 from samtok_tasks.mini.scene import Mask, SceneObject
 
+HASH = "91337221e64ced060961cb250fb492f2202a42d61f32322dfdaf7b805714cd07"
+
 FOLDER = "reason_seg/ReasonSeg"
 SENTENCES = (
     "Somebody who looks at this picture points at {phrase}. Which pixels does the finger touch?",

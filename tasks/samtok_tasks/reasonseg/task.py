@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from samtok_bench.sample import ImagePart, Prediction, Sample, Scores, Target, Text, Turn, content_id
 from samtok_bench.task import DataStatus, Generation, SampleSet, Task
-from samtok_tasks.mini.writer import ensure_mini, mini_status
+from samtok_tasks.mini.writer import ensure_mini
 from samtok_tasks.reasonseg.metrics import reasonseg_metrics, reasonseg_scores
 from samtok_tasks.reasonseg.reader import FOLDER, ReasonSegRecord, read_reasonseg
 

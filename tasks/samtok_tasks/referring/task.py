@@ -18,7 +18,7 @@ from samtok_bench.task import DataStatus, Generation, SampleSet, Task
 from samtok_tasks.areas import COCO_AREAS, coco_area
 from samtok_tasks.formats.files import require_file
 from samtok_tasks.formats.refer import LAYOUT, image_folder, read_refer
-from samtok_tasks.mini.writer import ensure_mini, mini_status
+from samtok_tasks.mini.writer import ensure_mini
 from samtok_tasks.referring.metrics import Expression, referring_metrics, referring_scores, script_figures
 from samtok_tasks.referring.repack import image_number, read_repack, read_second_list, repack_file
 

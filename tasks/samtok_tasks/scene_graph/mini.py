@@ -12,6 +12,8 @@ from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, Picture
 from samtok_tasks.mini.regions import background
 from samtok_tasks.mini.scene import BACKGROUNDS, SHAPES, Mask, Scene
 
+HASH = "c1a3796c4bcb652f4cd4b2eb0551d3957b628135b52d8fd234c4b6e4efdcd4ee"
+
 FOLDER = IMAGE_FOLDER.split("/")[-1]
 STUFF = tuple(f"{name} background" for name in BACKGROUNDS)
 

@@ -34,7 +34,7 @@ from samtok_bench.sample import (
     content_id,
 )
 from samtok_bench.task import DataStatus, Generation, SampleSet, Task
-from samtok_tasks.mini.writer import ensure_mini, mini_status
+from samtok_tasks.mini.writer import ensure_mini
 from samtok_tasks.scene_graph.answers import fenced, read_graph, region, write_graph
 from samtok_tasks.scene_graph.metrics import (
     Answer,

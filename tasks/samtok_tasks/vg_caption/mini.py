@@ -6,6 +6,8 @@ from typing import Any
 from samtok_bench import rle
 from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, Picture
 
+HASH = "2240168e5e519ac2bc17e9e3f6ab614795d9d59fad7c285f4f55eb825b6a156a"
+
 SPLIT = "val"
 """The pictures with captions: the official file has one split."""
 FOLDER = IMAGE_FOLDER.split("/")[-1]

@@ -9,6 +9,8 @@ from samtok_tasks.mini.expressions import side_of
 from samtok_tasks.mini.picture import SIZE, Picture
 from samtok_tasks.mini.scene import Scene, SceneObject
 
+HASH = "4a38f321fdf78b0c329948a533947ddbaa14208279ac5cd5887cb2f6eef3d869"
+
 SPLIT = "val"
 """The pictures that are asked about: the official files have one split."""
 PICTURES = 20

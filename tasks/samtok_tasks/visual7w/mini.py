@@ -10,6 +10,8 @@ from samtok_tasks.grounding_suite.mini import with_article
 from samtok_tasks.mini.picture import IMAGE_FOLDER, Picture
 from samtok_tasks.mini.scene import SceneObject
 
+HASH = "e2c8ce8ecf69e285099e1330b3efd845e2377bcd857fd185a449e0c1664395d5"
+
 FOLDER = IMAGE_FOLDER.split("/")[-1]
 SPLITS = {"train": "train", "val": "val", "testA": "test", "testB": "test"}
 """The file's splits by those of the pictures."""

@@ -10,7 +10,7 @@ from samtok_bench.cli.options import complete_tasks
 
 if TYPE_CHECKING:
     from samtok_bench.task import Task
-    from samtok_tasks.check import CheckReport
+    from samtok_tasks.data.check import CheckReport
 
 app = typer.Typer(no_args_is_help=True)
 data = typer.Typer(no_args_is_help=True, help="Write mini, check a data root, or fetch official files.")
@@ -101,8 +101,8 @@ def fetch(
     Exits with 1 when something is still missing after it, such as the images of another project.
     """
     from samtok_bench.registry import task_class
-    from samtok_tasks.fetch import address, hub_source, listing
-    from samtok_tasks.fetch import fetch as fetch_files
+    from samtok_tasks.data.fetch import address, hub_source, listing
+    from samtok_tasks.data.fetch import fetch as fetch_files
 
     kind = task_class(task)("standard", data)
     source = hub_source(kind, root)
@@ -122,7 +122,7 @@ def fetch(
 
 
 def _check(task: "Task", root: Path, split: list[str] | None, as_json: bool) -> None:
-    from samtok_tasks.check import check as check_data
+    from samtok_tasks.data.check import check as check_data
 
     report = check_data(task, root, split or [*dict.fromkeys([*task.splits, task.default_split(root)])])
     if as_json:

@@ -1,0 +1,183 @@
+"""How the scores of samples become one value: of a run, and of a run whose clusters were drawn again.
+
+A new way to sum up is one class here. Each works on the two columns that a metric names.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections import Counter
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns of one metric for N samples in C clusters."""
+
+    top: Array
+    """(N,) numerators."""
+    bottom: Array
+    """(N,) denominators; a sample with 0 takes no part."""
+    rows: NDArray[np.int64]
+    """(N,) the cluster of each sample, 0 to C - 1."""
+    clusters: int
+    """C."""
+
+
+class Aggregate(ABC):
+    """A way to sum up."""
+
+    per_sample: ClassVar[bool] = False
+    """Whether a sample has a value of its own that says how good it is."""
+    has_interval: ClassVar[bool] = True
+    """Whether resampling says something about the value."""
+    from_scores: ClassVar[bool] = True
+    """Whether the scores of samples are enough; else `Task.corpus` computes the value from the answers."""
+
+    def prepared(self, table: Table) -> Table:
+        """The columns as `value` and `resampled` take them; computed once, before any resampling."""
+        return table
+
+    def value(self, table: Table) -> float | None:
+        """The value of all samples; None where it is undefined."""
+        found = float(self.resampled(table, np.ones((1, table.clusters)))[0])
+        return None if math.isnan(found) else found
+
+    @abstractmethod
+    def resampled(self, table: Table, weights: Array) -> Array:
+        """The values of R resampled runs.
+
+        Args:
+            table: see `prepared`.
+            weights: (R, C), how often each cluster was drawn.
+
+        Returns:
+            (R,), nan where a run leaves the value undefined.
+        """
+
+    def own_value(self, top: float, bottom: float) -> float:
+        """The value of one sample that takes part, for aggregates that are `per_sample`."""
+        return top
+
+
+@dataclass(frozen=True)
+class Ratio(Aggregate):
+    """Sum of numerators over sum of denominators."""
+
+    epsilon: float = 0.0
+    """Added to the denominators' sum, where the source does so."""
+    per_sample: ClassVar[bool] = True
+
+    def resampled(self, table: Table, weights: Array) -> Array:
+        top = np.bincount(table.rows, table.top, table.clusters)
+        bottom = np.bincount(table.rows, table.bottom, table.clusters)
+        return _divided(weights @ top, weights @ bottom + self.epsilon)
+
+    def own_value(self, top: float, bottom: float) -> float:
+        return top / bottom
+
+
+RATIO = Ratio()
+
+
+@dataclass(frozen=True)
+class Collisions(Ratio):
+    """Share of samples whose numerator another sample of the same cluster has too."""
+
+    per_sample: ClassVar[bool] = False
+
+    def prepared(self, table: Table) -> Table:
+        places = list(zip(table.rows.tolist(), table.top.tolist(), table.bottom.tolist(), strict=True))
+        seen = Counter(place for place in places if place[2])
+        shared = np.array([float(seen[place] > 1) for place in places])
+        return Table(shared, table.bottom, table.rows, table.clusters)
+
+
+class _Ordered(Aggregate):
+    """Of the numerators in ascending order."""
+
+    per_sample: ClassVar[bool] = True
+
+    def resampled(self, table: Table, weights: Array) -> Array:
+        chosen = table.bottom > 0
+        order = np.argsort(table.top[chosen], kind="stable")
+        values = table.top[chosen][order]  # (M,)
+        counts = weights[:, table.rows[chosen][order]]  # (R, M)
+        return self._of(values, counts) if len(values) else np.full(len(weights), np.nan)
+
+    @abstractmethod
+    def _of(self, values: Array, counts: Array) -> Array:
+        """(R,) for values (M,), M at least 1, and how often each was drawn (R, M)."""
+
+
+@dataclass(frozen=True)
+class Median(_Ordered):
+    """Median of the numerators."""
+
+    def _of(self, values: Array, counts: Array) -> Array:
+        upto = np.cumsum(counts, axis=1)
+        total = upto[:, -1]
+        middle = [(upto <= place[:, None]).sum(1) for place in ((total - 1) // 2, total // 2)]
+        found = sum(values[np.minimum(place, len(values) - 1)] for place in middle) / 2
+        return np.where(total > 0, found, np.nan)
+
+
+@dataclass(frozen=True)
+class WorstDecile(_Ordered):
+    """Mean of the lowest tenth of the numerators; the sample on the border counts in part."""
+
+    def _of(self, values: Array, counts: Array) -> Array:
+        upto = np.cumsum(counts, axis=1)
+        share = upto[:, -1] / 10
+        taken = np.clip(share[:, None] - (upto - counts), 0, counts)
+        return _divided(taken @ values, share)
+
+
+class _WithoutInterval(Aggregate):
+    has_interval: ClassVar[bool] = False
+
+    def resampled(self, table: Table, weights: Array) -> Array:
+        raise TypeError(f"{type(self).__name__} is not resampled")
+
+
+@dataclass(frozen=True)
+class Used(_WithoutInterval):
+    """Number of different numerators. It only shrinks when samples are drawn again: there is no interval."""
+
+    def value(self, table: Table) -> float | None:
+        return float(len(symbols)) if (symbols := _symbols(table)) else None
+
+
+@dataclass(frozen=True)
+class Perplexity(_WithoutInterval):
+    """exp(entropy) of the numerators as symbols: 1 to the size of the codebook. No interval, as `Used`."""
+
+    def value(self, table: Table) -> float | None:
+        symbols = _symbols(table)
+        total = symbols.total()
+        if not total:
+            return None
+        return math.exp(-sum(n / total * math.log(n / total) for n in symbols.values()))
+
+
+@dataclass(frozen=True)
+class Corpus(_WithoutInterval):
+    """Of all answers together, see `Task.corpus`: too slow to compute thousands of times."""
+
+    from_scores: ClassVar[bool] = False
+
+    def value(self, table: Table) -> float | None:
+        return None
+
+
+def _symbols(table: Table) -> Counter[float]:
+    return Counter(table.top[table.bottom > 0].tolist())
+
+
+def _divided(top: Array, bottom: Array) -> Array:
+    return np.divide(top, bottom, out=np.full(len(top), np.nan), where=bottom > 0)

@@ -1,0 +1,40 @@
+"""gRefCOCO's files: expressions and the objects they mean, which may be none."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from samtok_tasks.mini.coco import instances
+from samtok_tasks.mini.picture import Picture, category
+from samtok_tasks.mini.sentences import Sentences, by_targets
+
+HASH = "49363efe558ea1a39e1f523bdb311b6b9d09bc7281a7d63f9f2e03554152b93a"
+
+
+def files(pictures: Sequence[Picture]) -> dict[str, Any]:
+    """`grefcoco/grefs(unc).json` and `grefcoco/instances.json`."""
+    return {
+        "grefcoco/grefs(unc).json": _references(pictures),
+        "grefcoco/instances.json": instances(pictures),
+    }
+
+
+def _references(pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+    """References of gRefCOCO's form: sentences with the same targets share one."""
+    refs: list[dict[str, Any]] = []
+    sentences = Sentences()
+    for picture in pictures:
+        for targets, expressions in by_targets(picture.expressions).items():
+            shapes = [picture.scene.objects[index].shape for index in targets]
+            refs.append(
+                {
+                    "ref_id": len(refs),
+                    "ann_id": [picture.annotation_id(index) for index in targets] or [-1],
+                    "category_id": [category(shape) for shape in shapes] or [-1],
+                    "image_id": picture.image_id,
+                    "file_name": picture.file_name,
+                    "split": picture.split,
+                    "no_target": not targets,
+                    **sentences.of(expressions),
+                }
+            )
+    return refs

@@ -1,0 +1,50 @@
+"""Instances files in COCO's form, as several benchmarks have them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from samtok_bench import rle
+from samtok_tasks.mini.picture import SIZE, Picture, category
+from samtok_tasks.mini.scene import SHAPES, Mask
+
+
+def instances(pictures: Sequence[Picture]) -> dict[str, Any]:
+    """Every object, of its shape's category."""
+    annotations = [
+        annotation(picture.annotation_id(item.index), picture, category(item.shape), item.mask)
+        for picture in pictures
+        for item in picture.scene.objects
+    ]
+    categories = [{"id": category(name), "name": name, "supercategory": "shape"} for name in SHAPES]
+    return instances_file(pictures, annotations, categories)
+
+
+def instances_file(
+    pictures: Sequence[Picture], annotations: list[dict[str, Any]], categories: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The content of an instances file."""
+    images = [
+        {"id": picture.image_id, "file_name": picture.file_name, "height": SIZE, "width": SIZE}
+        for picture in pictures
+    ]
+    return {
+        "info": {"description": "mini, generated scenes"},
+        "images": images,
+        "annotations": annotations,
+        "categories": categories,
+    }
+
+
+def annotation(id: int, picture: Picture, category: int, mask: Mask) -> dict[str, Any]:
+    """A mask's record; it is written as run lengths."""
+    packed = rle.encode(mask)
+    x0, y0, x1, y1 = rle.box(packed)
+    return {
+        "id": id,
+        "image_id": picture.image_id,
+        "category_id": category,
+        "iscrowd": 0,
+        "area": rle.area(packed),
+        "bbox": [x0, y0, x1 - x0, y1 - y0],
+        "segmentation": {"size": list(mask.shape), "counts": rle.run_lengths(packed).tolist()},
+    }
