@@ -30,8 +30,8 @@ class MetricInfo:
     denominator: str | None = None
     """Key of the per-sample scores; None counts every sample."""
     _: KW_ONLY
-    source: str
-    """Paper or official script."""
+    source: str = ""
+    """Paper or official script; the task's own if empty."""
     direction: Direction = "higher"
     """Which way is better; `none` for a property of the data."""
     unit: str = ""

@@ -77,14 +77,20 @@ def box(rle: RLE) -> tuple[int, int, int, int]:
     return x, y, x + w, y + h
 
 
-def union(rles: Sequence[RLE]) -> RLE:
+def union(rles: Sequence[RLE], size: tuple[int, int] | None = None) -> RLE:
     """Pixels inside any of the masks, which have one size.
 
+    Args:
+        rles: may be none at all if `size` is given.
+        size: (height, width) of the empty mask that no masks give.
+
     Raises:
-        ValueError: no masks (their size is then unknown: use `empty`), or different sizes.
+        ValueError: no masks and no size, or different sizes.
     """
     if not rles:
-        raise ValueError("the union of no masks has no size; use empty(height, width)")
+        if size is None:
+            raise ValueError("the union of no masks has no size: give one")
+        return empty(*size)
     _same_size(rles)
     return _text(coco.merge(list(rles))) if len(rles) > 1 else rles[0]
 
@@ -94,6 +100,17 @@ def intersection_union(a: RLE, b: RLE) -> tuple[int, int]:
     _same_size([a, b])
     inter = int(coco.area(coco.merge([a, b], intersect=True)))
     return inter, area(a) + area(b) - inter
+
+
+def iou_matrix(first: Sequence[RLE], second: Sequence[RLE]) -> NDArray[np.float64]:
+    """(F, S) IoU, I / U of exact pixel counts, of masks of one size; nan for two empty ones."""
+    if not first or not second:
+        return np.zeros((len(first), len(second)))
+    _same_size([*first, *second])
+    found = np.array(coco.iou(list(first), list(second), [0] * len(second)), dtype=np.float64)
+    nothing = [np.array([is_empty(mask) for mask in masks]) for masks in (first, second)]
+    found[np.ix_(*nothing)] = np.nan
+    return found
 
 
 def from_runs(runs: Iterable[int], height: int, width: int) -> RLE:

@@ -159,6 +159,13 @@ class Prediction:
         return self.outcome not in (Outcome.MODEL_ERROR, Outcome.SKIPPED)
 
 
+def question(image: Path, *parts: "str | Part") -> tuple[Turn, ...]:
+    """A dialogue of one question about an image, which comes first."""
+    return (
+        Turn("user", (ImagePart(image), *(Text(part) if isinstance(part, str) else part for part in parts))),
+    )
+
+
 def content_id(*parts: str) -> str:
     """Sixteen hex digits that depend on the parts and their order."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]

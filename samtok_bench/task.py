@@ -117,6 +117,8 @@ class Task(ABC):
     """One line for `samtok-bench tasks`."""
     primary: ClassVar[str]
     """Id of the metric that ranks models."""
+    source: ClassVar[str] = ""
+    """Paper or official script that defines the metrics, as far as a metric names no other."""
     splits: ClassVar[tuple[str, ...]]
     group: ClassVar[str] = ""
     """The name by which `--task` runs this benchmark together with others, if there is one."""

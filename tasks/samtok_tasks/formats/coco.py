@@ -1,6 +1,5 @@
 """COCO instances files: images, and annotations with their masks."""
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -9,6 +8,7 @@ from typing import Any
 
 from samtok_bench import rle
 from samtok_bench.rle import RLE
+from samtok_bench.task import Dropped
 from samtok_tasks.formats.files import field, path_below, read_json
 
 MAX_SIDE = (1 << 16) - 1
@@ -48,7 +48,7 @@ class Instances:
     path: Path
     images: dict[int, CocoImage]
     annotations: dict[int, CocoAnnotation]
-    dropped: Counter[str]
+    dropped: Dropped
     """What was left out: "polygons" with fewer than three points or half a point (the official
     loaders skip them too), and "empty annotations", whose mask has nothing left."""
     kinds: dict[int, str] = dataclass_field(default_factory=dict)
@@ -113,7 +113,7 @@ def parse_instances(path: Path, content: Any, name_of: Callable[[Any, str], str]
     """
     images = parse_images(path, content, name_of)
     annotations: dict[int, CocoAnnotation] = {}
-    dropped: Counter[str] = Counter()
+    dropped = Dropped()
     for place, record in enumerate(field(content, "annotations", list, str(path))):
         annotation = _annotation(record, f"{path}: annotation {place}", dropped)
         if annotation.id in annotations:
@@ -165,7 +165,7 @@ def _kinds(path: Path, content: dict[str, Any]) -> dict[int, str]:
     return kinds
 
 
-def _annotation(record: Any, where: str, dropped: Counter[str]) -> CocoAnnotation:
+def _annotation(record: Any, where: str, dropped: Dropped) -> CocoAnnotation:
     segmentation: Any = field(record, "segmentation", object, where)
     unusable = 0
     if isinstance(segmentation, list):
@@ -175,8 +175,8 @@ def _annotation(record: Any, where: str, dropped: Counter[str]) -> CocoAnnotatio
             if not isinstance(polygon, list) or (len(polygon) >= 6 and len(polygon) % 2 == 0)
         ]
         unusable = len(segmentation) - len(usable)
-        dropped["polygons"] += unusable
-        dropped["empty annotations"] += not usable
+        dropped.add("polygons", where, count=unusable)
+        dropped.add("empty annotations", where, count=not usable)
         segmentation = usable
     return CocoAnnotation(
         id=field(record, "id", int, where),

@@ -4,7 +4,6 @@
 sentences. Every sentence is one sample (LAVT test.py, LISA ValDataset).
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from samtok_bench import rle
 from samtok_bench.rle import RLE
+from samtok_bench.task import Dropped
 from samtok_tasks.formats.coco import CocoImage, Instances, read_instances
 from samtok_tasks.formats.files import NoSplitError, field, require_file
 from samtok_tasks.formats.pickles import read_plain_pickle
@@ -74,8 +74,8 @@ class ReferringData:
     root: Path
     name: str
     expressions: tuple[ReferringExpression, ...]
-    dropped: Counter[str]
-    """What was left out of the whole file, by reason, with how often."""
+    dropped: Dropped
+    """What was left out of the whole file."""
 
     @property
     def splits(self) -> list[str]:
@@ -156,7 +156,8 @@ def collect(
         raise ValueError(f"{path}: expected a list of references, got {type(records).__name__}")
     folder = image_folder(root)
     expressions: list[ReferringExpression] = []
-    dropped: Counter[str] = Counter(instances.dropped)
+    dropped = Dropped()
+    dropped.update(instances.dropped)
     for place, record in enumerate(records):
         where = f"{path}: reference {place}"
         ref_id = field(record, "ref_id", int, where)
@@ -165,9 +166,9 @@ def collect(
         sentences = field(record, "sentences", list, where)
         named = objects_of(record, where)
         kept = tuple(one for one in named if not _is_crowd(one, image, instances, where))
-        dropped["crowd targets"] += len(named) - len(kept)
+        dropped.add("crowd targets", where, count=len(named) - len(kept))
         if named and not kept:
-            dropped["sentences about crowds"] += len(sentences)
+            dropped.add("sentences about crowds", where, count=len(sentences))
             continue
         for sentence in sentences:
             sent = field(sentence, "sent", str, where)
@@ -187,12 +188,18 @@ def collect(
                     kind=field(sentence, "kind", str, where) if "kind" in sentence else None,
                 )
             )
-    return ReferringData(root, name, tuple(expressions), +dropped)
+    return ReferringData(root, name, tuple(expressions), dropped)
 
 
 def image_folder(root: Path) -> Path:
     """Where the images are, or where they belong if they are nowhere."""
     return next((root / one for one in IMAGE_FOLDERS if (root / one).is_dir()), root / IMAGE_FOLDERS[-1])
+
+
+def require_images(root: Path) -> None:
+    """FileNotFoundError where no images are in their folder."""
+    if not any(image_folder(root).glob("*.jpg")):
+        raise FileNotFoundError(f"no images in {image_folder(root)}")
 
 
 def _image_of(image_id: int, instances: Instances, where: str) -> CocoImage:

@@ -21,77 +21,40 @@ released script leaves out samples without an answer, divides by zero on a split
 (undefined here), and sums in 32-bit integers (exact here).
 """
 
-from typing import Literal
-
 from samtok_bench import rle
+from samtok_bench.aggregate import Ratio
 from samtok_bench.metric import MetricInfo
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.task import Protocol
 
-PRECISION_THRESHOLDS = (0.7, 0.8, 0.9)
+PRECISION_THRESHOLDS = {"pr70": 0.7, "pr80": 0.8, "pr90": 0.9}
 RELEASED_IOU_EPSILON = 1e-8
 RELEASED_CIOU_EPSILON = 1e-10
-
-_SOURCE = "ReLA, refer_evaluation.py (arXiv 2306.00968)"
 
 
 def gres_metrics(protocol: Protocol) -> tuple[MetricInfo, ...]:
     """Metrics over the scores of `gres_scores`, the primary one first."""
-    ciou_epsilon = RELEASED_CIOU_EPSILON if protocol == "released" else 0.0
+    summed = Ratio(RELEASED_CIOU_EPSILON if protocol == "released" else 0.0)
+    mean = "mean IoU; a no-target sample counts 1 if refused, else 0"
+    refuses = "share of samples without a target: the gIoU of a model that always refuses"
+    some = "share of targeted samples that got any mask"
     return (
-        _metric("giou", "gIoU", "iou", None, "mean IoU; a no-target sample counts 1 if refused, else 0"),
-        _metric("ciou", "cIoU", "intersection", "union", "sum I / sum U over all samples", ciou_epsilon),
-        _metric("n_acc", "N-acc", "refused_rightly", "no_target", "share of no-target samples refused"),
-        _metric(
-            "t_acc", "T-acc", "answered_rightly", "targeted", "share of targeted samples that got any mask"
+        MetricInfo("giou", "gIoU", mean, "iou"),
+        MetricInfo(
+            "ciou", "cIoU", "sum I / sum U over all samples", "intersection", "union", aggregate=summed
         ),
+        MetricInfo("n_acc", "N-acc", "share of no-target samples refused", "refused_rightly", "no_target"),
+        MetricInfo("t_acc", "T-acc", some, "answered_rightly", "targeted"),
         *(
-            _metric(
-                _precision_key(threshold),
-                f"Pr@{threshold}",
-                _precision_key(threshold),
-                "targeted",
-                f"share of targeted samples with IoU >= {threshold}",
-            )
-            for threshold in PRECISION_THRESHOLDS
+            MetricInfo(key, f"Pr@{least}", f"share of targeted samples with IoU >= {least}", key, "targeted")
+            for key, least in PRECISION_THRESHOLDS.items()
         ),
-        _metric("miou_targeted", "mIoU targeted", "iou_targeted", "targeted", "mean IoU, targeted samples"),
-        _metric(
-            "no_target_share",
-            "no-target share",
-            "no_target",
-            None,
-            "share of samples without a target: the gIoU of a model that always refuses",
-            direction="none",
+        MetricInfo(
+            "miou_targeted", "mIoU targeted", "mean IoU, targeted samples", "iou_targeted", "targeted"
         ),
+        MetricInfo("no_target_share", "no-target share", refuses, "no_target", direction="none"),
     )
-
-
-def _metric(
-    id: str,
-    display: str,
-    numerator: str,
-    denominator: str | None,
-    description: str,
-    epsilon: float = 0.0,
-    direction: Literal["higher", "none"] = "higher",
-) -> MetricInfo:
-    return MetricInfo(
-        id=id,
-        version=1,
-        display=display,
-        direction=direction,
-        numerator=numerator,
-        denominator=denominator,
-        source=_SOURCE,
-        description=description,
-        epsilon=epsilon,
-    )
-
-
-def _precision_key(threshold: float) -> str:
-    return f"pr{round(threshold * 100)}"
 
 
 def gres_scores(target: RLE, no_target: bool, prediction: Prediction, protocol: Protocol) -> Scores:
@@ -108,7 +71,7 @@ def gres_scores(target: RLE, no_target: bool, prediction: Prediction, protocol: 
         no_target, targeted, refused_rightly, answered_rightly, pr70, pr80, pr90 as 0 or 1.
     """
     height, width = target["size"]
-    predicted = rle.union(prediction.masks) if prediction.masks else rle.empty(height, width)
+    predicted = rle.union(prediction.masks, (height, width))
     refused = prediction.answered and rle.is_empty(predicted)
     if protocol == "standard" and prediction.faults:
         refused = False
@@ -133,8 +96,7 @@ def gres_scores(target: RLE, no_target: bool, prediction: Prediction, protocol: 
         "refused_rightly": int(no_target and refused),
         "answered_rightly": int(not no_target and has_mask),
     }
-    for threshold in PRECISION_THRESHOLDS:
+    for key, least in PRECISION_THRESHOLDS.items():
         # the epsilon must not turn an IoU that is exactly the threshold into a miss
-        hit = not no_target and either > 0 and inter / either >= threshold
-        scores[_precision_key(threshold)] = int(hit)
+        scores[key] = int(not no_target and either > 0 and inter / either >= least)
     return scores

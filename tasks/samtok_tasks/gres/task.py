@@ -10,14 +10,16 @@ from typing import ClassVar
 
 from samtok_bench import rle
 from samtok_bench.metric import MetricInfo
+from samtok_bench.reading import STANDARD
 from samtok_bench.rle import RLE
-from samtok_bench.sample import ImagePart, Prediction, Sample, Scores, Target, Text, Turn, content_id
-from samtok_bench.task import PROTOCOLS, DataStatus, Generation, HubSource, Protocol, SampleSet, Task
+from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, question
+from samtok_bench.task import PROTOCOLS, Generation, HubSource, Protocol, SampleSet
+from samtok_tasks import released
 from samtok_tasks.areas import COCO_AREAS, coco_area
-from samtok_tasks.formats.refer import ReferringExpression, image_folder
+from samtok_tasks.formats.refer import ReferringExpression, require_images
 from samtok_tasks.gres.metrics import gres_metrics, gres_scores
 from samtok_tasks.gres.reader import locate_grefcoco, read_grefcoco
-from samtok_tasks.mini.writer import ensure_mini
+from samtok_tasks.mini.task import MiniTask
 
 PROMPT = "Please segment {phrase} in this image."
 MAX_NEW_TOKENS = 128
@@ -31,12 +33,13 @@ THINKING = (
 THINKING_NEW_TOKENS = 1024
 
 
-class GRES(Task):
+class GRES(MiniTask):
     """Generalized referring expression segmentation on gRefCOCO or mini."""
 
     name = "gres"
     summary = "referring segmentation with one, several or no target (gRefCOCO)"
     primary = "giou"
+    source = "ReLA, refer_evaluation.py (arXiv 2306.00968)"
     protocols = (*PROTOCOLS, "released-rl")
     splits: ClassVar[tuple[str, ...]] = ("val", "testA", "testB", "train")
     hub: ClassVar[Mapping[str | None, HubSource]] = {
@@ -64,33 +67,23 @@ class GRES(Task):
     @property
     def generation(self) -> Generation:
         if self.protocol == "released-rl":
-            return Generation(THINKING_NEW_TOKENS, "released-rl")
-        return Generation(MAX_NEW_TOKENS, "released-union" if self.protocol == "released" else "standard")
+            return Generation(THINKING_NEW_TOKENS, released.RL)
+        return Generation(MAX_NEW_TOKENS, released.UNION if self.protocol == "released" else STANDARD)
 
-    def default_root(self) -> Path:
-        return ensure_mini()
-
-    def data_status(self, root: Path | None) -> DataStatus:
-        if root is None:
-            return mini_status()
-        try:
-            locate_grefcoco(root)
-        except OSError as error:
-            return DataStatus(False, str(error))
-        if not any(image_folder(root).glob("*.jpg")):
-            return DataStatus(False, f"no images in {image_folder(root)}")
-        return DataStatus(True, f"gRefCOCO, in {root}; `samtok-bench data check` reads all of it")
+    def locate(self, root: Path) -> str:
+        locate_grefcoco(root)
+        require_images(root)
+        return f"gRefCOCO, in {root}; `samtok-bench data check` reads all of it"
 
     def samples(self, root: Path, split: str) -> SampleSet:
         data = read_grefcoco(root).split(split)
         prompt = PROMPT + (THINKING if self.protocol == "released-rl" else "")
-        return SampleSet([_sample(expression, prompt) for expression in data], dict(data.dropped))
+        return SampleSet([_sample(expression, prompt) for expression in data], data.dropped)
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
-        masks = sample.target.masks
-        target = rle.union(masks) if masks else rle.empty(*sample.size)
+        target = rle.union(sample.target.masks, sample.size)
         # the released script looks at the mask, ReLA at the annotation; they differ on empty annotations
-        no_target = rle.is_empty(target) if self._scoring == "released" else not masks
+        no_target = rle.is_empty(target) if self._scoring == "released" else not sample.target.masks
         return gres_scores(target, no_target, prediction, self._scoring)
 
 
@@ -102,7 +95,7 @@ def _sample(expression: ReferringExpression, prompt: str) -> Sample:
         id=content_id("gres", image.name, place, phrase, *(mask["counts"] for mask in targets)),
         image=image,
         size=(expression.height, expression.width),
-        turns=(Turn("user", (ImagePart(image), Text(prompt.format(phrase=phrase)))),),
+        turns=question(image, prompt.format(phrase=phrase)),
         cluster=image.name,
         target=Target(targets),
         tags=_tags(expression, targets),
