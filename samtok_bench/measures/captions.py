@@ -12,8 +12,10 @@ beside them, so several runs and read-only installations do not matter.
 
 import shutil
 import subprocess
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -66,6 +68,23 @@ def caption_scores(references: Mapping[str, Sequence[str]], answers: Mapping[str
         cider=sum(each.values()) / len(each),
         cider_each=each,
     )
+
+
+@lru_cache(maxsize=4)  # constant answers share their captions, and Java starts slowly
+def scores_or_none(pairs: tuple[tuple[str, str], ...]) -> CaptionScores | None:
+    """Scores of pairs of reference and answer; None, with a warning, where they cannot be computed.
+
+    Raises:
+        ValueError: no pairs.
+    """
+    try:
+        return caption_scores(
+            {str(place): [reference] for place, (reference, _) in enumerate(pairs)},
+            {str(place): answer for place, (_, answer) in enumerate(pairs)},
+        )
+    except CaptionToolError as error:
+        warnings.warn(f"METEOR and CIDEr are not computed: {error}", stacklevel=2)
+        return None
 
 
 def _tools() -> tuple[str, Path]:

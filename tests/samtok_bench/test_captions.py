@@ -179,3 +179,23 @@ def test_java_that_stops_is_one_clear_message(script, message, tmp_path, monkeyp
 def test_captions_without_partner(references, answers):
     with pytest.raises(ValueError, match="captions need references"):
         caption_scores(references, answers)
+
+
+def test_pairs_are_scored_once_and_without_the_tools_there_is_a_warning(monkeypatch):
+    pairs = (("a cat", "a dog"), ("a cat", "a cat"))
+    asked = []
+
+    def scores(references, answers):
+        asked.append((references, answers))
+        return captions.CaptionScores(meteor=0.5, cider=2.0, cider_each={})
+
+    captions.scores_or_none.cache_clear()
+    monkeypatch.setattr(captions, "caption_scores", scores)
+    assert captions.scores_or_none(pairs) is captions.scores_or_none(pairs)
+    assert asked == [({"0": ["a cat"], "1": ["a cat"]}, {"0": "a dog", "1": "a cat"})]
+    monkeypatch.undo()
+    monkeypatch.setattr(captions, "find_spec", lambda name: None)
+    captions.scores_or_none.cache_clear()
+    with pytest.warns(UserWarning, match="METEOR and CIDEr are not computed: .* need pycocoevalcap"):
+        assert captions.scores_or_none(pairs) is None
+    captions.scores_or_none.cache_clear()
