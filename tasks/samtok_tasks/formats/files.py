@@ -1,10 +1,26 @@
 """Opening annotation files, and the checks that every reader makes of a record."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from samtok_bench.validation import first_fault
 
 T = TypeVar("T")
+
+
+class Record(BaseModel):
+    """A record of an annotation file: types as JSON has them, and fields that nobody asked for pass."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+
+RecordT = TypeVar("RecordT", bound=BaseModel)
+MOST_SHOWN = 80
+"""Characters of a wrong value in a message."""
 
 
 class NoSplitError(ValueError):
@@ -38,6 +54,49 @@ def read_json(path: Path) -> Any:
         raise ValueError(f"{path} is not a JSON file: {error}") from None
 
 
+def read_lines(path: Path) -> Iterator[tuple[str, Any]]:
+    """The records of a file with one JSON value per line, each with its place for messages.
+
+    Raises:
+        ValueError: a line is not JSON; names the file and the line.
+    """
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            where = f"{path}: line {number}"
+            try:
+                yield where, json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"{where} is not JSON: {error}") from None
+
+
+def parse(model: type[RecordT], record: Any, where: str) -> RecordT:
+    """A record as its model.
+
+    Args:
+        model: most often a `Record`.
+        record: as JSON or a pickle gives it.
+        where: the file and the record.
+
+    Raises:
+        ValueError: one line, "FILE: record N: FIELD: what is wrong".
+    """
+    if not isinstance(record, dict):
+        raise ValueError(f"{where}: expected a dictionary, got {type(record).__name__}")
+    try:
+        return model.model_validate(record)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        explains_itself = fault["type"] in ("missing", "value_error")
+        given = "" if explains_itself else f", got {_shortened(fault['input'])}"
+        raise ValueError(f"{where}: {first_fault(error)}{given}") from None
+
+
+def _shortened(value: Any) -> str:
+    """What a message shows of a value."""
+    shown = repr(value)
+    return shown if len(shown) <= MOST_SHOWN else f"{shown[:MOST_SHOWN]}..."
+
+
 def field(record: Any, name: str, kind: type[T], where: str) -> T:
     """A field of a record, of the type it must have. Whole numbers pass for no bool.
 
@@ -62,7 +121,18 @@ def path_below(record: Any, name: str, where: str) -> str:
         ValueError: the field is missing or no text, or the path is absolute, leads upwards or is empty.
     """
     given = field(record, name, str, where)
+    try:
+        return _below(given)
+    except ValueError as error:
+        raise ValueError(f"{where}: {name!r} {error}") from None
+
+
+def _below(given: str) -> str:
     path = PurePosixPath(given)
     if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in given:
-        raise ValueError(f"{where}: {name!r} must be a path below the folder, got {given!r}")
+        raise ValueError(f"must be a path below the folder, got {given!r}")
     return str(path)
+
+
+PathBelow = Annotated[str, AfterValidator(_below)]
+"""The path of a file below some folder, without needless dots."""
