@@ -54,6 +54,23 @@ def read_json(path: Path) -> Any:
         raise ValueError(f"{path} is not a JSON file: {error}") from None
 
 
+def read_list(path: Path, what: str = "record") -> Iterator[tuple[str, Any]]:
+    """The records of a JSON file that holds a list, each with its place for messages.
+
+    Args:
+        path: the file.
+        what: what messages call a record.
+
+    Raises:
+        ValueError: the file is not JSON, or holds no list.
+    """
+    records = read_json(path)
+    if not isinstance(records, list):
+        raise ValueError(f"{path}: expected a list of {what}s, got {type(records).__name__}")
+    for number, record in enumerate(records):
+        yield f"{path}: {what} {number}", record
+
+
 def read_lines(path: Path) -> Iterator[tuple[str, Any]]:
     """The records of a file with one JSON value per line, each with its place for messages.
 
