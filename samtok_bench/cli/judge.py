@@ -28,7 +28,7 @@ def judge(
     from samtok_bench.judging.client import JudgeClient
     from samtok_bench.judging.judge import TRANSCRIPT
     from samtok_bench.judging.judge import judge as judge_run
-    from samtok_bench.showing.tables import judge_table
+    from samtok_bench.showing.run_tables import judge_table
 
     client = JudgeClient(url, model, timeout=timeout, retries=retries)
     summary = judge_run(folder, client, make_reporter(), jobs=jobs)

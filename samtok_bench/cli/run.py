@@ -109,7 +109,7 @@ def rescore(
 
 def _show(result: "RunResult", as_json: bool, details: bool) -> None:
     from samtok_bench.runs.folder import summary_json
-    from samtok_bench.showing.tables import breakdown_table, run_table, sample_table, timing_line
+    from samtok_bench.showing.run_tables import breakdown_table, run_table, sample_table, timing_line
 
     if as_json:
         typer.echo(summary_json(result.summary))
@@ -130,7 +130,7 @@ def _show(result: "RunResult", as_json: bool, details: bool) -> None:
 
 
 def _show_tasks(entries: "list[Entry]", as_json: bool) -> None:
-    from samtok_bench.showing.tables import suite_table
+    from samtok_bench.showing.run_tables import suite_table
 
     if as_json:
         found = {
@@ -144,7 +144,7 @@ def _show_tasks(entries: "list[Entry]", as_json: bool) -> None:
 
 
 def _show_codecs(comparison: "Comparison", as_json: bool) -> None:
-    from samtok_bench.showing.tables import codec_table
+    from samtok_bench.showing.run_tables import codec_table
 
     if as_json:
         typer.echo(json.dumps([vars(point) for point in comparison.points], indent=1))

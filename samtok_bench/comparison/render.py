@@ -1,11 +1,10 @@
-"""A comparison for people and for programs: text, Markdown, CSV, JSON."""
+"""A comparison for people and for programs: as text, Markdown, CSV and JSON."""
 
 import csv
 import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from samtok_bench import statistics
@@ -15,71 +14,39 @@ from samtok_bench.comparison.compared_runs import Side
 from samtok_bench.runs.folder import MetricValue
 from samtok_bench.runs.reading import Change
 from samtok_bench.sample import Outcome
-from samtok_bench.showing.tables import (
-    NOT_AVAILABLE,
-    bounds,
-    counted,
-    interval_header,
-    markdown_table,
-    markdown_text,
-    number,
-    signed,
-    text_table,
-)
+from samtok_bench.showing.blocks import Block, as_markdown, as_text
+from samtok_bench.showing.tables import NOT_AVAILABLE, bounds, counted, interval_header, number, signed
 
 COLUMNS = (
     *("first", "second", "paired", "tag", "tag_value", "metric", "direction", "unit", "samples"),
     *("first_value", "second_value", "difference", "low", "high", "p", "p_holm", "wins", "ties", "losses"),
     "forced",
 )
-"""Of the CSV file."""
-
-
-@dataclass(frozen=True)
-class _Block:
-    """A title, a table and lines; each may be missing."""
-
-    title: str
-    headers: Sequence[str] = ()
-    rows: Sequence[Sequence[str]] = ()
-    right: Sequence[int] = ()
-    lines: Sequence[str] = ()
+"""Columns of the CSV file."""
 
 
 def text(comparison: Comparison, pictures: Pictures) -> str:
-    """Tables for the terminal."""
-    parts = []
-    for block in _blocks(comparison, pictures):
-        table = [text_table(block.headers, block.rows, block.right)] if block.rows else []
-        parts.append("\n".join([*filter(None, [block.title]), *table, *block.lines]))
-    return "\n\n".join(parts)
+    """Tables for a terminal."""
+    return as_text(_blocks(comparison, pictures))
 
 
 def markdown(comparison: Comparison, pictures: Pictures) -> str:
-    """The same in GitHub's Markdown."""
-    parts = []
-    for place, block in enumerate(_blocks(comparison, pictures)):
-        if block.title:
-            parts.append(f"{'###' if place == 0 else '####'} {markdown_text(block.title)}")
-        if block.rows:
-            parts.append(markdown_table(block.headers, block.rows, block.right))
-        if block.lines:
-            parts.append("\n".join(f"- {markdown_text(line)}" for line in block.lines))
-    return "\n\n".join(parts)
+    """The same tables in GitHub's Markdown."""
+    return as_markdown(_blocks(comparison, pictures))
 
 
 def as_csv(comparison: Comparison, pictures: Pictures) -> str:
-    """A row for each difference, values on the scale of files; empty cells where there is no value."""
+    """One row per difference, on the scale of files; a cell without a value is empty."""
     file = io.StringIO()
-    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    rows = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    rows.writeheader()
     for pair in comparison.pairs:
-        writer.writerows(_records(comparison, pair))
+        rows.writerows(_records(comparison, pair))
     return file.getvalue().rstrip("\n")
 
 
 def as_json(comparison: Comparison, pictures: Pictures) -> str:
-    """One object, values on the scale of files."""
+    """One object, on the scale of files."""
     summary = comparison.sides[0].source.summary
     whole = {
         **{name: getattr(summary, name) for name in ("task", "protocol", "split")},
@@ -95,15 +62,15 @@ def as_json(comparison: Comparison, pictures: Pictures) -> str:
             {
                 **_names(pair),
                 "paired": pair.paired,
-                "metrics": [_difference_object(one) for one in pair.metrics],
+                "metrics": [_difference_object(difference) for difference in pair.metrics],
                 "groups": [
                     {
-                        "tag": one.tag,
-                        "value": one.value,
-                        "samples": one.samples,
-                        **_difference_object(one.difference),
+                        "tag": group.tag,
+                        "value": group.value,
+                        "samples": group.samples,
+                        **_difference_object(group.difference),
                     }
-                    for one in pair.groups
+                    for group in pair.groups
                 ],
                 "better": _changes_object(pair.better),
                 "worse": _changes_object(pair.worse),
@@ -121,17 +88,17 @@ FORMATS: Mapping[str, Callable[[Comparison, Pictures], str]] = {
     "csv": as_csv,
     "json": as_json,
 }
-"""By the name that --format takes."""
+"""By the name given to --format."""
 
 
 def writer(name: str) -> Callable[[Comparison, Pictures], str]:
-    """A format by name; ValueError where there is none such."""
+    """The writer of a format; ValueError if there is no such format."""
     if name not in FORMATS:
         raise ValueError(f"unknown format {name!r}; there are {', '.join(FORMATS)}")
     return FORMATS[name]
 
 
-def _blocks(comparison: Comparison, pictures: Pictures) -> Iterator[_Block]:
+def _blocks(comparison: Comparison, pictures: Pictures) -> Iterator[Block]:
     yield _overview(comparison)
     if len(comparison.sides) > 2:
         yield _values(comparison)
@@ -143,88 +110,90 @@ def _blocks(comparison: Comparison, pictures: Pictures) -> Iterator[_Block]:
             if changes is not None:
                 yield _changes(comparison, pair, title, changes)
         if pictures.of(pair):
-            yield _Block("", lines=[f"picture: {path}" for path in pictures.of(pair)])
-    yield _Block("", lines=[*_explanations(comparison), *_notes(comparison, pictures)])
+            yield Block(after=[f"picture: {path}" for path in pictures.of(pair)])
+    yield Block(after=[*_explanations(comparison), *_notes(comparison, pictures)])
 
 
-def _overview(comparison: Comparison) -> _Block:
+def _overview(comparison: Comparison) -> Block:
     summary = comparison.sides[0].source.summary
     paired = {pair.paired for pair in comparison.pairs}
     how = "paired by sample" if paired == {True} else "UNPAIRED" if paired == {False} else "partly UNPAIRED"
-    rows = []
-    for side in comparison.sides:
-        rows.append([side.source.label, counted(_outcomes(side)), str(side.source.path)])
-    return _Block(
+    rows = [[side.source.label, counted(_outcomes(side)), str(side.source.path)] for side in comparison.sides]
+    return Block(
         f"{summary.task} on {summary.split}, protocol {summary.protocol}: {len(rows)} runs, {how},"
         f" {comparison.samples} samples on {comparison.images} images",
         ["run", "outcomes", "folder"],
         rows,
-        lines=[f"FORCED: {one}" for one in comparison.forced],
+        after=[f"FORCED: {reason}" for reason in comparison.forced],
+        level=3,
     )
 
 
 def _outcomes(side: Side) -> dict[str, int]:
-    """Counts by outcome of the samples that are compared."""
+    """How many of the compared samples have each outcome."""
     if side.lines is None:
         return side.source.summary.outcomes
     counts = Counter(line.prediction.outcome for line in side.lines.values())
     return {str(outcome): counts[outcome] for outcome in Outcome}
 
 
-def _values(comparison: Comparison) -> _Block:
+def _values(comparison: Comparison) -> Block:
     """All runs side by side."""
     rows = []
     for id, metric in comparison.metrics.items():
         cells = []
         for side in comparison.sides:
-            one = side.values[id]
-            interval = f" ({bounds(one.interval, metric.unit)})" if one.interval else ""
-            cells.append(f"{number(one.value, metric.unit)}{interval}")
+            found = side.values[id]
+            interval = f" ({bounds(found.interval, metric.unit)})" if found.interval else ""
+            cells.append(f"{number(found.value, metric.unit)}{interval}")
         rows.append([metric.display, metric.direction, *cells])
     labels = [side.source.label for side in comparison.sides]
-    title = f"values, with {interval_header(comparison.sides[0].source.summary)}s"
-    return _Block(title, ["metric", "better", *labels], rows, range(2, 2 + len(labels)))
+    title = f"values, with {_interval(comparison)}s"
+    return Block(title, ["metric", "better", *labels], rows, range(2, 2 + len(labels)), level=4)
 
 
-def _metrics(comparison: Comparison, pair: Pair) -> _Block:
+def _metrics(comparison: Comparison, pair: Pair) -> Block:
     rows = []
-    for one in pair.metrics:
-        metric = comparison.metrics[one.id]
-        row = [metric.display, metric.direction, *_cells(metric, one)]
+    for difference in pair.metrics:
+        metric = comparison.metrics[difference.id]
+        row = [metric.display, metric.direction, *_cells(metric, difference)]
         if pair.paired:
-            counts = [one.wins, one.ties, one.losses]
-            row += [_p(one.p), _p(one.adjusted)]
+            counts = [difference.wins, difference.ties, difference.losses]
+            row += [_p(difference.p), _p(difference.adjusted)]
             row += [NOT_AVAILABLE if count is None else str(count) for count in counts]
         rows.append(row)
     headers = ["metric", "better", *_headers(comparison, pair)]
     headers += ["p", "p (Holm)", "wins", "ties", "losses"] if pair.paired else []
-    return _Block(_title(pair), headers, rows, range(2, len(headers)))
+    return Block(_title(pair), headers, rows, range(2, len(headers)), level=4)
 
 
-def _groups(comparison: Comparison, pair: Pair) -> _Block:
+def _groups(comparison: Comparison, pair: Pair) -> Block:
     metric = comparison.metrics[comparison.headline]
     rows = []
-    for place, one in enumerate(pair.groups):
-        new = place == 0 or pair.groups[place - 1].tag != one.tag
-        rows.append([one.tag if new else "", one.value, str(one.samples), *_cells(metric, one.difference)])
+    for place, group in enumerate(pair.groups):
+        new = place == 0 or pair.groups[place - 1].tag != group.tag
+        about = [group.tag if new else "", group.value, str(group.samples)]
+        rows.append([*about, *_cells(metric, group.difference)])
     headers = ["by", "", "samples", *_headers(comparison, pair)]
-    return _Block(f"{metric.display}, {_title(pair)}", headers, rows, range(2, len(headers)))
+    return Block(f"{metric.display}, {_title(pair)}", headers, rows, range(2, len(headers)), level=4)
 
 
-def _changes(comparison: Comparison, pair: Pair, which: str, changes: Sequence[Change]) -> _Block:
+def _changes(comparison: Comparison, pair: Pair, which: str, changes: Sequence[Change]) -> Block:
     metric = comparison.metrics[comparison.headline]
     rows = [
         [
-            *(one.id, number(one.before, metric.unit), number(one.after, metric.unit)),
-            signed(one.after - one.before, metric.unit),
+            change.id,
+            number(change.before, metric.unit),
+            number(change.after, metric.unit),
+            signed(change.after - change.before, metric.unit),
         ]
-        for one in changes
+        for change in changes
     ]
     headers = ["sample", pair.first.source.label, pair.second.source.label, "difference"]
     title = f"{metric.display}, {_title(pair)}: samples that changed most for the {which}"
     if not rows:
-        return _Block(f"{title}: none")
-    return _Block(title, headers, rows, (1, 2, 3))
+        return Block(f"{title}: none", level=4)
+    return Block(title, headers, rows, (1, 2, 3), level=4)
 
 
 def _title(pair: Pair) -> str:
@@ -233,19 +202,21 @@ def _title(pair: Pair) -> str:
 
 
 def _headers(comparison: Comparison, pair: Pair) -> list[str]:
-    interval = interval_header(comparison.sides[0].source.summary)
-    if not pair.paired:
-        interval = f"approximate {interval}"
+    interval = _interval(comparison) if pair.paired else f"approximate {_interval(comparison)}"
     return [pair.first.source.label, pair.second.source.label, "difference", interval]
 
 
-def _cells(metric: MetricValue, one: MetricDifference) -> list[str]:
-    """Both values, difference and interval."""
+def _interval(comparison: Comparison) -> str:
+    return interval_header(comparison.sides[0].source.summary.interval.level)
+
+
+def _cells(metric: MetricValue, difference: MetricDifference) -> list[str]:
+    """Both values, the difference and its interval."""
     return [
-        number(one.first, metric.unit),
-        number(one.second, metric.unit),
-        signed(one.change, metric.unit),
-        bounds(one.interval, metric.unit),
+        number(difference.first, metric.unit),
+        number(difference.second, metric.unit),
+        signed(difference.change, metric.unit),
+        bounds(difference.interval, metric.unit),
     ]
 
 
@@ -254,7 +225,7 @@ def _p(p: float | None) -> str:
 
 
 def _explanations(comparison: Comparison) -> list[str]:
-    """What the columns are."""
+    """What the columns mean."""
     lines = []
     if comparison.tests:
         lines += [
@@ -269,9 +240,8 @@ def _explanations(comparison: Comparison) -> list[str]:
         )
     if not all(pair.paired for pair in comparison.pairs):
         lines.append(
-            "UNPAIRED: without samples.jsonl of both runs there is no test; the approximate interval takes"
-            " values as normal and runs as independent, which is usually too wide for runs over the same"
-            " samples"
+            "UNPAIRED: a test needs the samples.jsonl of both runs; the approximate interval assumes normal"
+            " values and independent runs, so it is usually too wide for runs on the same samples"
         )
     return lines
 
@@ -284,19 +254,20 @@ def _names(pair: Pair) -> dict[str, str]:
     return {"first": pair.first.source.label, "second": pair.second.source.label}
 
 
-def _difference_object(one: MetricDifference) -> dict[str, Any]:
+def _difference_object(difference: MetricDifference) -> dict[str, Any]:
+    interval = difference.interval
     return {
-        "metric": one.id,
-        "first_value": one.first,
-        "second_value": one.second,
-        "difference": one.change,
-        "low": one.interval.low if one.interval else None,
-        "high": one.interval.high if one.interval else None,
-        "p": one.p,
-        "p_holm": one.adjusted,
-        "wins": one.wins,
-        "ties": one.ties,
-        "losses": one.losses,
+        "metric": difference.id,
+        "first_value": difference.first,
+        "second_value": difference.second,
+        "difference": difference.change,
+        "low": interval.low if interval else None,
+        "high": interval.high if interval else None,
+        "p": difference.p,
+        "p_holm": difference.adjusted,
+        "wins": difference.wins,
+        "ties": difference.ties,
+        "losses": difference.losses,
     }
 
 
@@ -313,19 +284,19 @@ def _run_object(side: Side) -> dict[str, Any]:
         "outcomes": _outcomes(side),
         "metrics": {
             id: {
-                "value": one.value,
-                "low": one.interval.low if one.interval else None,
-                "high": one.interval.high if one.interval else None,
+                "value": found.value,
+                "low": found.interval.low if found.interval else None,
+                "high": found.interval.high if found.interval else None,
             }
-            for id, one in side.values.items()
+            for id, found in side.values.items()
         },
     }
 
 
 def _records(comparison: Comparison, pair: Pair) -> Iterator[dict[str, Any]]:
     """Rows of the CSV file."""
-    rows = [("", "", comparison.samples, one) for one in pair.metrics]
-    rows += [(one.tag, one.value, one.samples, one.difference) for one in pair.groups]
+    rows = [("", "", comparison.samples, difference) for difference in pair.metrics]
+    rows += [(group.tag, group.value, group.samples, group.difference) for group in pair.groups]
     for tag, value, samples, difference in rows:
         metric = comparison.metrics[difference.id]
         yield {

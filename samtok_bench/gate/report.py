@@ -1,4 +1,4 @@
-"""What a gate found, for people and for programs: text, Markdown, JUnit, JSON and pictures."""
+"""The results of a gate, for people and for programs: as text, Markdown, JUnit, JSON and pictures."""
 
 import json
 import re
@@ -8,24 +8,27 @@ from xml.etree import ElementTree
 
 from samtok_bench.gate.verdicts import CheckResult, Verdict, exit_code, refresh_commands
 from samtok_bench.runs.reading import samples_of
-from samtok_bench.showing import overlays as preview
-from samtok_bench.showing.tables import bounds, markdown_table, markdown_text, number, signed, text_table
+from samtok_bench.showing import overlays
+from samtok_bench.showing.blocks import Block, as_markdown, as_text
+from samtok_bench.showing.tables import bounds, interval_header, markdown_table, number, signed
+from samtok_bench.statistics import LEVEL
 
 SUMMARY_BYTES = 1 << 20
-"""GitHub refuses a longer step summary."""
+"""GitHub rejects a longer step summary."""
 _LAST_LINE_BYTES = 200
-"""Room for the line that says what was left out."""
+"""Room for the line that counts what was left out."""
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _OUTCOMES = {0: "pass", 1: "regression", 3: "undecided", 4: "too many failed samples"}
-_BETTER = "Better than the baseline; to take it over:"
-_HEADERS = ("check", "value", "baseline", "difference", "95 % interval", "verdict", "reason")
+_BETTER = "Better than the baseline. To make it the new baseline:"
+_HEADERS = ("check", "value", "baseline", "difference", interval_header(LEVEL), "verdict", "reason")
+_NUMBERS = (1, 2, 3, 4)
 _LOSS_HEADERS = ("sample", "baseline", "now")
 
 
 def write_pictures(results: Sequence[CheckResult], folder: Path) -> dict[str, Path]:
-    """Draw the samples that lost most, a picture a check: target, the baseline's answer, the run's.
+    """Draw the samples that lost most, one picture per check: target, baseline's answer, run's answer.
 
-    What cannot be drawn becomes a note of its check.
+    If a picture cannot be drawn, its check gets a note instead.
 
     Returns:
         the pictures by the check's name.
@@ -37,7 +40,7 @@ def write_pictures(results: Sequence[CheckResult], folder: Path) -> dict[str, Pa
         name = re.sub(r"[^A-Za-z0-9]+", "-", result.name).strip("-")[:80]
         try:
             drawn[result.name] = _draw(result, folder / f"{place:02d}-{name}.png")
-        except Exception as error:  # no fault of data, images or disk may change a verdict
+        except Exception as error:  # faulty data, images or disks must not change a verdict
             result.notes.append(f"no picture: {type(error).__name__}: {' '.join(str(error).split())}")
     return drawn
 
@@ -47,37 +50,41 @@ def _draw(result: CheckResult, path: Path) -> Path:
     assert result.baseline is not None
     now, before = result.run.lines, result.baseline.lines
     captions = {id: f"target | baseline {old} | now {new}" for id, old, new in _loss_rows(result)}
-    result.notes += preview.write_changes(path, samples_of(result.run), before, now, captions)
+    result.notes += overlays.write_changes(path, samples_of(result.run), before, now, captions)
     return path
 
 
 def text(results: Sequence[CheckResult], pictures: Mapping[str, Path]) -> str:
-    """The table; for each check its notes and the samples that lost most; how to take a better run over."""
-    parts = [text_table(_HEADERS, [_row(result) for result in results], right=(1, 2, 3, 4))]
-    for result in results:
-        about = [f"note: {note}" for note in result.notes]
-        if result.losses:
-            about += ["samples that lost most", text_table(_LOSS_HEADERS, _loss_rows(result), right=(1, 2))]
-        if result.name in pictures:
-            about.append(f"picture: {pictures[result.name]}")
-        if about:
-            parts.append("\n".join([result.name, *about]))
-    parts += [f"{_BETTER}\n{line}" for line in refresh_commands(results)]
-    return "\n\n".join(parts)
+    """The table of all checks, the details of each, and the commands that replace baselines."""
+    blocks = [Block(headers=_HEADERS, rows=[_row(result) for result in results], right=_NUMBERS)]
+    blocks += [block for result in results if (block := _details(result, pictures.get(result.name)))]
+    blocks += [Block(_BETTER, after=[command]) for command in refresh_commands(results)]
+    return as_text(blocks)
+
+
+def _details(result: CheckResult, picture: Path | None = None) -> Block | None:
+    """The samples that lost most, and the notes; None if there are neither."""
+    after = [f"note: {note}" for note in result.notes]
+    after += [f"picture: {picture}"] if picture else []
+    if result.losses:
+        before = ["samples that lost most"]
+        return Block(result.name, _LOSS_HEADERS, _loss_rows(result), (1, 2), before, after, level=4)
+    return Block(result.name, after=after, level=4) if after else None
 
 
 def markdown(results: Sequence[CheckResult], limit: int = SUMMARY_BYTES) -> str:
-    """The same in GitHub's Markdown, in at most `limit` bytes; the last line counts what did not fit."""
-    # what needs attention comes first, so that it is cut last
+    """The same in GitHub's Markdown, in at most `limit` bytes; if not all fits, the last line says so."""
+    # what needs attention comes first, so that it is the last to be cut
     order = sorted(results, key=lambda result: result.verdict is Verdict.PASS)
-    table = markdown_table(_HEADERS, [_row(result) for result in order], right=(1, 2, 3, 4))
+    table = markdown_table(_HEADERS, [_row(result) for result in order], right=_NUMBERS)
     head, rule, *lines = table.splitlines()
-    # pieces, each with how many rows of the table and samples it holds
+    # each piece with its number of table rows and of samples
     pieces: list[tuple[str, int, int]]
     pieces = [(f"### samtok-bench gate: {_OUTCOMES[exit_code(results)]}\n\n{head}\n{rule}", 0, 0)]
     pieces += [(line, 1, 0) for line in lines]
     pieces += [(f"\n{_BETTER}\n\n    {command}", 0, 0) for command in refresh_commands(results)]
-    pieces += [(block, 0, len(result.losses)) for result in order if (block := _markdown_block(result))]
+    details = [(result, block) for result in order if (block := _details(result))]
+    pieces += [(f"\n{as_markdown([block])}", 0, len(result.losses)) for result, block in details]
     kept, used = 0, _LAST_LINE_BYTES
     while kept < len(pieces) and used + _bytes(pieces[kept][0]) < limit:
         used += _bytes(pieces[kept][0]) + 1
@@ -86,19 +93,19 @@ def markdown(results: Sequence[CheckResult], limit: int = SUMMARY_BYTES) -> str:
     if 0 < kept < len(pieces):
         checks = sum(rows for _, rows, _ in pieces[kept:])
         samples = sum(samples for _, _, samples in pieces[kept:])
-        shown.append(f"\nLeft out for GitHub's limit: {checks} rows of the table, {samples} samples.")
+        shown.append(f"\nLeft out because of GitHub's limit: {checks} rows of the table, {samples} samples.")
     return "".join(f"{piece}\n" for piece in shown)
 
 
 def append_step_summary(results: Sequence[CheckResult], path: Path) -> None:
-    """Add to the file in $GITHUB_STEP_SUMMARY what it still takes; OSError where it cannot be written."""
+    """Append as much as fits to the file in $GITHUB_STEP_SUMMARY; OSError if it cannot be written."""
     there = path.stat().st_size if path.exists() else 0
     with path.open("ab") as file:
         file.write(_encoded(markdown(results, SUMMARY_BYTES - there)))
 
 
 def junit(results: Sequence[CheckResult]) -> bytes:
-    """JUnit's XML: a pass has no child, what is tolerated is skipped, what is undecided an error."""
+    """JUnit's XML; tolerated results count as skipped, undecided ones as errors."""
     kinds = [_junit_kind(result) for result in results]
     counts = {"tests": len(results)} | {
         name: kinds.count(kind)
@@ -129,7 +136,7 @@ def _junit_kind(result: CheckResult) -> str | None:
 
 
 def as_json(results: Sequence[CheckResult], pictures: Mapping[str, Path]) -> str:
-    """One object, values on the scale of files."""
+    """One object, on the scale of files."""
     checks = [
         {
             "name": result.name,
@@ -176,20 +183,12 @@ def _loss_rows(result: CheckResult) -> list[tuple[str, str, str]]:
     return [(loss.id, number(loss.before, unit), number(loss.after, unit)) for loss in result.losses]
 
 
-def _markdown_block(result: CheckResult) -> str:
-    parts = [f"- {markdown_text(note)}" for note in result.notes]
-    if result.losses:
-        table = markdown_table(_LOSS_HEADERS, _loss_rows(result), right=(1, 2))
-        parts += ["", "Samples that lost most:", "", table]
-    return "\n".join(["", f"#### {markdown_text(result.name)}", "", *parts]) if parts else ""
-
-
 def _bytes(piece: str) -> int:
     return len(_encoded(piece))
 
 
 def _encoded(piece: str) -> bytes:
-    return piece.encode("utf-8", "backslashreplace")  # a path may hold what is no text
+    return piece.encode("utf-8", "backslashreplace")  # paths may hold bytes that are no text
 
 
 def _xml(value: str) -> str:

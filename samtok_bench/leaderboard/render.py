@@ -1,4 +1,4 @@
-"""The tables as text, Markdown, CSV and JSON, and the pages of the leaderboards folder."""
+"""The leaderboard as text, Markdown, CSV and JSON, and the pages of the leaderboards folder."""
 
 import csv
 import io
@@ -10,24 +10,32 @@ from typing import Any
 
 from samtok_bench.leaderboard.published import Absent, Benchmark, Metric, Split
 from samtok_bench.leaderboard.rows import Board, Demonstration, Figure, Row
-from samtok_bench.showing.tables import markdown_table, markdown_text, number, signed, span, text_table
+from samtok_bench.showing.blocks import Block, as_markdown, as_text
+from samtok_bench.showing.tables import interval_header, markdown_text, number, signed, span
 from samtok_bench.statistics import LEVEL
 
 WRITE = "samtok-bench leaderboard --write"
-HEAD = f"<!-- Rendered by `{WRITE}`. Do not edit: the command writes it anew. -->"
+HEAD = f"<!-- Rendered by `{WRITE}`. Do not edit: the command overwrites it. -->"
 INDEX, TOYS = "README.md", "nano-and-mini.md"
 TOYS_TITLE = "nano and mini"
+LEFT_OUT_TITLE = "Runs left out of the tables"
 TOYS_TEXT = (
-    "Runs on generated data, or of the small model nano. They say that the line works, and nothing about"
-    " photographs: they do not compare with any published figure."
+    "Runs on generated data, or of the small model nano. They show that everything works end to end. They say"
+    " nothing about photographs and do not compare with any published figure."
 )
+INTRODUCTION = "Published figures with their sources, next to our own runs on all official samples."
 INTERVAL_TEXT = (
-    "The interval is of the images: another draw of them would move the figure so far. On the same images a"
+    "The interval shows how far the figure would move with another sample of images. On the same images, a"
     " faithful reproduction should be much closer to the published value, so look at the difference too."
 )
-INTERVAL = f"{100 * LEVEL:.0f} % interval"
+INTERVAL = interval_header(LEVEL)
 PRINTED = "as printed"
-"""Unit of figures, which are on the scale of their sources already."""
+"""The unit of figures: they already have the scale of their sources."""
+OURS_TITLE = "Our runs next to the published figures"
+OURS_HEADERS = (
+    *("split", "method", "params", "protocol", "data", "samples", "metric", "ours", INTERVAL),
+    *("published", "difference", "published value"),
+)
 TOY_HEADERS = ("task", "split", "model", "protocol", "samples", "metric", "value", INTERVAL, "run")
 COLUMNS = (
     *("benchmark", "split", "method", "params", "metric", "value", "low", "high", "source"),
@@ -35,60 +43,37 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class Block:
-    """A table with what stands above and below it."""
-
-    title: str
-    level: int
-    headers: tuple[str, ...] = ()
-    cells: tuple[tuple[str, ...], ...] = ()
-    right: tuple[int, ...] = ()
-    before: tuple[str, ...] = ()
-    """Paragraphs."""
-    after: tuple[str, ...] = ()
-    """Items of a list."""
-
-
 def text(board: Board) -> str:
     """All tables for a terminal."""
-    parts = []
-    for block in _blocks(board):
-        parts += [block.title if block.level > 1 else f"{block.title}\n{'=' * len(block.title)}"]
-        parts += block.before
-        if block.headers:
-            parts.append(text_table(block.headers, block.cells, block.right))
-        if block.after:
-            parts.append("\n".join(f"- {item}" for item in block.after))
-    return "\n\n".join(parts)
+    return as_text(_blocks(board), bullet="- ")
 
 
 def markdown(board: Board) -> str:
-    """The same in GitHub's Markdown."""
-    return "\n\n".join(_markdown(block) for block in _blocks(board))
+    """All tables in GitHub's Markdown."""
+    return as_markdown(_blocks(board))
 
 
 def as_json(board: Board) -> str:
-    """One object; values on the scale on which the sources print them."""
+    """One object; values on the scale of their sources."""
     whole = {
         "benchmarks": [
             {
-                "id": one.id,
-                "title": one.title,
-                "table": one.table,
-                "primary": one.primary,
-                "figures": [record for row in board.of(one) for record in _records(row)],
+                "id": benchmark.id,
+                "title": benchmark.title,
+                "table": benchmark.table,
+                "primary": benchmark.primary,
+                "figures": [record for row in board.of(benchmark) for record in _records(row)],
             }
-            for one in board.benchmarks
+            for benchmark in board.benchmarks
         ],
-        "nano_and_mini": [_toy_record(one) for one in board.demonstrations],
-        "left_out": [{"run": str(one.path), "reason": one.reason} for one in board.left_out],
+        "nano_and_mini": [_toy_record(run) for run in board.demonstrations],
+        "left_out": [{"run": str(run.path), "reason": run.reason} for run in board.left_out],
     }
     return json.dumps(whole, indent=1)
 
 
 def as_csv(board: Board) -> str:
-    """A line for each figure of the tables beside published ones; values as in `as_json`."""
+    """One row per figure, without those of nano and mini; values as in `as_json`."""
     file = io.StringIO()
     writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -99,7 +84,7 @@ def as_csv(board: Board) -> str:
 
 
 def pages(board: Board) -> dict[str, str]:
-    """The files of the leaderboards folder by name."""
+    """The rendered files of the leaderboards folder by name."""
     found = {INDEX: _index(board), TOYS: _page(_toy_block(board))}
     for benchmark in board.benchmarks:
         found[page_name(benchmark)] = _page(*_benchmark_blocks(board, benchmark))
@@ -107,7 +92,7 @@ def pages(board: Board) -> dict[str, str]:
 
 
 def write_pages(board: Board, folder: Path) -> list[Path]:
-    """Write the pages into a folder that exists; FileNotFoundError where it does not."""
+    """Write the pages into a folder; FileNotFoundError if there is no such folder."""
     if not folder.is_dir():
         raise FileNotFoundError(
             f"no folder {folder} for the pages: give one with --folder, or go to a checkout"
@@ -120,31 +105,31 @@ def write_pages(board: Board, folder: Path) -> list[Path]:
 
 
 def page_name(benchmark: Benchmark) -> str:
-    """The file of a benchmark's page."""
+    """The name of the file with a benchmark's page."""
     table = f"table-{benchmark.table:02d}-" if benchmark.table else ""
     return f"{table}{benchmark.id}.md"
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A figure in words, with the decimals of its metric; empty where there is none."""
+class ShownFigure:
+    """A figure as text, with the decimals of its metric; whatever it lacks is empty."""
 
     value: str
     interval: str
     published: str = ""
     difference: str = ""
-    """Ours less the published value."""
+    """Our value minus the published one."""
     verdict: str = ""
-    """Where the published value lies."""
+    """Whether the published value is in our interval."""
 
 
-def shown(figure: Figure, decimals: int) -> Shown:
+def shown(figure: Figure, decimals: int) -> ShownFigure:
     """A figure as its source would print it."""
     value = number(figure.value, PRINTED, decimals)
     interval = "" if figure.low is None else span(figure.low, figure.high, PRINTED, decimals)
     if figure.published is None:
-        return Shown(value, interval)
-    return Shown(
+        return ShownFigure(value, interval)
+    return ShownFigure(
         value,
         interval,
         number(figure.published, PRINTED, decimals),
@@ -154,156 +139,117 @@ def shown(figure: Figure, decimals: int) -> Shown:
 
 
 def title(board: Board, benchmark: Benchmark) -> str:
-    """With the table's number."""
+    """The title of a benchmark, with the number of its table in the paper."""
     return benchmark.title + (
         f": Table {benchmark.table} of the {board.schema.paper}" if benchmark.table else ""
     )
 
 
 def sources(board: Board, benchmark: Benchmark) -> dict[str, int]:
-    """Sources of a benchmark's published rows, numbered."""
+    """The sources of a benchmark's published rows, with their numbers."""
     names = dict.fromkeys(row.source for row in board.of(benchmark) if row.run is None)
     return {name: place for place, name in enumerate(names, start=1)}
 
 
 def absent(board: Board) -> list[Absent]:
-    """What there are no published figures of, as far as it was asked for."""
-    asked = board.task
-    return [one for one in board.schema.without_figures if asked is None or one.task == asked]
+    """The tasks on the board without published figures."""
+    return [task for task in board.schema.without_figures if board.task in (None, task.task)]
 
 
 def _blocks(board: Board) -> Iterator[Block]:
     for benchmark in board.benchmarks:
         yield from _benchmark_blocks(board, benchmark)
     whole = len(board.benchmarks) == len(board.schema.benchmarks)
-    missing = [f"{one.title}: {one.reason}" for one in absent(board)] if whole or board.task else []
+    missing = [f"{task.title}: {task.reason}" for task in absent(board)] if whole or board.task else []
     if missing:
-        yield Block("Without published figures", 1, after=tuple(missing))
+        yield Block("Without published figures", after=missing, level=1)
     if board.demonstrations:
         yield _toy_block(board)
     if board.left_out:
-        reasons = tuple(f"{one.path}: {one.reason}" for one in board.left_out)
-        yield Block("Runs in no table", 1, after=reasons)
+        reasons = [f"{run.path}: {run.reason}" for run in board.left_out]
+        yield Block(LEFT_OUT_TITLE, after=reasons, level=1)
 
 
 def _benchmark_blocks(board: Board, benchmark: Benchmark) -> Iterator[Block]:
-    yield Block(title(board, benchmark), 1, before=(_ranking(benchmark),))
+    yield Block(title(board, benchmark), before=[_ranking(benchmark)], level=1)
     numbers = sources(board, benchmark)
     for split in benchmark.splits:
         if board.of(benchmark, split) or split.not_computed:
             yield _split_block(board, benchmark, split, numbers)
-    yield from _our_block(board, benchmark)
-    listed = [f"[{place}] {name}" for name, place in numbers.items()]
-    yield Block("Sources and notes", 2, after=(*listed, *benchmark.notes, *not_computed(benchmark)))
+    yield from _our_blocks(board, benchmark)
+    listed = [f"[{place}] {source}" for source, place in numbers.items()]
+    yield Block("Sources and notes", after=[*listed, *benchmark.notes, *not_computed(benchmark)])
 
 
 def _ranking(benchmark: Benchmark) -> str:
     order = "highest" if benchmark.metric(benchmark.primary).direction == "higher" else "lowest"
-    return f"By {benchmark.primary}, {order} first; rows of ours name their run."
+    return f"Sorted by {benchmark.primary}, {order} first. Our own rows name their run."
 
 
 def not_computed(benchmark: Benchmark) -> Iterator[str]:
-    """What no task of ours computes, with the reason."""
+    """The splits and metrics that none of our tasks computes, with the reasons."""
     parts: tuple[Split | Metric, ...] = (*benchmark.splits, *benchmark.metrics)
-    for one in parts:
-        if one.not_computed:
-            yield f"{one.name}: not computed here, {one.not_computed}"
+    for part in parts:
+        if part.not_computed:
+            yield f"{part.name}: not computed here, {part.not_computed}"
 
 
 def _split_block(board: Board, benchmark: Benchmark, split: Split, numbers: dict[str, int]) -> Block:
     names = [metric.name for metric in benchmark.metrics]
-    cells = []
+    rows = []
     for row in board.of(benchmark, split):
         values = [
             shown(row.figures[metric.name], metric.decimals).value if metric.name in row.figures else ""
             for metric in benchmark.metrics
         ]
         source = f"ours, {row.run.protocol}: {row.run.path}" if row.run else f"[{numbers[row.source]}]"
-        cells.append((row.method, row.params, *values, source))
-    right = tuple(range(2, 2 + len(names)))
-    return Block(split.shown, 2, ("method", "params", *names, "source"), tuple(cells), right)
+        rows.append([row.method, row.params, *values, source])
+    return Block(split.shown, ["method", "params", *names, "source"], rows, range(2, 2 + len(names)))
 
 
-def _our_block(board: Board, benchmark: Benchmark) -> Iterator[Block]:
-    ours = [row for row in board.of(benchmark) if row.run]
-    if not ours:
-        return
-    headers = (
-        "split",
-        "method",
-        "params",
-        "protocol",
-        "data",
-        "samples",
-        "metric",
-        "ours",
-        INTERVAL,
-        "published",
-    )
-    cells, notes = [], []
-    for row in ours:
-        assert row.run
-        split = benchmark.split(row.split).shown
-        about = (
-            split,
-            row.method,
-            row.params,
-            row.run.protocol,
-            row.run.data_format or "",
-            f"{row.run.samples}",
-        )
+def _our_blocks(board: Board, benchmark: Benchmark) -> Iterator[Block]:
+    """One block, or none if there is no run of ours."""
+    rows, notes = [], []
+    for row in board.of(benchmark):
+        if row.run is None:
+            continue
+        about = [benchmark.split(row.split).shown, row.method, row.params]
+        about += [row.run.protocol, row.run.data_format or "", str(row.run.samples)]
         for metric in benchmark.metrics:
-            if metric.name not in row.figures:
-                continue
-            one = shown(row.figures[metric.name], metric.decimals)
-            compared = (one.published, one.difference, one.verdict)
-            cells.append((*about, metric.name, one.value, one.interval, *compared))
+            if metric.name in row.figures:
+                figure = shown(row.figures[metric.name], metric.decimals)
+                ours = [metric.name, figure.value, figure.interval]
+                rows.append([*about, *ours, figure.published, figure.difference, figure.verdict])
         if row.run.notes:
             notes.append(f"{row.run.path}: {'; '.join(row.run.notes)}")
-    yield Block(
-        "Our runs beside the paper",
-        2,
-        (*headers, "difference", "published value"),
-        tuple(cells),
-        right=(5, 7, 8, 9, 10),
-        before=(INTERVAL_TEXT,),
-        after=tuple(notes),
-    )
+    if rows:
+        yield Block(OURS_TITLE, OURS_HEADERS, rows, (5, 7, 8, 9, 10), [INTERVAL_TEXT], notes)
 
 
 def _toy_block(board: Board) -> Block:
-    cells = toy_cells(board)
-    text = TOYS_TEXT if cells else f"{TOYS_TEXT} There are none."
-    return Block(TOYS_TITLE, 1, TOY_HEADERS if cells else (), cells, right=(4, 6, 7), before=(text,))
+    rows = toy_rows(board)
+    text = TOYS_TEXT if rows else f"{TOYS_TEXT} There are none."
+    return Block(TOYS_TITLE, TOY_HEADERS if rows else (), rows, (4, 6, 7), [text], level=1)
 
 
-def toy_cells(board: Board) -> tuple[tuple[str, ...], ...]:
-    """The rows below TOY_HEADERS."""
-    cells = []
-    for one in board.demonstrations:
-        summary = one.summary
+def toy_rows(board: Board) -> list[list[str]]:
+    """The rows of the table with TOY_HEADERS."""
+    rows = []
+    for run in board.demonstrations:
+        summary = run.summary
         metric = summary.metric(summary.primary)
-        cells.append(
-            (
+        rows.append(
+            [
                 *(summary.task, summary.split, summary.model, summary.protocol, str(summary.samples)),
                 *(metric.display, number(metric.value, metric.unit)),
-                *(span(metric.low, metric.high, metric.unit), str(one.path)),
-            )
+                *(span(metric.low, metric.high, metric.unit), str(run.path)),
+            ]
         )
-    return tuple(cells)
-
-
-def _markdown(block: Block) -> str:
-    parts = [f"{'#' * block.level} {markdown_text(block.title)}", *map(markdown_text, block.before)]
-    if block.headers:
-        parts.append(markdown_table(block.headers, block.cells, block.right))
-    if block.after:
-        parts.append("\n".join(f"- {markdown_text(item)}" for item in block.after))
-    return "\n\n".join(parts)
+    return rows
 
 
 def _page(*blocks: Block) -> str:
-    return "\n\n".join([HEAD, *map(_markdown, blocks)]) + "\n"
+    return f"{HEAD}\n\n{as_markdown(blocks)}\n"
 
 
 def _index(board: Board) -> str:
@@ -318,15 +264,15 @@ def _index(board: Board) -> str:
         listed.append((benchmark.table or 0, f"{link} (`--benchmark {benchmark.id}`): {counts}"))
     paper = [f"- Table {table}: {item}" for table, item in sorted(listed) if table]
     others = [f"- {item}" for table, item in listed if not table]
-    missing = [f"- {markdown_text(f'{one.title}: {one.reason}')}" for one in absent(board)]
+    missing = [f"- {markdown_text(f'{task.title}: {task.reason}')}" for task in absent(board)]
     return "\n".join(
         [
             *(HEAD, "", "# Leaderboards", ""),
-            "Published figures, each with its source, and our runs of all official samples beside them.",
-            "The figures are in [published.csv](../samtok_bench/leaderboard/data/published.csv),",
-            "what they mean in [schema.yaml](../samtok_bench/leaderboard/data/schema.yaml).",
-            "How to add a run: [SUBMIT.md](SUBMIT.md). `samtok-bench leaderboard --html FILE` writes one",
-            "sortable page of it all.",
+            INTRODUCTION,
+            "The figures are in [published.csv](../samtok_bench/leaderboard/data/published.csv);",
+            "[schema.yaml](../samtok_bench/leaderboard/data/schema.yaml) says what they mean.",
+            "[SUBMIT.md](SUBMIT.md) tells how to add a run. `samtok-bench leaderboard --html FILE` writes",
+            "all tables as one sortable page.",
             *("", f"## {markdown_text(schema.paper)}", "", *paper),
             *("", "## Other benchmarks", "", *others),
             *("", "## Without published figures", "", *missing),
@@ -336,29 +282,22 @@ def _index(board: Board) -> str:
 
 
 def _records(row: Row) -> Iterator[dict[str, Any]]:
+    """The figures of a row as values of COLUMNS."""
     run = row.run
     for name, figure in row.figures.items():
-        values = (
-            row.benchmark,
-            row.split,
-            row.method,
-            row.params,
-            name,
-            figure.value,
-            figure.low,
-            figure.high,
-        )
+        about = (row.benchmark, row.split, row.method, row.params, name)
         origin: tuple[Any, ...] = (row.source, None, None, None, None, None, None, None, [])
         if run is not None:
-            about = (str(run.path), run.model, run.protocol, run.data_format, run.samples)
-            origin = ("ours", *about, figure.published, figure.inside, list(run.notes))
-        yield dict(zip(COLUMNS, (*values, *origin), strict=True))
+            settings = (str(run.path), run.model, run.protocol, run.data_format, run.samples)
+            origin = ("ours", *settings, figure.published, figure.inside, list(run.notes))
+        values = (*about, figure.value, figure.low, figure.high, *origin)
+        yield dict(zip(COLUMNS, values, strict=True))
 
 
-def _toy_record(one: Demonstration) -> dict[str, Any]:
-    summary = one.summary
+def _toy_record(run: Demonstration) -> dict[str, Any]:
+    summary = run.summary
     metric = summary.metric(summary.primary)
     about = {name: getattr(summary, name) for name in ("task", "split", "model", "protocol", "samples")}
-    scale = {"low": metric.low, "high": metric.high, "value": metric.value}
-    scaled = {k: v if metric.unit or v is None else 100 * v for k, v in scale.items()}
-    return {**about, "metric": metric.id, **scaled, "run": str(one.path)}
+    values = {"low": metric.low, "high": metric.high, "value": metric.value}
+    scaled = {k: v if metric.unit or v is None else 100 * v for k, v in values.items()}
+    return {**about, "metric": metric.id, **scaled, "run": str(run.path)}

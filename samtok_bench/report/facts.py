@@ -1,6 +1,6 @@
-"""What ran: the provenance of runs, as text."""
+"""The provenance of runs as text: what ran, where and with which settings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,45 +13,46 @@ HASH_DIGITS = 12
 
 @dataclass(frozen=True)
 class Fact:
-    """One property of all runs."""
+    """A property and its value in each run."""
 
     label: str
     values: list[str]
-    """One a run, or a single one that all runs share."""
+    """One per run, or a single one if it is the same in all runs."""
     code: bool = False
-    """Whether it is set in the type of programs."""
+    """Whether it is set in monospace."""
 
 
 def provenance(runs: Sequence[LoadedRun]) -> list[Fact]:
-    """What a reader wants to know first, beside task, split, protocol and model."""
+    """What a reader wants to know first, apart from task, split, protocol and model."""
     rows = [
         ("weights", [_weights(run) for run in runs], True),
         ("data", [_short(run.record.settings["data"]) for run in runs], True),
         ("outcomes", [counted(run.summary.outcomes) for run in runs], False),
         ("left out by the reader", [counted(run.summary.dropped) or "nothing" for run in runs], False),
-        ("commit", [_each(run, _commit) for run in runs], True),
-        ("started (UTC)", [_each(run, lambda session: minute(session.started)) for run in runs], False),
+        ("commit", [_each(map(_commit, run.record.sessions)) for run in runs], True),
+        ("started (UTC)", [_each(minute(s.started) for s in run.record.sessions) for run in runs], False),
         ("folder", [str(run.path) for run in runs], True),
-        ("machine", [_each(run, lambda session: session.machine) for run in runs], False),
-        ("command", [_each(run, lambda session: " ".join(session.command)) for run in runs], True),
+        ("machine", [_each(s.machine for s in run.record.sessions) for run in runs], False),
+        ("command", [_each(" ".join(s.command) for s in run.record.sessions) for run in runs], True),
     ]
     return [_fact(*row) for row in rows if any(row[1])]
 
 
 def packages(runs: Sequence[LoadedRun]) -> list[Fact]:
-    """Versions by package."""
-    names = dict.fromkeys(name for run in runs for one in run.record.sessions for name in one.packages)
+    """The versions of all packages."""
+    sessions = [session for run in runs for session in run.record.sessions]
+    names = dict.fromkeys(name for session in sessions for name in session.packages)
     return [
-        _fact(name, [_each(run, lambda s, name=name: s.packages.get(name, "none")) for run in runs], True)
+        _fact(name, [_each(s.packages.get(name, "none") for s in run.record.sessions) for run in runs], True)
         for name in names
     ]
 
 
 def settings(runs: Sequence[LoadedRun]) -> list[Fact]:
-    """All that decides the results, by dotted name."""
+    """Everything that decides the results, by dotted name."""
     flat = [dict(_flat(run.record.settings)) for run in runs]
-    names = dict.fromkeys(name for one in flat for name in one)
-    return [_fact(name, [one.get(name, "none") for one in flat], True) for name in names]
+    names = dict.fromkeys(name for values in flat for name in values)
+    return [_fact(name, [values.get(name, "none") for values in flat], True) for name in names]
 
 
 def _fact(label: str, values: list[str], code: bool) -> Fact:
@@ -59,9 +60,9 @@ def _fact(label: str, values: list[str], code: bool) -> Fact:
     return Fact(label, values[:1] if shared else values, code)
 
 
-def _each(run: LoadedRun, said: Any) -> str:
-    """What the sessions of a run say, each thing once."""
-    return ", ".join(dict.fromkeys(filter(None, map(said, run.record.sessions))))
+def _each(values: Iterable[str]) -> str:
+    """What the sessions of a run have there, without repetitions."""
+    return ", ".join(dict.fromkeys(filter(None, values)))
 
 
 def _commit(session: Session) -> str:

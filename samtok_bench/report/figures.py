@@ -1,4 +1,4 @@
-"""Figures of runs as a page shows them: the metric table, break-downs, distributions."""
+"""The figures of a report page: the metric table, breakdowns and distributions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,15 @@ from samtok_bench import statistics
 from samtok_bench.metric import MetricInfo
 from samtok_bench.runs.folder import Group, Line, MetricValue
 from samtok_bench.runs.reading import ROUNDING, TRACEABLE, LoadedRun, gains, own_value
-from samtok_bench.showing.tables import NOT_AVAILABLE, bounded, bounds, metric_row, number, signed, span
+from samtok_bench.showing.run_tables import bounded, metric_row
+from samtok_bench.showing.tables import NOT_AVAILABLE, bounds, number, signed, span
 
 BINS = 20
 
 
 @dataclass(frozen=True)
 class Gauge:
-    """A value on a line, all in percent of its length; None is not drawn."""
+    """A value on a scale, with all positions in percent of its length; None is not drawn."""
 
     value: float
     low: float | None
@@ -27,8 +28,8 @@ class Gauge:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A metric of one run."""
+class MetricCell:
+    """The value of a metric in one run."""
 
     value: str
     interval: str
@@ -37,29 +38,29 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """The second run less the first."""
+class DifferenceCell:
+    """The second run minus the first."""
 
     change: str
     interval: str
     verdict: str
-    """better or worse where the interval is on one side of zero, else empty."""
+    """better or worse if the interval does not contain zero, else empty."""
 
 
 @dataclass(frozen=True)
 class MetricRow:
-    """A metric of all runs."""
+    """A metric in all runs."""
 
     display: str
     primary: bool
     floor: str
-    cells: list[Cell]
-    difference: Difference | None
+    cells: list[MetricCell]
+    difference: DifferenceCell | None
 
 
 @dataclass(frozen=True)
 class Bin:
-    """A bar of a histogram, on the scale of files; the last one has its upper bound too."""
+    """A bar of a histogram, on the scale of files; only the last bar includes its upper bound."""
 
     low: float
     high: float
@@ -69,18 +70,18 @@ class Bin:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How a per-sample value is distributed in one run."""
+    """The distribution of a per-sample value in one run."""
 
     bins: list[Bin]
     tallest: int
-    """Over all runs, so that their bars compare."""
+    """The highest count in all runs, so that their bars have one scale."""
     undefined: int
     """Samples without a value."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """The primary metric of some samples of one run."""
+    """The primary metric in one run on the samples of a slice."""
 
     text: str
     interval: str
@@ -94,30 +95,30 @@ class Slice:
     value: str
     samples: int
     bars: list[Bar]
-    """One a run."""
+    """One per run."""
 
 
 def metric_rows(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) -> list[MetricRow]:
-    """The metric table; with two runs it has their paired difference.
+    """The rows of the metric table; if there are two runs, with their paired difference.
 
     Args:
-        runs: comparable ones.
-        ordered: the lines of each run in one order.
+        runs: runs that compare with each other.
+        ordered: the lines of each run, in the same order for all.
     """
     first = runs[0].summary
     changes = _differences(runs, ordered) if len(runs) == 2 else {}
     rows = []
     for metric in first.metrics:
-        found = [_metric(run, metric.id) for run in runs]
-        # what a code costs and uses is not asked of predictors without one
-        if metric.unit and all(one is None or one.value is None for one in found):
+        in_runs = [_metric(run, metric.id) for run in runs]
+        # predictors without a code have no values for what a code costs and uses
+        if metric.unit and all(own is None or own.value is None for own in in_runs):
             continue
         rows.append(
             MetricRow(
                 display=metric.display,
                 primary=metric.id == first.primary,
                 floor=metric_row(metric)[3],
-                cells=[_cell(one) for one in found],
+                cells=[_cell(own) for own in in_runs],
                 difference=changes.get(metric.id),
             )
         )
@@ -125,16 +126,16 @@ def metric_rows(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) ->
 
 
 def sample_metric(run: LoadedRun) -> MetricInfo | None:
-    """The primary metric if samples have values of their own of it, else None."""
-    found = next(info for info in run.metrics if info.id == run.task.primary)
-    return found if found.aggregate in TRACEABLE else None
+    """The primary metric if single samples have values of it, else None."""
+    primary = next(info for info in run.metrics if info.id == run.task.primary)
+    return primary if primary.aggregate in TRACEABLE else None
 
 
 def histograms(info: MetricInfo, ordered: Sequence[Sequence[Line]]) -> list[Histogram]:
-    """The distribution of a metric's per-sample values, a histogram a run with common bins."""
+    """The distribution of a metric's per-sample values: one histogram per run, all with the same bins."""
     values = [[own_value(info, line) for line in lines] for lines in ordered]
-    defined = [[one for one in some if one is not None and np.isfinite(one)] for some in values]
-    together = [one for some in defined for one in some]
+    defined = [[value for value in some if value is not None and np.isfinite(value)] for some in values]
+    together = [value for some in defined for value in some]
     if not together:
         return []
     low, high = min(together), max(together)
@@ -145,20 +146,20 @@ def histograms(info: MetricInfo, ordered: Sequence[Sequence[Line]]) -> list[Hist
     # not linspace, which puts 0.15 below an edge at 0.15
     edges = [low + (high - low) * k / BINS for k in range(BINS + 1)]
     counts = [np.histogram(some, edges)[0] for some in defined]
-    tallest = int(max(one.max() for one in counts))
+    tallest = int(max(heights.max() for heights in counts))
     ends = list(pairwise(edges))
     return [
         Histogram(
-            [Bin(a, b, int(n), span(a, b, info.unit)) for (a, b), n in zip(ends, one, strict=True)],
+            [Bin(a, b, int(n), span(a, b, info.unit)) for (a, b), n in zip(ends, heights, strict=True)],
             tallest,
             len(some) - len(kept),
         )
-        for one, some, kept in zip(counts, values, defined, strict=True)
+        for heights, some, kept in zip(counts, values, defined, strict=True)
     ]
 
 
 def breakdowns(runs: Sequence[LoadedRun]) -> dict[str, list[Slice]]:
-    """The primary metric by tag, for tags that tell samples apart."""
+    """The primary metric by tag, without tags that all samples share."""
     first = runs[0].summary
     unit = first.metric(first.primary).unit
     return {
@@ -173,40 +174,40 @@ def breakdowns(runs: Sequence[LoadedRun]) -> dict[str, list[Slice]]:
 
 def _bar(run: LoadedRun, tag: str, value: str, unit: str) -> Bar:
     group: Group | None = run.summary.breakdown.get(tag, {}).get(value)
-    found = group.metrics.get(run.summary.primary) if group else None
-    if group is None or found is None:
+    score = group.metrics.get(run.summary.primary) if group else None
+    if group is None or score is None:
         return Bar(NOT_AVAILABLE, NOT_AVAILABLE, None)
-    gauge = _gauge(found, group.low, group.high, None, None) if not unit else None
-    return Bar(number(found, unit), span(group.low, group.high, unit), gauge)
+    gauge = _gauge(score, group.low, group.high, None, None) if not unit else None
+    return Bar(number(score, unit), span(group.low, group.high, unit), gauge)
 
 
 def _metric(run: LoadedRun, id: str) -> MetricValue | None:
     return next((metric for metric in run.summary.metrics if metric.id == id), None)
 
 
-def _cell(metric: MetricValue | None) -> Cell:
+def _cell(metric: MetricValue | None) -> MetricCell:
     if metric is None:
-        return Cell(NOT_AVAILABLE, "", "", None)
+        return MetricCell(NOT_AVAILABLE, "", "", None)
     _, value, interval, _, ceiling = metric_row(metric)
     gauge = None
     if bounded(metric) and metric.value is not None:
         gauge = _gauge(metric.value, metric.low, metric.high, metric.floor, metric.ceiling)
-    return Cell(value, interval, ceiling, gauge)
+    return MetricCell(value, interval, ceiling, gauge)
 
 
 def _gauge(
     value: float, low: float | None, high: float | None, floor: float | None, ceiling: float | None
 ) -> Gauge | None:
-    """Places on a line from 0 to 1; None where something lies outside of it."""
-    drawn = [one for one in (value, low, high, floor, ceiling) if one is not None]
-    if not all(0 <= one <= 1 for one in drawn):
+    """Positions on a scale from 0 to 1; None if one of them is not on it."""
+    drawn = [mark for mark in (value, low, high, floor, ceiling) if mark is not None]
+    if not all(0 <= mark <= 1 for mark in drawn):
         return None
-    places = [None if one is None else round(100 * one, 2) for one in (low, high, floor, ceiling)]
+    places = [None if mark is None else round(100 * mark, 2) for mark in (low, high, floor, ceiling)]
     return Gauge(round(100 * value, 2), *places)
 
 
-def _differences(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) -> dict[str, Difference]:
-    """By metric."""
+def _differences(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) -> dict[str, DifferenceCell]:
+    """By the metric's id."""
     infos = runs[0].metrics
     first, second = ([line.scores for line in lines] for lines in ordered)
     clusters = [line.cluster for line in ordered[0]]
@@ -214,9 +215,9 @@ def _differences(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) -
     return {info.id: _difference(info, paired[info.id]) for info in infos}
 
 
-def _difference(info: MetricInfo, found: statistics.Difference) -> Difference:
+def _difference(info: MetricInfo, paired: statistics.Difference) -> DifferenceCell:
     verdict = ""
-    if found.interval is not None and info.direction != "none":
-        gained = gains(info, found.interval)
+    if paired.interval is not None and info.direction != "none":
+        gained = gains(info, paired.interval)
         verdict = "better" if gained.low > ROUNDING else "worse" if gained.high < -ROUNDING else ""
-    return Difference(signed(found.change, info.unit), bounds(found.interval, info.unit), verdict)
+    return DifferenceCell(signed(paired.change, info.unit), bounds(paired.interval, info.unit), verdict)

@@ -1,4 +1,4 @@
-"""A report as one HTML file; one that would be too large keeps its samples in a folder beside it."""
+"""A report as one HTML file; if that would be too large, its samples are in a folder beside it."""
 
 import base64
 import hashlib
@@ -17,15 +17,15 @@ from samtok_bench.showing.templates import environment
 TEMPLATES = Path(__file__).parent / "templates"
 REPORT = "report.html"
 LIMIT_BYTES = 30_000_000
-"""A larger file is hard to send and slow to open: its samples go to a folder."""
+"""A larger file is hard to send and slow to open, so its samples go to a folder."""
 PAGE_BYTES = 4_000_000
 PICTURE_BYTES, LEAST_PICTURE_BYTES = 48_000, 7_000
-"""What a picture takes where there is room, and the least that it needs to be worth a look."""
+"""The size of a picture if there is enough room, and the smallest size that is worth a look."""
 _SCRIPTS = ("masks.js", "drawing.js", "filters.js", "parts.js", "panels.js", "texts.js", "browser.js")
 _FRAME_BYTES = 150_000
-"""Tables, style and scripts."""
+"""Estimated size of tables, style and scripts."""
 _BASE64 = 3 / 4 * 0.98
-"""What base64, with the names around it, leaves of a byte."""
+"""Bytes of a picture per byte of the file, after base64 and the JSON around it."""
 
 
 @dataclass(frozen=True)
@@ -34,34 +34,34 @@ class Written:
 
     path: Path
     folder: Path | None
-    """Where its samples are, if not in the file."""
+    """The folder with its samples, if they are not in the file."""
     samples: int
     pictures: int
     size: int
-    """Bytes of all files."""
+    """Of all files, in bytes."""
     notes: list[str]
     """What is not shown, and why."""
 
 
 def write_report(runs: Sequence[Path], out: Path | None = None) -> Written:
-    """Write the report of one run, or of several that compare.
+    """Write the report of one run, or of several that compare with each other.
 
     Args:
         runs: results folders.
         out: the file; `report.html` in the first run's folder if None.
 
     Raises:
-        ValueError: no complete run, or runs that do not compare.
+        ValueError: a run is incomplete, or the runs do not compare.
         OSError: the file cannot be written.
     """
     report = collect(runs)
-    details = [_json(one) for one in report.details]
+    details = [_json(sample) for sample in report.details]
     index = _json(report.index)
     text = len(index) + sum(map(len, details))
     room = _BASE64 * (LIMIT_BYTES - _FRAME_BYTES - text) / max(1, len(report.pictures.found))
     report.pictures.encode(min(PICTURE_BYTES, room) if room >= LEAST_PICTURE_BYTES else PICTURE_BYTES)
     count_unread(report)
-    pictures = [_json(_picture(one)) for one in report.pictures.found]
+    pictures = [_json(_picture(picture)) for picture in report.pictures.found]
     path = out or runs[0] / REPORT
     path.parent.mkdir(parents=True, exist_ok=True)
     split = _FRAME_BYTES + text + sum(map(len, pictures)) > LIMIT_BYTES
@@ -72,14 +72,14 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Written:
         size = _write_pages(folder, pages)
     content = _render(report, index, [place for place, _ in pages], "" if folder else pages[0][1], folder)
     path.write_bytes(content)
-    notes = [*([f"no pictures and no targets: {report.problem}"] if report.problem else [])]
+    notes = [f"no pictures and no targets: {report.problem}"] if report.problem else []
     return Written(
         path, folder, len(details), len(pictures), size + len(content), [*notes, *report.events.lines()]
     )
 
 
 def _render(report: Report, index: str, starts: list[int], page: str, folder: Path | None) -> bytes:
-    """The page; `starts` has the number of the first sample of each part of the samples."""
+    """The page; `starts` has the number of the first sample in each part."""
     script = "\n".join(_template(name) for name in _SCRIPTS)
     parts = {"starts": starts, "folder": folder.name if folder else None}
     template = environment(TEMPLATES).get_template("report.html.jinja")
@@ -87,7 +87,7 @@ def _render(report: Report, index: str, starts: list[int], page: str, folder: Pa
         report=report,
         zip=zip,
         ceilings=[k for k in range(len(report.names)) if _has_ceiling(report, k)],
-        interval=interval_header(report.summary),
+        interval=interval_header(report.summary.interval.level),
         css=Markup(_template("report.css")),  # our own text
         script=Markup(script),  # our own text
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -97,7 +97,7 @@ def _render(report: Report, index: str, starts: list[int], page: str, folder: Pa
         page=Markup(page),
         folder=folder.name if folder else None,
     )
-    return html.encode("utf-8", "backslashreplace")  # a command or path may hold what is no text
+    return html.encode("utf-8", "backslashreplace")  # commands and paths may hold bytes that are no text
 
 
 def _has_ceiling(report: Report, run: int) -> bool:
@@ -107,19 +107,17 @@ def _has_ceiling(report: Report, run: int) -> bool:
 def _pages(
     report: Report, details: Sequence[str], pictures: Sequence[str], limit: int | None
 ) -> Iterator[tuple[int, str]]:
-    """The samples in parts, each with its pictures: the number of its first sample and its JSON."""
+    """The samples in parts: the number of the first sample, and the JSON of samples and pictures."""
     start, size, used = 0, 0, dict[int, None]()
     for number, text in enumerate(details):
-        fresh = [
-            one for one in report.details[number]["pictures"] if isinstance(one, int) and one not in used
-        ]
-        grown = len(text) + sum(len(pictures[one]) for one in fresh)
+        own = [picture for picture in report.details[number]["pictures"] if isinstance(picture, int)]
+        fresh = [picture for picture in own if picture not in used]
+        grown = len(text) + sum(len(pictures[picture]) for picture in fresh)
         if limit and number > start and size + grown > limit:
             yield start, _page(details[start:number], pictures, used)
             start, size, used = number, 0, dict[int, None]()
-            fresh = [one for one in report.details[number]["pictures"] if isinstance(one, int)]
-            grown = len(text) + sum(len(pictures[one]) for one in fresh)
-        used |= dict.fromkeys(fresh)
+            grown = len(text) + sum(len(pictures[picture]) for picture in own)
+        used |= dict.fromkeys(own)
         size += grown
     yield start, _page(details[start:], pictures, used)
 
@@ -130,7 +128,7 @@ def _page(details: Sequence[str], pictures: Sequence[str], used: dict[int, None]
 
 
 def _write_pages(folder: Path, pages: Sequence[tuple[int, str]]) -> int:
-    """Scripts that hand their samples over: file:// lets a page load these, but no JSON."""
+    """Write each part as a script that hands it over: a page on file:// may load scripts, but no JSON."""
     folder.mkdir(exist_ok=True)
     for stale in folder.glob("samples-*.js"):
         stale.unlink()
@@ -145,7 +143,7 @@ def _picture(picture: Any) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    """JSON that neither ends a script element nor begins another one."""
+    """JSON that can neither end the script element around it nor begin another."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

@@ -11,15 +11,8 @@ from samtok_bench.runs.folder import Line, MetricValue, RunFolder, find_runs
 from samtok_bench.runs.reading import LoadedRun, samples_of
 from samtok_bench.sample import Sample, matching_id, prompt_text
 from samtok_bench.showing.overlays import write_overlays
-from samtok_bench.showing.tables import (
-    breakdown_table,
-    judge_table,
-    minute,
-    number,
-    run_table,
-    text_table,
-    timing_line,
-)
+from samtok_bench.showing.run_tables import breakdown_table, judge_table, run_table, timing_line
+from samtok_bench.showing.tables import minute, number, text_table
 
 
 @dataclass(frozen=True)

@@ -150,8 +150,8 @@ def test_markdown(each):
 def test_an_improvement_says_how_to_take_it_over(work):
     results = decide({"run": "base", "baseline": "now", "tolerance": 0})
     command = "cp -- base/run.json base/samples.jsonl base/summary.json now/"
-    assert f"take it over:\n{command}" in gate_report.text(results, {})
-    assert f"take it over:\n\n    {command}\n" in gate_report.markdown(results)
+    assert f"make it the new baseline:\n{command}" in gate_report.text(results, {})
+    assert f"make it the new baseline:\n\n    {command}\n" in gate_report.markdown(results)
 
 
 def test_text_is_no_markup():
@@ -171,7 +171,7 @@ def test_markdown_keeps_to_the_limit_and_counts_what_it_leaves_out(limit):
     rows = sum(line.startswith("| chéck") for line in got.splitlines())
     samples = sum(line.endswith("| 90.00 | 10.00 |") for line in got.splitlines())
     if got and (rows, samples) != (40, 400):
-        left = f"Left out for GitHub's limit: {40 - rows} rows of the table, {400 - samples} samples."
+        left = f"Left out because of GitHub's limit: {40 - rows} rows of the table, {400 - samples} samples."
         assert got.splitlines()[-1] == left
     else:
         assert "Left out" not in got
@@ -185,7 +185,7 @@ def test_the_step_summary_is_appended_up_to_a_mebibyte(tmp_path):
     content = file.read_bytes()
     assert content.startswith(b"before\n" * 1000 + b"### samtok-bench gate")
     assert (1 << 20) - 5000 < len(content) <= 1 << 20
-    assert b"Left out for GitHub's limit: " in content
+    assert b"Left out because of GitHub's limit: " in content
     gate_report.append_step_summary(results, file)
     assert len(file.read_bytes()) <= 1 << 20
 

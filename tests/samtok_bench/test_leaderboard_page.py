@@ -136,7 +136,7 @@ def test_sorting_by_the_keyboard(page, key):
 
 def shown(page) -> list[dict[str, str]]:
     """The data of each row that can be seen."""
-    # one question for all rows: some hundreds, each asked by the driver, take seconds
+    # one script for all rows: asking the driver for each of some hundred rows takes seconds
     rows = "[...document.querySelectorAll('section.benchmark tbody tr')]"
     return page.execute_script(
         f"return {rows}.filter(row => row.checkVisibility()).map(row => ({{...row.dataset}}))"
@@ -157,7 +157,9 @@ def test_filters_add_up(page):
     assert len(shown(page)) == 1
     assert page.find_element("id", "count").text == f"1 of {total} rows"
     sections = page.find_elements("css selector", "section.benchmark")
-    assert [one.get_attribute("data-benchmark") for one in sections if one.is_displayed()] == ["gres"]
+    assert [section.get_attribute("data-benchmark") for section in sections if section.is_displayed()] == [
+        "gres"
+    ]
     page.find_element("id", "everything").click()
     assert page.find_element("id", "count").text == f"{total} of {total} rows"
 
@@ -200,9 +202,9 @@ def luminance(colour: str) -> float:
     return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(first: str, second: str) -> float:
     """Of WCAG, 1 to 21."""
-    low, high = sorted((luminance(one), luminance(other)))
+    low, high = sorted((luminance(first), luminance(second)))
     return (high + 0.05) / (low + 0.05)
 
 

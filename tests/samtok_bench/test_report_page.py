@@ -64,7 +64,7 @@ class Page:
     @property
     def listed(self) -> list[int]:
         found = self.js("return [...document.querySelectorAll('#list button')].map(b => b.dataset.sample)")
-        return [int(one) for one in found]
+        return [int(number) for number in found]
 
     @property
     def current(self) -> int:

@@ -1,4 +1,4 @@
-"""Tables, previews and provenance."""
+"""Numbers, tables and blocks as text; overlays and provenance."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ from PIL import Image
 
 from samtok_bench import provenance, rle
 from samtok_bench.showing import tables
+from samtok_bench.showing.blocks import Block, as_markdown, as_text
 from samtok_bench.showing.overlays import overlay
 from samtok_bench.statistics import Interval
 
@@ -17,6 +18,33 @@ def test_columns_align():
         "------  -----",
         "a        1.00",
         "longer  10.00",
+    ]
+
+
+BLOCKS = (
+    Block("Fruit", before=["Sold_ by weight."], level=1),
+    Block("Prices", ["name", "n"], [["apple", "10"], ["fig", "9"]], right=(1,), after=["<in> euros"]),
+    Block(after=["last"]),
+)
+
+
+def test_blocks_as_text():
+    assert as_text(BLOCKS, bullet="- ").splitlines() == [
+        *("Fruit", "=====", "Sold_ by weight.", ""),
+        *("Prices", "name    n", "-----  --", "apple  10", "fig     9", "- <in> euros", ""),
+        "- last",
+    ]
+    assert as_text(BLOCKS[1:]).endswith("\n<in> euros\n\nlast")
+
+
+def test_blocks_as_markdown():
+    assert as_markdown(BLOCKS).split("\n\n") == [
+        "# Fruit",
+        "Sold\\_ by weight.",
+        "## Prices",
+        "| name | n |\n| --- | ---: |\n| apple | 10 |\n| fig | 9 |",
+        "- \\<in\\> euros",
+        "- last",
     ]
 
 

@@ -1,0 +1,148 @@
+"""Runs and what belongs to them as tables for a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from samtok_bench.runs.folder import Line, MetricValue, Summary
+from samtok_bench.showing.tables import counted, interval_header, number, percent, span, text_table
+from samtok_bench.statistics import LEVEL
+
+if TYPE_CHECKING:
+    from samtok_bench.judging.judge import JudgeSummary
+    from samtok_bench.running.codecs import Comparison
+    from samtok_bench.running.suite import Entry
+
+
+def run_table(summary: Summary) -> str:
+    """The result of a run: metrics with interval, floor and ceiling, then the counts."""
+    # predictors without a code have no values for what a code costs and uses
+    shown = [metric for metric in summary.metrics if metric.value is not None or not metric.unit]
+    rows = [metric_row(metric) for metric in shown]
+    headers = ["metric", "value", interval_header(summary.interval.level), "floor", "ceiling"]
+    if all(metric.ceiling is None for metric in shown):
+        headers, rows = headers[:-1], [row[:-1] for row in rows]
+    table = text_table(headers, rows, right=(1, 2, 3, 4))
+    title = f"{summary.task} on {summary.split}, {summary.model}, protocol {summary.protocol}"
+    size = f"{summary.samples} samples on {summary.clusters} images: {counted(summary.outcomes)}"
+    return f"{title}\n\n{table}\n\n{size}"
+
+
+def metric_row(metric: MetricValue) -> list[str]:
+    """Name, value, interval, floor and ceiling; a cell is empty where it would tell nothing."""
+    floor = number(metric.floor, metric.unit)
+    if metric.floor_by is not None:
+        floor += f" ({metric.floor_by})"
+    informative = bounded(metric)
+    return [
+        metric.display,
+        number(metric.value, metric.unit),
+        span(metric.low, metric.high, metric.unit) if metric.low is not None or informative else "",
+        floor if informative else "",
+        percent(metric.ceiling) if informative else "",
+    ]
+
+
+def bounded(metric: MetricValue) -> bool:
+    """Whether a floor and a ceiling make sense: the metric is a share, and either more or less is better."""
+    return metric.direction != "none" and not metric.unit
+
+
+def breakdown_table(summary: Summary) -> str:
+    """The primary metric by tag, without tags that all samples share; empty if there are no others."""
+    metric = summary.metric(summary.primary)
+    rows = []
+    for tag, groups in summary.breakdown.items():
+        if len(groups) < 2:
+            continue
+        for place, (value, group) in enumerate(groups.items()):
+            rows.append(
+                [
+                    tag if place == 0 else "",
+                    value,
+                    str(group.samples),
+                    number(group.metrics[metric.id], metric.unit),
+                    span(group.low, group.high, metric.unit),
+                ]
+            )
+    if not rows:
+        return ""
+    headers = ["by", "", "samples", metric.display, interval_header(summary.interval.level)]
+    return text_table(headers, rows, right=(2, 3, 4))
+
+
+def timing_line(lines: Mapping[str, Line]) -> str:
+    """Milliseconds per mask for each step of the predictor; empty if it does not time its steps."""
+    predictions = [line.prediction for line in lines.values() if line.prediction.timings]
+    masks = sum(len(prediction.masks) for prediction in predictions)
+    if not masks:
+        return ""
+    seconds = {
+        step: sum(prediction.timings.get(step, 0.0) for prediction in predictions)
+        for step in predictions[0].timings
+    }
+    return "milliseconds a mask: " + ", ".join(
+        f"{step} {1000 * total / masks:.2f}" for step, total in seconds.items()
+    )
+
+
+def judge_table(summary: "JudgeSummary") -> str:
+    """A judge's verdict on a run."""
+    rows = [
+        [
+            metric.display,
+            number(metric.value, metric.unit),
+            span(metric.low, metric.high, metric.unit) if metric.low is not None else "",
+        ]
+        for metric in summary.metrics
+    ]
+    table = text_table(["metric", "value", interval_header(LEVEL)], rows, right=(1, 2))
+    return f"judged by {summary.model}, {summary.samples} samples\n\n{table}"
+
+
+def suite_table(entries: Sequence["Entry"]) -> str:
+    """The primary metric of each task, then the tasks that could not be run."""
+    rows = []
+    for entry in entries:
+        if entry.result is None:
+            continue
+        summary = entry.result.summary
+        metric = summary.metric(summary.primary)
+        about = [entry.task, summary.split, str(summary.samples)]
+        rows.append([*about, *metric_row(metric), counted(summary.outcomes)])
+    headers = ["task", "split", "samples", "metric", "value", interval_header(LEVEL), "floor", "ceiling"]
+    table = text_table([*headers, "outcomes"], rows, right=(2, 4, 5, 6, 7)) if rows else ""
+    problems = [f"{entry.task}: not run: {entry.problem}" for entry in entries if entry.result is None]
+    return "\n".join([*filter(None, [table]), *([""] if problems and rows else []), *problems])
+
+
+def codec_table(comparison: "Comparison") -> str:
+    """Codecs, ordered by the length of their codes."""
+    summary = comparison.summary
+    metric = summary.metric(summary.primary)
+    rows = [
+        [
+            point.codec,
+            "yes" if point.sees_image else "no",
+            number(point.tokens, "tokens"),
+            number(point.bits, "bits"),
+            percent(point.value),
+            span(point.low, point.high),
+            percent(point.boundary_iou),
+            f"{point.answered} of {point.samples}",
+        ]
+        for point in comparison.points
+    ]
+    interval = interval_header(summary.interval.level)
+    headers = ["codec", "image", "tokens", "bits", metric.display, interval, "boundary IoU", "answered"]
+    title = f"{summary.task} on {summary.split}, target masks sent through codecs; tokens and bits per mask"
+    return f"{title}\n\n{text_table(headers, rows, right=(2, 3, 4, 5, 6, 7))}"
+
+
+def sample_table(lines: Mapping[str, Line]) -> str:
+    """Single samples: outcome, IoU where the task scores it per sample, and the answer."""
+    rows = []
+    for line in lines.values():
+        iou = percent(line.scores["iou"]) if "iou" in line.scores else ""
+        answer = line.prediction.text or line.prediction.detail
+        rows.append([line.id, line.prediction.outcome, iou, " ".join(answer.split())])
+    return text_table(["sample", "outcome", "IoU", "answer"], rows, right=(2,))
