@@ -17,15 +17,16 @@ Conversation: TypeAlias = Sequence[dict[str, Any]]
 ToWords: TypeAlias = Callable[[int, np.ndarray], list[str]]
 
 
-def render(conversation: Conversation, to_words: ToWords) -> tuple[list[dict[str, Any]], list[Any]]:
-    """Messages for a chat template, regions written out as words, and the images in order.
+def render(conversation: Conversation, to_words: ToWords) -> list[dict[str, Any]]:
+    """Turn a conversation into messages for a chat template, with its regions written as words.
 
     `to_words` is called once for each image that has regions, with all of them.
 
     Raises:
-        ValueError: an unknown role or part, a region before any image, or a mask that is not (H, W).
+        ValueError: an unknown role or part, a region before any image, a mask that is not (H, W), or regions
+            of different sizes on one image.
     """
-    images: list[Any] = []
+    images = 0  # so far
     regions: dict[int, list[np.ndarray]] = {}
     spots: list[tuple[dict[str, Any], int]] = []  # text parts that await words, and their image
     messages = []
@@ -37,7 +38,7 @@ def render(conversation: Conversation, to_words: ToWords) -> tuple[list[dict[str
         for part in [{"type": "text", "text": content}] if isinstance(content, str) else content:
             kind = part.get("type")
             if kind == "image":
-                images.append(part["image"])
+                images += 1
                 parts.append({"type": "image"})
             elif kind == "text":
                 parts.append({"type": "text", "text": part["text"]})
@@ -48,8 +49,8 @@ def render(conversation: Conversation, to_words: ToWords) -> tuple[list[dict[str
                 if mask.ndim != 2:
                     raise ValueError(f"message {number}: a region is a mask (H, W), got shape {mask.shape}")
                 parts.append({"type": "text", "text": ""})
-                spots.append((parts[-1], len(images) - 1))
-                regions.setdefault(len(images) - 1, []).append(mask)
+                spots.append((parts[-1], images - 1))
+                regions.setdefault(images - 1, []).append(mask)
             else:
                 raise ValueError(f"message {number}: a part is an image, text or region, got {kind!r}")
         messages.append({"role": message["role"], "content": parts})
@@ -59,4 +60,4 @@ def render(conversation: Conversation, to_words: ToWords) -> tuple[list[dict[str
     words = {index: iter(to_words(index, np.stack(masks))) for index, masks in regions.items()}
     for spot, index in spots:
         spot["text"] = next(words[index])
-    return messages, images
+    return messages

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +24,7 @@ from samtok.locate import TOKENIZER, VLM, model_folder, tokenizer_part, vlm_part
 from samtok.processor import QwenVLProcessor
 from samtok.tokenizer import ImageEmbedding, SAMTok
 from samtok.vocabulary import mask_word_ids
-from samtok.words import ParsedWords, Policy, format_words, parse_words
+from samtok.words import ParsedWords, format_words, parse_words
 
 FAMILIES: dict[str, type[PreTrainedModel]] = {
     "qwen2_5_vl": Qwen2_5_VLForConditionalGeneration,
@@ -99,7 +99,7 @@ class QwenVLSAMTok:
         conversations: Sequence[Conversation],
         max_new_tokens: int = 128,
         constrained: bool = False,
-        policy: Policy = "standard",
+        parse: Callable[[str], ParsedWords] = parse_words,
         skip_special_tokens: bool = True,
     ) -> list[Answer]:
         """Answer conversations greedily, all in one batch; other settings are the checkpoint's own.
@@ -107,7 +107,7 @@ class QwenVLSAMTok:
         Args:
             conversations: see `samtok.conversations`; each ends with a user's message.
             constrained: mask words are always well formed. The papers decode freely.
-            policy: of reading the answers' mask words, see `parse_words`.
+            parse: reads the mask words of an answer.
             skip_special_tokens: leave Qwen's own special tokens out of the text; mask words always stay.
 
         Raises:
@@ -125,7 +125,7 @@ class QwenVLSAMTok:
             def to_words(index: int, masks: NDArray[Any], pictures: list[Any] = pictures) -> list[str]:
                 return format_words(self.samtok.encode(self._embed(pictures[index], embeddings), masks))
 
-            messages, _ = render(conversation, to_words)
+            messages = render(conversation, to_words)
             texts.append(
                 self.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
             )
@@ -137,7 +137,7 @@ class QwenVLSAMTok:
             text = self.processor.tokenizer.decode(
                 row, skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False
             )
-            words = parse_words(text, policy)
+            words = parse(text)
             stopped = bool(row) and row[-1] in self._ends()
             answers.append(
                 Answer(

@@ -16,11 +16,13 @@ from samtok.locate import (
     nano_is_installed,
     tokenizer_folder,
 )
+from samtok.words import Fault, ParsedWords, Word, marks, parse_words
 from samtok_bench import crops as views
 from samtok_bench import provenance, rle
 from samtok_bench.codec import Codec, Symbols
 from samtok_bench.predictor import Capabilities, Predictor, PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
+from samtok_bench.reading import Mark, Reading
 from samtok_bench.registry import names, suggestion
 from samtok_bench.rle import RLE
 from samtok_bench.sample import ImagePart, Outcome, Prediction, Region, Sample, Text
@@ -80,7 +82,7 @@ class SAMTokPredictor(Predictor):
             [_conversation(sample, images) for sample in asked],
             max_new_tokens=self.options.generation.max_new_tokens,
             constrained=self.options.constrained,
-            policy=self.options.generation.policy,  # type: ignore[arg-type]  # checked by parse_words
+            parse=_parser(self.options.generation.reading),
             skip_special_tokens=not self.options.generation.special_tokens,
         )
         predictions |= {s.id: _prediction(answer) for s, answer in zip(asked, answers, strict=True)}
@@ -246,6 +248,19 @@ def _conversation(sample: Sample, images: Pictures) -> list[dict[str, Any]]:
                 content.append({"type": "region", "mask": rle.decode(part.rle)})
         messages.append({"role": turn.role, "content": content})
     return messages
+
+
+def _parser(reading: Reading) -> Callable[[str], ParsedWords]:
+    """What the model reads its answers with: its own parser, or the benchmark's reading of the marks."""
+    read = reading.read
+    if read is None:
+        return parse_words
+
+    def parse(text: str) -> ParsedWords:
+        masks, faults = read(text, [Mark(*mark) for mark in marks(text)])
+        return ParsedWords([Word(*mask) for mask in masks], [Fault(*fault) for fault in faults])
+
+    return parse
 
 
 def _prediction(answer: "Answer") -> Prediction:

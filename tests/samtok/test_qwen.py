@@ -8,7 +8,7 @@ from qwen_parts import tiny_qwen, tiny_samtok, tiny_vlm
 
 from samtok import QwenVLSAMTok
 from samtok.conversations import render
-from samtok.words import format_words, parse_words
+from samtok.words import ParsedWords, Word, format_words, parse_words
 
 FAMILIES = ["qwen2_5_vl", "qwen3_vl"]
 
@@ -96,14 +96,16 @@ def test_an_answer_that_is_cut_has_reason_length_and_counts_its_tokens(qwen, mon
     assert answer.masks.shape == (0, 64, 64)
 
 
-def test_policy_and_special_tokens_are_passed_on(qwen, monkeypatch):
+def test_the_parser_and_special_tokens_are_passed_on(qwen, monkeypatch):
     force(qwen, monkeypatch, "<|object_ref_start|>x<|mt_start|><|mt_0001|><|mt_end|>")
-    one = qwen.chat([ask("x", picture())], policy="released-last")[0]
-    assert one.text == "x<|mt_start|><|mt_0001|><|mt_end|>"
-    assert [word.codes for word in one.words.words] == [(1, 0)]
-    two = qwen.chat([ask("x", picture())], skip_special_tokens=False)[0]
-    assert two.text.startswith("<|object_ref_start|>x")
-    assert two.words == parse_words(two.text)
+    said = ParsedWords([Word((1, 0), 1, 9)])
+    repaired = qwen.chat([ask("x", picture())], parse=lambda text: said)[0]
+    assert repaired.text == "x<|mt_start|><|mt_0001|><|mt_end|>"
+    assert repaired.words == said
+    assert len(repaired.masks) == 1
+    plain = qwen.chat([ask("x", picture())], skip_special_tokens=False)[0]
+    assert plain.text.startswith("<|object_ref_start|>x")
+    assert plain.words == parse_words(plain.text)
 
 
 def test_a_region_is_written_as_its_words_on_the_image_before_it(qwen):

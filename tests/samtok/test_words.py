@@ -10,20 +10,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samtok.words import END, POLICIES, START, VOCABULARY, Fault, Word, format_words, parse_words
+from samtok.words import END, START, VOCABULARY, Mark, format_words, marks, parse_words
 
 
-def marks(short: str) -> str:
+def written(short: str) -> str:
     """A text from a short form: S, E, digits are start, end and code marks, dots nothing, the rest itself."""
     return re.sub(r"[SE.]|\d+", lambda m: {"S": START, "E": END, ".": ""}.get(m[0], f"<|mt_{m[0]}|>"), short)
-
-
-def kinds(text: str, policy: str = "standard") -> list[str]:
-    return [fault.kind for fault in parse_words(marks(text), policy).faults]  # type: ignore[arg-type]
-
-
-def codes(text: str, policy: str) -> list[tuple[int, int]]:
-    return parse_words(marks(text), policy).codes  # type: ignore[arg-type]
 
 
 def test_vocabulary_is_the_released_one():
@@ -57,9 +49,9 @@ def test_what_is_written_is_read(pairs: list[tuple[int, int]], between: str):
 
 
 def test_words_carry_their_spans():
-    text = marks("a cup S.0001.0300.ES.0001.0300.E and S.0255.0256.E!")
+    text = written("a cup S.0001.0300.ES.0001.0300.E and S.0255.0256.E!")
     parsed = parse_words(text)
-    expected = [marks("S.0001.0300.E"), marks("S.0001.0300.E"), marks("S.0255.0256.E")]
+    expected = [written("S.0001.0300.E"), written("S.0001.0300.E"), written("S.0255.0256.E")]
     assert [text[w.start : w.end] for w in parsed.words] == expected
     assert parsed.codes == [(1, 44), (1, 44), (255, 0)]
 
@@ -91,7 +83,7 @@ def test_words_carry_their_spans():
     ],
 )
 def test_each_kind_of_fault(text: str, expected: list[str]):
-    assert kinds(text) == expected
+    assert [fault.kind for fault in parse_words(written(text)).faults] == expected
 
 
 def test_a_torn_mark_is_plain_text():
@@ -131,167 +123,21 @@ def test_words_are_exactly_the_well_formed_groups(text: str):
     assert parse_words(text).codes == [(int(a), int(b) - 256) for a, b in expected]
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-@given(text=TEXTS)
-def test_no_text_raises_and_every_code_is_accounted_for(policy: str, text: str):
-    parsed = parse_words(text, policy)  # type: ignore[arg-type]
-    assert all(0 <= a < 256 and 0 <= b < 256 for a, b in parsed.codes)
-    spans = [(s.start, s.end) for s in [*parsed.words, *parsed.faults]]
-    assert all(0 <= start < end <= len(text) for start, end in spans)
-    for code in re.finditer(r"<\|mt_[0-9]{4}\|>", text):
-        assert any(start <= code.start() and code.end() <= end for start, end in spans)
+def test_marks_are_named_and_placed():
+    text = "a <|mt_start|><|mt_07|> <|mt_|><|mt_0<|mt_end|>"
+    assert [(mark.name, text[mark.start : mark.end]) for mark in marks(text)] == [
+        ("start", "<|mt_start|>"),
+        ("07", "<|mt_07|>"),
+        ("", "<|mt_|>"),
+        ("", "<|mt_"),
+        ("end", "<|mt_end|>"),
+    ]
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-@given(st.tuples(st.integers(0, 255), st.integers(0, 255)))
-def test_all_policies_agree_on_one_good_word(policy: str, pair: tuple[int, int]):
-    text = f"It is {format_words([pair])[0]}."
-    parsed = parse_words(text, policy)  # type: ignore[arg-type]
-    assert parsed.words == [Word(pair, 6, len(text) - 1)]
-    assert not parsed.faults
-
-
-def test_unknown_policy_is_refused():
-    with pytest.raises(ValueError, match="policy must be one of standard"):
-        parse_words("", "lenient")  # type: ignore[arg-type]
-
-
-# ---- what the released scripts do: each case was run on the reference -------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("No target.", []),
-        ("S.0001.0300.E", [(1, 44)]),
-        # odd: a group with one code gets an invalid second one, which ends at row 0
-        ("S.0001.E", [(1, 0)]),
-        ("S.0001 and", [(1, 0)]),
-        ("S.0001", [(1, 0)]),
-        # odd: an over-long group keeps its first two codes
-        ("S.0001.0300.0301.E", [(1, 44)]),
-        # an over-long group without an end is not repaired, and complete groups alone count
-        ("S.0001.0300.0301", []),
-        ("S.0001.0300.E S.0002.0400.0401", [(1, 44)]),
-        # odd: a truncated pair without end, and codes without start, are lost
-        ("S.0001.0300 S.0002.E", [(2, 0)]),
-        ("0001.0300 S.0002.E", [(2, 0)]),
-        # even: they stay
-        ("S.0001.0300", [(1, 44)]),
-        ("0001.0300", [(1, 44)]),
-        # odd: of a group that opens twice the second part counts
-        ("S.0001.S.0002.0300.E", [(2, 44)]),
-        # the second code is invalid: row 0; the first one is: the pair is skipped
-        ("S.0001.0002.E", [(1, 0)]),
-        ("S.0001.9999.E", [(1, 0)]),
-        ("S.0300.0301.E", []),
-        ("S.0300.0301.E S.0001.0300.E", [(1, 44)]),
-        # nothing valid is left: the script stops with an error, here nothing is left
-        ("S.0300.E", []),
-        ("0300", []),
-    ],
-)
-def test_released_union(text: str, expected: list[tuple[int, int]]):
-    assert codes(text, "released-union") == expected
-
-
-def test_released_union_pairs_across_groups():
-    # 0001 pairs with 0002 of the next group (invalid: row 0), 0300 with 0301 (first code invalid: skipped)
-    parsed = parse_words(marks("S.0001.E and S.0002.0300.0301.E"), "released-union")
-    assert parsed.codes == [(1, 0)]
-    assert [f.kind for f in parsed.faults] == ["repaired", "dropped"]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("No target.", []),
-        ("S.0001.0300.E", [(1, 44)]),
-        ("S.0001.0300.E S.0002.0400.E", [(2, 144)]),
-        # the codes of two groups mix only where the last lacks a level
-        ("S.0001.0300.E S.0002.E", [(2, 44)]),
-        ("S.0001.E", [(1, 0)]),
-        ("S.0300.E", []),
-        ("S.0300.0001.E", [(1, 44)]),
-        # the script stops with an error: the code is dropped
-        ("S.0001.0512.E", [(1, 0)]),
-        ("S.0001.0300.9999.E", [(1, 44)]),
-    ],
-)
-def test_released_last(text: str, expected: list[tuple[int, int]]):
-    assert codes(text, "released-last") == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected", "faults"),
-    [
-        ("no mask", [], []),
-        ("S.0001.0300.E x S.0002.0400.E", [(1, 44), (2, 144)], []),
-        # odd, and all codes count after the repair: the pair without start is kept, unlike in union
-        ("0001.0300 S.0002.E", [(1, 44), (2, 0)], ["repaired"]),
-        ("S.0001.0300.0301.E", [(1, 44)], ["repaired"]),
-        # both levels end at row 0 above their range
-        ("S.0300.0301.E", [(0, 45)], ["repaired"]),
-        ("S.0001.0512.E", [(1, 0)], ["repaired"]),
-        # errors of the script: a second code of the first level, and an odd number after the repair
-        ("S.0001.0002.E", [], ["dropped"]),
-        ("S.0001.0300.0301", [(1, 44)], ["dropped"]),
-        ("0001", [], ["dropped"]),
-    ],
-)
-def test_released_gcg(text: str, expected: list[tuple[int, int]], faults: list[str]):
-    assert codes(text, "released-gcg") == expected
-    assert kinds(text, "released-gcg") == faults
-
-
-FEW, MANY = "S.0001.0300.E" * 10, "S.0001.0300.E" * 11
-
-
-@pytest.mark.parametrize(
-    ("text", "expected", "faults"),
-    [
-        ("<think>S.0009.0300.E?</think><answer>S.0001.0300.E</answer>", [(1, 44)], []),
-        ("<think>S.0009.0300.E?</think><answer>No target.</answer>", [], []),
-        ("<think>a</think><answer>S.0001.0300.E\nS.0002.0400.E</answer>", [(1, 44), (2, 144)], []),
-        # the first answer, wherever it is
-        ("<answer>S.0001.0300.E</answer><answer>S.0002.0300.E</answer>", [(1, 44)], []),
-        ("<think><answer>S.0001.0300.E</answer></think>S.0002.0300.E", [(1, 44)], []),
-        # an answer that does not end, one without its marks, neither
-        ("<think>S.0009.0300.E</think><answer>S.0001.0300.E", [(1, 44)], []),
-        ("<think>S.0009.0300.E</think>S.0001.0300.E", [(1, 44)], []),
-        ("<think>S.0009.0300.E</think>", [], []),
-        ("<think>S.0009.0300.E", [(9, 44)], []),
-        ("S.0009.0300.E", [(9, 44)], []),
-        ("<answer></answer>S.0009.0300.E", [], []),
-        # an odd number is counted and repaired in the answer alone
-        ("<think>0007</think><answer>S.0001.0300.E</answer>", [(1, 44)], []),
-        ("<think>0007</think><answer>S.0001.E</answer>", [(1, 0)], ["repaired"]),
-        ("<answer>" + FEW + "</answer>", [(1, 44)] * 10, []),
-        ("<answer>" + MANY + "</answer>", [(1, 44)], ["dropped"] * 10),
-        ("S.0300.0301.E" + FEW, [], ["dropped"] * 11),
-    ],
-)  # fmt: skip
-def test_released_rl(text: str, expected: list[tuple[int, int]], faults: list[str]):
-    assert codes(text, "released-rl") == expected
-    assert kinds(text, "released-rl") == faults
-
-
-@given(TEXTS, TEXTS, TEXTS)
-def test_released_rl_reads_an_answer_as_it_would_stand_alone(before: str, answer: str, after: str):
-    text = f"<think>{before}</think><answer>{answer}</answer>{after}"
-    parsed, alone = parse_words(text, "released-rl"), parse_words(answer, "released-rl")
-    offset = text.index("<answer>") + len("<answer>")
-    assert parsed.codes == alone.codes
-    assert [text[w.start : w.end] for w in parsed.words] == [answer[w.start : w.end] for w in alone.words]
-    assert [f.start - offset for f in parsed.faults] == [f.start for f in alone.faults]
-
-
-def test_released_faults_say_where():
-    text = marks("a S.0001.0300.0301.E b")
-    parsed = parse_words(text, "released-union")
-    assert parsed.words == [Word((1, 44), 2, 2 + len(marks("S.0001.0300")))]
-    assert parsed.faults == [Fault("repaired", 2, len(text) - 2)]
-    text = marks("S.0001.E 0300.0301 0302.E")
-    parsed = parse_words(text, "released-last")
-    assert parsed.codes == [(1, 46)]
-    assert [text[f.start : f.end] for f in parsed.faults] == [marks("0300.0301")]
+@given(TEXTS)
+def test_every_beginning_is_a_mark(text: str):
+    found = list(marks(text))
+    assert [mark.start for mark in found] == [match.start() for match in re.finditer(r"<\|mt_", text)]
+    assert all(a.end <= b.start for a, b in pairwise(found))
+    closed = [Mark(m[1], *m.span()) for m in re.finditer(r"<\|mt_([^<>|]*)\|>", text)]
+    assert [mark for mark in found if text[mark.start : mark.end] != "<|mt_"] == closed

@@ -88,7 +88,7 @@ class Collator:
         prepared = []
         for dialogue, one, others, found in zip(dialogues, said, regions, codes, strict=True):
             words = format_words(found[: len(one)])
-            messages, _ = render(_conversation(dialogue), partial(_all_words, words))
+            messages = render(_conversation(dialogue), partial(_all_words, words))
             apart = bool(dialogue.get("apart"))
             text = self._side_by_side(messages) if apart else self._text(messages)
             bags = self._bags(others, found[len(one) :], self._grid(dialogue["image"]))
