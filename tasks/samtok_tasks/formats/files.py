@@ -1,7 +1,7 @@
 """Opening annotation files, and the checks that every reader makes of a record."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -42,6 +42,16 @@ def require_file(path: Path, layout: str) -> Path:
     return path
 
 
+def require_split(name: str, split: str, known: Sequence[str]) -> None:
+    """Check a split of a benchmark whose splits are fixed.
+
+    Raises:
+        NoSplitError: it is unknown.
+    """
+    if split not in known:
+        raise NoSplitError(f"{name} has no split {split!r}; it has {', '.join(known)}")
+
+
 def read_json(path: Path) -> Any:
     """The content of a JSON file.
 
@@ -66,7 +76,7 @@ def read_list(path: Path, what: str = "record") -> Iterator[tuple[str, Any]]:
     """
     records = read_json(path)
     if not isinstance(records, list):
-        raise ValueError(f"{path}: expected a list of {what}s, got {type(records).__name__}")
+        raise ValueError(f"{path}: expected a list, got {type(records).__name__}")
     for number, record in enumerate(records):
         yield f"{path}: {what} {number}", record
 
