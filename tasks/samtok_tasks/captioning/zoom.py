@@ -2,8 +2,7 @@
 
 Follows the released evaluation (bytedance/Sa2VA, projects/samtok) to the pixel, its oddities included: the
 box's last row and column are cut off where the box is not widened, a crop is enlarged only if its long side
-is below 280 pixels and then to a short side of 280, and the mask is interpolated in bytes as torch does on
-a CPU.
+is below 280 pixels and then to a short side of 280, and the mask is interpolated in bytes.
 """
 
 import numpy as np
@@ -18,8 +17,6 @@ JPEG_QUALITY = 75
 _LEAST_BOX = 140
 """Sides of a box below this are widened, pixels."""
 _SIDE = 280
-_WEIGHT_BITS = 14
-"""Of torch's weights for bytes when the largest is 1, as it always is when a picture is enlarged."""
 
 
 def zoom(mask: RLE, threshold: float) -> tuple[View, RLE] | None:
@@ -64,27 +61,9 @@ def _enlarged(height: int, width: int) -> tuple[int, int] | None:
 
 
 def enlarge_mask(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:
-    """A mask (h, w) at a size that is not smaller, by bilinear interpolation of bytes.
+    """A mask (h, w) at a size that is not smaller, by bilinear interpolation of bytes as released."""
+    import torch  # starts slowly
 
-    torch.nn.functional.interpolate on CPU bytes goes along rows, then along columns, with weights in steps
-    of 1/16384, and rounds to whole numbers after each.
-    """
-    values = mask.astype(np.int64)
-    for axis, size in ((1, width), (0, height)):
-        if values.shape[axis] != size:
-            values = _along(values, axis, size)
-    return values > 0
-
-
-def _along(values: NDArray[np.int64], axis: int, size: int) -> NDArray[np.int64]:
-    length = values.shape[axis]
-    place = np.maximum((np.arange(size) + 0.5) * (length / size) - 0.5, 0)
-    low = np.minimum(place.astype(np.int64), length - 1)
-    share = np.where(low < length - 1, place - low, 0)
-    high = np.minimum(low + 1, length - 1)
-    one, shape = 1 << _WEIGHT_BITS, (-1, 1) if axis == 0 else (1, -1)
-    first, second = (
-        np.floor(weight * one + 0.5).astype(np.int64).reshape(shape) for weight in (1 - share, share)
-    )
-    total = values.take(low, axis) * first + values.take(high, axis) * second
-    return (total + one // 2) >> _WEIGHT_BITS
+    pixels = torch.from_numpy(np.ascontiguousarray(mask, dtype=np.uint8))[None, None]  # (1, 1, h, w)
+    enlarged = torch.nn.functional.interpolate(pixels, size=(height, width), mode="bilinear")
+    return enlarged[0, 0].numpy() > 0

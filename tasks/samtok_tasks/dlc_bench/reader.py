@@ -3,14 +3,15 @@
 The official files (nvidia/DLC-Bench, NVlabs/describe-anything) or the repack that SAMTok's script reads.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, RootModel
 
 from samtok_tasks.formats.coco import read_instances
-from samtok_tasks.formats.files import field, path_below, read_json, require_file
+from samtok_tasks.formats.files import PathBelow, Record, parse, read_json, read_list, require_file
+from samtok_tasks.formats.images import find_images
 from samtok_tasks.formats.region_captions import CaptionCollector, CaptionRegions
-from samtok_tasks.formats.region_masks import find_images
 
 REPACK = "DLC-bench.json"
 LAYOUT = (
@@ -18,18 +19,63 @@ LAYOUT = (
     "for judging also annotations/qa.json (huggingface.co/datasets/nvidia/DLC-Bench; the files may also lie "
     f"in the root itself), or {REPACK} and images/ (huggingface.co/datasets/godx7/DLC-Bench)."
 )
+Choice = Annotated[tuple[str, Annotated[float, Field(ge=-1, le=1)]], Field(strict=False)]
 
 
-@dataclass(frozen=True)
-class DLCQuestion:
+class DLCQuestion(Record):
     """A question of the judge about a description."""
 
     question: str
-    choices: tuple[str, ...]
-    scores: tuple[float, ...]
-    """What each choice is worth, -1 to 1."""
-    positive: bool
-    """About something that the description should have; otherwise about something it must not have."""
+    kind: Literal["positive", "negative"] = Field(alias="type")
+    """About something that the description should have, or that it must not have."""
+    choices: list[Choice] = Field(min_length=2, max_length=5)
+    """Texts, and what each is worth."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Those of the choices."""
+        return tuple(text for text, _ in self.choices)
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """What each choice is worth, -1 to 1."""
+        return tuple(score for _, score in self.choices)
+
+
+def _of_both_kinds(questions: list[DLCQuestion]) -> list[DLCQuestion]:
+    if {question.kind for question in questions} != {"positive", "negative"}:
+        raise ValueError("needs positive and negative questions")
+    return questions
+
+
+class _Names(RootModel[dict[str, str]]):
+    """By annotation id."""
+
+
+class _Questions(RootModel[dict[str, Annotated[list[DLCQuestion], AfterValidator(_of_both_kinds)]]]):
+    """By annotation id."""
+
+
+class _RepackedMask(Record):
+    segmentation: Any
+    class_name: str
+
+
+class _RepackedImage(Record):
+    image_name: PathBelow
+    mask_samples: list[_RepackedMask]
+
+
+def locate_dlc_bench(root: Path) -> Path:
+    """The file of the objects: the official one, else the repack.
+
+    Raises:
+        FileNotFoundError: with the layout and where to get the data.
+    """
+    official = _official(root, "annotations.json")
+    if not official.is_file() and (root / REPACK).is_file():
+        return root / REPACK
+    return require_file(official, LAYOUT)
 
 
 def read_dlc_bench(root: Path) -> CaptionRegions:
@@ -39,17 +85,19 @@ def read_dlc_bench(root: Path) -> CaptionRegions:
         FileNotFoundError: with the layout and where to get the data.
         ValueError: a broken file or record.
     """
-    if not _official(root, "annotations.json").is_file() and (root / REPACK).is_file():
+    path = locate_dlc_bench(root)
+    if path.name == REPACK:
         return _read_repack(root)
-    path = require_file(_official(root, "annotations.json"), LAYOUT)
     classes = require_file(_official(root, "class_names.json"), LAYOUT)
-    names = read_json(classes)
+    names = parse(_Names, read_json(classes), str(classes)).root
     instances = read_instances(path)
-    shown = next((one.file_name for one in instances.images.values()), None)
+    shown = next((image.file_name for image in instances.images.values()), None)
     folder = find_images([root / "images", path.parent / "images"], shown)
     found = CaptionCollector()
     for annotation in instances.annotations.values():
         key = str(annotation.id)
+        if key not in names:
+            raise ValueError(f"{classes}: the object {key} has no name")
         image = instances.images[annotation.image_id]
         found.add(
             f"{path}: annotation {key}",
@@ -57,12 +105,12 @@ def read_dlc_bench(root: Path) -> CaptionRegions:
             folder / image.file_name,
             (image.height, image.width),
             annotation.segmentation,
-            reference=field(names, key, str, str(classes)),
+            reference=names[key],
         )
     return found.regions()
 
 
-def read_dlc_questions(root: Path) -> dict[str, tuple[DLCQuestion, ...]]:
+def read_dlc_questions(root: Path) -> dict[str, list[DLCQuestion]]:
     """The judge's questions by annotation id; every object has positive and negative ones.
 
     Raises:
@@ -70,18 +118,7 @@ def read_dlc_questions(root: Path) -> dict[str, tuple[DLCQuestion, ...]]:
         ValueError: a broken file or record.
     """
     path = require_file(_official(root, "qa.json"), LAYOUT)
-    content = read_json(path)
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: expected a dictionary by annotation id, got {type(content).__name__}")
-    questions = {}
-    for key in content:
-        where = f"{path}: object {key}"
-        records = field(content, key, list, str(path))
-        asked = tuple(_question(one, f"{where}: question {place}") for place, one in enumerate(records))
-        if {one.positive for one in asked} != {True, False}:
-            raise ValueError(f"{where}: needs positive and negative questions")
-        questions[key] = asked
-    return questions
+    return parse(_Questions, read_json(path), str(path)).root
 
 
 def _official(root: Path, name: str) -> Path:
@@ -90,49 +127,16 @@ def _official(root: Path, name: str) -> Path:
 
 
 def _read_repack(root: Path) -> CaptionRegions:
-    path = root / REPACK
-    records = read_json(path)
-    if not isinstance(records, list):
-        raise ValueError(f"{path}: expected a list of images, got {type(records).__name__}")
     found = CaptionCollector()
-    for number, record in enumerate(records):
-        where = f"{path}: image {number}"
-        name = path_below(record, "image_name", where)
-        for place, sample in enumerate(field(record, "mask_samples", list, where)):
-            here = f"{where}: mask {place}"
+    for where, record in read_list(root / REPACK, "image"):
+        image = parse(_RepackedImage, record, where)
+        for place, mask in enumerate(image.mask_samples):
             found.add(
-                here,
-                f"{name}/{place}",
-                root / "images" / name,
+                f"{where}: mask {place}",
+                f"{image.image_name}/{place}",
+                root / "images" / image.image_name,
                 None,
-                field(sample, "segmentation", object, here),
-                reference=field(sample, "class_name", str, here),
+                mask.segmentation,
+                reference=mask.class_name,
             )
     return found.regions()
-
-
-def _question(record: Any, where: str) -> DLCQuestion:
-    kind = field(record, "type", str, where)
-    if kind not in ("positive", "negative"):
-        raise ValueError(f"{where}: 'type' must be positive or negative, got {kind!r}")
-    choices = field(record, "choices", list, where)
-    if not 2 <= len(choices) <= 5 or not all(map(_is_choice, choices)):
-        raise ValueError(f"{where}: 'choices' must be 2 to 5 pairs of a text and a score of -1 to 1")
-    return DLCQuestion(
-        field(record, "question", str, where),
-        tuple(text for text, _ in choices),
-        tuple(float(score) for _, score in choices),
-        kind == "positive",
-    )
-
-
-def _is_choice(pair: Any) -> bool:
-    if not isinstance(pair, list) or len(pair) != 2:
-        return False
-    text, score = pair
-    return (
-        isinstance(text, str)
-        and isinstance(score, int | float)
-        and not isinstance(score, bool)
-        and -1 <= score <= 1
-    )

@@ -1,23 +1,27 @@
-"""Ferret-Bench, referring description: a box an image; for the judge context, question and GPT-4's answer.
+"""Ferret-Bench, referring description: a box per image; for the judge context, question and GPT-4's answer.
 
 apple/ml-ferret's files in the folders of Haochen-Wang409/Grasp-Any-Region, which has the boxes as rectangles.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from samtok_tasks.formats.files import field, path_below, read_json, require_file
+from samtok_tasks.captioning.review import ReviewRule, read_rule
+from samtok_tasks.formats.files import PathBelow, Record, parse, read_lines, read_list, require_file
+from samtok_tasks.formats.images import find_images
 from samtok_tasks.formats.region_captions import CaptionCollector, CaptionRegions
-from samtok_tasks.formats.region_masks import find_images
 
+FILE = "annotations/box_refer_caption.json"
 PART = "refer_desc"
+JUDGING = "ferret_gpt4_data"
+QUESTIONS, CONTEXTS, ANSWERS = (
+    f"{JUDGING}/{PART}/{name}.jsonl" for name in ("question", "context", "answer")
+)
 LAYOUT = (
-    "Expected below the data root: annotations/box_refer_caption.json and COCO's val2017 images in "
-    "annotations/coco/val2017/ or val2017/, for judging also ferret_gpt4_data/rule.json and "
-    f"ferret_gpt4_data/{PART}/{{question,context,answer}}.jsonl, as in evaluation/Ferret-Bench of "
-    "github.com/Haochen-Wang409/Grasp-Any-Region."
+    f"Expected below the data root: {FILE} and COCO's val2017 images in annotations/coco/val2017/ or "
+    f"val2017/, for judging also {JUDGING}/rule.json and {JUDGING}/{PART}/{{question,context,answer}}.jsonl, "
+    "as in evaluation/Ferret-Bench of github.com/Haochen-Wang409/Grasp-Any-Region."
 )
 
 
@@ -31,10 +35,33 @@ class FerretReview:
     """With the box as four numbers of 0 to 1."""
     reference: str
     """GPT-4's answer, which the judge scores too."""
-    rule: str
-    """The instruction."""
-    role: str
-    """What the two answers' authors are called."""
+    rule: ReviewRule
+
+
+class _Box(Record):
+    segmentation: list[Any]
+
+
+class _Item(Record):
+    question_id: int
+    image: PathBelow
+    text: str
+    annotation: _Box
+
+
+class _Text(Record):
+    question_id: int
+    image: str
+    text: str
+
+
+def locate_ferret_bench(root: Path) -> Path:
+    """The file of the boxes.
+
+    Raises:
+        FileNotFoundError: with the layout and where to get the data.
+    """
+    return require_file(root / FILE, LAYOUT)
 
 
 def read_ferret_bench(root: Path) -> CaptionRegions:
@@ -45,27 +72,21 @@ def read_ferret_bench(root: Path) -> CaptionRegions:
         FileNotFoundError: with the layout and where to get the data.
         ValueError: a broken file or record.
     """
-    path = require_file(root / "annotations" / "box_refer_caption.json", LAYOUT)
-    records = read_json(path)
-    if not isinstance(records, list):
-        raise ValueError(f"{path}: expected a list of records, got {type(records).__name__}")
-    answers = root / "ferret_gpt4_data" / PART / "answer.jsonl"
-    references = {key: text for key, _, text in _lines(answers)} if answers.is_file() else {}
+    references = {}
+    if (root / ANSWERS).is_file():
+        references = {text.question_id: text.text for text in _texts(root / ANSWERS)}
     found = CaptionCollector()
-    for place, record in enumerate(records):
-        where = f"{path}: record {place}"
-        key = str(field(record, "question_id", int, where))
-        name = path_below(record, "image", where)
-        folder = find_images([root / "annotations" / "coco" / "val2017", root / "val2017"], name)
-        annotation = field(record, "annotation", dict, where)
+    for where, record in read_list(locate_ferret_bench(root)):
+        item = parse(_Item, record, where)
+        folder = find_images([root / "annotations" / "coco" / "val2017", root / "val2017"], item.image)
         found.add(
             where,
-            key,
-            folder / name,
+            str(item.question_id),
+            folder / item.image,
             None,
-            field(annotation, "segmentation", list, where),
-            question=field(record, "text", str, where),
-            reference=references.get(key, ""),
+            item.annotation.segmentation,
+            question=item.text,
+            reference=references.get(item.question_id, ""),
         )
     return found.regions()
 
@@ -77,38 +98,20 @@ def read_ferret_reviews(root: Path) -> dict[str, FerretReview]:
         FileNotFoundError: with the layout and where to get the data.
         ValueError: a broken file or record.
     """
-    folder = root / "ferret_gpt4_data"
-    rules = require_file(folder / "rule.json", LAYOUT)
-    rule = field(read_json(rules), PART, dict, str(rules))
-    questions, contexts, answers = (
-        _lines(folder / PART / f"{name}.jsonl") for name in ("question", "context", "answer")
-    )
-    by_image = {image: text for _, image, text in contexts}
-    by_question = {key: text for key, _, text in answers}
+    rule = read_rule(root / JUDGING / "rule.json", PART, LAYOUT)
+    questions, contexts, answers = (_texts(root / name) for name in (QUESTIONS, CONTEXTS, ANSWERS))
+    by_image = {text.image: text.text for text in contexts}
+    by_question = {text.question_id: text.text for text in answers}
     reviews = {}
-    for key, image, text in questions:
-        if image not in by_image or key not in by_question:
-            where = folder / PART / "question.jsonl"
-            raise ValueError(f"{where}: question {key} has no context or no answer in the files beside")
-        reviews[key] = FerretReview(
-            by_image[image],
-            text,
-            by_question[key],
-            field(rule, "prompt", str, f"{rules}: {PART}"),
-            field(rule, "role", str, f"{rules}: {PART}"),
-        )
+    for question in questions:
+        key = question.question_id
+        if question.image not in by_image or key not in by_question:
+            raise ValueError(
+                f"{root / QUESTIONS}: question {key} has no context or no answer in the files beside"
+            )
+        reviews[str(key)] = FerretReview(by_image[question.image], question.text, by_question[key], rule)
     return reviews
 
 
-def _lines(path: Path) -> list[tuple[str, str, str]]:
-    """Question id, image and text of each line."""
-    found = []
-    for number, line in enumerate(require_file(path, LAYOUT).read_bytes().splitlines(), start=1):
-        where = f"{path}: line {number}"
-        try:
-            record: Any = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{where} is not JSON: {error}") from None
-        key = str(field(record, "question_id", int, where))
-        found.append((key, field(record, "image", str, where), field(record, "text", str, where)))
-    return found
+def _texts(path: Path) -> list[_Text]:
+    return [parse(_Text, record, where) for where, record in read_lines(require_file(path, LAYOUT))]

@@ -1,13 +1,13 @@
 """Regions to be described, whatever data set they come from; what is left out is counted."""
 
-from collections import Counter
 from dataclasses import dataclass
-from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Any
 
 from samtok_bench.rle import RLE
-from samtok_tasks.formats.region_masks import RegionCollector, image_size
+from samtok_bench.task import Dropped
+from samtok_tasks.formats.annotated_masks import MaskCollector
+from samtok_tasks.formats.images import image_size
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,15 @@ class CaptionRegions:
     """The regions of a data set, in the order of its files."""
 
     regions: tuple[CaptionRegion, ...]
-    dropped: Counter[str]
-    """Regions that were left out, by reason."""
-    first: dict[str, str]
-    """The first place of each reason, with what is wrong there."""
+    dropped: Dropped
 
 
-@dataclass
 class CaptionCollector:
     """Gathers regions; one whose mask cannot be used is counted with its reason, the reading goes on."""
 
-    _masks: RegionCollector = dataclass_field(default_factory=RegionCollector)
-    _texts: dict[str, tuple[str, str, str]] = dataclass_field(default_factory=dict)
+    def __init__(self) -> None:
+        self._masks = MaskCollector()
+        self._texts: dict[str, tuple[str, str, str]] = {}
 
     def add(
         self,
@@ -79,12 +76,14 @@ class CaptionCollector:
             try:
                 size = image_size(image)
             except ValueError as error:
-                self._masks.drop("masks without a readable image", where, str(error))
+                self._masks.dropped.add("masks without a readable image", where, str(error))
                 return
         self._masks.add(where, key, image, size, segmentation)
 
     def regions(self) -> CaptionRegions:
         """All that was gathered."""
-        data = self._masks.data()
-        found = (CaptionRegion(one.key, one.image, one.mask, *self._texts[one.key]) for one in data.regions)
-        return CaptionRegions(tuple(found), data.dropped, data.first)
+        found = self._masks.found()
+        regions = (
+            CaptionRegion(mask.key, mask.image, mask.mask, *self._texts[mask.key]) for mask in found.masks
+        )
+        return CaptionRegions(tuple(regions), found.dropped)

@@ -4,9 +4,12 @@ The files of Haochen-Wang409/Grasp-Any-Region, after AFeng-x/Draw-and-Understand
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from samtok_tasks.formats.files import field, path_below, read_json, require_file
+from pydantic import AfterValidator
+
+from samtok_tasks.captioning.review import ReviewRule, read_rule
+from samtok_tasks.formats.files import PathBelow, Record, parse, read_list, require_file
 from samtok_tasks.formats.region_captions import CaptionCollector, CaptionRegions
 
 FILE = "annotations/mdvp_caption_mask.json"
@@ -19,6 +22,30 @@ LAYOUT = (
 )
 
 
+def _domain(name: str) -> str:
+    for domain in DOMAINS:
+        if name.startswith(domain):
+            return domain
+    raise ValueError(f"must begin with one of {', '.join(DOMAINS)}, got {name!r}")
+
+
+class _Region(Record):
+    image_path: PathBelow
+    mask_rle: Any
+    question: str
+    caption: str
+    dataset_name: Annotated[str, AfterValidator(_domain)]
+
+
+def locate_mdvp_bench(root: Path) -> Path:
+    """The file of the regions.
+
+    Raises:
+        FileNotFoundError: with the layout and where to get the data.
+    """
+    return require_file(root / FILE, LAYOUT)
+
+
 def read_mdvp_bench(root: Path) -> CaptionRegions:
     """Read the regions; groups are DOMAINS, references are the captions.
 
@@ -26,41 +53,27 @@ def read_mdvp_bench(root: Path) -> CaptionRegions:
         FileNotFoundError: with the layout and where to get the data.
         ValueError: a broken file or record.
     """
-    path = require_file(root / FILE, LAYOUT)
-    records = read_json(path)
-    if not isinstance(records, list):
-        raise ValueError(f"{path}: expected a list of records, got {type(records).__name__}")
     found = CaptionCollector()
-    for place, record in enumerate(records):
-        where = f"{path}: record {place}"
+    for place, (where, record) in enumerate(read_list(locate_mdvp_bench(root))):
+        region = parse(_Region, record, where)
         found.add(
             where,
             str(place),
-            root / "data" / path_below(record, "image_path", where),
+            root / "data" / region.image_path,
             None,
-            field(record, "mask_rle", object, where),
-            question=field(record, "question", str, where),
-            reference=field(record, "caption", str, where),
-            group=_domain(record, where),
+            region.mask_rle,
+            question=region.question,
+            reference=region.caption,
+            group=region.dataset_name,
         )
     return found.regions()
 
 
-def read_mdvp_rule(root: Path) -> tuple[str, str]:
-    """The judge's instruction for boxes, and what it calls the two answers' authors.
+def read_mdvp_rule(root: Path) -> ReviewRule:
+    """What the judge is told of the scores, for boxes.
 
     Raises:
         FileNotFoundError: with the layout and where to get the data.
         ValueError: a broken file.
     """
-    path = require_file(root / RULES, LAYOUT)
-    rule = field(read_json(path), "box", dict, str(path))
-    return field(rule, "prompt", str, str(path)), field(rule, "role", str, str(path))
-
-
-def _domain(record: Any, where: str) -> str:
-    name = field(record, "dataset_name", str, where)
-    for domain in DOMAINS:
-        if name.startswith(domain):
-            return domain
-    raise ValueError(f"{where}: 'dataset_name' must begin with one of {', '.join(DOMAINS)}, got {name!r}")
+    return read_rule(root / RULES, "box", LAYOUT)

@@ -20,21 +20,16 @@ def files(pictures: Sequence[Picture]) -> dict[str, Any]:
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for picture in pictures:
-        for one in picture.expressions if picture.split == SPLIT else ():
-            if len(one.targets) != 1:
+        for expression in picture.expressions if picture.split == SPLIT else ():
+            if len(expression.targets) != 1:
                 continue
+            (target,) = expression.targets
             number = len(images) + 1
             name = f"{FOLDER}/{picture.file_name}"
-            x0, y0, x1, y1 = rle.box(rle.encode(picture.scene.objects[one.targets[0]].mask))
+            x0, y0, x1, y1 = rle.box(rle.encode(picture.scene.objects[target].mask))
+            box = [x0, y0, x1 - x0, y1 - y0]
             images.append({"id": number, "file_name": name, "height": SIZE, "width": SIZE})
-            annotations.append(
-                {
-                    "id": number,
-                    "image_id": number,
-                    "bbox": [x0, y0, x1 - x0, y1 - y0],
-                    "caption": one.text,
-                }
-            )
+            annotations.append({"id": number, "image_id": number, "bbox": box, "caption": expression.text})
     content = {
         "info": {"description": "mini, generated scenes"},
         "images": images,

@@ -9,9 +9,9 @@ from typing import Any
 
 from samtok_tasks.formats.boxes import box_polygon
 from samtok_tasks.formats.coco import parse_size
-from samtok_tasks.formats.files import field, path_below, read_json, require_file
+from samtok_tasks.formats.files import PathBelow, Record, field, parse, read_json, require_file
+from samtok_tasks.formats.images import find_images
 from samtok_tasks.formats.region_captions import CaptionCollector, CaptionRegions
-from samtok_tasks.formats.region_masks import find_images
 
 FILE = "visual_genome/test_caption.json"
 IMAGE_FOLDERS = ("visual_genome/images", "visual_genome/VG_100K", "visual_genome/VG_100K_2", "images")
@@ -20,7 +20,29 @@ LAYOUT = (
     f"Google Drive) and the images as its `file_name` says in {IMAGE_FOLDERS[0]}/ "
     f"(nlp.stanford.edu/data/gqa/images.zip), or in {IMAGE_FOLDERS[1]}/ and {IMAGE_FOLDERS[2]}/."
 )
-_Image = tuple[str, tuple[int, int] | None]
+_ImageSize = tuple[int, int] | None
+
+
+class _Image(Record):
+    id: int
+    file_name: PathBelow
+
+
+class _Annotation(Record):
+    id: int
+    image_id: int
+    bbox: list[Any]
+    caption: str
+    segmentation: Any = None
+
+
+def locate_visual_genome(root: Path) -> Path:
+    """The file of the captions.
+
+    Raises:
+        FileNotFoundError: with the layout and where to get the data.
+    """
+    return require_file(root / FILE, LAYOUT)
 
 
 def read_visual_genome(root: Path) -> CaptionRegions:
@@ -32,35 +54,36 @@ def read_visual_genome(root: Path) -> CaptionRegions:
         FileNotFoundError: with the layout and where to get the data.
         ValueError: a broken file or record.
     """
-    path = require_file(root / FILE, LAYOUT)
+    path = locate_visual_genome(root)
     content = read_json(path)
     images = _images(path, content)
     found = CaptionCollector()
     for place, record in enumerate(field(content, "annotations", list, str(path))):
         where = f"{path}: annotation {place}"
-        image_id = field(record, "image_id", int, where)
-        if image_id not in images:
-            raise ValueError(f"{where}: image {image_id} is not listed")
-        name, size = images[image_id]
-        box = box_polygon(field(record, "bbox", list, where), where)
+        annotation = parse(_Annotation, record, where)
+        if annotation.image_id not in images:
+            raise ValueError(f"{where}: image {annotation.image_id} is not listed")
+        name, size = images[annotation.image_id]
+        box = box_polygon(annotation.bbox, where)
         found.add(
             where,
-            str(field(record, "id", int, where)),
+            str(annotation.id),
             find_images([root / folder for folder in IMAGE_FOLDERS], name) / name,
             size,
-            record.get("segmentation") or box,
-            reference=" ".join(field(record, "caption", str, where).split()),
+            annotation.segmentation or box,
+            reference=" ".join(annotation.caption.split()),
         )
     return found.regions()
 
 
-def _images(path: Path, content: Any) -> dict[int, _Image]:
-    images: dict[int, _Image] = {}
+def _images(path: Path, content: Any) -> dict[int, tuple[str, _ImageSize]]:
+    """File name and size, where the record states it, by image id."""
+    images: dict[int, tuple[str, _ImageSize]] = {}
     for place, record in enumerate(field(content, "images", list, str(path))):
         where = f"{path}: image {place}"
-        number = field(record, "id", int, where)
-        if number in images:
-            raise ValueError(f"{path}: two images have the id {number}")
+        image = parse(_Image, record, where)
+        if image.id in images:
+            raise ValueError(f"{path}: two images have the id {image.id}")
         size = parse_size(record, where) if {"height", "width"} & record.keys() else None
-        images[number] = path_below(record, "file_name", where), size
+        images[image.id] = image.file_name, size
     return images

@@ -6,7 +6,9 @@ Videos are not decoded here: the frames lie as pictures beside the annotations.
 from pathlib import Path
 from typing import Any
 
-from samtok_tasks.formats.files import field, path_below, read_json, require_file
+from pydantic import Field
+
+from samtok_tasks.formats.files import PathBelow, Record, field, parse, read_list, require_file
 from samtok_tasks.formats.region_captions import CaptionCollector, CaptionRegions
 
 FILE = "VideoRefer-Bench-D.json"
@@ -20,6 +22,23 @@ LAYOUT = (
 )
 
 
+class _Entry(Record):
+    video: PathBelow
+    caption: str
+    frame_idx: str = Field(pattern="^[0-9]+$")
+    annotation: list[Any] = Field(min_length=1)
+    """For each object its masks by frame."""
+
+
+def locate_videorefer_bench(root: Path) -> Path:
+    """The file of the objects.
+
+    Raises:
+        FileNotFoundError: with the layout and where to get the data.
+    """
+    return require_file(root / FILE, LAYOUT)
+
+
 def read_videorefer_bench(root: Path) -> CaptionRegions:
     """Read the first object of each entry on its frame `frame_idx`, as SAMTok's script does.
 
@@ -27,24 +46,17 @@ def read_videorefer_bench(root: Path) -> CaptionRegions:
         FileNotFoundError: with the layout and where to get the data.
         ValueError: a broken file or record.
     """
-    path = require_file(root / FILE, LAYOUT)
-    records = read_json(path)
-    if not isinstance(records, list):
-        raise ValueError(f"{path}: expected a list of entries, got {type(records).__name__}")
     found = CaptionCollector()
-    for place, record in enumerate(records):
-        where = f"{path}: entry {place}"
-        index = field(record, "frame_idx", str, where)
-        if not (index.isascii() and index.isdigit()):
-            raise ValueError(f"{where}: 'frame_idx' must be a number in digits, got {index!r}")
-        video = path_below(record, "video", where).removesuffix(".mp4")
+    for place, (where, record) in enumerate(read_list(locate_videorefer_bench(root), "entry")):
+        entry = parse(_Entry, record, where)
+        frame = field(entry.annotation[0], entry.frame_idx, dict, f"{where}: annotation 0")
         found.add(
             where,
             str(place),
-            root / "frames" / video / f"{index}.jpg",
+            root / "frames" / entry.video.removesuffix(".mp4") / f"{entry.frame_idx}.jpg",
             None,
-            _segmentation(record, index, where),
-            reference=field(record, "caption", str, where),
+            field(frame, "segmentation", object, f"{where}: frame {entry.frame_idx}"),
+            reference=entry.caption,
         )
     return found.regions()
 
@@ -61,11 +73,3 @@ def read_videorefer_instruction(root: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no text: {error}") from None
-
-
-def _segmentation(record: Any, index: str, where: str) -> Any:
-    objects = field(record, "annotation", list, where)
-    if not objects:
-        raise ValueError(f"{where}: 'annotation' has no object")
-    frame = field(objects[0], index, dict, f"{where}: annotation 0")
-    return field(frame, "segmentation", object, f"{where}: frame {index}")

@@ -1,0 +1,68 @@
+"""VideoRefer-Bench-D: describe an object on a frame of a video, for a judge who gives four scores.
+
+The released script gives the language model each frame after a JPEG of quality 75; standard gives the frame.
+It also keeps one answer per video, so of several objects of a video the last one; here all are scored.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from samtok_bench.judging.contract import Messages
+from samtok_bench.sample import ImagePart, Sample, Scores, View
+from samtok_bench.task import HubSource
+from samtok_tasks.captioning.judged import JudgedCaption
+from samtok_tasks.captioning.zoom import JPEG_QUALITY
+from samtok_tasks.formats.region_captions import CaptionRegion, CaptionRegions
+from samtok_tasks.videorefer_bench import judge
+from samtok_tasks.videorefer_bench.reader import (
+    locate_videorefer_bench,
+    read_videorefer_bench,
+    read_videorefer_instruction,
+)
+
+
+class VideoReferBench(JudgedCaption):
+    """The judge sees the two texts alone; the paper's judge is GPT-4o."""
+
+    name = "videorefer-bench"
+    summary = "describe an object on a video's frame, judged in four respects (VideoRefer-Bench-D)"
+    source = "VideoRefer-Bench-D (arXiv 2501.00599)"
+    hub: ClassVar[Mapping[str | None, HubSource]] = {
+        None: HubSource(
+            "DAMO-NLP-SG/VideoRefer-Bench",
+            ("VideoRefer-Bench-D.json",),
+            rest="the frames in frames/VIDEO/INDEX.jpg, cut from Panda-70M-part.zip of the same data set; "
+            "for judging system.txt (github.com/DAMO-NLP-SG/VideoRefer)",
+        )
+    }
+    data_name = "videorefer"
+    zoomed_below = 0.2
+    judge_metrics = judge.METRICS
+    judge_settings = judge.SETTINGS
+
+    def locate(self, root: Path) -> str:
+        return f"VideoRefer-Bench-D, {locate_videorefer_bench(root)}"
+
+    def regions(self, root: Path) -> CaptionRegions:
+        return read_videorefer_bench(root)
+
+    def picture(self, region: CaptionRegion) -> ImagePart:
+        again = self.protocol == "released"
+        return ImagePart(region.image, View(jpeg_quality=JPEG_QUALITY) if again else None)
+
+    def cluster(self, region: CaptionRegion, root: Path) -> str:
+        """The video."""
+        return region.image.parent.name
+
+    def judge_files(self, root: Path) -> str:
+        return read_videorefer_instruction(root)
+
+    def judge_prompts(self, sample: Sample, answer: str, files: str) -> list[Messages]:
+        return judge.prompts(files, sample.truth.reference, answer)
+
+    def judge_scores(self, sample: Sample, replies: Sequence[str], files: str) -> Scores:
+        return judge.dimension_scores(replies[0])
+
+    def judge_totals(self, values: Mapping[str, float | None]) -> Mapping[str, float | None]:
+        return judge.totals(values)
