@@ -10,16 +10,6 @@ from samtok_bench.task import Generation
 
 
 @dataclass(frozen=True)
-class Capabilities:
-    """What a predictor can do with a sample."""
-
-    regions_in: bool = False
-    masks_out: bool = True
-    multi_image: bool = False
-    constrained: bool = False
-
-
-@dataclass(frozen=True)
 class PredictorOptions:
     """What a run asks of any predictor."""
 
@@ -47,7 +37,8 @@ class Predictor(ABC):
         ValueError: an argument that the predictor does not know.
     """
 
-    capabilities: ClassVar[Capabilities] = Capabilities()
+    can_constrain: ClassVar[bool] = False
+    """Whether it can make every mask word well formed (`--constrained`)."""
     summary: ClassVar[str]
     """One line for `samtok-bench models`."""
 
@@ -61,7 +52,7 @@ class Predictor(ABC):
 
     @abstractmethod
     def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
-        """One prediction a sample, in order. May raise: the runner then asks sample by sample."""
+        """One prediction per sample, in order. May raise: the runner then asks sample by sample."""
 
     def prepare(self) -> None:
         """Load what `predict` needs; raises what a user can act on."""
@@ -82,5 +73,5 @@ class Predictor(ABC):
 
     @classmethod
     def status(cls) -> str:
-        """What of it is ready on this machine, in a few words; quick."""
+        """Whether it is ready on this machine, in a few words; quick."""
         return "ready"

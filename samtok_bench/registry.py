@@ -29,6 +29,8 @@ GROUPS: dict[Kind, str] = {
 DEFAULT_PREDICTOR = "samtok"
 DEFAULT_CODEC = "samtok"
 """These take every name that is no plug-in's: a local folder, a hub id, or nano."""
+ALL = "all"
+"""The group of all tasks."""
 CODEC_PREDICTOR = "oracle"
 """Sends target masks through a codec."""
 
@@ -78,7 +80,19 @@ def load(kind: Kind, name: str) -> Any:
 
 def task_class(name: str) -> "type[Task]":
     """A task by name, or the one in a Python file by its path (`my/objects.py`); errors as `load`."""
-    return _task_in(Path(name)) if name.endswith(".py") else cast("type[Task]", load("task", name))
+    if name.endswith(".py"):
+        return _task_in(Path(name))
+    if name not in _entries("task") and (members := group_members(name)):
+        raise ValueError(f"{name!r} is a group of tasks; name one of them: {', '.join(members)}")
+    return cast("type[Task]", load("task", name))
+
+
+def group_members(name: str) -> list[str]:
+    """The tasks that `--task` runs by the name of a group, `all` being every task; none for other names."""
+    if name == ALL:
+        return names("task")
+    plugins = [attempt("task", task) for task in names("task")]
+    return [plugin.name for plugin in plugins if not plugin.problem and plugin.value.group == name]
 
 
 def _task_in(path: Path) -> "type[Task]":

@@ -45,25 +45,25 @@ def compare(
     out: Annotated[Path | None, option("--out", "Write to this file instead of the terminal.")] = None,
 ) -> None:
     """Compare runs: differences with intervals and tests, paired by sample."""
-    from samtok_bench.comparison import render as report
-    from samtok_bench.comparison.changed_samples import Pictures, write_pictures
+    from samtok_bench.comparison.changed_samples import ChangedSamples, write_pictures
     from samtok_bench.comparison.compare import compare
-    from samtok_bench.comparison.given_runs import open_sources
+    from samtok_bench.comparison.given_runs import read_given_runs
+    from samtok_bench.comparison.render import writer
 
     if as_json and format not in (None, "json"):
         raise ValueError(f"give either --json or --format {format}")
-    write = report.writer("json" if as_json else format or "text")
+    write = writer("json" if as_json else format or "text")
     if pictures is not None and not show:
         raise ValueError("--pictures needs --show N")
     found = compare(
-        open_sources(runs, judged_by),
+        read_given_runs(runs, judged_by),
         metrics=metric or (),
         by=by or (),
         show=show,
         all_pairs=all_pairs,
         force=force,
     )
-    drawn = write_pictures(found, pictures) if pictures else Pictures()
+    drawn = write_pictures(found, pictures) if pictures else ChangedSamples()
     written = write(found, drawn)
     if out is None:
         typer.echo(written)

@@ -55,13 +55,12 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a run's table again, or single samples with what was asked, wanted and answered."""
-    from samtok_bench.runs.folder import summary_json
     from samtok_bench.runs.reading import open_run
     from samtok_bench.showing.inspection import run_text, sample_text, shown_samples
 
     opened = open_run(run)
     if not sample:
-        typer.echo(summary_json(opened.summary) if as_json else run_text(opened))
+        typer.echo(opened.summary.model_dump_json(indent=1) if as_json else run_text(opened))
         return
     shown, problem = shown_samples(opened, sample, pictures or PICTURES / run.resolve().name)
     if problem:

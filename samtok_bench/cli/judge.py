@@ -26,8 +26,8 @@ def judge(
     """
     from samtok_bench.cli.progress import make_reporter
     from samtok_bench.judging.client import JudgeClient
-    from samtok_bench.judging.judge import TRANSCRIPT
     from samtok_bench.judging.judge import judge as judge_run
+    from samtok_bench.judging.transcript import TRANSCRIPT
     from samtok_bench.showing.run_tables import judge_table
 
     client = JudgeClient(url, model, timeout=timeout, retries=retries)

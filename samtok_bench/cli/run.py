@@ -10,9 +10,9 @@ import typer
 from samtok_bench.cli.options import complete_tasks, option
 
 if TYPE_CHECKING:
-    from samtok_bench.running.codecs import Comparison
+    from samtok_bench.running.codecs import CodecRuns
+    from samtok_bench.running.groups import Member
     from samtok_bench.running.run import RunResult
-    from samtok_bench.running.suite import Entry
 
 app = typer.Typer()
 
@@ -61,10 +61,11 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run a task on a model; the same command continues an interrupted run."""
+    from samtok_bench import registry
     from samtok_bench.cli.progress import make_reporter
-    from samtok_bench.running import run as runner
+    from samtok_bench.running.options import RunOptions
 
-    options = runner.RunOptions(
+    options = RunOptions(
         task=task,
         model=model,
         data_root=data_root,
@@ -83,16 +84,20 @@ def run(
         ceiling=ceiling,
         command=("samtok-bench", *sys.argv[1:]),
     )
-    if task == "all":
-        from samtok_bench.running import suite
+    if codec:
+        from samtok_bench.running.codecs import run_codecs
 
-        _show_tasks(suite.run_all(options, make_reporter()), as_json)
-    elif codec:
-        from samtok_bench.running import codecs as rate_distortion
+        _show_codecs(run_codecs(options, codec, make_reporter()), as_json)
+    elif task not in registry.names("task") and registry.group_members(task):
+        from samtok_bench.running.groups import run_group
 
-        _show_codecs(rate_distortion.compare(options, codec, make_reporter()), as_json)
+        _show_group(run_group(task, options, make_reporter()), as_json)
     else:
-        _show(runner.run(options, make_reporter()), as_json, details=bool(sample))
+        from samtok_bench.running.run import run as make_run
+
+        result = make_run(options, make_reporter())
+        _draw(result)
+        _show(result, as_json, details=bool(sample))
 
 
 @app.command()
@@ -102,17 +107,24 @@ def rescore(
 ) -> None:
     """Score a run's stored answers again, without the model."""
     from samtok_bench.cli.progress import make_reporter
-    from samtok_bench.running import run as runner
+    from samtok_bench.running.rescore import rescore as score_again
 
-    _show(runner.rescore(folder, make_reporter()), as_json, details=False)
+    result = score_again(folder, make_reporter())
+    _draw(result)
+    _show(result, as_json, details=False)
+
+
+def _draw(result: "RunResult") -> None:
+    from samtok_bench.showing.overlays import OVERLAYS, write_overlays
+
+    write_overlays(result.folder / OVERLAYS, result.samples, result.lines)
 
 
 def _show(result: "RunResult", as_json: bool, details: bool) -> None:
-    from samtok_bench.runs.folder import summary_json
     from samtok_bench.showing.run_tables import breakdown_table, run_table, sample_table, timing_line
 
     if as_json:
-        typer.echo(summary_json(result.summary))
+        typer.echo(result.summary.model_dump_json(indent=1))
         typer.echo(f"results: {result.folder}", err=True)
     else:
         if details:
@@ -129,27 +141,39 @@ def _show(result: "RunResult", as_json: bool, details: bool) -> None:
         raise typer.Exit(1)
 
 
-def _show_tasks(entries: "list[Entry]", as_json: bool) -> None:
-    from samtok_bench.showing.run_tables import suite_table
+def _show_group(members: "list[Member]", as_json: bool) -> None:
+    from samtok_bench.showing.run_tables import group_table
 
+    for member in members:
+        if member.result:
+            _draw(member.result)
     if as_json:
         found = {
-            e.task: e.result.summary.model_dump() if e.result else {"problem": e.problem} for e in entries
+            member.task: member.result.summary.model_dump()
+            if member.result
+            else {"left_out": member.left_out}
+            if member.left_out
+            else {"problem": member.failure}
+            for member in members
         }
         typer.echo(json.dumps(found, indent=1))
     else:
-        typer.echo(suite_table(entries))
-    if any(entry.result is None for entry in entries):
+        typer.echo(group_table(members))
+    if any(member.failure for member in members) or not any(member.result for member in members):
         raise typer.Exit(1)
 
 
-def _show_codecs(comparison: "Comparison", as_json: bool) -> None:
+def _show_codecs(codecs: "CodecRuns", as_json: bool) -> None:
+    from samtok_bench.showing.rate_distortion import write_rate_distortion
     from samtok_bench.showing.run_tables import codec_table
 
+    for result in codecs.results:
+        _draw(result)
+    write_rate_distortion(codecs)
     if as_json:
-        typer.echo(json.dumps([vars(point) for point in comparison.points], indent=1))
-        typer.echo(f"results: {comparison.folder}", err=True)
+        typer.echo(json.dumps([vars(point) for point in codecs.points], indent=1))
+        typer.echo(f"results: {codecs.folder}", err=True)
     else:
-        typer.echo(f"{codec_table(comparison)}\n\nplot and table: {comparison.folder}")
-    if not any(point.answered for point in comparison.points):
+        typer.echo(f"{codec_table(codecs)}\n\nplot and table: {codecs.folder}")
+    if not any(point.answered for point in codecs.points):
         raise typer.Exit(1)

@@ -5,41 +5,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from samtok_bench.comparison.compare import Comparison, Pair
-from samtok_bench.runs.reading import Change, samples_of
+from samtok_bench.comparison.compare import Comparison, RunPair
+from samtok_bench.runs.changes import Change
+from samtok_bench.runs.reading import samples_of
 from samtok_bench.sample import Sample
-from samtok_bench.showing import overlays as preview
+from samtok_bench.showing import overlays
 from samtok_bench.showing.tables import number
 
 
 @dataclass
-class Pictures:
+class ChangedSamples:
     """What was drawn."""
 
-    drawn: list[tuple[Pair, Path]] = field(default_factory=list)
+    drawn: list[tuple[RunPair, Path]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What could not be drawn, and why."""
 
-    def of(self, pair: Pair) -> list[Path]:
+    def of(self, pair: RunPair) -> list[Path]:
         """The pictures of one pair."""
-        return [path for one, path in self.drawn if one is pair]
+        return [path for drawn_pair, path in self.drawn if drawn_pair is pair]
 
 
-def write_pictures(comparison: Comparison, folder: Path) -> Pictures:
+def write_pictures(comparison: Comparison, folder: Path) -> ChangedSamples:
     """Draw the samples that became better and those that became worse, a picture each for every pair.
 
     Without the data there are no pictures but a note.
     """
-    pictures = Pictures()
+    pictures = ChangedSamples()
     for place, pair in enumerate(comparison.pairs, start=1):
         changes = {"better": pair.better or [], "worse": pair.worse or []}
         if not any(changes.values()):
             continue
-        names = f"{pair.second.source.label}-minus-{pair.first.source.label}"
+        names = f"{pair.second.given.label}-minus-{pair.first.given.label}"
         slug = re.sub(r"[^A-Za-z0-9.]+", "-", names).strip("-.")[:80]
         try:
-            assert pair.first.source.run is not None
-            samples = samples_of(pair.first.source.run)
+            assert pair.first.given.run is not None
+            samples = samples_of(pair.first.given.run)
             for which, some in changes.items():
                 if some:
                     path = folder / f"{place:02d}-{slug}-{which}.png"
@@ -53,17 +54,17 @@ def write_pictures(comparison: Comparison, folder: Path) -> Pictures:
     return pictures
 
 
-def _captions(comparison: Comparison, pair: Pair, changes: Sequence[Change]) -> dict[str, str]:
+def _captions(comparison: Comparison, pair: RunPair, changes: Sequence[Change]) -> dict[str, str]:
     unit = comparison.metrics[comparison.headline].unit
-    first, second = pair.first.source.label, pair.second.source.label
+    first, second = pair.first.given.label, pair.second.given.label
     return {
-        one.id: f"target | {first} {number(one.before, unit)} | {second} {number(one.after, unit)}"
-        for one in changes
+        change.id: f"target | {first} {number(change.before, unit)} | {second} {number(change.after, unit)}"
+        for change in changes
     }
 
 
-def _draw(path: Path, pair: Pair, samples: dict[str, Sample], captions: dict[str, str]) -> list[str]:
+def _draw(path: Path, pair: RunPair, samples: dict[str, Sample], captions: dict[str, str]) -> list[str]:
     before, now = pair.first.lines, pair.second.lines
     assert before is not None
     assert now is not None
-    return preview.write_changes(path, samples, before, now, captions)
+    return overlays.write_changes(path, samples, before, now, captions)

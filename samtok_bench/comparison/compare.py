@@ -9,30 +9,21 @@ from itertools import combinations
 
 from samtok_bench import statistics
 from samtok_bench.comparison.compared_runs import (
-    Side,
+    ComparedRun,
     Value,
     chosen_metrics,
-    clusters_of,
     images_of,
     infos_of,
-    scores_of,
-    side_of,
+    on_common_samples,
     tags_of,
-    value_of,
 )
-from samtok_bench.comparison.given_runs import Source, terms
+from samtok_bench.comparison.given_runs import GivenRun, agree_on_terms
 from samtok_bench.metric import MetricInfo
-from samtok_bench.runs.folder import JOURNAL, Line, MetricValue
-from samtok_bench.runs.reading import (
-    ROUNDING,
-    TRACEABLE,
-    Change,
-    LoadedRun,
-    changes,
-    gain,
-    most_changed,
-    tag_values,
-)
+from samtok_bench.runs.changes import ROUNDING, Change, changes, gain, most_changed
+from samtok_bench.runs.folder import JOURNAL
+from samtok_bench.runs.journal import Line
+from samtok_bench.runs.reading import FinishedRun, clusters_of, scores_of, tag_values
+from samtok_bench.runs.summary import MetricValue
 from samtok_bench.statistics import Interval
 
 
@@ -71,11 +62,11 @@ class GroupDifference:
 
 
 @dataclass(frozen=True)
-class Pair:
+class RunPair:
     """Two runs compared."""
 
-    first: Side
-    second: Side
+    first: ComparedRun
+    second: ComparedRun
     metrics: list[MetricDifference]
     groups: list[GroupDifference]
     better: list[Change] | None
@@ -92,14 +83,14 @@ class Pair:
 class Comparison:
     """All that is to be shown."""
 
-    sides: list[Side]
+    runs: list[ComparedRun]
     samples: int
     images: int
     metrics: dict[str, MetricValue]
     """What is compared, by id, described as in the first run's summary."""
     headline: str
     """Id of the metric of break-downs and single samples."""
-    pairs: list[Pair]
+    pairs: list[RunPair]
     forced: list[str]
     """What forbids the comparison, had the user not forced it."""
     notes: list[str]
@@ -107,7 +98,7 @@ class Comparison:
     @property
     def tests(self) -> int:
         """Over how many tests Holm's adjustment goes."""
-        return sum(one.p is not None for pair in self.pairs for one in pair.metrics)
+        return sum(metric.p is not None for pair in self.pairs for metric in pair.metrics)
 
 
 @dataclass(frozen=True)
@@ -121,7 +112,7 @@ class _Asked:
 
 
 def compare(
-    sources: Sequence[Source],
+    given: Sequence[GivenRun],
     *,
     metrics: Sequence[str] = (),
     by: Sequence[str] = (),
@@ -132,71 +123,75 @@ def compare(
     """Compare each run with the first.
 
     Args:
-        sources: two or more, see `open_sources`.
+        given: two or more, see `read_given_runs`.
         metrics: ids; all that have a direction if none. The first, or else the task's primary metric, is the
             headline of break-downs and single samples.
         by: tags to break down by; those that tell samples apart if none.
         show: how many samples that changed most to name, for the better and for the worse.
         all_pairs: compare every pair of runs.
-        force: see `terms`.
+        force: see `agree_on_terms`.
 
     Raises:
         ValueError: runs that do not compare (NotComparable), an unknown metric or tag.
     """
-    agreed = terms(sources, force)
-    chosen = chosen_metrics(sources, metrics)
-    sides = [side_of(source, agreed, list(chosen)) for source in sources]
-    undefined = [id for id in chosen if all(side.values[id].value is None for side in sides)]
-    primary = sources[0].summary.primary
+    agreed = agree_on_terms(given, force)
+    chosen = chosen_metrics(given, metrics)
+    runs = [on_common_samples(run, agreed, list(chosen)) for run in given]
+    undefined = [id for id in chosen if all(run.values[id].value is None for run in runs)]
+    primary = given[0].summary.primary
     headline = metrics[0] if metrics else primary if primary in chosen else next(iter(chosen))
-    shown = {id: one for id, one in chosen.items() if id in metrics or id == headline or id not in undefined}
-    asked = _Asked(list(shown), headline, tags_of(sides[0], by), show)
+    shown = {
+        id: metric for id, metric in chosen.items() if id in metrics or id == headline or id not in undefined
+    }
+    asked = _Asked(list(shown), headline, tags_of(runs[0], by), show)
     pairs = [
         _pair(first, second, asked)
-        for first, second in combinations(sides, 2)
-        if all_pairs or first is sides[0]
+        for first, second in combinations(runs, 2)
+        if all_pairs or first is runs[0]
     ]
-    hidden = [one.display for id, one in chosen.items() if id not in shown]
+    hidden = [metric.display for id, metric in chosen.items() if id not in shown]
     return Comparison(
-        sides=sides,
-        samples=len(agreed.ids) or sources[0].summary.samples,
-        images=images_of(sides[0]),
+        runs=runs,
+        samples=len(agreed.ids) or given[0].summary.samples,
+        images=images_of(runs[0]),
         metrics=shown,
         headline=headline,
         pairs=_adjusted(pairs),
         forced=agreed.forced,
-        notes=[*agreed.notes, *_lacking(pairs, sides, asked, hidden)],
+        notes=[*agreed.notes, *_lacking(pairs, runs, asked, hidden)],
     )
 
 
-def _lacking(pairs: Sequence[Pair], sides: Sequence[Side], asked: _Asked, hidden: Sequence[str]) -> list[str]:
+def _lacking(
+    pairs: Sequence[RunPair], runs: Sequence[ComparedRun], asked: _Asked, hidden: Sequence[str]
+) -> list[str]:
     """What was asked for and is not shown, in words."""
     found = [f"undefined in all runs: {', '.join(hidden)}"] if hidden else []
     if asked.show and not all(pair.paired for pair in pairs):
         found.append(f"no single samples of runs without {JOURNAL}")
-    run = next((side.source.run for side in sides if side.source.run), None)
+    run = next((compared.given.run for compared in runs if compared.given.run), None)
     if run is None:
         return found
     (info,) = infos_of(run, [asked.headline])
-    if asked.tags and info.aggregate == "corpus":
+    if asked.tags and not info.aggregate.from_scores:
         found.append(f"no break-down: {info.display} is a value of all answers together")
-    if asked.show and info.aggregate not in TRACEABLE:
+    if asked.show and not info.aggregate.per_sample:
         found.append(f"no single samples: {info.display} is no value of single samples")
     return found
 
 
-def _pair(first: Side, second: Side, asked: _Asked) -> Pair:
-    if first.source.run is None or first.lines is None or second.lines is None:
+def _pair(first: ComparedRun, second: ComparedRun, asked: _Asked) -> RunPair:
+    if first.given.run is None or first.lines is None or second.lines is None:
         metrics = [_approximate(id, first.values[id], second.values[id]) for id in asked.metrics]
-        return Pair(first, second, metrics, _summarized_groups(first, second, asked), None, None)
-    run = first.source.run
+        return RunPair(first, second, metrics, _summarized_groups(first, second, asked), None, None)
+    run = first.given.run
     metrics = _differences(infos_of(run, asked.metrics), first, second, first.lines, second.lines)
     (headline,) = infos_of(run, [asked.headline])
     groups = _groups(run, headline, first.lines, second.lines, asked.tags)
-    if not asked.show or headline.aggregate not in TRACEABLE:
-        return Pair(first, second, metrics, groups, None, None)
+    if not asked.show or not headline.aggregate.per_sample:
+        return RunPair(first, second, metrics, groups, None, None)
     better, worse = most_changed(headline, first.lines, second.lines, asked.show)
-    return Pair(first, second, metrics, groups, better, worse)
+    return RunPair(first, second, metrics, groups, better, worse)
 
 
 def _approximate(id: str, first: Value, second: Value) -> MetricDifference:
@@ -209,14 +204,14 @@ def _approximate(id: str, first: Value, second: Value) -> MetricDifference:
 
 def _differences(
     infos: Sequence[MetricInfo],
-    first: Side,
-    second: Side,
+    first: ComparedRun,
+    second: ComparedRun,
     before: Mapping[str, Line],
     now: Mapping[str, Line],
 ) -> list[MetricDifference]:
     """Every metric, with interval and test where it is defined in both runs."""
     values = {info.id: (first.values[info.id].value, second.values[info.id].value) for info in infos}
-    defined = [info for info in infos if info.has_interval and None not in values[info.id]]
+    defined = [info for info in infos if info.aggregate.has_interval and None not in values[info.id]]
     old, new, clusters = scores_of(before), scores_of(now), clusters_of(before)
     intervals = statistics.paired(defined, old, new, clusters)
     ps = statistics.permutation_test(defined, old, new, clusters)
@@ -224,9 +219,9 @@ def _differences(
     for info in infos:
         first_value, second_value = values[info.id]
         difference = MetricDifference(info.id, first_value, second_value, None)
-        one = intervals.get(info.id)
-        if one is not None:  # values of one order of additions: of equal answers they are equal
-            difference = MetricDifference(info.id, one.first, one.second, one.interval, ps[info.id])
+        paired = intervals.get(info.id)
+        if paired is not None:  # values of one order of additions: of equal answers they are equal
+            difference = MetricDifference(info.id, paired.first, paired.second, paired.interval, ps[info.id])
         if difference.change is not None:
             wins, ties, losses = _score(info, before, now)
             difference = replace(difference, wins=wins, ties=ties, losses=losses)
@@ -238,53 +233,53 @@ def _score(
     info: MetricInfo, before: Mapping[str, Line], now: Mapping[str, Line]
 ) -> tuple[int, int, int] | tuple[None, None, None]:
     """Samples that became better, stayed, became worse."""
-    if info.aggregate not in TRACEABLE:
+    if not info.aggregate.per_sample:
         return None, None, None
     gains = [gain(info, change) for change in changes(info, before, now)]
-    wins, losses = sum(one > ROUNDING for one in gains), sum(one < -ROUNDING for one in gains)
+    wins, losses = sum(gained > ROUNDING for gained in gains), sum(gained < -ROUNDING for gained in gains)
     return wins, len(gains) - wins - losses, losses
 
 
 def _groups(
-    run: LoadedRun,
+    run: FinishedRun,
     info: MetricInfo,
     before: Mapping[str, Line],
     now: Mapping[str, Line],
     tags: Sequence[str],
 ) -> list[GroupDifference]:
-    if info.aggregate == "corpus":
+    if not info.aggregate.from_scores:
         return []
     values, found = tag_values(run, before.values()), []
     for tag in tags:
         for value in values.get(tag, ()):
             some = {id: line for id, line in before.items() if line.tags.get(tag) == value}
             old, new = scores_of(some), [now[id].scores for id in some]
-            one = statistics.paired([info], old, new, clusters_of(some))[info.id]
-            difference = MetricDifference(info.id, one.first, one.second, one.interval)
+            paired = statistics.paired([info], old, new, clusters_of(some))[info.id]
+            difference = MetricDifference(info.id, paired.first, paired.second, paired.interval)
             found.append(GroupDifference(tag, value, len(some), difference))
     return found
 
 
-def _summarized_groups(first: Side, second: Side, asked: _Asked) -> list[GroupDifference]:
+def _summarized_groups(first: ComparedRun, second: ComparedRun, asked: _Asked) -> list[GroupDifference]:
     """From the break-downs in summaries, which have intervals of the primary metric."""
     found = []
-    ours, theirs = first.source.summary, second.source.summary
+    ours, theirs = first.given.summary, second.given.summary
     for tag in asked.tags:
         for value, group in ours.breakdown.get(tag, {}).items():
             other = theirs.breakdown.get(tag, {}).get(value)
             if other is None or not group.samples:
                 continue
-            values = [value_of(one, one.metrics.get(asked.headline)) for one in (group, other)]
+            values = [Value(each.metrics.get(asked.headline), each.interval) for each in (group, other)]
             if asked.headline != ours.primary:  # the bounds are of another metric
-                values = [Value(one.value, None) for one in values]
+                values = [Value(bounded.value, None) for bounded in values]
             found.append(GroupDifference(tag, value, group.samples, _approximate(asked.headline, *values)))
     return found
 
 
-def _adjusted(pairs: Sequence[Pair]) -> list[Pair]:
+def _adjusted(pairs: Sequence[RunPair]) -> list[RunPair]:
     """The pairs with Holm's adjustment over all of their tests."""
-    adjusted = iter(statistics.holm([one.p for pair in pairs for one in pair.metrics]))
+    adjusted = iter(statistics.holm([metric.p for pair in pairs for metric in pair.metrics]))
     return [
-        replace(pair, metrics=[replace(one, adjusted=next(adjusted)) for one in pair.metrics])
+        replace(pair, metrics=[replace(metric, adjusted=next(adjusted)) for metric in pair.metrics])
         for pair in pairs
     ]

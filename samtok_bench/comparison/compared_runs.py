@@ -4,11 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from samtok_bench import registry, statistics
-from samtok_bench.comparison.given_runs import Source, Terms
+from samtok_bench.comparison.given_runs import GivenRun, Terms
 from samtok_bench.metric import MetricInfo
-from samtok_bench.runs.folder import Group, Line, MetricValue
-from samtok_bench.runs.reading import LoadedRun, NotComparable, agreed_values, stored_metric, tag_values
-from samtok_bench.sample import Scores
+from samtok_bench.runs.journal import Line
+from samtok_bench.runs.reading import (
+    FinishedRun,
+    NotComparable,
+    agreed_values,
+    clusters_of,
+    from_scores,
+    scores_of,
+    stored_metric,
+    tag_values,
+)
+from samtok_bench.runs.summary import MetricValue
 from samtok_bench.statistics import Interval
 
 
@@ -21,19 +30,19 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedRun:
     """One run on the samples that are compared."""
 
-    source: Source
+    given: GivenRun
     lines: dict[str, Line] | None
     """By id, in the same order for all runs; None where there is only a summary."""
     values: dict[str, Value]
     """By the metric's id."""
 
 
-def chosen_metrics(sources: Sequence[Source], asked: Sequence[str]) -> dict[str, MetricValue]:
+def chosen_metrics(given: Sequence[GivenRun], asked: Sequence[str]) -> dict[str, MetricValue]:
     """The metrics to compare, which all runs must have in one version."""
-    summary = sources[0].summary
+    summary = given[0].summary
     known = {metric.id: metric for metric in summary.metrics}
     for id in asked:
         if id not in known:
@@ -45,48 +54,42 @@ def chosen_metrics(sources: Sequence[Source], asked: Sequence[str]) -> dict[str,
     }
     if not chosen:
         raise ValueError(f"{summary.task} has no metric of which more or less is better")
-    for source in sources[1:]:
-        there = {metric.id: metric.version for metric in source.summary.metrics}
+    for run in given[1:]:
+        there = {metric.id: metric.version for metric in run.summary.metrics}
         for id, metric in chosen.items():
             if there.get(id) != metric.version:
                 has = f"version {there[id]} of {id}" if id in there else f"no {id}"
-                what = f"{source.path} has {has}, {sources[0].path} version {metric.version}"
+                what = f"{run.path} has {has}, {given[0].path} version {metric.version}"
                 raise NotComparable(f"{what}: rescore them")
     return chosen
 
 
-def side_of(source: Source, agreed: Terms, ids: Sequence[str]) -> Side:
+def on_common_samples(given: GivenRun, agreed: Terms, ids: Sequence[str]) -> ComparedRun:
     """A run with its values on the samples that all runs have; NotComparable where its files disagree."""
-    if source.run is None:
-        return Side(source, None, {id: _stored(source.summary.metric(id)) for id in ids})
-    lines = {id: source.run.lines[id] for id in agreed.ids}
-    return Side(source, lines, _values(source.run, lines, ids))
-
-
-def value_of(one: MetricValue | Group, value: float | None) -> Value:
-    """A value with the bounds that a summary has of it."""
-    return Value(value, None if one.low is None or one.high is None else Interval(one.low, one.high))
+    if given.run is None:
+        return ComparedRun(given, None, {id: _stored(given.summary.metric(id)) for id in ids})
+    lines = {id: given.run.lines[id] for id in agreed.ids}
+    return ComparedRun(given, lines, _values(given.run, lines, ids))
 
 
 def _stored(metric: MetricValue) -> Value:
-    return value_of(metric, metric.value)
+    return Value(metric.value, metric.interval)
 
 
-def _values(run: LoadedRun, lines: Mapping[str, Line], ids: Sequence[str]) -> dict[str, Value]:
+def _values(run: FinishedRun, lines: Mapping[str, Line], ids: Sequence[str]) -> dict[str, Value]:
     """The metrics of some of a run's lines; those of the whole corpus are undefined on a part of them."""
     infos = infos_of(run, ids)
-    measured = agreed_values(run, [info for info in infos if info.aggregate != "corpus"], lines)
+    measured = agreed_values(run, from_scores(infos), lines)
     stored = {info.id: _stored(stored_metric(run, info)) for info in infos}
     if len(lines) == len(run.lines):
         return stored
-    scores, clusters = scores_of(lines), clusters_of(lines)
     bounds = statistics.intervals(
-        [info for info in infos if measured.get(info.id) is not None], scores, clusters
+        [info for info in infos if measured.get(info.id) is not None], scores_of(lines), clusters_of(lines)
     )
     return {id: Value(measured.get(id), bounds.get(id)) for id in ids}
 
 
-def infos_of(run: LoadedRun, ids: Sequence[str]) -> list[MetricInfo]:
+def infos_of(run: FinishedRun, ids: Sequence[str]) -> list[MetricInfo]:
     """The definitions of a run's metrics; NotComparable where its task has them no more."""
     known = {info.id: info for info in run.metrics}
     lacking = [id for id in ids if id not in known]
@@ -95,30 +98,20 @@ def infos_of(run: LoadedRun, ids: Sequence[str]) -> list[MetricInfo]:
     return [known[id] for id in ids]
 
 
-def scores_of(lines: Mapping[str, Line]) -> list[Scores]:
-    """The scores of lines, in order."""
-    return [line.scores for line in lines.values()]
-
-
-def clusters_of(lines: Mapping[str, Line]) -> list[str]:
-    """The clusters of lines, in order."""
-    return [line.cluster for line in lines.values()]
-
-
-def images_of(side: Side) -> int:
+def images_of(run: ComparedRun) -> int:
     """How many images are compared."""
-    return side.source.summary.clusters if side.lines is None else len(set(clusters_of(side.lines)))
+    return run.given.summary.clusters if run.lines is None else len(set(clusters_of(run.lines)))
 
 
-def tags_of(side: Side, asked: Sequence[str]) -> list[str]:
+def tags_of(run: ComparedRun, asked: Sequence[str]) -> list[str]:
     """The tags to break down by: those asked for, or all that tell samples apart."""
-    if side.source.run is None or side.lines is None:
+    if run.given.run is None or run.lines is None:
         known = {
             tag: [value for value, group in groups.items() if group.samples]
-            for tag, groups in side.source.summary.breakdown.items()
+            for tag, groups in run.given.summary.breakdown.items()
         }
     else:
-        known = tag_values(side.source.run, side.lines.values())
+        known = tag_values(run.given.run, run.lines.values())
     for tag in asked:
         if tag not in known:
             others = registry.suggestion(tag, list(known)) if known else "; they have no tags at all"

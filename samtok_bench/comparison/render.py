@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from samtok_bench import statistics
-from samtok_bench.comparison.changed_samples import Pictures
-from samtok_bench.comparison.compare import Comparison, MetricDifference, Pair
-from samtok_bench.comparison.compared_runs import Side
-from samtok_bench.runs.folder import MetricValue
-from samtok_bench.runs.reading import Change
+from samtok_bench.comparison.changed_samples import ChangedSamples
+from samtok_bench.comparison.compare import Comparison, MetricDifference, RunPair
+from samtok_bench.comparison.compared_runs import ComparedRun
+from samtok_bench.runs.changes import Change
+from samtok_bench.runs.summary import MetricValue
 from samtok_bench.sample import Outcome
 from samtok_bench.showing.blocks import Block, as_markdown, as_text
 from samtok_bench.showing.tables import NOT_AVAILABLE, bounds, counted, interval_header, number, signed
@@ -25,17 +25,17 @@ COLUMNS = (
 """Columns of the CSV file."""
 
 
-def text(comparison: Comparison, pictures: Pictures) -> str:
+def text(comparison: Comparison, pictures: ChangedSamples) -> str:
     """Tables for a terminal."""
     return as_text(_blocks(comparison, pictures))
 
 
-def markdown(comparison: Comparison, pictures: Pictures) -> str:
+def markdown(comparison: Comparison, pictures: ChangedSamples) -> str:
     """The same tables in GitHub's Markdown."""
     return as_markdown(_blocks(comparison, pictures))
 
 
-def as_csv(comparison: Comparison, pictures: Pictures) -> str:
+def as_csv(comparison: Comparison, pictures: ChangedSamples) -> str:
     """One row per difference, on the scale of files; a cell without a value is empty."""
     file = io.StringIO()
     rows = csv.DictWriter(file, COLUMNS, lineterminator="\n")
@@ -45,9 +45,9 @@ def as_csv(comparison: Comparison, pictures: Pictures) -> str:
     return file.getvalue().rstrip("\n")
 
 
-def as_json(comparison: Comparison, pictures: Pictures) -> str:
+def as_json(comparison: Comparison, pictures: ChangedSamples) -> str:
     """One object, on the scale of files."""
-    summary = comparison.sides[0].source.summary
+    summary = comparison.runs[0].given.summary
     whole = {
         **{name: getattr(summary, name) for name in ("task", "protocol", "split")},
         "samples": comparison.samples,
@@ -57,7 +57,7 @@ def as_json(comparison: Comparison, pictures: Pictures) -> str:
         "test": {"permutations": statistics.PERMUTATIONS, "adjusted_over": comparison.tests},
         "forced": comparison.forced,
         "notes": [*comparison.notes, *pictures.notes],
-        "runs": [_run_object(side) for side in comparison.sides],
+        "runs": [_run_object(run) for run in comparison.runs],
         "pairs": [
             {
                 **_names(pair),
@@ -82,7 +82,7 @@ def as_json(comparison: Comparison, pictures: Pictures) -> str:
     return json.dumps(whole, indent=1)
 
 
-FORMATS: Mapping[str, Callable[[Comparison, Pictures], str]] = {
+FORMATS: Mapping[str, Callable[[Comparison, ChangedSamples], str]] = {
     "text": text,
     "markdown": markdown,
     "csv": as_csv,
@@ -91,16 +91,16 @@ FORMATS: Mapping[str, Callable[[Comparison, Pictures], str]] = {
 """By the name given to --format."""
 
 
-def writer(name: str) -> Callable[[Comparison, Pictures], str]:
+def writer(name: str) -> Callable[[Comparison, ChangedSamples], str]:
     """The writer of a format; ValueError if there is no such format."""
     if name not in FORMATS:
         raise ValueError(f"unknown format {name!r}; there are {', '.join(FORMATS)}")
     return FORMATS[name]
 
 
-def _blocks(comparison: Comparison, pictures: Pictures) -> Iterator[Block]:
+def _blocks(comparison: Comparison, pictures: ChangedSamples) -> Iterator[Block]:
     yield _overview(comparison)
-    if len(comparison.sides) > 2:
+    if len(comparison.runs) > 2:
         yield _values(comparison)
     for pair in comparison.pairs:
         yield _metrics(comparison, pair)
@@ -115,10 +115,10 @@ def _blocks(comparison: Comparison, pictures: Pictures) -> Iterator[Block]:
 
 
 def _overview(comparison: Comparison) -> Block:
-    summary = comparison.sides[0].source.summary
+    summary = comparison.runs[0].given.summary
     paired = {pair.paired for pair in comparison.pairs}
     how = "paired by sample" if paired == {True} else "UNPAIRED" if paired == {False} else "partly UNPAIRED"
-    rows = [[side.source.label, counted(_outcomes(side)), str(side.source.path)] for side in comparison.sides]
+    rows = [[run.given.label, counted(_outcomes(run)), str(run.given.path)] for run in comparison.runs]
     return Block(
         f"{summary.task} on {summary.split}, protocol {summary.protocol}: {len(rows)} runs, {how},"
         f" {comparison.samples} samples on {comparison.images} images",
@@ -129,30 +129,30 @@ def _overview(comparison: Comparison) -> Block:
     )
 
 
-def _outcomes(side: Side) -> dict[str, int]:
+def _outcomes(run: ComparedRun) -> dict[str, int]:
     """How many of the compared samples have each outcome."""
-    if side.lines is None:
-        return side.source.summary.outcomes
-    counts = Counter(line.prediction.outcome for line in side.lines.values())
+    if run.lines is None:
+        return run.given.summary.outcomes
+    counts = Counter(line.prediction.outcome for line in run.lines.values())
     return {str(outcome): counts[outcome] for outcome in Outcome}
 
 
 def _values(comparison: Comparison) -> Block:
-    """All runs side by side."""
+    """All runs run by run."""
     rows = []
     for id, metric in comparison.metrics.items():
         cells = []
-        for side in comparison.sides:
-            found = side.values[id]
+        for run in comparison.runs:
+            found = run.values[id]
             interval = f" ({bounds(found.interval, metric.unit)})" if found.interval else ""
             cells.append(f"{number(found.value, metric.unit)}{interval}")
         rows.append([metric.display, metric.direction, *cells])
-    labels = [side.source.label for side in comparison.sides]
+    labels = [run.given.label for run in comparison.runs]
     title = f"values, with {_interval(comparison)}s"
     return Block(title, ["metric", "better", *labels], rows, range(2, 2 + len(labels)), level=4)
 
 
-def _metrics(comparison: Comparison, pair: Pair) -> Block:
+def _metrics(comparison: Comparison, pair: RunPair) -> Block:
     rows = []
     for difference in pair.metrics:
         metric = comparison.metrics[difference.id]
@@ -167,7 +167,7 @@ def _metrics(comparison: Comparison, pair: Pair) -> Block:
     return Block(_title(pair), headers, rows, range(2, len(headers)), level=4)
 
 
-def _groups(comparison: Comparison, pair: Pair) -> Block:
+def _groups(comparison: Comparison, pair: RunPair) -> Block:
     metric = comparison.metrics[comparison.headline]
     rows = []
     for place, group in enumerate(pair.groups):
@@ -178,7 +178,7 @@ def _groups(comparison: Comparison, pair: Pair) -> Block:
     return Block(f"{metric.display}, {_title(pair)}", headers, rows, range(2, len(headers)), level=4)
 
 
-def _changes(comparison: Comparison, pair: Pair, which: str, changes: Sequence[Change]) -> Block:
+def _changes(comparison: Comparison, pair: RunPair, which: str, changes: Sequence[Change]) -> Block:
     metric = comparison.metrics[comparison.headline]
     rows = [
         [
@@ -189,25 +189,25 @@ def _changes(comparison: Comparison, pair: Pair, which: str, changes: Sequence[C
         ]
         for change in changes
     ]
-    headers = ["sample", pair.first.source.label, pair.second.source.label, "difference"]
+    headers = ["sample", pair.first.given.label, pair.second.given.label, "difference"]
     title = f"{metric.display}, {_title(pair)}: samples that changed most for the {which}"
     if not rows:
         return Block(f"{title}: none", level=4)
     return Block(title, headers, rows, (1, 2, 3), level=4)
 
 
-def _title(pair: Pair) -> str:
-    names = f"{pair.second.source.label} minus {pair.first.source.label}"
+def _title(pair: RunPair) -> str:
+    names = f"{pair.second.given.label} minus {pair.first.given.label}"
     return names if pair.paired else f"{names}, UNPAIRED"
 
 
-def _headers(comparison: Comparison, pair: Pair) -> list[str]:
+def _headers(comparison: Comparison, pair: RunPair) -> list[str]:
     interval = _interval(comparison) if pair.paired else f"approximate {_interval(comparison)}"
-    return [pair.first.source.label, pair.second.source.label, "difference", interval]
+    return [pair.first.given.label, pair.second.given.label, "difference", interval]
 
 
 def _interval(comparison: Comparison) -> str:
-    return interval_header(comparison.sides[0].source.summary.interval.level)
+    return interval_header(comparison.runs[0].given.summary.interval.level)
 
 
 def _cells(metric: MetricValue, difference: MetricDifference) -> list[str]:
@@ -246,12 +246,12 @@ def _explanations(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _notes(comparison: Comparison, pictures: Pictures) -> list[str]:
+def _notes(comparison: Comparison, pictures: ChangedSamples) -> list[str]:
     return [f"note: {note}" for note in (*comparison.notes, *pictures.notes)]
 
 
-def _names(pair: Pair) -> dict[str, str]:
-    return {"first": pair.first.source.label, "second": pair.second.source.label}
+def _names(pair: RunPair) -> dict[str, str]:
+    return {"first": pair.first.given.label, "second": pair.second.given.label}
 
 
 def _difference_object(difference: MetricDifference) -> dict[str, Any]:
@@ -275,25 +275,25 @@ def _changes_object(changes: Sequence[Change] | None) -> list[dict[str, Any]] | 
     return None if changes is None else [vars(change) for change in changes]
 
 
-def _run_object(side: Side) -> dict[str, Any]:
-    source = side.source
+def _run_object(run: ComparedRun) -> dict[str, Any]:
+    given = run.given
     return {
-        "run": source.label,
-        "path": str(source.path),
-        "model": source.summary.model,
-        "outcomes": _outcomes(side),
+        "run": given.label,
+        "path": str(given.path),
+        "model": given.summary.model,
+        "outcomes": _outcomes(run),
         "metrics": {
             id: {
                 "value": found.value,
                 "low": found.interval.low if found.interval else None,
                 "high": found.interval.high if found.interval else None,
             }
-            for id, found in side.values.items()
+            for id, found in run.values.items()
         },
     }
 
 
-def _records(comparison: Comparison, pair: Pair) -> Iterator[dict[str, Any]]:
+def _records(comparison: Comparison, pair: RunPair) -> Iterator[dict[str, Any]]:
     """Rows of the CSV file."""
     rows = [("", "", comparison.samples, difference) for difference in pair.metrics]
     rows += [(group.tag, group.value, group.samples, group.difference) for group in pair.groups]

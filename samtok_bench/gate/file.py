@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
-from samtok_bench.running.run import RunOptions
+from samtok_bench.running.options import RunOptions
 from samtok_bench.validation import first_fault
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -39,6 +39,8 @@ class Check(BaseModel):
     """Share of the samples that may have no answer."""
     min_images: int = Field(20, ge=2)
     """Fewest images that must inform the metric for a tolerance."""
+    force: bool = False
+    """Compare in spite of another device, dtype or batch size; of other data the samples in common."""
 
     @model_validator(mode="after")
     def _asks_something(self) -> Self:

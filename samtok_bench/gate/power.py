@@ -16,8 +16,15 @@ import numpy as np
 
 from samtok_bench import registry, statistics
 from samtok_bench.metric import MetricInfo
-from samtok_bench.runs.folder import Line
-from samtok_bench.runs.reading import LoadedRun, NotComparable, comparable, defined_value, open_run
+from samtok_bench.runs.comparable import comparability
+from samtok_bench.runs.reading import (
+    LoadedRun,
+    NotComparable,
+    clusters_of,
+    defined_value,
+    open_run,
+    scores_of,
+)
 from samtok_bench.showing.tables import NOT_AVAILABLE, number, text_table
 
 POWER = 0.8
@@ -52,14 +59,14 @@ def detectable(run: Path, baseline: Path | None, metric: str | None) -> list[Det
         ValueError: runs or a metric that a gate could not compare; says why.
     """
     first = open_run(run)
-    if baseline is None:
-        journals: list[dict[str, Line]] = [dict(sorted(first.lines.items()))]
-    else:
-        journals = list(comparable(first, open_run(baseline), {}))
+    runs = [first]
+    if baseline is not None:
+        second = open_run(baseline)
+        comparability(second, first).require(option="")
+        runs.append(second)
+    journals = [dict(sorted(loaded.lines.items())) for loaded in runs]
     infos = _infos(first, metric)
-    scores = [[line.scores for line in lines.values()] for lines in journals]
-    clusters = [line.cluster for line in journals[0].values()]
-    drawn = statistics.bootstrap(infos, scores, clusters)
+    drawn = statistics.bootstrap(infos, list(map(scores_of, journals)), clusters_of(journals[0]))
     found = []
     for info in infos:
         try:
@@ -86,7 +93,9 @@ def _drops(error: float, measured: bool) -> dict[float | None, float | None]:
 
 
 def _infos(run: LoadedRun, metric: str | None) -> list[MetricInfo]:
-    known = {info.id: info for info in run.metrics if info.direction != "none" and info.has_interval}
+    known = {
+        info.id: info for info in run.metrics if info.direction != "none" and info.aggregate.has_interval
+    }
     if metric is None:
         return list(known.values())
     if metric not in known:
@@ -102,10 +111,10 @@ def power_text(found: Sequence[Detectable], run: Path, baseline: Path | None) ->
     drops = ["smallest drop" if r is None else f"if r = {r:g}" for r in found[0].drops]
     rows = [
         [
-            one.info.id,
-            *(number(value, one.info.unit) for value in (one.value, one.error, *one.drops.values())),
+            drop.info.id,
+            *(number(value, drop.info.unit) for value in (drop.value, drop.error, *drop.drops.values())),
         ]
-        for one in found
+        for drop in found
     ]
     table = text_table(["metric", "value", "std. error", *drops], rows, right=range(1, len(drops) + 3))
     if baseline is None:
@@ -129,11 +138,11 @@ def power_json(found: Sequence[Detectable]) -> str:
     """The smallest drops as one object, on the scale of files."""
     rows = [
         {
-            "metric": one.info.id,
-            "value": one.value,
-            "standard_error": one.error,
-            "smallest_drops": [{"correlation": r, "drop": drop} for r, drop in one.drops.items()],
+            "metric": detected.info.id,
+            "value": detected.value,
+            "standard_error": detected.error,
+            "smallest_drops": [{"correlation": r, "drop": drop} for r, drop in detected.drops.items()],
         }
-        for one in found
+        for detected in found
     ]
     return json.dumps({"power": POWER, "level": statistics.LEVEL, "metrics": rows}, indent=1)

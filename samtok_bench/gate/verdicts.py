@@ -20,32 +20,30 @@ from pathlib import Path
 from samtok_bench import registry, statistics
 from samtok_bench.gate.file import Check
 from samtok_bench.metric import MetricInfo
-from samtok_bench.running import run as runner
-from samtok_bench.running.run import Reporter, RunOptions
-from samtok_bench.runs.folder import CEILING, JOURNAL, RUN, SUMMARY, Line, RunFolder, RunRecord
+from samtok_bench.progress import Reporter
+from samtok_bench.running.options import RunOptions
+from samtok_bench.running.run import run as make_run
+from samtok_bench.runs.changes import ROUNDING, Change, gains, most_changed
+from samtok_bench.runs.comparable import comparability, joined
+from samtok_bench.runs.folder import CEILING, JOURNAL, RUN, SUMMARY, RunFolder
+from samtok_bench.runs.journal import Line
 from samtok_bench.runs.reading import (
-    ROUNDING,
-    Change,
     LoadedRun,
     NotComparable,
-    chosen,
-    comparable,
+    chosen_lines,
+    clusters_of,
     defined_value,
-    gains,
     informing_images,
-    most_changed,
     open_run,
-    remarks,
-    sign,
+    scores_of,
     task_of,
 )
+from samtok_bench.runs.settings import RunSettings
 from samtok_bench.showing.tables import number
 from samtok_bench.statistics import Interval
 from samtok_bench.task import Task
 
 LOSSES = 10
-ALIKE = ("task", "protocol", "split")
-"""Settings that a run on the command line shares with the baseline of its check."""
 
 
 class Verdict(StrEnum):
@@ -134,9 +132,9 @@ def evaluate(
     for check, source in zip(checks, sources, strict=True):
         if isinstance(source, RunOptions):
             with suppress(NotComparable):  # the verdict will say so; a wrong file is told before long work
-                gated_metric(check, _task(source))
+                gated_metric(check, source.make_task())
     asked = dict.fromkeys(source for source in sources if isinstance(source, RunOptions))
-    made = {one: runner.run(replace(one, command=tuple(command)), reporter).folder for one in asked}
+    made = {options: make_run(replace(options, command=tuple(command)), reporter).folder for options in asked}
     load = functools.cache(open_run)
     results = []
     for check, name, source in zip(checks, names, sources, strict=True):
@@ -151,11 +149,6 @@ def evaluate(
             result.findings.append((Verdict.NOT_COMPARABLE, str(reason)))
         results.append(result)
     return results
-
-
-def _task(source: RunOptions) -> Task:
-    kind = registry.task_class(source.task)
-    return kind(source.protocol, source.data, runner.task_options(source.option))
 
 
 def exit_code(results: Sequence[CheckResult]) -> int:
@@ -184,14 +177,14 @@ def _copy(run: Path, baseline: Path) -> str:
 
 def _sources(checks: Sequence[Check], given: Sequence[Path]) -> list[RunOptions | Path]:
     """The run of each check: its own, or the given folder that fits it; ValueError unless all fit once."""
-    records = [(folder, RunFolder(folder).record()) for folder in given]
-    for folder, record in records:
-        if not any(check.run is None and _fits(check, record) for check in checks):
-            what = ", ".join(str(record.settings.get(name)) for name in ALIKE)
+    records = [(folder, RunFolder(folder)) for folder in given]
+    for folder, run in records:
+        if not any(check.run is None and _fits(check, run) for check in checks):
+            what = ", ".join(_kind(run.record().settings))
             raise ValueError(f"{folder} ({what}) fits no check that lacks a `run` in the gate's file")
     found: list[RunOptions | Path] = []
     for place, check in enumerate(checks):
-        fitting = [folder for folder, record in records if check.run is None and _fits(check, record)]
+        fitting = [folder for folder, run in records if check.run is None and _fits(check, run)]
         if check.run is not None:
             found.append(check.run)
         elif len(fitting) == 1:
@@ -203,15 +196,20 @@ def _sources(checks: Sequence[Check], given: Sequence[Path]) -> list[RunOptions 
     return found
 
 
-def _fits(check: Check, record: RunRecord) -> bool:
+def _fits(check: Check, run: RunFolder) -> bool:
     """Whether a run is of the baseline's task, protocol and split; without a baseline, has the metric."""
     expected = None
     if check.baseline is not None:
         with suppress(OSError, ValueError):  # the verdict will say so
             expected = RunFolder(check.baseline).record().settings
     if expected is None:
-        return any(info.id == check.metric for info in task_of(record).metrics)
-    return all(record.settings.get(name) == expected.get(name) for name in ALIKE)
+        return any(info.id == check.metric for info in task_of(run).metrics)
+    return _kind(run.record().settings) == _kind(expected)
+
+
+def _kind(settings: RunSettings) -> tuple[str, str, str]:
+    """What a run on the command line has in common with the baseline of its check."""
+    return settings.task, settings.protocol, settings.split
 
 
 def _names(checks: Sequence[Check], sources: Sequence[RunOptions | Path]) -> list[str]:
@@ -222,7 +220,7 @@ def _names(checks: Sequence[Check], sources: Sequence[RunOptions | Path]) -> lis
         else:
             task = source.name
             with suppress(OSError, ValueError):  # the verdict will say so
-                task = str(RunFolder(source).record().settings.get("task", task))
+                task = RunFolder(source).record().settings.task
         tags = [f"{tag} {value}" for tag, value in check.tag.items()]
         names.append(check.name or ", ".join([f"{task} {check.metric}", *tags]))
     name, count = Counter(names).most_common(1)[0]
@@ -240,7 +238,7 @@ def gated_metric(check: Check, task: Task) -> MetricInfo:
     info = known[check.metric]
     if info.direction == "none":
         raise ValueError(f"{info.id} describes the data: neither more nor less of it is better")
-    if check.tolerance is not None and not info.has_interval:
+    if check.tolerance is not None and not info.aggregate.has_interval:
         raise ValueError(f"{info.id} has no interval, so no tolerance can be checked; give a floor instead")
     if not info.unit:
         # a limit on the scale of tables, or at the end of the scale, would let anything pass
@@ -258,7 +256,7 @@ def _decide(result: CheckResult, run: LoadedRun) -> None:
     """The rules that need the run alone: failed samples and the floor."""
     check = result.check
     result.info = info = gated_metric(check, run.task)
-    lines = chosen(run, check.tag)
+    lines = chosen_lines(run, check.tag)
     failures, too_many = _failures(lines, check.max_failed)
     if too_many:
         result.findings.append((Verdict.FAILED, failures))
@@ -266,7 +264,7 @@ def _decide(result: CheckResult, run: LoadedRun) -> None:
         result.notes.append(failures)
     result.value = defined_value(run, info, lines)
     if check.floor is not None:
-        floor, better = check.floor, sign(info)
+        floor, better = check.floor, info.sign
         missed = better * (result.value - floor) < -ROUNDING
         relation = ("below" if better > 0 else "above") if missed else "keeps"
         text = f"{number(result.value, info.unit)} {relation} the floor {number(floor, info.unit)}"
@@ -277,19 +275,17 @@ def _compare(result: CheckResult, run: LoadedRun, baseline: LoadedRun) -> None:
     """The rules that need the baseline."""
     check, info = result.check, result.info
     assert info is not None
-    now, before = comparable(run, baseline, check.tag)
+    now, before = _compared_lines(result, run, baseline)
     failures, too_many = _failures(before, check.max_failed)
     if too_many:  # answers that are missing there make the run look better than it is
         raise NotComparable(f"baseline: {failures}")
     result.before = defined_value(baseline, info, before)
-    result.notes += remarks(run, baseline)
     _, result.losses = most_changed(info, before, now, LOSSES)
     images = min(informing_images(info, before), informing_images(info, now))
     if check.tolerance is not None and images < check.min_images:
         raise NotComparable(f"only {images} images inform {info.id}, min_images is {check.min_images}")
-    clusters = [line.cluster for line in now.values()]
-    old, new = ([line.scores for line in lines.values()] for lines in (before, now))
-    result.interval = statistics.paired([info], old, new, clusters)[info.id].interval
+    paired = statistics.paired([info], scores_of(before), scores_of(now), clusters_of(now))
+    result.interval = paired[info.id].interval
     if result.interval is None:
         if check.tolerance is not None:
             raise NotComparable(f"the difference of {info.id} has no interval")
@@ -298,6 +294,26 @@ def _compare(result: CheckResult, run: LoadedRun, baseline: LoadedRun) -> None:
     result.improved = gained.low > ROUNDING
     if check.tolerance is not None:
         result.findings.append(_within(check.tolerance, gained, info))
+
+
+def _compared_lines(
+    result: CheckResult, run: LoadedRun, baseline: LoadedRun
+) -> tuple[dict[str, Line], dict[str, Line]]:
+    """The lines of both runs in one order; NotComparable unless the runs compare.
+
+    A gate is for another code by its nature: that it differs is no note.
+    """
+    check, found = result.check, comparability(baseline, run)
+    found.require(check.force, "`force: true` in the check")
+    differing = [*found.grave, *(note for note in found.notes if note.setting != "code")]
+    if differing:
+        result.notes.append(f"unlike the baseline: {joined(differing)}")
+    now, before = chosen_lines(run, check.tag), chosen_lines(baseline, check.tag)
+    common = [id for id in now if id in before]
+    left_out = len(now) + len(before) - 2 * len(common)
+    if not common or (left_out and not check.force):  # a tag that is said of other samples
+        raise NotComparable(f"{found.where}: {left_out} samples have {check.tag} in one of the runs only")
+    return {id: now[id] for id in common}, {id: before[id] for id in common}
 
 
 def _within(tolerance: float, gained: Interval, info: MetricInfo) -> tuple[Verdict, str]:

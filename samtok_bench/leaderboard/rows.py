@@ -13,10 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from samtok_bench import registry
-from samtok_bench.judging.judge import JudgeSummary, as_judged, read_judges
+from samtok_bench.judging.judged_run import as_judged, judges_of
+from samtok_bench.judging.transcript import JudgeSummary
 from samtok_bench.leaderboard.published import Benchmark, Checkpoint, Metric, Ours, Published, Schema, Split
-from samtok_bench.runs.folder import MetricValue, RunFolder, RunRecord, Summary, find_runs, model_name
-from samtok_bench.runs.reading import LoadedRun, NotComparable, agreed_values, open_run, stored_metric
+from samtok_bench.runs.folder import RunFolder, RunRecord, find_runs
+from samtok_bench.runs.reading import (
+    FinishedRun,
+    LoadedRun,
+    NotComparable,
+    agreed_values,
+    from_scores,
+    open_run,
+    stored_metric,
+)
+from samtok_bench.runs.settings import short_name
+from samtok_bench.runs.summary import MetricValue, Summary
 
 NANO = "nano"
 MINI_MARKER = "mini.json"
@@ -212,7 +223,7 @@ class _Toys:
             with suppress(OSError, ValueError):  # reading the run will say so
                 record = RunFolder(path).record()
                 if _is_generated(record):
-                    data.add(str(record.settings.get("data")))
+                    data.add(record.settings.data)
                 if _is_nano(record) and (own := _weights(record)):
                     weights.add(own)
         return cls(data, weights)
@@ -221,7 +232,7 @@ class _Toys:
         return (
             _is_generated(record)
             or _is_nano(record)
-            or record.settings["data"] in self.data
+            or record.settings.data in self.data
             or _weights(record) in self.weights
         )
 
@@ -231,23 +242,22 @@ def _is_generated(record: RunRecord) -> bool:
 
 
 def _is_nano(record: RunRecord) -> bool:
-    return Path(str(record.settings.get("model")).rpartition(":")[2]).name == NANO
+    return Path(record.settings.model.rpartition(":")[2]).name == NANO
 
 
 def _weights(record: RunRecord) -> str | None:
-    predictor = record.settings.get("predictor")
-    return predictor.get("weights") if isinstance(predictor, dict) else None
+    return record.settings.predictor.get("weights")
 
 
 def _rows(
     schema: Schema, values: Mapping[tuple[str, str, str, str, str], float], run: LoadedRun
 ) -> Iterator[Row]:
     """The run's rows; NotComparable says why it has none."""
-    settings = run.record.settings
-    if run.record.partial:
+    settings = run.settings
+    if settings.partial:
         raise NotComparable("only some samples were asked for (--limit or --sample)")
-    if (settings.get("predictor") or {}).get("kind") in REFERENCES:
-        raise NotComparable(f"{settings['model']} is no model: it tells a ceiling or a floor")
+    if settings.predictor.get("kind") in REFERENCES:
+        raise NotComparable(f"{settings.model} is no model: it tells a ceiling or a floor")
     places = [
         (benchmark, split, ours)
         for benchmark in schema.benchmarks
@@ -268,29 +278,23 @@ def _rows(
 
 
 def _is_of(run: LoadedRun, split: Split, ours: Ours) -> bool:
-    settings = run.record.settings
-    options = settings.get("options") or {}
+    settings = run.settings
     return (
-        (split.task, split.split, ours.protocol) == (run.task.name, settings["split"], run.task.protocol)
-        and run.task.data in (ours.data or (None,))
-        and all(options.get(name) == value for name, value in ours.options.items())
+        (split.task, split.split, ours.protocol) == (settings.task, settings.split, settings.protocol)
+        and settings.data_format in (ours.data or (None,))
+        and all(settings.options.get(name) == value for name, value in ours.options.items())
     )
 
 
 def _configuration(run: LoadedRun) -> str:
-    settings = run.record.settings
-    parts = [f"{run.task.name} on {settings['split']} by protocol {run.task.protocol}"]
-    parts += [f"data {run.task.data}"] if run.task.data else []
-    return ", ".join(
-        [*parts, *(f"{name} {value}" for name, value in (settings.get("options") or {}).items())]
-    )
+    settings = run.settings
+    parts = [f"{settings.task} on {settings.split} by protocol {settings.protocol}"]
+    parts += [f"data {settings.data_format}"] if settings.data_format else []
+    return ", ".join([*parts, *(f"{name} {value}" for name, value in settings.options.items())])
 
 
 def _judges(run: LoadedRun) -> list[JudgeSummary]:
-    try:
-        judges = read_judges(run.path)
-    except ValueError as error:
-        raise NotComparable(str(error)) from None
+    judges = judges_of(run)
     if not judges:
         raise NotComparable("not judged: use samtok-bench judge")
     complete = [judge for judge in judges if judge.samples == run.record.samples]
@@ -308,7 +312,7 @@ def _row(
     ours: Ours,
     judge: JudgeSummary | None,
 ) -> Row:
-    model = str(run.record.settings["model"])
+    model = run.settings.model
     checkpoint = schema.checkpoint(model)
     reason = _why_no_difference(run, benchmark, ours, checkpoint)
     figures = {}
@@ -329,7 +333,7 @@ def _row(
     return Row(
         benchmark.id,
         split.name,
-        checkpoint.name if checkpoint else model_name(model),
+        checkpoint.name if checkpoint else short_name(model),
         checkpoint.params if checkpoint else "",
         figures,
         run=OurRun(
@@ -338,7 +342,7 @@ def _row(
             run.task.protocol,
             run.task.data,
             run.record.samples,
-            run.record.settings["data"],
+            run.settings.data,
             tuple(notes),
         ),
     )
@@ -356,7 +360,7 @@ def _why_no_difference(
         return "not how the paper's figures were made"
     if checkpoint.protocol != run.task.protocol:
         return f"the paper's figures of this checkpoint are by protocol {checkpoint.protocol}"
-    if run.record.settings.get("constrained"):
+    if run.settings.constrained:
         return "constrained decoding, which the paper's figures are without"
     return ""
 
@@ -372,12 +376,11 @@ def _cautions(run: LoadedRun) -> list[str]:
 
 def _stored(run: LoadedRun, ours: Ours, judge: JudgeSummary | None) -> dict[str, MetricValue]:
     """The run's metrics by the benchmark's names; NotComparable unless they are of today's versions."""
-    if judge is not None:
-        run = as_judged(run, judge)
-    wanted = [info for info in run.metrics if info.id in ours.metrics.values() and info.aggregate != "corpus"]
-    agreed_values(run, wanted, run.lines)
-    by_id = {info.id: info for info in run.metrics}
-    return {name: stored_metric(run, by_id[id]) for name, id in ours.metrics.items()}
+    scored: FinishedRun = run if judge is None else as_judged(run, judge)
+    by_id = {info.id: info for info in scored.metrics}
+    wanted = {name: by_id[id] for name, id in ours.metrics.items()}
+    agreed_values(scored, from_scores(wanted.values()), scored.lines)
+    return {name: stored_metric(scored, info) for name, info in wanted.items()}
 
 
 def _figure(stored: MetricValue, metric: Metric, printed: float | None) -> Figure:

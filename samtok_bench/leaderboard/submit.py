@@ -8,28 +8,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from samtok_bench.judging import judge as judging
+from samtok_bench.judging import transcript
 from samtok_bench.leaderboard.published import read_published, read_schema
 from samtok_bench.leaderboard.rows import make_board
-from samtok_bench.running import run as runner
-from samtok_bench.running.run import Reporter
-from samtok_bench.runs.folder import (
-    CEILING,
-    JOURNAL,
-    RUN,
-    SUMMARY,
-    MetricValue,
-    RunFolder,
-    Summary,
-    differences,
-    find_runs,
-)
-from samtok_bench.runs.reading import LoadedRun, agreed_values, open_run, stored_metric
+from samtok_bench.progress import Reporter
+from samtok_bench.running.rescore import rescore
+from samtok_bench.runs.comparable import comparability, joined
+from samtok_bench.runs.folder import CEILING, JOURNAL, RUN, SUMMARY, RunFolder, find_runs
+from samtok_bench.runs.reading import LoadedRun, agreed_values, from_scores, open_run, stored_metric
+from samtok_bench.runs.settings import differences
+from samtok_bench.runs.summary import MetricValue, Summary
 
-COPIED = (RUN, JOURNAL, SUMMARY, CEILING, judging.SUMMARY, judging.TRANSCRIPT)
+COPIED = (RUN, JOURNAL, SUMMARY, CEILING, transcript.SUMMARY, transcript.TRANSCRIPT)
 """Without the pictures, which hold the data set's images."""
-SAME_DATA = ("task", "protocol", "data_format", "split", "options")
-"""Runs that agree in these are of one table, and must be of the same data."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
@@ -66,17 +57,18 @@ def add(path: Path, results: Path, name: str | None, reporter: Reporter) -> Acce
     if target.exists():
         raise FileExistsError(f"{target} exists already and is never overwritten: give another --name")
     _whole(run)
-    checked = ["complete, all samples asked", _metrics(run), _rescored(run, reporter), _data(run, results)]
-    remarks = list(_remarks(run))
+    same_table, differing = _beside(run, results)
+    checked = ("complete, all samples asked", _metrics(run), _rescored(run, reporter), same_table)
+    remarks = (*_remarks(run), *differing)
     _copy(path, target)
-    return Accepted(target, tuple(checked), (*remarks, *_place(target)))
+    return Accepted(target, checked, (*remarks, *_place(target)))
 
 
 def _whole(run: LoadedRun) -> None:
-    settings, summary = run.record.settings, run.summary
-    if run.record.partial:
+    settings, summary = run.settings, run.summary
+    if settings.partial:
         raise ValueError(f"{run.path} was made with --limit or --sample: a table needs all samples")
-    stored = {name: settings.get(name) for name in ("task", "protocol", "split", "model")}
+    stored = {name: getattr(settings, name) for name in ("task", "protocol", "split", "model")}
     differing = differences(stored, {name: getattr(summary, name) for name in stored})
     differing += differences({"samples": run.record.samples}, {"samples": summary.samples})
     if differing:
@@ -96,9 +88,9 @@ def _metrics(run: LoadedRun) -> str:
 def _rescored(run: LoadedRun, reporter: Reporter) -> str:
     """The answers, scored anew on a copy, give the same summary; without the data at least the sums do."""
     try:
-        run.task.samples(run.record.root(run.task), run.record.settings["split"])
+        run.task.samples(run.record.root(run.task), run.settings.split)
     except OSError as error:
-        agreed_values(run, [info for info in run.metrics if info.aggregate != "corpus"], run.lines)
+        agreed_values(run, from_scores(run.metrics), run.lines)
         return (
             f"the summary agrees with the scores in {JOURNAL}; not scored anew, the data is not here: {error}"
         )
@@ -106,7 +98,7 @@ def _rescored(run: LoadedRun, reporter: Reporter) -> str:
         copy = Path(folder) / "run"
         _copy(run.path, copy)
         try:
-            again = runner.rescore(copy, reporter).summary
+            again = rescore(copy, reporter).summary
         except ValueError as error:
             raise ValueError(str(error).replace(str(copy), str(run.path))) from None
         lines = RunFolder(copy).journal.read()
@@ -142,20 +134,28 @@ def _equal(one: object, other: object) -> bool:
     return one == other
 
 
-def _data(run: LoadedRun, results: Path) -> str:
-    """Runs of the same table that are there already have the same data."""
-    own = run.record.settings
-    others = 0
+def _beside(run: LoadedRun, results: Path) -> tuple[str, list[str]]:
+    """Whether the run fits those that are there already: what was checked, and what else differs from them.
+
+    Runs of other questions are of other tables. Those of the same must be of the same data; models may differ
+    in how they compute, which is told.
+    """
+    others, differing = 0, []
     for path in find_runs([results / run.task.name]):
-        settings = RunFolder(path).record().settings
-        if any(settings.get(name) != own.get(name) for name in SAME_DATA):
+        other = open_run(path)
+        found = comparability(other, run)
+        of_data = [finding for finding in (*found.fatal, *found.grave) if finding.setting == "data"]
+        if of_data:
+            raise ValueError(f"{run.path} is of other data than {path}: {joined(of_data)}")
+        if found.fatal:
             continue
         others += 1
-        if settings["data"] != own["data"]:
-            raise ValueError(
-                f"{run.path} is of other data than {path}: {own['data'][:12]}, not {settings['data'][:12]}"
-            )
-    return f"same data as the other runs of its table, {others}" if others else "the first run of its table"
+        if found.grave or found.notes:
+            differing.append(f"unlike {path}: {joined([*found.grave, *found.notes])}")
+    return (
+        f"same data as the other runs of its table, {others}" if others else "the first run of its table",
+        differing,
+    )
 
 
 def _remarks(run: LoadedRun) -> Iterator[str]:

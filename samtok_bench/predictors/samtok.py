@@ -20,7 +20,7 @@ from samtok.words import Fault, ParsedWords, Word, marks, parse_words
 from samtok_bench import crops as views
 from samtok_bench import provenance, rle
 from samtok_bench.codec import Codec, Symbols
-from samtok_bench.predictor import Capabilities, Predictor, PredictorOptions
+from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.reading import Mark, Reading
 from samtok_bench.registry import names, suggestion
@@ -41,7 +41,7 @@ _MODEL_FILES = WEIGHT_FILES | {".json", ".jinja", ".txt"}
 class SAMTokPredictor(Predictor):
     """A QwenVL with mask words, run in this process."""
 
-    capabilities = Capabilities(regions_in=True, multi_image=True, constrained=True)
+    can_constrain = True
     summary = "a local model: nano, a folder, or a hub id such as zhouyik/Qwen3-VL-4B-SAMTok-co"
 
     def __init__(self, argument: str, options: PredictorOptions) -> None:

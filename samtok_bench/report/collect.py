@@ -10,16 +10,9 @@ from samtok_bench.report.facts import Fact
 from samtok_bench.report.figures import Histogram, MetricRow, Slice
 from samtok_bench.report.images import Pictures
 from samtok_bench.report.samples import IMAGES, Events, detail, entry, plain
-from samtok_bench.runs.folder import Summary
-from samtok_bench.runs.reading import (
-    LoadedRun,
-    agreed_values,
-    comparable,
-    open_run,
-    samples_of,
-    sign,
-    tag_values,
-)
+from samtok_bench.runs.comparable import comparability, joined
+from samtok_bench.runs.reading import LoadedRun, agreed_values, from_scores, open_run, samples_of, tag_values
+from samtok_bench.runs.summary import Summary
 from samtok_bench.sample import Prediction, Sample
 
 TITLE = 160
@@ -62,6 +55,8 @@ class Report:
     events: Events
     problem: str
     """Why there is nothing but the answers; empty where the data was found."""
+    differing: list[str]
+    """What else differs between the runs than what is compared, in the words of `comparability`."""
 
 
 def collect(paths: Sequence[Path]) -> Report:
@@ -73,13 +68,11 @@ def collect(paths: Sequence[Path]) -> Report:
     """
     runs = [open_run(path) for path in paths]
     for run in runs:
-        summed = [info for info in run.metrics if info.aggregate != "corpus"]
-        agreed_values(run, summed, run.lines)
-    for run in runs[1:]:
-        comparable(run, runs[0], {})
+        agreed_values(run, from_scores(run.metrics), run.lines)
+    differing = _differing(runs)
     samples, problem = _data(runs)
-    ids = [id for id in samples if id in runs[0].lines]
-    ids += [id for id in runs[0].lines if id not in samples]
+    common = [id for id in runs[0].lines if all(id in run.lines for run in runs)]
+    ids = [id for id in samples if id in set(common)] + [id for id in common if id not in samples]
     ordered = [[run.lines[id] for id in ids] for run in runs]
     info = figures.sample_metric(runs[0])
     names = [chr(ord("A") + k) if k < 26 else str(k + 1) for k in range(len(runs))]
@@ -115,7 +108,7 @@ def collect(paths: Sequence[Path]) -> Report:
         breakdowns=figures.breakdowns(runs),
         index={
             "runs": [{"name": n, "label": r.summary.model} for n, r in zip(names, runs, strict=True)],
-            "metric": {"display": info.display, "unit": info.unit, "sign": sign(info)} if info else None,
+            "metric": {"display": info.display, "unit": info.unit, "sign": info.sign} if info else None,
             "keys": keys,
             "tags": {
                 tag: values for tag, values in tag_values(runs[0], ordered[0]).items() if len(values) > 1
@@ -128,6 +121,7 @@ def collect(paths: Sequence[Path]) -> Report:
         pictures=pictures,
         events=events,
         problem=problem,
+        differing=differing,
     )
 
 
@@ -136,6 +130,22 @@ def count_unread(report: Report) -> None:
     for picture in report.pictures.found:
         if picture.note:
             report.events.add(IMAGES, picture.note)
+
+
+def _differing(runs: Sequence[LoadedRun]) -> list[str]:
+    """What differs between the runs; NotComparable where they cannot be shown side by side."""
+    lines = []
+    for run in runs[1:]:
+        found = comparability(runs[0], run)
+        found.require(insist=True)
+        if found.grave:
+            lines.append(f"{found.where}: {joined(found.grave)}")
+        if found.notes:
+            lines.append(f"{run.path} unlike {runs[0].path}: {joined(found.notes)}")
+        left_out = len(runs[0].lines.keys() ^ run.lines.keys())
+        if left_out:
+            lines.append(f"{left_out} samples are in one of the two runs only and are not shown")
+    return lines
 
 
 def _data(runs: Sequence[LoadedRun]) -> tuple[dict[str, Sample], str]:

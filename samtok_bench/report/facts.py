@@ -26,7 +26,7 @@ def provenance(runs: Sequence[LoadedRun]) -> list[Fact]:
     """What a reader wants to know first, apart from task, split, protocol and model."""
     rows = [
         ("weights", [_weights(run) for run in runs], True),
-        ("data", [_short(run.record.settings["data"]) for run in runs], True),
+        ("data", [_short(run.settings.data) for run in runs], True),
         ("outcomes", [counted(run.summary.outcomes) for run in runs], False),
         ("left out by the reader", [counted(run.summary.dropped) or "nothing" for run in runs], False),
         ("commit", [_each(map(_commit, run.record.sessions)) for run in runs], True),
@@ -50,7 +50,7 @@ def packages(runs: Sequence[LoadedRun]) -> list[Fact]:
 
 def settings(runs: Sequence[LoadedRun]) -> list[Fact]:
     """Everything that decides the results, by dotted name."""
-    flat = [dict(_flat(run.record.settings)) for run in runs]
+    flat = [dict(_flat(run.settings.model_dump())) for run in runs]
     names = dict.fromkeys(name for values in flat for name in values)
     return [_fact(name, [values.get(name, "none") for values in flat], True) for name in names]
 
@@ -73,7 +73,7 @@ def _commit(session: Session) -> str:
 
 
 def _weights(run: LoadedRun) -> str:
-    found = [text for name, text in _flat(run.record.settings.get("predictor")) if name.endswith("weights")]
+    found = [text for name, text in _flat(run.settings.predictor) if name.endswith("weights")]
     return ", ".join(map(_short, found)) or "none"
 
 

@@ -8,8 +8,10 @@ import numpy as np
 
 from samtok_bench import statistics
 from samtok_bench.metric import MetricInfo
-from samtok_bench.runs.folder import Group, Line, MetricValue
-from samtok_bench.runs.reading import ROUNDING, TRACEABLE, LoadedRun, gains, own_value
+from samtok_bench.runs.changes import ROUNDING, gains
+from samtok_bench.runs.journal import Line
+from samtok_bench.runs.reading import LoadedRun
+from samtok_bench.runs.summary import Group, MetricValue
 from samtok_bench.showing.run_tables import bounded, metric_row
 from samtok_bench.showing.tables import NOT_AVAILABLE, bounds, number, signed, span
 
@@ -128,12 +130,12 @@ def metric_rows(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) ->
 def sample_metric(run: LoadedRun) -> MetricInfo | None:
     """The primary metric if single samples have values of it, else None."""
     primary = next(info for info in run.metrics if info.id == run.task.primary)
-    return primary if primary.aggregate in TRACEABLE else None
+    return primary if primary.aggregate.per_sample else None
 
 
 def histograms(info: MetricInfo, ordered: Sequence[Sequence[Line]]) -> list[Histogram]:
     """The distribution of a metric's per-sample values: one histogram per run, all with the same bins."""
-    values = [[own_value(info, line) for line in lines] for lines in ordered]
+    values = [[info.own_value(line.scores) for line in lines] for lines in ordered]
     defined = [[value for value in some if value is not None and np.isfinite(value)] for some in values]
     together = [value for some in defined for value in some]
     if not together:

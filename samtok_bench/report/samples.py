@@ -10,8 +10,7 @@ from samtok_bench import rle
 from samtok_bench.metric import MetricInfo
 from samtok_bench.report.images import Pictures
 from samtok_bench.rle import RLE
-from samtok_bench.runs.folder import Line
-from samtok_bench.runs.reading import own_value
+from samtok_bench.runs.journal import Line
 from samtok_bench.sample import MASK_PLACE, ImagePart, Prediction, Region, Sample, Text, Turn
 from samtok_bench.task import Task
 
@@ -52,7 +51,7 @@ def entry(lines: Sequence[Line], info: MetricInfo | None, keys: Sequence[str]) -
         "answers": [
             {
                 "outcome": str(line.prediction.outcome),
-                "value": finite(own_value(info, line)) if info else None,
+                "value": finite(info.own_value(line.scores)) if info else None,
                 "scores": [finite(line.scores.get(key)) for key in keys],
             }
             for line in lines

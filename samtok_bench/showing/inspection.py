@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from samtok_bench import registry, rle
-from samtok_bench.judging.judge import JudgeSummary, read_judges
-from samtok_bench.runs.folder import Line, MetricValue, RunFolder, find_runs
+from samtok_bench.judging.transcript import JudgeSummary, read_judges
+from samtok_bench.runs.folder import RunFolder, find_runs
+from samtok_bench.runs.journal import Line
 from samtok_bench.runs.reading import LoadedRun, samples_of
+from samtok_bench.runs.summary import MetricValue
 from samtok_bench.sample import Sample, matching_id, prompt_text
 from samtok_bench.showing.overlays import write_overlays
 from samtok_bench.showing.run_tables import breakdown_table, judge_table, run_table, timing_line
@@ -80,10 +82,10 @@ def _listed(path: Path) -> ListedRun:
     settings = record.settings
     return ListedRun(
         path,
-        task=str(settings.get("task")),
-        split=str(settings.get("split")),
-        protocol=str(settings.get("protocol")),
-        model=str(settings.get("model")),
+        task=settings.task,
+        split=settings.split,
+        protocol=settings.protocol,
+        model=settings.model,
         data=record.data_root or "mini",
         samples=record.samples,
         status=record.status,

@@ -9,9 +9,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from samtok_bench import rle
 from samtok_bench.rle import RLE
-from samtok_bench.runs.folder import Line
+from samtok_bench.runs.journal import Line
 from samtok_bench.sample import Outcome, Sample, Text
 
+OVERLAYS = "overlays.png"
+"""In a results folder."""
 COUNT = 8
 COLUMNS = 2
 SIDE = 256

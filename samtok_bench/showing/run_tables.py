@@ -1,16 +1,14 @@
 """Runs and what belongs to them as tables for a terminal."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from samtok_bench.runs.folder import Line, MetricValue, Summary
+from samtok_bench.judging.transcript import JudgeSummary
+from samtok_bench.running.codecs import CodecRuns
+from samtok_bench.running.groups import Member
+from samtok_bench.runs.journal import Line
+from samtok_bench.runs.summary import MetricValue, Summary
 from samtok_bench.showing.tables import counted, interval_header, number, percent, span, text_table
 from samtok_bench.statistics import LEVEL
-
-if TYPE_CHECKING:
-    from samtok_bench.judging.judge import JudgeSummary
-    from samtok_bench.running.codecs import Comparison
-    from samtok_bench.running.suite import Entry
 
 
 def run_table(summary: Summary) -> str:
@@ -49,7 +47,7 @@ def bounded(metric: MetricValue) -> bool:
 
 def breakdown_table(summary: Summary) -> str:
     """The primary metric by tag, without tags that all samples share; empty if there are no others."""
-    metric = summary.metric(summary.primary)
+    metric = summary.headline
     rows = []
     for tag, groups in summary.breakdown.items():
         if len(groups) < 2:
@@ -85,7 +83,7 @@ def timing_line(lines: Mapping[str, Line]) -> str:
     )
 
 
-def judge_table(summary: "JudgeSummary") -> str:
+def judge_table(summary: JudgeSummary) -> str:
     """A judge's verdict on a run."""
     rows = [
         [
@@ -99,26 +97,27 @@ def judge_table(summary: "JudgeSummary") -> str:
     return f"judged by {summary.model}, {summary.samples} samples\n\n{table}"
 
 
-def suite_table(entries: Sequence["Entry"]) -> str:
-    """The primary metric of each task, then the tasks that could not be run."""
+def group_table(members: Sequence[Member]) -> str:
+    """The primary metric of each task, then the tasks that have no result, with the reason."""
     rows = []
-    for entry in entries:
-        if entry.result is None:
+    for member in members:
+        if member.result is None:
             continue
-        summary = entry.result.summary
-        metric = summary.metric(summary.primary)
-        about = [entry.task, summary.split, str(summary.samples)]
+        summary = member.result.summary
+        metric = summary.headline
+        about = [member.task, summary.split, str(summary.samples)]
         rows.append([*about, *metric_row(metric), counted(summary.outcomes)])
     headers = ["task", "split", "samples", "metric", "value", interval_header(LEVEL), "floor", "ceiling"]
     table = text_table([*headers, "outcomes"], rows, right=(2, 4, 5, 6, 7)) if rows else ""
-    problems = [f"{entry.task}: not run: {entry.problem}" for entry in entries if entry.result is None]
-    return "\n".join([*filter(None, [table]), *([""] if problems and rows else []), *problems])
+    others = [f"{member.task}: left out: {member.left_out}" for member in members if member.left_out]
+    others += [f"{member.task}: failed: {member.failure}" for member in members if member.failure]
+    return "\n".join([*filter(None, [table]), *([""] if others and rows else []), *others])
 
 
-def codec_table(comparison: "Comparison") -> str:
+def codec_table(codecs: CodecRuns) -> str:
     """Codecs, ordered by the length of their codes."""
-    summary = comparison.summary
-    metric = summary.metric(summary.primary)
+    summary = codecs.summary
+    metric = summary.headline
     rows = [
         [
             point.codec,
@@ -130,7 +129,7 @@ def codec_table(comparison: "Comparison") -> str:
             percent(point.boundary_iou),
             f"{point.answered} of {point.samples}",
         ]
-        for point in comparison.points
+        for point in codecs.points
     ]
     interval = interval_header(summary.interval.level)
     headers = ["codec", "image", "tokens", "bits", metric.display, interval, "boundary IoU", "answered"]

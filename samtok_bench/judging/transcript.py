@@ -1,0 +1,113 @@
+"""What judges said of a run, in two files of its folder.
+
+judge.jsonl has a line for each judged sample with all that was said, synced as it comes. judge.json has the
+metrics of each judge, computed from the replies.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ValidationError, model_validator
+
+from samtok_bench.runs.folder import read_versioned
+from samtok_bench.runs.journal import whole_lines, write_whole
+from samtok_bench.runs.summary import SCHEMA, MetricValue
+from samtok_bench.validation import first_fault
+
+TRANSCRIPT, SUMMARY = "judge.jsonl", "judge.json"
+
+
+class Exchange(BaseModel):
+    """One question to the judge."""
+
+    messages: list[dict[str, Any]]
+    """As sent, with the hash of each picture in its place."""
+    reply: str
+
+
+class Judgement(BaseModel):
+    """One line of judge.jsonl: a sample, judged."""
+
+    sample: str
+    judge: str
+    """Hash of the judge's identity."""
+    url: str
+    model: str
+    settings: dict[str, Any]
+    prompt_hash: str
+    """sha256 over all messages as sent."""
+    asked: str
+    """UTC, ISO 8601."""
+    exchanges: list[Exchange]
+    scores: dict[str, float]
+    """Read from the replies when they came; judge.json is computed from the replies anew."""
+
+
+class JudgeSummary(BaseModel):
+    """The metrics of one judge over all samples of a run."""
+
+    url: str
+    model: str
+    settings: dict[str, Any]
+    judge: str
+    """Hash of the three."""
+    prompts: str
+    """sha256 over the prompt hashes of all samples: equal for equal answers and questions."""
+    first_asked: str
+    last_asked: str
+    samples: int
+    primary: str
+    metrics: list[MetricValue]
+
+    @model_validator(mode="after")
+    def _has_its_primary(self) -> Self:
+        if all(metric.id != self.primary for metric in self.metrics):
+            raise ValueError(f"there is no metric {self.primary!r}, which should be the primary one")
+        return self
+
+    @property
+    def headline(self) -> MetricValue:
+        """The primary metric."""
+        return next(metric for metric in self.metrics if metric.id == self.primary)
+
+
+class JudgeFile(BaseModel):
+    """judge.json."""
+
+    schema_version: int = SCHEMA
+    task: str
+    protocol: str
+    judges: list[JudgeSummary]
+
+
+def read_judges(folder: Path) -> list[JudgeSummary]:
+    """What judges said of a run, as far as they came; none where it was not judged.
+
+    Raises:
+        ValueError: judge.json is malformed, or of another version.
+    """
+    path = folder / SUMMARY
+    return read_versioned(path, JudgeFile).judges if path.is_file() else []
+
+
+def read_transcript(folder: Path) -> list[Judgement]:
+    """All whole lines of a run's transcript; a torn last line, which a kill leaves, is none.
+
+    Raises:
+        ValueError: a malformed line elsewhere; names it.
+    """
+    path, judgements = folder / TRANSCRIPT, []
+    for number, line in enumerate(whole_lines(path), start=1):
+        try:
+            judgements.append(Judgement.model_validate_json(line))
+        except ValidationError as error:
+            raise ValueError(f"{path}: line {number} is malformed ({first_fault(error)})") from None
+    return judgements
+
+
+def store(folder: Path, task: str, protocol: str, summary: JudgeSummary) -> None:
+    """Add a judge to judge.json, in place of what it said before."""
+    others: Sequence[JudgeSummary] = [other for other in read_judges(folder) if other.judge != summary.judge]
+    content = JudgeFile(task=task, protocol=protocol, judges=[*others, summary])
+    write_whole(folder / SUMMARY, content.model_dump_json(indent=1).encode() + b"\n")

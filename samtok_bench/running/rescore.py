@@ -1,0 +1,41 @@
+"""Scoring a run's stored answers again."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from samtok_bench.progress import Reporter
+from samtok_bench.running.run import RunResult, finish
+from samtok_bench.running.samples import choose, data_hash
+from samtok_bench.runs.folder import RunFolder
+from samtok_bench.runs.reading import task_of
+
+
+def rescore(path: Path, reporter: Reporter) -> RunResult:
+    """Score the journal of a complete run again, without the model.
+
+    Raises:
+        ValueError: an incomplete run, or data that changed since.
+        OSError: not a results folder.
+    """
+    folder = RunFolder(path)
+    record = folder.record()
+    settings, task = record.settings, task_of(folder)
+    root = record.root(task)
+    chosen = choose(task.samples(root, settings.split), settings.sample, settings.limit, reporter)
+    if data_hash(chosen.samples) != settings.data:
+        raise ValueError(f"the data in {root} changed since {path} was run")
+    by_id = {sample.id: sample for sample in chosen.samples}
+    with folder.locked():
+        for journal in (folder.journal, folder.ceiling):
+            lines = journal.read()
+            missing = len(by_id) - len(lines)
+            if missing and journal is folder.journal:
+                raise ValueError(
+                    f"{path} is not complete, {missing} of {len(by_id)} samples are missing: run its command "
+                    "again first"
+                )
+            journal.replace(
+                replace(line, scores=task.score(by_id[id], line.prediction)) for id, line in lines.items()
+            )
+        with_ceiling = len(folder.ceiling.read()) == len(by_id)
+        return finish(folder, settings, task, chosen, with_ceiling, reporter)

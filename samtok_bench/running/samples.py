@@ -1,0 +1,72 @@
+"""Which samples of a split a run is of."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from samtok_bench import provenance
+from samtok_bench.progress import Reporter
+from samtok_bench.sample import ImagePart, Region, Sample, matching_id, prompt_text
+from samtok_bench.task import SampleSet
+
+
+def choose(read: SampleSet, asked: Sequence[str], limit: int | None, reporter: Reporter) -> SampleSet:
+    """The samples that are asked for, and those that these come after.
+
+    Args:
+        read: the split.
+        asked: ids, or unique beginnings of ids; none for all.
+        limit: only so many, the first ones.
+        reporter: told what comes along.
+
+    Raises:
+        ValueError: no samples, an unknown id, or one id twice.
+    """
+    samples = read.samples
+    by_id: dict[str, Sample] = {}
+    for sample in samples:
+        if sample.id in by_id:
+            raise ValueError(
+                f"two samples have the id {sample.id}: {prompt_text(sample.turns)!r} on {sample.image}"
+            )
+        by_id[sample.id] = sample
+    if asked:
+        samples = [by_id[matching_id(by_id, beginning)] for beginning in dict.fromkeys(asked)]
+    if limit is not None:
+        samples = samples[:limit]
+    if not samples:
+        raise ValueError("the split has no samples")
+    earlier = _earlier(samples, by_id)
+    if earlier:
+        reporter.note(f"{len(earlier)} more samples are run: the chosen ones need their answers")
+    return replace(read, samples=[*earlier, *samples])
+
+
+def _earlier(chosen: Sequence[Sample], by_id: Mapping[str, Sample]) -> list[Sample]:
+    """The samples that the chosen ones come after, and those that these come after, as far as not chosen."""
+    wanted: set[str] = set()
+    left = list(chosen)
+    while left:
+        sample = left.pop()
+        for id in sample.after:
+            if id not in by_id:
+                raise ValueError(f"the sample {sample.id} comes after {id}, which the split does not have")
+        left += [by_id[id] for id in sample.after if id not in wanted]
+        wanted.update(sample.after)
+    wanted -= {sample.id for sample in chosen}
+    return [sample for id, sample in by_id.items() if id in wanted]
+
+
+def data_hash(samples: Sequence[Sample]) -> str:
+    """sha256 over ids, prompts with their regions and views, targets and image bytes."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        parts = [part for turn in sample.turns for part in turn.parts]
+        masks = [part.rle for part in parts if isinstance(part, Region)] + list(sample.target.masks)
+        masks += [sample.target.ignore] if sample.target.ignore else []
+        views = [str(part.view) for part in parts if isinstance(part, ImagePart) and part.view]
+        prompt = prompt_text(sample.turns)
+        fields = (sample.id, prompt, *(mask["counts"] for mask in masks), *views, sample.target.text)
+        digest.update("\x1f".join([*fields, str(sample.size)]).encode())
+    digest.update(provenance.file_hash(dict.fromkeys(sample.image for sample in samples)).encode())
+    return digest.hexdigest()

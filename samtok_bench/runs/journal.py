@@ -1,0 +1,125 @@
+"""The journal of a run: one line per answered sample, synced to disk, whole after a kill."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from samtok_bench.sample import Prediction, Scores
+from samtok_bench.validation import first_fault
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the journal."""
+
+    id: str
+    cluster: str
+    """With the tags, what a comparison of runs needs of the sample: it then works without the data."""
+    tags: Mapping[str, str]
+    prediction: Prediction
+    scores: Scores
+
+
+class _Own(TypedDict):
+    """What a line has beside the prediction."""
+
+    id: str
+    cluster: str
+    tags: dict[str, str]
+    scores: dict[str, float]
+
+
+_OWN = TypeAdapter(_Own)
+_PREDICTION = TypeAdapter(Prediction)
+_TAIL = 1 << 16
+
+
+class Journal:
+    """An append-only file of lines by sample id."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> dict[str, Line]:
+        """All whole lines by sample id; a torn last line, which a kill leaves, is none.
+
+        Raises:
+            ValueError: a malformed line elsewhere, or an id twice; names the line.
+        """
+        lines: dict[str, Line] = {}
+        for number, text in enumerate(whole_lines(self.path), start=1):
+            line = self._parse(text, number)
+            if line.id in lines:
+                raise ValueError(f"{self.path}: line {number} repeats the sample {line.id}")
+            lines[line.id] = line
+        return lines
+
+    def append(self, lines: Iterable[Line]) -> None:
+        """Add lines, in place of a torn last one, and sync them to disk."""
+        append_lines(self.path, map(_text, lines))
+
+    def replace(self, lines: Iterable[Line]) -> None:
+        """Exchange the whole content; readers see the old or the new one."""
+        write_whole(self.path, b"".join(map(_text, lines)))
+
+    def _parse(self, text: bytes, number: int) -> Line:
+        try:
+            record = json.loads(text)
+            own = _OWN.validate_python({name: record.pop(name) for name in _Own.__annotations__})
+            return Line(prediction=_PREDICTION.validate_python(record), **own)
+        except (ValueError, KeyError, AttributeError) as error:
+            reason = first_fault(error) if isinstance(error, ValidationError) else str(error)
+            raise ValueError(f"{self.path}: line {number} is malformed ({reason})") from None
+
+
+def whole_lines(path: Path) -> list[bytes]:
+    """The lines of a file but for a torn last one, which a kill leaves; none where there is no file."""
+    if not path.exists():
+        return []
+    raw = path.read_bytes()
+    return raw[: raw.rfind(b"\n") + 1].splitlines()
+
+
+def append_lines(path: Path, lines: Iterable[bytes]) -> None:
+    """Add lines, each with its end, in place of a torn last one, and sync them to disk."""
+    with path.open("ab+") as file:
+        file.truncate(_whole(file))
+        file.write(b"".join(lines))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Exchange a file's content and sync it; readers see the old or the new one."""
+    temporary = path.with_name(f"{path.name}.part")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _whole(file: BinaryIO) -> int:
+    """The length of a file up to the end of its last whole line."""
+    at = file.seek(0, os.SEEK_END)
+    while at:
+        start = max(0, at - _TAIL)
+        file.seek(start)
+        end = file.read(at - start).rfind(b"\n")
+        if end >= 0:
+            return start + end + 1
+        at = start
+    return 0
+
+
+def _text(line: Line) -> bytes:
+    own = {"id": line.id, "cluster": line.cluster, "tags": dict(line.tags)}
+    record = {**own, **asdict(line.prediction), "scores": line.scores}
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace") + b"\n"

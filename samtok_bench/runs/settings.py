@@ -1,0 +1,77 @@
+"""What decides the results of a run."""
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from samtok_bench import registry
+from samtok_bench.task import Protocol, Task
+
+
+class RunSettings(BaseModel):
+    """All that decides the results of a run; a results folder holds one configuration."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    task: str
+    """By name, or the Python file that defines it."""
+    protocol: Protocol
+    data_format: str | None
+    split: str
+    limit: int | None
+    sample: tuple[str, ...]
+    """Ids that were asked for, or beginnings of ids."""
+    options: dict[str, str]
+    """Of the task."""
+    model: str
+    """As the user wrote it."""
+    predictor: dict[str, Any]
+    """See `Predictor.identity`."""
+    max_new_tokens: int
+    reading: str
+    """How mask words are read, see `Reading.name`."""
+    batch_size: int
+    constrained: bool
+    seed: int
+    data: str
+    """sha256 of the samples and their images."""
+    code: str
+    """sha256 of the sources that made the run."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether only some samples were asked for, by --limit or --sample."""
+        return self.limit is not None or bool(self.sample)
+
+    @property
+    def hash(self) -> str:
+        """Eight hex digits that name the configuration."""
+        text = json.dumps(self.model_dump(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def make_task(self) -> Task:
+        """The task of the run; ValueError where it is unknown, or lacks the protocol, format or option."""
+        return registry.task_class(self.task)(self.protocol, self.data_format, self.options)
+
+
+def short_name(model: str) -> str:
+    """A model in few words: the last part of a folder or hub id."""
+    return model.rstrip("/").rsplit("/", 1)[-1]
+
+
+def differences(stored: Any, asked: Any, name: str = "") -> list[str]:
+    """What differs between two settings, by dotted name, as `batch_size 4 there, 8 now`."""
+    if isinstance(stored, dict) and isinstance(asked, dict):
+        keys = list(dict.fromkeys([*stored, *asked]))
+        found = [
+            differences(stored.get(key), asked.get(key), f"{name}.{key}" if name else key) for key in keys
+        ]
+        return [line for lines in found for line in lines]
+    return [] if stored == asked else [f"{name} {_short(stored)} there, {_short(asked)} now"]
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:12]}..."
