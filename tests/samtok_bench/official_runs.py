@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from samtok_bench.runs.folder import IntervalInfo, Line, MetricValue, RunFolder, RunRecord, Session, Summary
+from stored_runs import settings_of, store_run
+
+from samtok_bench.runs.journal import Line
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.task import Task
 
@@ -46,7 +48,7 @@ def write_official(
         folder: where.
         task: with its protocol, data format and options.
         split: its name.
-        scores: one a sample.
+        scores: one per sample.
         model: as a user writes it.
         bounds: low and high by metric id; the others have no interval.
         data_root: for the record.
@@ -54,53 +56,17 @@ def write_official(
         dirty: whether the code was uncommitted.
         settings: what else differs from the usual ones.
     """
-    lines = [Line(f"s{k:05d}", f"{k}.jpg", {}, Prediction(), one) for k, one in enumerate(scores)]
-    values = task.summarize(list(scores), [line.cluster for line in lines])
-    metrics = []
-    for info in task.metrics:
-        low, high = (bounds or {}).get(info.id, (None, None))
-        metrics.append(
-            MetricValue(
-                **{"id": info.id, "version": info.version, "display": info.display, "unit": info.unit},
-                **{"direction": info.direction, "value": values[info.id], "low": low, "high": high},
-                **{"floor": None, "floor_by": None, "ceiling": None},
-            )
-        )
-    session = Session(
-        command=[],
-        started="2026-01-01T00:00:00+00:00",
-        git_commit="c" * 40,
-        git_dirty=dirty,
-        packages={},
-        machine="test",
-        threads=None,
+    lines = [Line(f"s{k:05d}", f"{k}.jpg", {}, Prediction(), score) for k, score in enumerate(scores)]
+    usual = {"split": split, "model": model, "predictor": {"kind": "samtok", "weights": model}}
+    chosen = settings_of(task, **{**usual, **settings})
+    return store_run(
+        folder,
+        task,
+        chosen,
+        lines,
+        bounds=bounds,
+        failed=failed,
+        dirty=dirty,
+        commit="c" * 40,
+        data_root=data_root,
     )
-    chosen = {
-        **{"task": task.name, "protocol": task.protocol, "data_format": task.data, "split": split},
-        **{"data": "d" * 64, "limit": None, "sample": [], "model": model, "constrained": False, "seed": 0},
-        "predictor": {"kind": "samtok", "weights": model},
-        **({"options": task.options} if task.options else {}),
-        **settings,
-    }
-    folder.mkdir(parents=True)
-    run = RunFolder(folder)
-    run.write_record(
-        RunRecord(
-            status="complete", settings=chosen, data_root=data_root, samples=len(lines), sessions=[session]
-        )
-    )
-    run.journal.append(lines)
-    run.write_summary(
-        Summary(
-            **{"task": task.name, "protocol": task.protocol, "split": split, "model": model},
-            samples=len(lines),
-            clusters=len(lines),
-            outcomes={"ok": len(lines) - failed, "model_error": failed},
-            dropped={},
-            primary=task.primary,
-            metrics=metrics,
-            interval=IntervalInfo(method="by hand", level=0.95, resamples=0, seed=0),
-            breakdown={},
-        )
-    )
-    return folder

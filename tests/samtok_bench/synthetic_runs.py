@@ -7,9 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from stored_runs import settings_of, store_run
+
 from samtok_bench import rle
+from samtok_bench.aggregate import Median, Used
 from samtok_bench.metric import MetricInfo
-from samtok_bench.runs.folder import IntervalInfo, Line, MetricValue, RunFolder, RunRecord, Session, Summary
+from samtok_bench.runs.journal import Line
 from samtok_bench.sample import ImagePart, Outcome, Prediction, Sample, Target, Text, Turn
 from samtok_bench.task import Generation, SampleSet, Task
 
@@ -21,10 +24,6 @@ HALF_LOST = [0.8 if k % 2 else 0.6 for k in range(COUNT)]
 """Against PLAIN: mean difference -0.1, interval -0.131 to -0.069."""
 
 
-def _metric(id: str, direction: str = "higher", **more: Any) -> MetricInfo:
-    return MetricInfo(id, 1, id, direction, "x", more.pop("denominator", None), "test", "test", **more)
-
-
 class Synthetic(Task):
     """Samples s00, s01 ... on an image each; scores x and y are what a test writes."""
 
@@ -34,13 +33,13 @@ class Synthetic(Task):
     splits = ("val",)
     generation = Generation(8)
     metrics: ClassVar = (
-        _metric("mean"),
-        _metric("part", denominator="y"),
-        _metric("miss", "lower"),
-        _metric("bits", "lower", unit="bits"),
-        _metric("middle", aggregate="median"),
-        _metric("fact", "none"),
-        _metric("used", aggregate="used", unit="codes"),
+        MetricInfo("mean", "mean", "test", "x"),
+        MetricInfo("part", "part", "test", "x", "y"),
+        MetricInfo("miss", "miss", "test", "x", direction="lower"),
+        MetricInfo("bits", "bits", "test", "x", direction="lower", unit="bits"),
+        MetricInfo("middle", "middle", "test", "x", aggregate=Median()),
+        MetricInfo("fact", "fact", "test", "x", direction="none"),
+        MetricInfo("used", "used", "test", "x", aggregate=Used(), unit="codes"),
     )
 
     def default_root(self):
@@ -87,7 +86,7 @@ def write_run(
         xs: numerators of the samples; even ones have the tag side "left", odd ones "right".
         ys: denominators of the metric `part`; 1 if None.
         failed: how many of the first samples the model failed on.
-        clusters: how many images there are, in turn; one a sample if None.
+        clusters: how many images there are, in turn; one per sample if None.
         settings: what differs from the usual ones.
         packages: versions of the session.
         data_root: for the record.
@@ -104,55 +103,13 @@ def write_run(
         )
         for k, x in enumerate(xs)
     ]
-    values = Synthetic().summarize([line.scores for line in lines], [line.cluster for line in lines])
-    run = RunFolder(folder)
-    folder.mkdir(parents=True)
-    run.write_record(
-        RunRecord(
-            status="complete",
-            settings={
-                **{"task": "synthetic", "protocol": "standard", "data_format": None, "split": "val"},
-                **{"data": "d" * 64, "limit": None, "sample": [], "model": str(folder), "code": folder.name},
-                **{"batch_size": 16, "predictor": {"weights": folder.name, "dtype": "float32"}},
-                **(settings or {}),
-            },
-            data_root=str(data_root),
-            samples=len(lines),
-            sessions=[
-                Session(
-                    command=[],
-                    started="2025-01-01T00:00:00+00:00",
-                    git_commit=None,
-                    git_dirty=None,
-                    packages=dict(packages or {}),
-                    machine="test",
-                    threads=None,
-                )
-            ],
-        )
-    )
-    run.journal.append(lines)
-    run.write_summary(
-        Summary(
-            **{"task": "synthetic", "protocol": "standard", "split": "val", "model": str(folder)},
-            samples=len(lines),
-            clusters=len({line.cluster for line in lines}),
-            outcomes={"ok": len(lines) - failed, "model_error": failed},
-            dropped={},
-            primary="mean",
-            metrics=[
-                MetricValue(
-                    **{"id": info.id, "version": info.version, "display": info.id, "unit": info.unit},
-                    **{"direction": info.direction, "value": values[info.id], "low": None, "high": None},
-                    **{"floor": None, "floor_by": None, "ceiling": None},
-                )
-                for info in Synthetic.metrics
-            ],
-            interval=IntervalInfo(method="none", level=0.95, resamples=0, seed=0),
-            breakdown={},
-        )
-    )
-    return folder
+    task = Synthetic()
+    usual = {
+        **{"model": str(folder), "code": folder.name},
+        "predictor": {"weights": folder.name, "dtype": "float32"},
+    }
+    chosen = settings_of(task, **{**usual, **(settings or {})})
+    return store_run(folder, task, chosen, lines, failed=failed, packages=packages, data_root=data_root)
 
 
 def pair(now: Sequence[float], before: Sequence[float], **more: Any) -> dict[str, str]:

@@ -15,7 +15,7 @@ from samtok_bench.gate import report as gate_report
 from samtok_bench.gate import verdicts as gate
 from samtok_bench.gate.file import Check, read_gate
 from samtok_bench.gate.verdicts import CheckResult, Verdict
-from samtok_bench.runs.reading import Change
+from samtok_bench.runs.changes import Change
 from samtok_bench.showing import tables
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "gate"

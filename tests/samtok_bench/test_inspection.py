@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 import samtok_bench
 from samtok_bench.cli.main import build_app
-from samtok_bench.judging.judge import JudgeFile, JudgeSummary
+from samtok_bench.judging.judge import JudgeFile
+from samtok_bench.judging.transcript import JudgeSummary
 from samtok_bench.runs.folder import JOURNAL, RUN, SUMMARY
 
 XS = [k / COUNT for k in range(COUNT)]

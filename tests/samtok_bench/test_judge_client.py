@@ -7,7 +7,8 @@ import time
 import pytest
 from judge_server import completion, send, serving
 
-from samtok_bench.judging.client import KEY_VARIABLE, JudgeClient, JudgeError, JudgeSettings
+from samtok_bench.judging.client import KEY_VARIABLE, JudgeClient, JudgeError
+from samtok_bench.judging.contract import JudgeSettings
 
 MESSAGES = [{"role": "user", "content": "Is it ä red circle?"}]
 

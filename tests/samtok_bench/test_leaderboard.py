@@ -13,10 +13,12 @@ from typer.testing import CliRunner
 from samtok_bench import registry
 from samtok_bench.cli import main as cli
 from samtok_bench.judging import judge as judging
-from samtok_bench.judging.judge import JudgeFile, JudgeSummary, Verdict
+from samtok_bench.judging.judge import JudgeFile
+from samtok_bench.judging.transcript import JudgeSummary, Verdict
 from samtok_bench.leaderboard import render, rows
 from samtok_bench.leaderboard.published import read_published, read_schema
-from samtok_bench.runs.folder import MetricValue, RunFolder
+from samtok_bench.runs.folder import RunFolder
+from samtok_bench.runs.summary import MetricValue
 
 ROOT = Path(__file__).parents[2]
 HALF = [gres_score(0.75), gres_score(0.63)] * 10

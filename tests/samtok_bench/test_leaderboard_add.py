@@ -10,7 +10,8 @@ from synthetic_runs import edit
 
 from samtok_bench import registry
 from samtok_bench.running import run as runner
-from samtok_bench.runs.folder import CEILING, JOURNAL, OVERLAYS, RUN, SUMMARY, RunFolder
+from samtok_bench.runs.folder import CEILING, JOURNAL, RUN, SUMMARY, RunFolder
+from samtok_bench.showing.overlays import OVERLAYS
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 from notes import Notes
 
 from samtok_bench.running import run as runner
-from samtok_bench.runs.folder import JOURNAL, RUN, SUMMARY, Journal, RunFolder
+from samtok_bench.runs.folder import JOURNAL, RUN, SUMMARY, RunFolder
+from samtok_bench.runs.journal import Journal
 from samtok_bench.sample import Outcome, content_id
 
 

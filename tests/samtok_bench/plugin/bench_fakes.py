@@ -10,7 +10,7 @@ from samtok_bench import rle
 from samtok_bench.predictor import Predictor
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.sample import ImagePart, Prediction, Sample, Target, Text, Turn, content_id
-from samtok_bench.task import Generation, SampleSet, Task
+from samtok_bench.task import Dropped, Generation, SampleSet, Task
 from samtok_tasks.gres.metrics import gres_metrics, gres_scores
 
 COUNT, PER_IMAGE = 24, 3
@@ -34,7 +34,9 @@ class Squares(Task):
 
     def samples(self, root, split):
         shift = int(os.environ.get("SQUARES_SHIFT", "0"))
-        return SampleSet([self._sample(root, k, shift) for k in range(COUNT)], {"crowds": 2})
+        dropped = Dropped()
+        dropped.add("crowds", count=2)
+        return SampleSet([self._sample(root, k, shift) for k in range(COUNT)], dropped)
 
     def _sample(self, root, k, shift):
         mask = np.zeros((10, 10), bool)

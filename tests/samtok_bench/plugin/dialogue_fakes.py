@@ -27,9 +27,7 @@ class Dialogues(Task):
     primary = "right"
     splits = ("val",)
     option_values = {"tone": ("plain", "loud"), "history": ("own", "none")}  # noqa: RUF012
-    metrics = (
-        MetricInfo("right", 1, "right", "higher", "right", None, "this file", "share of right rounds"),
-    )
+    metrics = (MetricInfo("right", "right", "share of right rounds", source="this file"),)
     generation = Generation(8)
 
     def default_root(self):
