@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from samtok_bench import rle
 from samtok_bench.rle import RLE
@@ -13,6 +15,8 @@ from samtok_tasks.formats.files import field, path_below, read_json
 
 MAX_SIDE = (1 << 16) - 1
 """Of an image, pixels; run lengths are counted in 32 bits."""
+Side = Annotated[int, Field(gt=0, le=MAX_SIDE)]
+"""Height or width of an image, pixels."""
 REGION = "region"
 """The supercategory of categories that say what kind of region a mask is (mini's), not what is in it."""
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from samtok_bench.rle import MAX_COORDINATE
 from samtok_bench.validation import first_fault
 
 T = TypeVar("T")
@@ -84,16 +85,21 @@ def read_list(path: Path, what: str = "record") -> Iterator[tuple[str, Any]]:
 def read_lines(path: Path) -> Iterator[tuple[str, Any]]:
     """The records of a file with one JSON value per line, each with its place for messages.
 
+    Blank lines are passed over.
+
     Raises:
         ValueError: a line is not JSON; names the file and the line.
     """
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             where = f"{path}: line {number}"
+            if not line.strip():
+                continue
             try:
-                yield where, json.loads(line)
+                record = json.loads(line)
             except (ValueError, RecursionError) as error:
                 raise ValueError(f"{where} is not JSON: {error}") from None
+            yield where, record
 
 
 def parse(model: type[RecordT], record: Any, where: str) -> RecordT:
@@ -136,7 +142,7 @@ def field(record: Any, name: str, kind: type[T], where: str) -> T:
         raise ValueError(f"{where}: the field {name!r} is missing")
     value = record[name]
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        expected = " or ".join(one.__name__ for one in get_args(kind)) or kind.__name__
+        expected = " or ".join(member.__name__ for member in get_args(kind)) or kind.__name__
         raise ValueError(f"{where}: {name!r} must be {expected}, got {type(value).__name__}")
     return value
 
@@ -163,3 +169,5 @@ def _below(given: str) -> str:
 
 PathBelow = Annotated[str, AfterValidator(_below)]
 """The path of a file below some folder, without needless dots."""
+Coordinate = Annotated[float, Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE, allow_inf_nan=False)]
+"""Pixels, in an image or near it."""

@@ -4,7 +4,8 @@
 sentences. Every sentence is one sample (LAVT test.py, LISA ValDataset).
 """
 
-from collections.abc import Callable, Iterator
+from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from samtok_bench import rle
 from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
 from samtok_tasks.formats.coco import CocoImage, Instances, read_instances
-from samtok_tasks.formats.files import NoSplitError, field, require_file
+from samtok_tasks.formats.files import NoSplitError, Record, parse, require_file
 from samtok_tasks.formats.pickles import read_plain_pickle
 
 PARTITIONS = {"refcoco": "unc", "refcoco+": "unc", "refcocog": "umd"}
@@ -23,6 +24,37 @@ LAYOUT = (
     "{dataset}.zip that github.com/lichengunc/refer names, kept at web.archive.org) and COCO's train2014 "
     f"images in {IMAGE_FOLDERS[0]} or {IMAGE_FOLDERS[1]} (images.cocodataset.org/zips/train2014.zip)."
 )
+
+
+class ReferenceSentence(Record):
+    """One sentence of a reference."""
+
+    sent_id: int
+    sent: str
+    raw: str = ""
+    kind: str = ""
+
+
+class Reference(Record):
+    """What references of all files of this form have; a file adds how it names the objects."""
+
+    ref_id: int
+    image_id: int
+    split: str
+    sentences: list[ReferenceSentence]
+
+    @property
+    @abstractmethod
+    def objects(self) -> tuple[int, ...]:
+        """Annotation ids; none at all where the sentences fit nothing."""
+
+
+class _OneObject(Reference):
+    ann_id: int
+
+    @property
+    def objects(self) -> tuple[int, ...]:
+        return (self.ann_id,)
 
 
 @dataclass(frozen=True)
@@ -45,26 +77,21 @@ class ReferringExpression:
     """The objects; empty where the sentence fits nothing."""
     instances: Instances
     """The file that knows their masks."""
-    kind: str | None = None
+    kind: str = ""
     """What kind of sentence it is, where the file says so; the official files do not."""
 
     def __repr__(self) -> str:  # without the whole instances file
         return f"ReferringExpression(ref {self.ref_id}, sentence {self.sent_id}: {self.raw!r})"
 
     @property
-    def no_target(self) -> bool:
-        """Whether the sentence fits nothing in the image."""
-        return not self.annotation_ids
-
-    @property
     def targets(self) -> tuple[RLE, ...]:
         """One mask per object, in the order of `annotation_ids`; ValueError for a broken one."""
-        return tuple(self.instances.mask(one) for one in self.annotation_ids)
+        return tuple(self.instances.mask(annotation_id) for annotation_id in self.annotation_ids)
 
     @property
     def target(self) -> RLE:
         """The union of all objects' masks, empty where there are none."""
-        return rle.union(self.targets) if self.annotation_ids else rle.empty(self.height, self.width)
+        return rle.union(self.targets, (self.height, self.width))
 
 
 @dataclass(frozen=True)
@@ -80,15 +107,15 @@ class ReferringData:
     @property
     def splits(self) -> list[str]:
         """The splits, in the order in which they first come."""
-        return list(dict.fromkeys(one.split for one in self.expressions))
+        return list(dict.fromkeys(expression.split for expression in self.expressions))
 
     def split(self, name: str) -> "ReferringData":
         """The sentences of one split, whose name must match exactly.
 
         Raises:
-            ValueError: there is no such split; names those there are.
+            NoSplitError: there is no such split; names those there are.
         """
-        chosen = tuple(one for one in self.expressions if one.split == name)
+        chosen = tuple(expression for expression in self.expressions if expression.split == name)
         if not chosen:
             raise NoSplitError(
                 f"{self.name} in {self.root} has no split {name!r}; it has {', '.join(self.splits)}"
@@ -114,26 +141,28 @@ def read_refer(root: Path, dataset: str = "refcoco", *, by: str | None = None) -
         FileNotFoundError: with the layout and where to get the data.
         ValueError: a broken file or record, or an unknown data set.
     """
+    refs, annotations = locate_refer(root, dataset, by=by)
+    instances = read_instances(annotations)
+    return collect(root, dataset, refs, read_plain_pickle(refs), instances, _OneObject)
+
+
+def locate_refer(root: Path, dataset: str, *, by: str | None = None) -> tuple[Path, Path]:
+    """The files of the references and of the annotations, unread; arguments as of `read_refer`.
+
+    Raises:
+        FileNotFoundError: with the layout and where to get the data.
+        ValueError: an unknown data set.
+    """
     if dataset not in PARTITIONS:
         raise ValueError(f"unknown data set {dataset!r}; there are {', '.join(PARTITIONS)}")
     by = by or PARTITIONS[dataset]
     layout = LAYOUT.format(dataset=dataset, by=by)
     refs = require_file(root / dataset / f"refs({by}).p", layout)
-    instances = read_instances(require_file(root / dataset / "instances.json", layout))
-    return collect(root, dataset, refs, read_plain_pickle(refs), instances, _one_object)
-
-
-def _one_object(record: Any, where: str) -> tuple[int, ...]:
-    return (field(record, "ann_id", int, where),)
+    return refs, require_file(root / dataset / "instances.json", layout)
 
 
 def collect(
-    root: Path,
-    name: str,
-    path: Path,
-    records: Any,
-    instances: Instances,
-    objects_of: Callable[[Any, str], tuple[int, ...]],
+    root: Path, name: str, path: Path, records: Any, instances: Instances, form: type[Reference]
 ) -> ReferringData:
     """Turn the references of a file into sentences.
 
@@ -143,8 +172,7 @@ def collect(
         path: the file of the references, for messages.
         records: its content.
         instances: the annotations that it refers to.
-        objects_of: gives the annotation ids of a reference; the second argument is its place, for
-            messages.
+        form: what its references look like.
 
     Crowd regions are left out of the targets; a sentence whose targets are all crowds is left out
     altogether, since it is not one without a target. Both are counted.
@@ -160,40 +188,38 @@ def collect(
     dropped.update(instances.dropped)
     for place, record in enumerate(records):
         where = f"{path}: reference {place}"
-        ref_id = field(record, "ref_id", int, where)
-        image = _image_of(field(record, "image_id", int, where), instances, where)
-        split = field(record, "split", str, where)
-        sentences = field(record, "sentences", list, where)
-        named = objects_of(record, where)
-        kept = tuple(one for one in named if not _is_crowd(one, image, instances, where))
+        reference = parse(form, record, where)
+        image = _image_of(reference.image_id, instances, where)
+        named = reference.objects
+        kept = tuple(number for number in named if not _is_crowd(number, image, instances, where))
         dropped.add("crowd targets", where, count=len(named) - len(kept))
         if named and not kept:
-            dropped.add("sentences about crowds", where, count=len(sentences))
+            dropped.add("sentences about crowds", where, count=len(reference.sentences))
             continue
-        for sentence in sentences:
-            sent = field(sentence, "sent", str, where)
-            expressions.append(
-                ReferringExpression(
-                    ref_id=ref_id,
-                    sent_id=field(sentence, "sent_id", int, where),
-                    image_id=image.id,
-                    split=split,
-                    image_path=folder / image.file_name,
-                    height=image.height,
-                    width=image.width,
-                    raw=field(sentence, "raw", str, where) if "raw" in sentence else sent,
-                    sent=sent,
-                    annotation_ids=kept,
-                    instances=instances,
-                    kind=field(sentence, "kind", str, where) if "kind" in sentence else None,
-                )
+        expressions += [
+            ReferringExpression(
+                ref_id=reference.ref_id,
+                sent_id=sentence.sent_id,
+                image_id=image.id,
+                split=reference.split,
+                image_path=folder / image.file_name,
+                height=image.height,
+                width=image.width,
+                raw=sentence.raw or sentence.sent,
+                sent=sentence.sent,
+                annotation_ids=kept,
+                instances=instances,
+                kind=sentence.kind,
             )
+            for sentence in reference.sentences
+        ]
     return ReferringData(root, name, tuple(expressions), dropped)
 
 
 def image_folder(root: Path) -> Path:
     """Where the images are, or where they belong if they are nowhere."""
-    return next((root / one for one in IMAGE_FOLDERS if (root / one).is_dir()), root / IMAGE_FOLDERS[-1])
+    folders = [root / folder for folder in IMAGE_FOLDERS]
+    return next((folder for folder in folders if folder.is_dir()), folders[-1])
 
 
 def require_images(root: Path) -> None:

@@ -1,12 +1,14 @@
 """gRefCOCO: sentences that mean one object, several or none (henghuiding/ReLA, henghuiding/gRefCOCO)."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, model_validator
 
 from samtok_tasks.formats.coco import read_instances
-from samtok_tasks.formats.files import field, read_json, require_file
+from samtok_tasks.formats.files import read_json, require_file
 from samtok_tasks.formats.pickles import read_plain_pickle
-from samtok_tasks.formats.refer import IMAGE_FOLDERS, ReferringData, collect
+from samtok_tasks.formats.refer import IMAGE_FOLDERS, Reference, ReferringData, collect
 
 LAYOUT = (
     "Expected below the data root: grefcoco/grefs(unc).json (or .p), grefcoco/instances.json (from "
@@ -14,6 +16,32 @@ LAYOUT = (
     "(images.cocodataset.org/zips/train2014.zip)."
 )
 NO_TARGET = -1
+"""Stands alone as the annotation id of a reference without a target."""
+
+
+def _as_list(given: Any) -> Any:
+    """Old files have a plain number for one object."""
+    return [given] if type(given) is int else given
+
+
+class _AnyObjects(Reference):
+    ann_id: Annotated[list[int], Field(min_length=1), BeforeValidator(_as_list)]
+    no_target: bool | None = None
+
+    @property
+    def objects(self) -> tuple[int, ...]:
+        return () if self.ann_id == [NO_TARGET] else tuple(dict.fromkeys(self.ann_id))
+
+    @model_validator(mode="after")
+    def _contradicts_itself_nowhere(self) -> Self:
+        none = self.ann_id == [NO_TARGET]
+        if not none and NO_TARGET in self.ann_id:
+            raise ValueError(
+                f"'ann_id' {self.ann_id} says both that there is a target and that there is none"
+            )
+        if self.no_target not in (None, none):
+            raise ValueError(f"'no_target' is {self.no_target} but 'ann_id' is {self.ann_id}")
+        return self
 
 
 def read_grefcoco(root: Path) -> ReferringData:
@@ -26,7 +54,7 @@ def read_grefcoco(root: Path) -> ReferringData:
     refs, annotations = locate_grefcoco(root)
     instances = read_instances(annotations)
     records = read_plain_pickle(refs) if refs.suffix == ".p" else read_json(refs)
-    return collect(root, "gRefCOCO", refs, records, instances, _objects)
+    return collect(root, "gRefCOCO", refs, records, instances, _AnyObjects)
 
 
 def locate_grefcoco(root: Path) -> tuple[Path, Path]:
@@ -39,17 +67,3 @@ def locate_grefcoco(root: Path) -> tuple[Path, Path]:
     pickled = folder / "grefs(unc).p"
     refs = pickled if pickled.is_file() else require_file(folder / "grefs(unc).json", LAYOUT)
     return refs, require_file(folder / "instances.json", LAYOUT)
-
-
-def _objects(record: Any, where: str) -> tuple[int, ...]:
-    """The annotation ids of a reference: [-1] stands for none."""
-    named = record.get("ann_id") if isinstance(record, dict) else None
-    ids = [named] if isinstance(named, int) else field(record, "ann_id", list, where)
-    if not ids or not all(isinstance(one, int) and not isinstance(one, bool) for one in ids):
-        raise ValueError(f"{where}: 'ann_id' must list whole numbers, got {ids!r}")
-    none = ids == [NO_TARGET]
-    if not none and NO_TARGET in ids:
-        raise ValueError(f"{where}: 'ann_id' {ids} says both that there is a target and that there is none")
-    if "no_target" in record and field(record, "no_target", bool, where) != none:
-        raise ValueError(f"{where}: 'no_target' is {record['no_target']} but 'ann_id' is {ids}")
-    return () if none else tuple(dict.fromkeys(ids))

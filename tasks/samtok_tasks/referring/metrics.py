@@ -29,8 +29,9 @@ are both empty the IoU is 0 (LAVT, SAMTok; LISA counts 1).
 from collections.abc import Sequence
 
 from samtok_bench import rle
+from samtok_bench.aggregate import Corpus
 from samtok_bench.measures.boxes import box_iou, inclusive_box, pixel_box
-from samtok_bench.metric import Aggregate, MetricInfo
+from samtok_bench.metric import MetricInfo
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.task import Protocol
@@ -39,10 +40,10 @@ THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 REC_THRESHOLD = 0.5
 
 Expression = tuple[str, str]
-"""An image and a text about it."""
+"""An image's number and a text about it."""
 
-_SOURCE = "LAVT, test.py (arXiv 2112.02244)"
 _SCRIPT = "bytedance/Sa2VA, projects/samtok, RefCOCO evaluation (after PaDT, eval_refcoco.py)"
+_ABSENT = "absent ones are 0; undefined without the list"
 
 
 def referring_metrics(protocol: Protocol, second_list: bool) -> tuple[MetricInfo, ...]:
@@ -52,38 +53,22 @@ def referring_metrics(protocol: Protocol, second_list: bool) -> tuple[MetricInfo
         protocol: see the module's table.
         second_list: with the figures over VLM-R1's list; in `released` only.
     """
+    boxed = "share of sentences where the masks' boxes have IoU >= 0.5"
     common = (
-        _metric("ciou", "cIoU", "intersection", "sum I / sum U over all sentences", denominator="union"),
-        _metric("miou", "mIoU", "iou", "mean IoU over all sentences"),
-        *(_metric(_key(t), f"Pr@{t}", _key(t), f"share of sentences with IoU >= {t}") for t in THRESHOLDS),
-        _metric("rec50", "REC Acc@0.5", "rec50", "share of sentences where the masks' boxes have IoU >= 0.5"),
+        MetricInfo("ciou", "cIoU", "sum I / sum U over all sentences", "intersection", "union"),
+        MetricInfo("miou", "mIoU", "mean IoU over all sentences", "iou"),
+        *(MetricInfo(_key(t), f"Pr@{t}", f"share of sentences with IoU >= {t}") for t in THRESHOLDS),
+        MetricInfo("rec50", "REC Acc@0.5", boxed),
     )
-    if protocol != "released":
-        return common
-    script = (
-        _corpus("script_ciou", '"CIoU"', "mean over expressions of the best IoU: the script's RES CIoU"),
-        _corpus("script_ap50", '"REC AP_50"', "share of expressions whose last box has IoU >= 0.5"),
+    figures = (
+        ("script_ciou", '"CIoU"', "mean over expressions of the best IoU: the script's RES CIoU"),
+        ("script_ap50", '"REC AP_50"', "share of expressions whose last box has IoU >= 0.5"),
+        ("vlm_r1_ciou", '"CIoU" on VLM-R1', f"the script's RES CIoU over VLM-R1's list; {_ABSENT}"),
+        ("vlm_r1_ap50", '"REC AP_50" on VLM-R1', f"the script's REC AP_50 over that list; {_ABSENT}"),
     )
-    if not second_list:
-        return common + script
-    absent = "absent ones are 0; undefined without the list"
-    return (
-        *common,
-        *script,
-        _corpus("vlm_r1_ciou", '"CIoU" on VLM-R1', f"the script's RES CIoU over VLM-R1's list; {absent}"),
-        _corpus("vlm_r1_ap50", '"REC AP_50" on VLM-R1', f"the script's REC AP_50 over that list; {absent}"),
-    )
-
-
-def _metric(
-    id: str, display: str, numerator: str, description: str, denominator: str | None = None
-) -> MetricInfo:
-    return MetricInfo(id, 1, display, "higher", numerator, denominator, _SOURCE, description)
-
-
-def _corpus(id: str, display: str, description: str) -> MetricInfo:
-    aggregate: Aggregate = "corpus"
-    return MetricInfo(id, 1, display, "higher", "", None, _SCRIPT, description, aggregate=aggregate)
+    count = (4 if second_list else 2) if protocol == "released" else 0
+    script = (MetricInfo(*figure, source=_SCRIPT, aggregate=Corpus()) for figure in figures[:count])
+    return (*common, *script)
 
 
 def _key(threshold: float) -> str:
@@ -101,8 +86,8 @@ def referring_scores(target: RLE, prediction: Prediction, protocol: Protocol) ->
     Returns:
         intersection, union in pixels; iou, box_iou 0 to 1; pr50 to pr90, rec50 as 0 or 1.
     """
-    masks = prediction.masks
-    predicted = rle.union(masks) if masks else rle.empty(*target["size"])
+    height, width = target["size"]
+    predicted = rle.union(prediction.masks, (height, width))
     inter, either = rle.intersection_union(target, predicted)
     iou = inter / either if either else 0.0
     box_of = inclusive_box if protocol == "released" else pixel_box
@@ -124,7 +109,7 @@ def script_figures(
 
     Args:
         expressions: of each sample, in the order of the file (the script takes any order).
-        scores: of `referring_scores` in the protocol `released`, one a sample.
+        scores: of `referring_scores` in the protocol `released`, one per sample.
         second: VLM-R1's list; None if there is none.
     """
     ious: dict[Expression, float] = {}
@@ -135,7 +120,8 @@ def script_figures(
     found: dict[str, float | None] = {}
     for name, listed in (("script", list(ious)), ("vlm_r1", second or [])):
         count = len(listed)
-        hits = sum(boxes.get(one, 0.0) >= REC_THRESHOLD for one in listed)
-        found[f"{name}_ciou"] = sum(ious.get(one, 0.0) for one in listed) / count if count else None
+        hits = sum(boxes.get(expression, 0.0) >= REC_THRESHOLD for expression in listed)
+        total = sum(ious.get(expression, 0.0) for expression in listed)
+        found[f"{name}_ciou"] = total / count if count else None
         found[f"{name}_ap50"] = hits / count if count else None
     return found

@@ -1,21 +1,22 @@
 """RefCOCO, RefCOCO+ and RefCOCOg as SAMTok's released scripts read them.
 
-`refcoco_val.json` and its like are JSON lines made by PaDT from refer's files, one line a sentence, without
+`refcoco_val.json` and its like are JSON lines made by PaDT from refer's files, one line per sentence, without
 the objects that are too small for its patches: they have fewer lines than refer has sentences. The second
 list, of the same sentences by other hands, is VLM-R1's.
 """
 
-import json
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from samtok_bench import rle
-from samtok_bench.rle import RLE
-from samtok_tasks.formats.coco import MAX_SIDE
-from samtok_tasks.formats.files import field, path_below, read_json, require_file
+from samtok_bench.task import Dropped
+from samtok_tasks.formats.coco import Side
+from samtok_tasks.formats.files import PathBelow, Record, parse, read_lines, read_list, require_file
 from samtok_tasks.formats.refer import IMAGE_FOLDERS, image_folder
+from samtok_tasks.referring.metrics import Expression
+from samtok_tasks.referring.reader import Sentence, SentenceReader, Sentences
 
 FOLDER = "RefCOCO"
 SECOND_FOLDER = f"{FOLDER}/rec_jsons_processed"
@@ -27,108 +28,72 @@ LAYOUT = (
 )
 
 
-@dataclass(frozen=True)
-class RepackedSentence:
-    """One line of the file."""
+class _Line(Record):
+    image: PathBelow
+    objects: Annotated[list[Any], Field(min_length=1)]
+    """The first alone is asked for."""
 
-    line: int
-    """From 1."""
-    image: Path
-    """Where the image must be; it was not opened."""
+
+class _RunLengths(Record):
+    size: Annotated[list[Side], Field(min_length=2, max_length=2)]
+    counts: Any
+
+
+class _Object(Record):
     label: str
-    """The sentence, unchanged."""
-    mask: RLE
+    rle: _RunLengths
 
 
-@dataclass(frozen=True)
-class Repack:
-    """A split, in the order of the file."""
-
-    sentences: tuple[RepackedSentence, ...]
-    dropped: Counter[str]
-    """What was left out: "further objects" of a line, of which the first alone is asked for."""
+class _ListedSentence(Record):
+    image: PathBelow
+    normal_caption: str
 
 
-def image_number(name: str) -> str:
-    """The number at the end of COCO's file names, `COCO_train2014_000000000009.jpg` is `9`."""
-    return Path(name).stem.rsplit("_", 1)[-1].lstrip("0")
+class RepackReader(SentenceReader):
+    """PaDT's JSON lines, with VLM-R1's list beside them."""
+
+    has_second_list = True
+
+    def locate(self, root: Path, dataset: str, split: str) -> None:
+        _file(root, dataset, split)
+
+    def read(self, root: Path, dataset: str, split: str) -> Sentences:
+        folder = image_folder(root)
+        sentences: list[Sentence] = []
+        dropped = Dropped()
+        for number, (where, content) in enumerate(read_lines(_file(root, dataset, split)), start=1):
+            line = parse(_Line, content, where)
+            dropped.add("further objects", where, count=len(line.objects) - 1)
+            asked = parse(_Object, line.objects[0], where)
+            try:
+                mask = rle.from_segmentation(asked.rle.model_dump(), *asked.rle.size)
+            except ValueError as error:
+                raise ValueError(f"{where}: {error}") from None
+            sentences.append(Sentence(str(number), folder / line.image, asked.label, mask))
+        return Sentences(tuple(sentences), dropped, read_second_list(root, dataset, split))
 
 
-def repack_file(root: Path, dataset: str, split: str) -> Path:
-    """The file of a split.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get it.
-        ValueError: the split is no plain name.
-    """
+def _file(root: Path, dataset: str, split: str) -> Path:
+    """The file of a split."""
     name = f"{dataset}_{split}"
     if Path(name).name != name:
         raise ValueError(f"a split is a plain name, got {split!r}")
     return require_file(root / FOLDER / f"{name}.json", LAYOUT.format(name=name))
 
 
-def read_repack(root: Path, dataset: str, split: str) -> Repack:
-    """Read a split; images are not opened.
-
-    Args:
-        root: the data root, see LAYOUT.
-        dataset: refcoco, refcoco+ or refcocog.
-        split: as in the file's name.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken line or record.
-    """
-    path = repack_file(root, dataset, split)
-    folder = image_folder(root)
-    sentences: list[RepackedSentence] = []
-    dropped: Counter[str] = Counter()
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            where = f"{path}: line {number}"
-            try:
-                content = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise ValueError(f"{where} is not JSON: {error}") from None
-            objects = field(content, "objects", list, where)
-            if not objects:
-                raise ValueError(f"{where}: 'objects' is empty")
-            dropped["further objects"] += len(objects) - 1
-            image = folder / path_below(content, "image", where)
-            label, mask = field(objects[0], "label", str, where), _mask(objects[0], where)
-            sentences.append(RepackedSentence(number, image, label, mask))
-    return Repack(tuple(sentences), +dropped)
-
-
-def read_second_list(root: Path, dataset: str, split: str) -> tuple[tuple[str, str], ...] | None:
+def read_second_list(root: Path, dataset: str, split: str) -> tuple[Expression, ...] | None:
     """VLM-R1's expressions of a split, each the image's number and the sentence; None if there is no list.
 
     Raises:
         ValueError: a broken file or record.
     """
-    short = dataset.replace("+", "p")
-    path = root / SECOND_FOLDER / f"{short}_{split}.json"
+    path = root / SECOND_FOLDER / f"{dataset.replace('+', 'p')}_{split}.json"
     if not path.is_file():
         return None
-    records = read_json(path)
-    if not isinstance(records, list):
-        raise ValueError(f"{path}: expected a list of records, got {type(records).__name__}")
-    found = []
-    for place, record in enumerate(records):
-        where = f"{path}: record {place}"
-        name = path_below(record, "image", where)
-        found.append((image_number(name), field(record, "normal_caption", str, where)))
-    return tuple(found)
+    listed = (parse(_ListedSentence, record, where) for where, record in read_list(path))
+    return tuple((image_number(sentence.image), sentence.normal_caption) for sentence in listed)
 
 
-def _mask(item: Any, where: str) -> RLE:
-    segmentation = field(item, "rle", dict, where)
-    size = field(segmentation, "size", list, where)
-    if len(size) != 2 or not all(type(side) is int and 0 < side <= MAX_SIDE for side in size):
-        raise ValueError(f"{where}: 'size' must be [height, width] of 1 to {MAX_SIDE} pixels, got {size!r}")
-    try:
-        return rle.from_segmentation(segmentation, *size)
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
+def image_number(name: str) -> str:
+    """The number at the end of COCO's file names, `COCO_train2014_000000000009.jpg` is `9`."""
+    return Path(name).stem.rsplit("_", 1)[-1].lstrip("0")
