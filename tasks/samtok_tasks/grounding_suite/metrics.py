@@ -23,42 +23,32 @@ SAMTok's script computes no metric; it writes the box as a list in a list, which
 read. Here it is read as the four numbers.
 """
 
-from collections.abc import Sequence
-from typing import Literal
-
 from samtok_bench import rle
 from samtok_bench.measures.boxes import Box, box_iou, inclusive_box, pixel_box
 from samtok_bench.metric import MetricInfo
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.task import Protocol
+from samtok_tasks.grounding_suite.reader import CLASSES
 
-CLASSES = ("stuff", "part", "multi", "single")
 BOX_THRESHOLD = 0.5
 
-_SOURCE = "GroundingSuite, evaluate_grounding.py (arXiv 2503.10596)"
 
-
-def grounding_metrics() -> tuple[MetricInfo, ...]:
-    """Metrics over the scores of `grounding_scores`, the primary one first."""
-    boxed = f"box IoU >= {BOX_THRESHOLD}"
-    return (
-        _metric("giou", "gIoU", "iou", None, "mean IoU over all samples"),
-        *(_metric(f"giou_{c}", f"gIoU {c}", f"iou_{c}", c, f"mean IoU, {c} only") for c in CLASSES),
-        _metric("box50", "box Acc@0.5", "box50", None, f"share of samples with {boxed}"),
-        *(_metric(f"box50_{c}", f"box {c}", f"box50_{c}", c, f"the same, {c} only") for c in CLASSES),
-    )
-
-
-def _metric(id: str, display: str, numerator: str, denominator: str | None, description: str) -> MetricInfo:
-    return MetricInfo(id, 1, display, "higher", numerator, denominator, _SOURCE, description)
+_NAMES = tuple(CLASSES.values())
+GROUNDING_METRICS = (
+    MetricInfo("giou", "gIoU", "mean IoU over all samples", "iou"),
+    *(MetricInfo(f"giou_{c}", f"gIoU {c}", f"mean IoU, {c} only", f"iou_{c}", c) for c in _NAMES),
+    MetricInfo("box50", "box Acc@0.5", f"share of samples with box IoU >= {BOX_THRESHOLD}"),
+    *(MetricInfo(f"box50_{c}", f"box {c}", f"the same, {c} only", f"box50_{c}", c) for c in _NAMES),
+)
+"""Over the scores of `grounding_scores`, the primary one first."""
 
 
 def grounding_scores(kind: str, target: RLE, box: Box, prediction: Prediction, protocol: Protocol) -> Scores:
     """One sample's sufficient statistics.
 
     Args:
-        kind: one of CLASSES.
+        kind: the name of its class, see CLASSES.
         target: its mask.
         box: its box as the file has it, pixels.
         prediction: any outcome; its masks are united.
@@ -68,30 +58,14 @@ def grounding_scores(kind: str, target: RLE, box: Box, prediction: Prediction, p
         intersection, union in pixels; iou 0 to 1; box50 as 0 or 1; for each class whether the sample is of
         it, and iou and box50 again, 0 in all other classes.
     """
-    masks = prediction.masks
-    predicted = rle.union(masks) if masks else rle.empty(*target["size"])
+    height, width = target["size"]
+    predicted = rle.union(prediction.masks, (height, width))
     inter, either = rle.intersection_union(target, predicted)
     iou = inter / either if either else 0.0
     answered = inclusive_box(predicted) if protocol == "released" else pixel_box(predicted)
     hit = int(box_iou(box, answered) >= BOX_THRESHOLD)
     scores: Scores = {"intersection": inter, "union": either, "iou": iou, "box50": hit}
-    for name in CLASSES:
+    for name in _NAMES:
         same = int(name == kind)
         scores |= {name: same, f"iou_{name}": iou * same, f"box50_{name}": hit * same}
     return scores
-
-
-def box_accuracy(
-    targets: Sequence[Box], answers: Sequence[Box | None], missing: Literal["wrong", "skip"] = "wrong"
-) -> float | None:
-    """Share of recorded boxes with an IoU of BOX_THRESHOLD or more, 0 to 1; None where nothing is counted.
-
-    Args:
-        targets: of the file.
-        answers: one a target; None where the model gave no box.
-        missing: the official scorer counts an answer without a box as wrong, but leaves out a sample that has
-            no answer at all.
-    """
-    pairs = [(a, b) for a, b in zip(targets, answers, strict=True) if b is not None or missing == "wrong"]
-    hits = sum(b is not None and box_iou(a, b) >= BOX_THRESHOLD for a, b in pairs)
-    return hits / len(pairs) if pairs else None

@@ -8,8 +8,8 @@ import numpy as np
 from samtok_bench import rle
 from samtok_tasks.mini.expressions import Expression
 from samtok_tasks.mini.picture import IMAGE_FOLDER, Picture
-from samtok_tasks.mini.regions import MIN_PART_PIXELS, background, half, union
 from samtok_tasks.mini.scene import Mask
+from samtok_tasks.mini.scene_masks import MIN_PART_PIXELS, HALVES, background, half, union
 
 HASH = "525d575feaca1dbfdf4d32e44561052c95270a00258aa22436bb84af88b9dcb0"
 
@@ -17,12 +17,10 @@ STUFF, PART, MULTI, SINGLE = 1, 2, 3, 4
 """Class ids."""
 SPLIT = "val"
 """The pictures that are asked about: the official file has one split."""
-SIDES = ("left", "right", "upper", "lower")
-"""In the order in which `half` draws them."""
 
 
 def files(pictures: Sequence[Picture]) -> dict[str, Any]:
-    """`GroundingSuite-Eval.jsonl`: of each picture up to one record a class."""
+    """`GroundingSuite-Eval.jsonl`: of each picture up to one record per class."""
     records: list[dict[str, Any]] = []
     for picture in pictures:
         for class_id, label, caption, mask in _asked(picture) if picture.split == SPLIT else ():
@@ -45,17 +43,15 @@ def _asked(picture: Picture) -> Iterator[tuple[int, str, str, Mask]]:
     """Class, label, caption and mask of a picture's records."""
     scene = picture.scene
     yield STUFF, "background", f"The {scene.background} background that no shape covers.", background(scene)
-    single = next((one for one in picture.expressions if len(one.targets) == 1), None)
+    single = next((said for said in picture.expressions if len(said.targets) == 1), None)
     if single is not None:
         item = scene.objects[single.targets[0]]
         yield SINGLE, item.shape, f"{with_article(single).capitalize()}.", item.mask
-        # drawn twice from one seed: once to know the side, once to cut
-        seed = (scene.seed, 3)
-        side = SIDES[np.random.default_rng(seed).integers(len(SIDES))]
-        part = half(np.random.default_rng(seed), item)
+        side = HALVES[np.random.default_rng((scene.seed, 3)).integers(len(HALVES))]
+        part = half(item, side)
         if part.sum() >= MIN_PART_PIXELS:
             yield PART, f"{side} half", f"The {side} half of {with_article(single)}.", part
-    several = next((one for one in picture.expressions if len(one.targets) > 1), None)
+    several = next((said for said in picture.expressions if len(said.targets) > 1), None)
     if several is not None:
         group = union([scene.objects[index] for index in several.targets])
         yield MULTI, "group", f"{with_article(several).capitalize()}.", group

@@ -1,14 +1,13 @@
-"""GroundingSuite-Eval: a caption, a box and a mask a record (hustvl/GroundingSuite)."""
+"""GroundingSuite-Eval: each record a caption, a box and a mask (hustvl/GroundingSuite)."""
 
-import json
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from samtok_bench.rle import MAX_COORDINATE
-from samtok_tasks.formats.files import field, path_below, require_file
-from samtok_tasks.formats.region_masks import RegionCollector, RegionData
+from pydantic import Field
+
+from samtok_tasks.formats.annotated_masks import AnnotatedMasks, MaskCollector
+from samtok_tasks.formats.files import Coordinate, PathBelow, Record, parse, read_lines, require_file
 
 FILE = "GroundingSuite-Eval.jsonl"
 LAYOUT = (
@@ -22,84 +21,54 @@ KINDS = {1: "stuff", 2: "part", 3: "group", 4: "object"}
 """The kind of region of a class_id."""
 
 
-@dataclass(frozen=True)
-class GroundingRecord:
+class GroundingRecord(Record):
     """One line of the file."""
 
     idx: int
     """Unique in the file."""
-    image: Path
-    """Where the image must be; it was not opened."""
-    class_id: int
+    image_path: PathBelow
+    """Below the data root."""
+    class_id: Literal[1, 2, 3, 4]
     """A key of CLASSES."""
     label: str
     """A short name of what the caption means."""
     caption: str
-    box: tuple[float, float, float, float]
+    box: Annotated[list[Coordinate], Field(min_length=4, max_length=4)]
     """x0, y0, x1, y1 in pixels."""
-    segmentation: Any = dataclass_field(repr=False)
+    segmentation: Any = Field(repr=False)
     """RLE as in the file, unchecked."""
 
 
-def read_grounding_suite(root: Path) -> tuple[GroundingRecord, ...]:
-    """Read all records, in the order of the file; masks are not converted.
+def locate_grounding_suite(root: Path) -> Path:
+    """The file, unread.
 
-    Args:
-        root: the data root.
+    Raises:
+        FileNotFoundError: with the layout and where to get the data.
+    """
+    return require_file(root / FILE, LAYOUT)
+
+
+def read_grounding_suite(root: Path) -> dict[int, GroundingRecord]:
+    """Read all records, by idx in the order of the file; masks are not converted.
 
     Raises:
         FileNotFoundError: with the layout and where to get the data.
         ValueError: a broken line or record.
     """
-    path = require_file(root / FILE, LAYOUT)
     records: dict[int, GroundingRecord] = {}
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            where = f"{path}: line {number}"
-            try:
-                content = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise ValueError(f"{where} is not JSON: {error}") from None
-            record = _record(root, content, where)
-            if record.idx in records:
-                raise ValueError(f"{where}: two records have the idx {record.idx}")
-            records[record.idx] = record
-    return tuple(records.values())
+    for where, content in read_lines(locate_grounding_suite(root)):
+        record = parse(GroundingRecord, content, where)
+        if record.idx in records:
+            raise ValueError(f"{where}: two records have the idx {record.idx}")
+        records[record.idx] = record
+    return records
 
 
-def read_grounding_suite_regions(root: Path) -> RegionData:
-    """The masks of all records, with their kinds.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken line or record.
-    """
-    found = RegionCollector()
-    for record in read_grounding_suite(root):
+def grounding_suite_masks(root: Path, records: Iterable[GroundingRecord]) -> AnnotatedMasks:
+    """The masks of records with their kinds; the key of a mask is the idx."""
+    found = MaskCollector()
+    for record in records:
         where = f"{root / FILE}: idx {record.idx}"
-        found.add(where, str(record.idx), record.image, None, record.segmentation, KINDS[record.class_id])
-    return found.data()
-
-
-def _record(root: Path, content: Any, where: str) -> GroundingRecord:
-    class_id = field(content, "class_id", int, where)
-    if class_id not in CLASSES:
-        raise ValueError(f"{where}: 'class_id' must be one of {', '.join(map(str, CLASSES))}, got {class_id}")
-    return GroundingRecord(
-        idx=field(content, "idx", int, where),
-        image=root / path_below(content, "image_path", where),
-        class_id=class_id,
-        label=field(content, "label", str, where),
-        caption=field(content, "caption", str, where),
-        box=_box(content, where),
-        segmentation=field(content, "segmentation", object, where),
-    )
-
-
-def _box(content: Any, where: str) -> tuple[float, float, float, float]:
-    box = field(content, "box", list, where)
-    numbers = [v for v in box if isinstance(v, int | float) and not isinstance(v, bool)]
-    if len(box) != 4 or len(numbers) != 4 or not all(abs(v) <= MAX_COORDINATE for v in numbers):
-        raise ValueError(f"{where}: 'box' must be four numbers x0, y0, x1, y1, got {box!r}")
-    x0, y0, x1, y1 = map(float, numbers)
-    return x0, y0, x1, y1
+        image = root / record.image_path
+        found.add(where, str(record.idx), image, None, record.segmentation, KINDS[record.class_id])
+    return found.found()

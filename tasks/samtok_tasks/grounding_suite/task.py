@@ -11,29 +11,36 @@ from pathlib import Path
 from typing import ClassVar
 
 from samtok_bench import rle
-from samtok_bench.measures.boxes import Box
+from samtok_bench.reading import STANDARD
 from samtok_bench.rle import RLE
-from samtok_bench.sample import ImagePart, Prediction, Sample, Scores, Target, Text, Turn, content_id
-from samtok_bench.task import DataStatus, Generation, HubSource, SampleSet, Task
+from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, question
+from samtok_bench.task import Generation, HubSource, SampleSet
+from samtok_tasks import released
 from samtok_tasks.areas import COCO_AREAS, coco_area
-from samtok_tasks.grounding_suite import reader as grounding_suite
-from samtok_tasks.grounding_suite.metrics import CLASSES, grounding_metrics, grounding_scores
-from samtok_tasks.grounding_suite.reader import FILE, GroundingRecord
-from samtok_tasks.mini.writer import ensure_mini
+from samtok_tasks.formats.files import require_split
+from samtok_tasks.grounding_suite.metrics import GROUNDING_METRICS, grounding_scores
+from samtok_tasks.grounding_suite.reader import (
+    CLASSES,
+    FILE,
+    GroundingRecord,
+    grounding_suite_masks,
+    locate_grounding_suite,
+    read_grounding_suite,
+)
+from samtok_tasks.mini.task import MiniTask
 
 PROMPT = "Please carefully check the image and detect the object this sentence describes: {caption}"
 MAX_NEW_TOKENS = 512
-SPLIT = "all"
-"""There is only one."""
 
 
-class GroundingSuite(Task):
+class GroundingSuite(MiniTask):
     """GSEval or mini."""
 
     name = "grounding-suite"
     summary = "segment things, groups, parts and stuff by a sentence (GroundingSuite-Eval)"
     primary = "giou"
-    splits = (SPLIT,)
+    source = "GroundingSuite, evaluate_grounding.py (arXiv 2503.10596)"
+    splits = ("all",)
     hub: ClassVar[Mapping[str | None, HubSource]] = {
         None: HubSource(
             "hustvl/GSEval",
@@ -42,47 +49,43 @@ class GroundingSuite(Task):
             "(images.cocodataset.org/zips/unlabeled2017.zip)",
         )
     }
-    metrics = grounding_metrics()
-    tag_values: ClassVar[dict[str, tuple[str, ...]]] = {"class": CLASSES, "area": COCO_AREAS}
+    metrics = GROUNDING_METRICS
+    tag_values: ClassVar[dict[str, tuple[str, ...]]] = {
+        "class": tuple(CLASSES.values()),
+        "area": COCO_AREAS,
+    }
 
     @property
     def generation(self) -> Generation:
-        return Generation(MAX_NEW_TOKENS, "released-union" if self.protocol == "released" else "standard")
+        return Generation(MAX_NEW_TOKENS, released.UNION if self.protocol == "released" else STANDARD)
 
-    def default_root(self) -> Path:
-        return ensure_mini()
-
-    def data_status(self, root: Path | None) -> DataStatus:
-        if root is None:
-            return mini_status()
-        if not (root / FILE).is_file():
-            return DataStatus(False, f"{root / FILE} is missing")
-        return DataStatus(True, f"{FILE}, in {root}")
+    def locate(self, root: Path) -> str:
+        locate_grounding_suite(root)
+        return f"{FILE}, in {root}"
 
     def samples(self, root: Path, split: str) -> SampleSet:
-        if split != SPLIT:
-            raise ValueError(f"GroundingSuite-Eval has no split {split!r}; all of it is {SPLIT!r}")
-        records = {str(record.idx): record for record in grounding_suite.read_grounding_suite(root)}
-        read = grounding_suite.read_grounding_suite_regions(root)
-        samples = [_sample(records[region.key], region.mask) for region in read.regions]
-        return SampleSet(samples, dict(read.dropped), dict(read.first))
+        require_split("GroundingSuite-Eval", split, self.splits)
+        records = read_grounding_suite(root)
+        data = grounding_suite_masks(root, records.values())
+        samples = [_sample(records[int(found.key)], found.image, found.mask) for found in data.masks]
+        return SampleSet(samples, data.dropped)
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
-        box: Box = tuple(json.loads(sample.target.text))
-        return grounding_scores(sample.tags["class"], sample.target.masks[0], box, prediction, self.protocol)
+        (mask,) = sample.target.masks
+        return grounding_scores(sample.tags["class"], mask, sample.truth, prediction, self.protocol)
 
 
-def _sample(record: GroundingRecord, mask: RLE) -> Sample:
+def _sample(record: GroundingRecord, image: Path, mask: RLE) -> Sample:
     height, width = mask["size"]
     prompt = PROMPT.format(caption=record.caption)
     box = json.dumps(record.box)
     return Sample(
-        id=content_id("grounding-suite", record.image.name, str(record.idx), prompt, mask["counts"], box),
-        image=record.image,
+        id=content_id("grounding-suite", image.name, str(record.idx), prompt, mask["counts"], box),
+        image=image,
         size=(height, width),
-        turns=(Turn("user", (ImagePart(record.image), Text(prompt))),),
-        cluster=record.image.name,
-        # the box, which is not that of the mask, is the target's text
-        target=Target((mask,), box),
-        tags={"class": grounding_suite.CLASSES[record.class_id], "area": coco_area(rle.area(mask))},
+        turns=question(image, prompt),
+        cluster=image.name,
+        target=Target((mask,)),
+        tags={"class": CLASSES[record.class_id], "area": coco_area(rle.area(mask))},
+        truth=tuple(record.box),  # the file's, which is not that of the mask
     )

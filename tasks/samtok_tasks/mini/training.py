@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from samtok_tasks.gres.task import PROMPT
 from samtok_tasks.mini.expressions import KINDS, Noun, describe, full_name, make_expression
-from samtok_tasks.mini.regions import MIN_PART_PIXELS, background, group, half, union
 from samtok_tasks.mini.scene import Mask, Scene, SceneObject, draw_scene
+from samtok_tasks.mini.scene_masks import MIN_PART_PIXELS, HALVES, background, group, half, union
 
 TRAINING_SEEDS = 1 << 40
 """Training scenes have seeds from here on; the frozen splits of mini stay far below."""
@@ -235,7 +235,7 @@ def _region(rng: np.random.Generator, scene: Scene, item: SceneObject, kind: str
     if kind == "group":
         return union(group(rng, scene, item))
     if kind == "part":
-        part = half(rng, item)
+        part = half(item, HALVES[rng.integers(len(HALVES))])
         return part if part.sum() >= MIN_PART_PIXELS else item.mask
     if kind == "background":
         return background(scene)

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from samtok_tasks.mini.coco import annotation
+from samtok_tasks.mini.coco import annotation, instances_file
 from samtok_tasks.mini.expressions import EXTREMES, RELATIONS, Noun, extreme, make_expression, related, select
-from samtok_tasks.mini.picture import SIZE, Picture, category
-from samtok_tasks.mini.regions import MIN_PART_PIXELS
+from samtok_tasks.mini.picture import Picture, category
 from samtok_tasks.mini.scene import SHAPES, Mask, Scene, SceneObject
+from samtok_tasks.mini.scene_masks import HALVES, MIN_PART_PIXELS, half
 
 HASH = "dfbb23c99f1b3e99edb23fe03f78e589db726d5be9b9a3c5d11ea9283aea8743"
 
@@ -18,7 +18,6 @@ SPLITS = ("val", "train")
 DATASET = "refcoco"
 ROUNDS = (2, 6)
 """Least and greatest number of rounds."""
-PARTS = ("left", "right", "upper", "lower")
 MAX_PARTS = 3
 """Of a picture: annotation ids have one digit for its masks, and a scene has at most seven objects."""
 PART_CATEGORY = len(SHAPES) + 1
@@ -42,6 +41,11 @@ class MadeRound:
     item: SceneObject | None = None
     """The object; None where the mask is a part of one."""
 
+    @property
+    def category(self) -> int:
+        """Of its mask in the instances file."""
+        return category(self.item.shape) if self.item else PART_CATEGORY
+
 
 def files(pictures: Sequence[Picture]) -> dict[str, Any]:
     """`segllm/conversations_folder/` with dialogues and `segllm/annotations_folder/` with their masks."""
@@ -56,8 +60,8 @@ def files(pictures: Sequence[Picture]) -> dict[str, Any]:
                 ids = _ids(picture, rounds)
                 dialogues.append(_conversation(picture, rounds, ids))
                 annotations += [
-                    annotation(id, picture, category(one.item.shape) if one.item else PART_CATEGORY, one.mask)
-                    for one, id in zip(rounds, ids, strict=True)
+                    annotation(id, picture, made_round.category, made_round.mask)
+                    for made_round, id in zip(rounds, ids, strict=True)
                 ]
         if chosen:
             name = f"segllm/conversations_folder/all_data_mix_{split}/mr_{DATASET}_{split}.json"
@@ -78,9 +82,9 @@ def dialogue(rng: np.random.Generator, scene: Scene) -> list[MadeRound]:
         if len(rounds) == wanted:
             break
         maker = _MAKERS[int(rng.choice(len(_MAKERS), p=_WEIGHTS))] if rounds else _named
-        one = _new(maker, rng, scene, rounds)
-        if one is not None:
-            rounds.append(one)
+        found = _new(maker, rng, scene, rounds)
+        if found is not None:
+            rounds.append(found)
     return rounds if len(rounds) >= ROUNDS[0] else []
 
 
@@ -89,9 +93,9 @@ def _new(
 ) -> MadeRound | None:
     """A round of one kind whose mask no round has yet."""
     for _ in range(_TRIES):
-        one = maker(rng, scene, rounds)
-        if one is not None and not any(np.array_equal(one.mask, before.mask) for before in rounds):
-            return one
+        found = maker(rng, scene, rounds)
+        if found is not None and not any(np.array_equal(found.mask, before.mask) for before in rounds):
+            return found
     return None
 
 
@@ -110,7 +114,7 @@ def _relational(rng: np.random.Generator, scene: Scene, rounds: Sequence[MadeRou
     kind = [item for item in select(scene.objects, noun) or [] if item is not anchor]
     if len(kind) < (2 if relation == "nearest to" else 1):
         return None
-    return _one(
+    return _if_only_one(
         f"the {noun.phrase()} {relation} instance {number}",
         related(kind, relation, anchor),
         "relational",
@@ -126,35 +130,20 @@ def _property(rng: np.random.Generator, scene: Scene, rounds: Sequence[MadeRound
     ]
     ending = f"other object of the same {name} as instance {number}"
     if len(others) < 2:
-        return _one(f"the {ending}", others, "property", number)
+        return _if_only_one(f"the {ending}", others, "property", number)
     word = EXTREMES[int(rng.integers(len(EXTREMES)))]
-    return _one(f"the {word} {ending}", extreme(others, word), "property", number)
+    return _if_only_one(f"the {word} {ending}", extreme(others, word), "property", number)
 
 
 def _part(rng: np.random.Generator, scene: Scene, rounds: Sequence[MadeRound]) -> MadeRound | None:
-    if sum(one.kind == "part" for one in rounds) == MAX_PARTS:
+    if sum(before.kind == "part" for before in rounds) == MAX_PARTS:
         return None
     number, item = _earlier(rng, rounds)
-    side = PARTS[int(rng.integers(len(PARTS)))]
+    side = HALVES[int(rng.integers(len(HALVES)))]
     mask = half(item, side)
     if mask.sum() < MIN_PART_PIXELS:
         return None
     return MadeRound(f"the {side} half of instance {number}", mask, "part", number)
-
-
-def half(item: SceneObject, side: str) -> Mask:
-    """What is visible of an object on one side, of PARTS, of the middle of its box."""
-    x, y = (int(value) for value in item.centre)
-    before, after = slice(None, x), slice(x, None)
-    window = {
-        "left": (slice(None), before),
-        "right": (slice(None), after),
-        "upper": (slice(None, y), slice(None)),
-        "lower": (slice(y, None), slice(None)),
-    }[side]
-    mask = np.zeros_like(item.mask)
-    mask[window] = item.mask[window]
-    return mask
 
 
 _Maker = Callable[[np.random.Generator, Scene, Sequence[MadeRound]], MadeRound | None]
@@ -164,7 +153,7 @@ _WEIGHTS = (0.15, 0.45, 0.25, 0.15)
 
 def _earlier(rng: np.random.Generator, rounds: Sequence[MadeRound]) -> tuple[int, SceneObject]:
     """An earlier round whose mask is an object; the first one always is."""
-    whole = [(number, one.item) for number, one in enumerate(rounds, 1) if one.item is not None]
+    whole = [(number, before.item) for number, before in enumerate(rounds, 1) if before.item is not None]
     return whole[int(rng.integers(len(whole)))]
 
 
@@ -174,7 +163,9 @@ def _kind(rng: np.random.Generator, scene: Scene) -> Noun:
     return Noun(item.shape if says[0] < 0.5 else None, item.colour if says[1] < 0.35 else None)
 
 
-def _one(text: str, found: Sequence[SceneObject] | None, kind: str, reference: int) -> MadeRound | None:
+def _if_only_one(
+    text: str, found: Sequence[SceneObject] | None, kind: str, reference: int
+) -> MadeRound | None:
     if found is None or len(found) != 1:
         return None
     return MadeRound(text, found[0].mask, kind, reference, found[0])
@@ -184,42 +175,36 @@ def _ids(picture: Picture, rounds: Sequence[MadeRound]) -> list[int]:
     """Annotation ids: an object's number, and for parts those from the end."""
     ids = []
     parts = 0
-    for one in rounds:
-        parts += one.item is None
-        ids.append(picture.annotation_id(one.item.index if one.item else 10 - parts))
+    for made in rounds:
+        parts += made.item is None
+        ids.append(picture.annotation_id(made.item.index if made.item else 10 - parts))
     return ids
 
 
 def _conversation(picture: Picture, rounds: Sequence[MadeRound], ids: Sequence[int]) -> dict[str, Any]:
     image = f"coco/train2014/{picture.file_name}"
     turns: list[dict[str, Any]] = []
-    for number, (one, id) in enumerate(zip(rounds, ids, strict=True), 1):
+    for number, (made, id) in enumerate(zip(rounds, ids, strict=True), 1):
         tags, reference = "", "none"
-        if one.reference:
-            reference = str(ids[one.reference - 1])
+        if made.reference:
+            reference = str(ids[made.reference - 1])
             place = f"{image}|{DATASET}|{reference}"
             tags = f"[MASK-ENCODE:{place}][BOX-ENCODE:{place}]"
         elif number == 1:
             tags = f"[IMAGE256:{image}]"
-        question = {"from": "human", "value": f"{tags} Segment {one.text}.".lstrip()}
-        turns.append(question | ({"ind": one.reference} if one.reference else {}))
-        answer = f"[MASK-DECODE:{one.kind}:{reference}:{id}:{image}:{DATASET}]."
+        question = {"from": "human", "value": f"{tags} Segment {made.text}.".lstrip()}
+        turns.append(question | ({"ind": made.reference} if made.reference else {}))
+        answer = f"[MASK-DECODE:{made.kind}:{reference}:{id}:{image}:{DATASET}]."
         turns.append({"from": "gpt", "value": answer})
     return {"task": "segmentation", "base": "[null]", "conversations": turns}
 
 
 def _instances(pictures: Sequence[Picture], annotations: list[dict[str, Any]]) -> dict[str, Any]:
-    named = {one["image_id"] for one in annotations}
-    images = [
-        {"id": picture.image_id, "file_name": picture.file_name, "height": SIZE, "width": SIZE}
-        for picture in pictures
-        if picture.image_id in named
+    named = {annotation["image_id"] for annotation in annotations}
+    categories = [
+        {"id": number, "name": name, "supercategory": "shape"}
+        for number, name in enumerate((*SHAPES, "part"), start=1)
     ]
-    names = (*SHAPES, "part")
-    categories = [{"id": 1 + k, "name": name, "supercategory": "shape"} for k, name in enumerate(names)]
-    return {
-        "info": {"description": "mini, generated scenes"},
-        "images": images,
-        "annotations": annotations,
-        "categories": categories,
-    }
+    return instances_file(
+        [picture for picture in pictures if picture.image_id in named], annotations, categories
+    )

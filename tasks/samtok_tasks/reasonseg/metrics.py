@@ -17,26 +17,11 @@ from samtok_bench.metric import MetricInfo
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Prediction, Scores
 
-_SOURCE = "LISA, train_ds.py (arXiv 2308.00692)"
-
-
-def reasonseg_metrics() -> tuple[MetricInfo, ...]:
-    """Metrics over the scores of `reasonseg_scores`, the primary one first."""
-    return (
-        MetricInfo(
-            "giou",
-            1,
-            "gIoU",
-            "higher",
-            "iou",
-            None,
-            _SOURCE,
-            "mean IoU over all samples; both empty counts 1",
-        ),
-        MetricInfo(
-            "ciou", 1, "cIoU", "higher", "intersection", "union", _SOURCE, "sum I / sum U over all samples"
-        ),
-    )
+REASONSEG_METRICS = (
+    MetricInfo("giou", "gIoU", "mean IoU over all samples; both empty counts 1", "iou"),
+    MetricInfo("ciou", "cIoU", "sum I / sum U over all samples", "intersection", "union"),
+)
+"""Over the scores of `reasonseg_scores`, the primary one first."""
 
 
 def reasonseg_scores(target: RLE, ignore: RLE | None, prediction: Prediction) -> Scores:
@@ -50,8 +35,8 @@ def reasonseg_scores(target: RLE, ignore: RLE | None, prediction: Prediction) ->
     Returns:
         intersection, union in pixels; iou 0 to 1.
     """
-    masks = prediction.masks
-    predicted = rle.union(masks) if masks else rle.empty(*target["size"])
+    height, width = target["size"]
+    predicted = rle.union(prediction.masks, (height, width))
     inter, either = rle.intersection_union(target, predicted)
     if ignore is not None:
         # the target has none of these pixels, so those of the answer are in U alone

@@ -27,7 +27,7 @@ def files(pictures: Sequence[Picture]) -> dict[str, Any]:
     """
     made: dict[str, Any] = {}
     for picture in pictures:
-        expression = next((one for one in picture.expressions if one.targets), None)
+        expression = next((said for said in picture.expressions if said.targets), None)
         if expression is None:
             continue
         split = "test" if picture.split.startswith("test") else picture.split

@@ -5,20 +5,21 @@ wordings; the first is asked, as LISA does in validation).
 """
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from pydantic import Field
 
 from samtok_bench import rle
-from samtok_bench.rle import MAX_COORDINATE, RLE
-from samtok_tasks.formats.files import field
+from samtok_bench.rle import RLE
+from samtok_bench.task import Dropped
+from samtok_tasks.formats.files import Coordinate, Record, parse
 
 FOLDER = "reason_seg/ReasonSeg"
 LAYOUT = (
@@ -30,23 +31,29 @@ TARGET, IGNORE = 1, 255
 
 _ORIENTATION = 274
 """EXIF tag."""
+_UNUSED = "flag"
+"""The label of the makers' own marks."""
 
 Labels = NDArray[np.uint8]
-Points = NDArray[np.int32]
 
 
-@dataclass(frozen=True)
-class Shape:
+class Outline(Record):
     """One outline."""
 
     label: str
     """`target`, or a word with `ignore` in it."""
-    points: Points
-    """(V, 2), x and y in whole pixels."""
+    points: list[Annotated[list[Coordinate], Field(min_length=2, max_length=2)]]
+    """x and y in pixels; cut to whole ones when it is painted."""
+
+
+class _Annotation(Record):
+    text: Annotated[list[str], Field(min_length=1)]
+    is_sentence: bool
+    shapes: list[Outline]
 
 
 @dataclass(frozen=True)
-class ReasonSegRecord:
+class ReasonSegImage:
     """One image with its question."""
 
     image: Path
@@ -63,12 +70,10 @@ class ReasonSegRecord:
 class ReasonSegData:
     """A split, in the order of the images' names."""
 
-    records: tuple[ReasonSegRecord, ...]
-    dropped: Counter[str]
-    """What was left out, by reason: outlines without a point, images without a JSON file and the reverse,
-    images that cannot be opened, images that are shown turned (EXIF), as their outlines then are too."""
-    first: dict[str, str]
-    """The first place of each reason."""
+    images: tuple[ReasonSegImage, ...]
+    dropped: Dropped
+    """Outlines without a point, images without a JSON file and the reverse, images that cannot be opened, and
+    images that are shown turned (EXIF), as their outlines then are too."""
 
 
 def read_reasonseg(root: Path, split: str) -> ReasonSegData:
@@ -89,72 +94,54 @@ def read_reasonseg(root: Path, split: str) -> ReasonSegData:
     notes = {path.stem: path for path in sorted(folder.glob("*.json"))}
     if not notes:
         raise FileNotFoundError(f"{folder} holds no JSON files. {LAYOUT}")
-    left_out = _LeftOut()
+    dropped = Dropped()
     for stem in sorted(images.keys() ^ notes.keys()):
         reason = "images without a JSON file" if stem in images else "JSON files without an image"
-        left_out.add(reason, folder / stem)
-    records = []
+        dropped.add(reason, str(folder / stem))
+    found = []
     for stem in sorted(images.keys() & notes.keys()):
-        size = _size(images[stem], left_out)
+        size = _size(images[stem], dropped)
         if size is not None:
-            records.append(_record(images[stem], notes[stem], *size, left_out))
-    return ReasonSegData(tuple(records), left_out.counts, left_out.first)
+            found.append(_read_image(images[stem], notes[stem], *size, dropped))
+    return ReasonSegData(tuple(found), dropped)
 
 
-class _LeftOut:
-    """Counts by reason, with the first place."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.first: dict[str, str] = {}
-
-    def add(self, reason: str, where: object) -> None:
-        self.counts[reason] += 1
-        self.first.setdefault(reason, str(where))
-
-
-def _size(path: Path, left_out: _LeftOut) -> tuple[int, int] | None:
+def _size(path: Path, dropped: Dropped) -> tuple[int, int] | None:
     """Height and width of an image; None where it is left out."""
     try:
         with Image.open(path) as image:
             turned = image.getexif().get(_ORIENTATION, 1) != 1
             size = image.height, image.width
     except Exception as error:  # Pillow promises no particular exception for a broken file
-        left_out.add("images that cannot be opened", f"{path}: {type(error).__name__}: {error}")
+        dropped.add("images that cannot be opened", str(path), f"{type(error).__name__}: {error}")
         return None
     if turned:
-        left_out.add("images that are shown turned", path)
+        dropped.add("images that are shown turned", str(path))
     return None if turned else size
 
 
-def _record(image: Path, path: Path, height: int, width: int, left_out: _LeftOut) -> ReasonSegRecord:
-    content = _read(path)
-    where = str(path)
-    texts = field(content, "text", list, where)
-    if not texts or not isinstance(texts[0], str):
-        raise ValueError(f"{where}: 'text' must list at least one text")
-    shapes = []
-    for place, record in enumerate(field(content, "shapes", list, where)):
-        at = f"{where}: shape {place}"
-        label, points = field(record, "label", str, at), field(record, "points", list, at)
-        if label.lower() == "flag":  # the makers' own mark
+def _read_image(image: Path, path: Path, height: int, width: int, dropped: Dropped) -> ReasonSegImage:
+    annotation = parse(_Annotation, _read_json(path), str(path))
+    outlines = []
+    for place, outline in enumerate(annotation.shapes):
+        if outline.label.lower() == _UNUSED:
             continue
-        if not points:
-            left_out.add("outlines without a point", at)
-            continue
-        shapes.append(Shape(label, _points(points, at)))
-    labels = paint(shapes, height, width)
+        if outline.points:
+            outlines.append(outline)
+        else:
+            dropped.add("outlines without a point", f"{path}: shape {place}")
+    labels = paint(outlines, height, width)
     ignore = rle.encode(labels == IGNORE)
-    return ReasonSegRecord(
+    return ReasonSegImage(
         image=image,
-        text=texts[0].strip(),
-        is_sentence=field(content, "is_sentence", bool, where),
+        text=annotation.text[0].strip(),
+        is_sentence=annotation.is_sentence,
         target=rle.encode(labels == TARGET),
         ignore=None if rle.is_empty(ignore) else ignore,
     )
 
 
-def _read(path: Path) -> Any:
+def _read_json(path: Path) -> Any:
     """The content of a JSON file in UTF-8, or else in Windows' western code page."""
     raw = path.read_bytes()
     try:
@@ -166,15 +153,7 @@ def _read(path: Path) -> Any:
             raise ValueError(f"{path} is not a JSON file: {error}") from None
 
 
-def _points(points: list[Any], where: str) -> Points:
-    for point in points:
-        pair = isinstance(point, list) and len(point) == 2
-        if not pair or not all(type(v) in (int, float) and abs(v) <= MAX_COORDINATE for v in point):
-            raise ValueError(f"{where}: a point is two numbers x, y near the image, got {point!r}")
-    return np.array(points).astype(np.int32)  # towards 0, as LISA does
-
-
-def paint(shapes: Sequence[Shape], height: int, width: int) -> Labels:
+def paint(outlines: Sequence[Outline], height: int, width: int) -> Labels:
     """The label of each pixel: larger shapes are painted first, so that smaller ones lie on top of them.
 
     A shape is its outline, one pixel wide, and what is inside (even-odd).
@@ -182,15 +161,16 @@ def paint(shapes: Sequence[Shape], height: int, width: int) -> Labels:
     Returns:
         (height, width) of 0, TARGET and IGNORE.
     """
-    areas = [int(_painted(np.zeros((height, width), np.uint8), shape, 1).sum()) for shape in shapes]
+    areas = [int(_painted(np.zeros((height, width), np.uint8), outline, 1).sum()) for outline in outlines]
     labels = np.zeros((height, width), np.uint8)
     for place in np.argsort(areas, kind="stable")[::-1]:
-        shape = shapes[place]
-        _painted(labels, shape, IGNORE if "ignore" in shape.label.lower() else TARGET)
+        outline = outlines[place]
+        _painted(labels, outline, IGNORE if "ignore" in outline.label.lower() else TARGET)
     return labels
 
 
-def _painted(labels: Labels, shape: Shape, label: int) -> Labels:
-    cv2.polylines(labels, [shape.points], True, label, 1)
-    cv2.fillPoly(labels, [shape.points], label)
+def _painted(labels: Labels, outline: Outline, label: int) -> Labels:
+    points = np.array(outline.points).astype(np.int32)  # towards 0, as LISA does
+    cv2.polylines(labels, [points], True, label, 1)
+    cv2.fillPoly(labels, [points], label)
     return labels

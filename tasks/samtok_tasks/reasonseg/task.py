@@ -7,60 +7,59 @@ samtok_tasks.reasonseg.metrics. Published tables give test as a whole, and its s
 from pathlib import Path
 from typing import ClassVar
 
-from samtok_bench.sample import ImagePart, Prediction, Sample, Scores, Target, Text, Turn, content_id
-from samtok_bench.task import DataStatus, Generation, SampleSet, Task
-from samtok_tasks.mini.writer import ensure_mini
-from samtok_tasks.reasonseg.metrics import reasonseg_metrics, reasonseg_scores
-from samtok_tasks.reasonseg.reader import FOLDER, ReasonSegRecord, read_reasonseg
+from samtok_bench.reading import STANDARD
+from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, question
+from samtok_bench.task import Generation, SampleSet
+from samtok_tasks import released
+from samtok_tasks.mini.task import MiniTask
+from samtok_tasks.reasonseg.metrics import REASONSEG_METRICS, reasonseg_scores
+from samtok_tasks.reasonseg.reader import FOLDER, LAYOUT, ReasonSegImage, read_reasonseg
 
 SENTENCE = "{text} Please output segmentation mask."
 PHRASE = "What is {text} in this image? Please output segmentation mask."
 MAX_NEW_TOKENS = 512
 
 
-class ReasonSeg(Task):
+class ReasonSeg(MiniTask):
     """ReasonSeg or mini."""
 
     name = "reasonseg"
     summary = "segment what a question means without naming it (ReasonSeg)"
     primary = "giou"
+    source = "LISA, train_ds.py (arXiv 2308.00692)"
     splits = ("val", "test", "train")
-    metrics = reasonseg_metrics()
+    metrics = REASONSEG_METRICS
     tag_values: ClassVar[dict[str, tuple[str, ...]]] = {"query": ("short", "long")}
 
     @property
     def generation(self) -> Generation:
-        return Generation(MAX_NEW_TOKENS, "released-union" if self.protocol == "released" else "standard")
+        return Generation(MAX_NEW_TOKENS, released.UNION if self.protocol == "released" else STANDARD)
 
-    def default_root(self) -> Path:
-        return ensure_mini()
-
-    def data_status(self, root: Path | None) -> DataStatus:
-        if root is None:
-            return mini_status()
+    def locate(self, root: Path) -> str:
         there = [split for split in self.splits if any((root / FOLDER / split).glob("*.json"))]
         if not there:
-            return DataStatus(False, f"no JSON files below {root / FOLDER}")
-        return DataStatus(True, f"ReasonSeg ({', '.join(there)}), in {root}")
+            raise FileNotFoundError(f"no JSON files below {root / FOLDER}. {LAYOUT}")
+        return f"ReasonSeg ({', '.join(there)}), in {root}"
 
     def samples(self, root: Path, split: str) -> SampleSet:
         data = read_reasonseg(root, split)
-        return SampleSet([_sample(record) for record in data.records], dict(data.dropped), data.first)
+        return SampleSet([_sample(image) for image in data.images], data.dropped)
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
-        return reasonseg_scores(sample.target.masks[0], sample.target.ignore, prediction)
+        (target,) = sample.target.masks
+        return reasonseg_scores(target, sample.target.ignore, prediction)
 
 
-def _sample(record: ReasonSegRecord) -> Sample:
-    height, width = record.target["size"]
-    prompt = (SENTENCE if record.is_sentence else PHRASE).format(text=record.text)
-    ignored = record.ignore["counts"] if record.ignore else ""
+def _sample(asked: ReasonSegImage) -> Sample:
+    height, width = asked.target["size"]
+    prompt = (SENTENCE if asked.is_sentence else PHRASE).format(text=asked.text)
+    ignored = asked.ignore["counts"] if asked.ignore else ""
     return Sample(
-        id=content_id("reasonseg", record.image.name, prompt, record.target["counts"], ignored),
-        image=record.image,
+        id=content_id("reasonseg", asked.image.name, prompt, asked.target["counts"], ignored),
+        image=asked.image,
         size=(height, width),
-        turns=(Turn("user", (ImagePart(record.image), Text(prompt))),),
-        cluster=record.image.name,
-        target=Target((record.target,), ignore=record.ignore),
-        tags={"query": "long" if record.is_sentence else "short"},
+        turns=question(asked.image, prompt),
+        cluster=asked.image.name,
+        target=Target((asked.target,), ignore=asked.ignore),
+        tags={"query": "long" if asked.is_sentence else "short"},
     )

@@ -1,4 +1,4 @@
-"""Instances files in COCO's form whose annotations are regions of every kind."""
+"""Instances files in COCO's form whose annotations are masks of every kind."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,25 +7,27 @@ import numpy as np
 
 from samtok_tasks.mini.coco import annotation, instances_file
 from samtok_tasks.mini.picture import Picture
-from samtok_tasks.mini.regions import KINDS, scene_regions
+from samtok_tasks.mini.scene_masks import KINDS, masks_of_all_kinds
 
 HASH = "fe0f60e26a3c1d4f75ab4348d8c03e436ed3b0b99bc2f3e961426f1572da2c95"
 
 
 def files(pictures: Sequence[Picture]) -> dict[str, Any]:
-    """`annotations/instances_SPLIT.json` with regions, of their kind's category."""
+    """`annotations/instances_SPLIT.json`, where a mask's category is its kind."""
     return {
-        f"annotations/instances_{split}.json": _regions([one for one in pictures if one.split == split])
+        f"annotations/instances_{split}.json": _instances(
+            [picture for picture in pictures if picture.split == split]
+        )
         for split in dict.fromkeys(picture.split for picture in pictures)
     }
 
 
-def _regions(pictures: Sequence[Picture]) -> dict[str, Any]:
-    """Regions of every kind, of their kind's category."""
+def _instances(pictures: Sequence[Picture]) -> dict[str, Any]:
+    """Masks of every kind."""
     annotations = []
     for picture in pictures:
         rng = np.random.default_rng((picture.scene.seed, 2))
-        for place, (kind, mask) in enumerate(scene_regions(rng, picture.scene)):
+        for place, (kind, mask) in enumerate(masks_of_all_kinds(rng, picture.scene)):
             annotations.append(annotation(picture.annotation_id(place), picture, 1 + KINDS.index(kind), mask))
     categories = [{"id": 1 + k, "name": kind, "supercategory": "region"} for k, kind in enumerate(KINDS)]
     return instances_file(pictures, annotations, categories)

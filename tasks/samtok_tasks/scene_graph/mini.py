@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from samtok_bench import rle
 from samtok_tasks.mini.expressions import SIDES, related
 from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, Picture
-from samtok_tasks.mini.regions import background
 from samtok_tasks.mini.scene import BACKGROUNDS, SHAPES, Mask, Scene
+from samtok_tasks.mini.scene_masks import background
 
 HASH = "c1a3796c4bcb652f4cd4b2eb0551d3957b628135b52d8fd234c4b6e4efdcd4ee"
 

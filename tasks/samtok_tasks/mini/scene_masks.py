@@ -1,4 +1,4 @@
-"""Regions of a scene: objects, groups, parts, the background, and arbitrary blobs."""
+"""Masks of a scene: objects, groups, parts, the background, and arbitrary blobs."""
 
 from collections.abc import Sequence
 
@@ -10,12 +10,14 @@ KINDS = ("object", "group", "part", "background", "arbitrary")
 OBJECTS = 3
 """Objects of a scene that are asked for by themselves, at most."""
 MIN_PART_PIXELS = 40
+HALVES = ("left", "right", "upper", "lower")
+"""The halves of an object."""
 _CORNERS = (6, 14)
 """Of a blob."""
 
 
-def scene_regions(rng: np.random.Generator, scene: Scene) -> list[tuple[str, Mask]]:
-    """What a scene gives to encode, each with its kind: some objects and one region of each other kind.
+def masks_of_all_kinds(rng: np.random.Generator, scene: Scene) -> list[tuple[str, Mask]]:
+    """What a scene gives to encode, each with its kind: some objects and one mask of each other kind.
 
     No mask comes twice; a scene that has no group or no part big enough gives fewer.
     """
@@ -23,7 +25,7 @@ def scene_regions(rng: np.random.Generator, scene: Scene) -> list[tuple[str, Mas
     chosen = [scene.objects[index] for index in order]
     found = [("object", item.mask) for item in chosen[:OBJECTS]]
     found.append(("group", union(group(rng, scene, chosen[0]))))
-    found.append(("part", half(rng, chosen[-1])))
+    found.append(("part", half(chosen[-1], HALVES[rng.integers(len(HALVES))])))
     found.append(("background", background(scene)))
     found.append(("arbitrary", blob(rng, *scene.image.shape[:2])))
     kept: dict[bytes, tuple[str, Mask]] = {}
@@ -35,7 +37,7 @@ def scene_regions(rng: np.random.Generator, scene: Scene) -> list[tuple[str, Mas
 
 def union(items: Sequence[SceneObject]) -> Mask:
     """All pixels of some objects."""
-    return np.logical_or.reduce([one.mask for one in items])
+    return np.logical_or.reduce([item.mask for item in items])
 
 
 def background(scene: Scene) -> Mask:
@@ -47,23 +49,22 @@ def group(rng: np.random.Generator, scene: Scene, item: SceneObject) -> list[Sce
     """Objects that share a property with this one, or a few others at random."""
     share = ("colour", "shape", "pattern", None)[rng.integers(4)]
     if share is not None:
-        return [one for one in scene.objects if getattr(one, share) == getattr(item, share)]
-    others = [one for one in scene.objects if one is not item]
+        return [other for other in scene.objects if getattr(other, share) == getattr(item, share)]
+    others = [other for other in scene.objects if other is not item]
     chosen = rng.permutation(len(others))[: rng.integers(1, 4)]
     return [item, *(others[index] for index in chosen)]
 
 
-def half(rng: np.random.Generator, item: SceneObject) -> Mask:
-    """The left, right, upper or lower half of what is visible of an object."""
+def half(item: SceneObject, side: str) -> Mask:
+    """What is visible of an object in one of HALVES, up to the middle of its box."""
     x, y = (int(value) for value in item.centre)
+    window = {
+        "left": np.s_[:, :x],
+        "right": np.s_[:, x:],
+        "upper": np.s_[:y, :],
+        "lower": np.s_[y:, :],
+    }[side]
     part = np.zeros_like(item.mask)
-    side = rng.integers(4)
-    window = (
-        (slice(None), slice(None, x)),
-        (slice(None), slice(x, None)),
-        (slice(None, y), slice(None)),
-        (slice(y, None), slice(None)),
-    )[side]
     part[window] = item.mask[window]
     return part
 
