@@ -8,8 +8,9 @@ from notes import Notes
 from official_runs import gres_score, write_official
 from synthetic_runs import edit
 
+from samtok_bench.running.options import RunOptions
+from samtok_bench.running.run import run
 from samtok_bench import registry
-from samtok_bench.running import run as runner
 from samtok_bench.runs.folder import CEILING, JOURNAL, RUN, SUMMARY, RunFolder
 from samtok_bench.showing.overlays import OVERLAYS
 
@@ -23,7 +24,7 @@ def add(command, work):
 
 def go(name: str, **options) -> Path:
     chosen = {"task": "squares", "model": "perfect", **options}
-    return runner.run(runner.RunOptions(out=Path(name), **chosen), Notes()).folder
+    return run(RunOptions(out=Path(name), **chosen), Notes()).folder
 
 
 def test_a_good_run_is_copied(add, work):
