@@ -1,6 +1,6 @@
-"""SAMTok: any region mask as two words, and QwenVL models that speak them.
+"""SAMTok: any mask as two words, and QwenVL models that read and write them.
 
-The names below load lazily, so that `import samtok` stays free of torch.
+The public names load lazily, so that `import samtok` does not import torch.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Builds a small Qwen3-VL from nothing: the class of the large models, a config that fits a CPU."""
+"""Build a small Qwen3-VL from scratch: the class of the large models at a size that fits a CPU."""
 
 import math
 from collections.abc import Iterable
@@ -14,7 +14,10 @@ from samtok.vocabulary import add_mask_words, build_text_tokenizer
 
 
 class NanoOptions(BaseModel):
-    """Sizes of a small Qwen3-VL. An image of `image_size` pixels has (side / patch / merge)^2 tokens."""
+    """Sizes of a small Qwen3-VL.
+
+    A square image with sides of `image_size` pixels has (image_size / patch_size / merge_size)^2 tokens.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,14 +51,14 @@ class NanoOptions(BaseModel):
 def build_nano(
     options: NanoOptions, corpus: Iterable[str], seed: int = 0
 ) -> tuple[Qwen3VLForConditionalGeneration, QwenVLProcessor]:
-    """A small random Qwen3-VL in float32 and its processor, with the 514 mask words.
+    """Build a random Qwen3-VL in float32 and its processor, with the 514 mask words.
 
-    Two things differ from the stock initialisation, because a small model has little time to find them: the
-    vision tower's position table starts as sines and cosines of the row and the column (the stock random
-    table drowns in the patches), and `initializer_range` is a choice.
+    Two things differ from the stock initialisation, because a small model has little time to learn them. The
+    vision tower's position table starts as sines and cosines of row and column, because the stock random
+    table is drowned out by the patches. And `initializer_range` can be chosen.
 
     Args:
-        corpus: texts that the text tokenizer is trained on.
+        corpus: texts on which the text tokenizer is trained.
         seed: of the weights.
     """
     tokenizer = build_text_tokenizer(corpus, options.vocabulary)
@@ -74,7 +77,10 @@ def build_nano(
 
 
 def position_waves(side: int, width: int) -> Tensor:
-    """Sines and cosines of row and column, (side * side, width) float32, wavelengths from 2 to 4 sides."""
+    """Sines and cosines of row and column, (side * side, width) float32.
+
+    The wavelengths grow geometrically from 2.5 cells to four times the side.
+    """
     per_axis = math.ceil(width / 4)
     steps = torch.linspace(0, 1, per_axis)
     wavelengths = 2.5 * (4 * side / 2.5) ** steps  # (F,)
@@ -87,7 +93,7 @@ def position_waves(side: int, width: int) -> Tensor:
 def _image_processor(options: NanoOptions) -> Qwen2VLImageProcessorPil:
     pixels = options.image_size**2
     return Qwen2VLImageProcessorPil(
-        # an image of another shape keeps its aspect ratio and about its number of tokens
+        # an image of another shape keeps its aspect ratio and has about as many tokens
         size={"shortest_edge": pixels * 3 // 4, "longest_edge": pixels},
         patch_size=options.patch_size,
         merge_size=options.merge_size,
@@ -98,7 +104,7 @@ def _image_processor(options: NanoOptions) -> Qwen2VLImageProcessorPil:
 
 
 def _config(options: NanoOptions, processor: QwenVLProcessor) -> Qwen3VLConfig:
-    # frequencies of a head are shared out among time, rows and columns, as in Qwen3-VL (24, 20, 20 of 64)
+    # a head's frequencies are divided among time, rows and columns as in Qwen3-VL (24, 20, 20 of 64)
     half = options.head_dim // 2
     section = [half - 2 * (half * 5 // 16), half * 5 // 16, half * 5 // 16]
     tokenizer = processor.tokenizer

@@ -1,9 +1,9 @@
-"""The published pair of files (SAM 2.1 weights and mask tokenizer), loaded into SAMTok.
+"""The published pair of files, SAM 2.1 weights and mask tokenizer, as a state dict of SAMTok.
 
-`sam2.1_hiera_large.pt` holds SAM 2 as its authors name it; `mask_tokenizer_256x2.pth` holds every weight,
-SAM 2's fine-tuned ones included, under `model.sam2_model.` and `quantizer.`. Every key of both files is
-accounted for: it is loaded, or it is one of the parts for video that images never use, or it is an error.
-No code in the files is run.
+`sam2.1_hiera_large.pt` holds SAM 2 under its authors' names. `mask_tokenizer_256x2.pth` holds every weight,
+including SAM 2's fine-tuned ones, under `model.sam2_model.` and `quantizer.`. Every key of both files is
+accounted for: it is loaded, or it belongs to the video parts that images never use, or it is an error. No
+code in the files is run.
 """
 
 import pickle
@@ -14,9 +14,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-
-from samtok.config import SAMTokConfig
-from samtok.tokenizer import SAMTok
 
 SAM2_PREFIX = "model.sam2_model."
 _SHOWN = 10  # keys of each kind that an error message lists
@@ -72,26 +69,27 @@ _VIDEO_ONLY = re.compile(
 )
 
 
-def load_published(
-    sam2_pt: str | Path | None, tokenizer_pth: str | Path, config: SAMTokConfig | None = None
-) -> SAMTok:
-    """A SAMTok in float32 from the published files.
+def published_state(
+    sam2_pt: str | Path | None, tokenizer_pth: str | Path, own: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Read the published files under SAMTok's own names.
 
     Args:
-        sam2_pt: SAM 2.1 weights, plain or under "model" or "state_dict". They are checked but not used, for
-            the tokenizer file has all of them too; None skips the check.
+        sam2_pt: SAM 2.1 weights, plain or under "model" or "state_dict". They are checked but not used,
+            because the tokenizer file has all of them too; None skips the check.
         tokenizer_pth: the mask tokenizer, plain or under "state_dict", with or without the "hf_model."
             prefix of its training checkpoints.
-        config: sizes; by default those of the release (Hiera-L, 1024 px, two codebooks of 256).
+        own: the state dict of a SAMTok; only its names and shapes count, so it may be on the meta device.
+
+    Returns:
+        a tensor for each name of `own`, in the files' dtypes.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: not a file of tensors, or keys that are missing, unexpected or of another shape.
+        FileNotFoundError: a file is missing.
+        ValueError: a file does not hold tensors, or its keys are missing, unexpected or of another shape.
     """
-    with torch.device("meta"):
-        model = SAMTok(config or SAMTokConfig())
-    sources = {name: published_names(name) for name in model.state_dict()}
-    shapes = _published_shapes(model, sources)
+    sources = {name: published_names(name) for name in own}
+    shapes = _published_shapes(own, sources)
 
     weights = read_published(tokenizer_pth)
     _check(tokenizer_pth, weights, shapes, SAM2_PREFIX)
@@ -107,16 +105,12 @@ def load_published(
         name: torch.cat([weights[key] for key in keys]) if len(keys) > 1 else weights[keys[0]]
         for name, keys in sources.items()
     }
-    for name in state:
-        if _is_codebook(name):
-            state[name] = state[name][:-1]  # the padding row
-    model.to_empty(device="cpu")
-    model.load_state_dict(state)
-    return model.eval()
+    # without the padding row
+    return {name: tensor[:-1] if _is_codebook(name) else tensor for name, tensor in state.items()}
 
 
 def published_names(name: str) -> list[str]:
-    """The published key of one of our keys; four keys, to be stacked, for the point embeddings."""
+    """The published key of one of our names; for the point embeddings four keys, to be concatenated."""
     if name.startswith("quantizer."):
         return [name]
     if name == "sam2.prompt_encoder.point_embed.weight":
@@ -126,9 +120,11 @@ def published_names(name: str) -> list[str]:
     return [SAM2_PREFIX + name]
 
 
-def _published_shapes(model: SAMTok, sources: Mapping[str, list[str]]) -> dict[str, tuple[int, ...]]:
+def _published_shapes(
+    own: Mapping[str, Tensor], sources: Mapping[str, list[str]]
+) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
-    for name, tensor in model.state_dict().items():
+    for name, tensor in own.items():
         rows, *rest = tensor.shape
         if _is_codebook(name):
             rows += 1
@@ -142,7 +138,12 @@ def _is_codebook(name: str) -> bool:
 
 
 def read_published(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a PyTorch file, without a wrapper or training prefix. Runs no code from the file."""
+    """The tensors of a PyTorch file, without wrapper or training prefix. Runs no code from the file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a PyTorch file, or it holds more than a table of tensors.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no weights at {path}")
@@ -165,7 +166,7 @@ def read_published(path: str | Path) -> dict[str, Tensor]:
 def _check(
     path: str | Path, weights: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], prefix: str
 ) -> None:
-    """Every key is expected and has its shape, or belongs to video; every expected key is there."""
+    """Raise unless every expected key is there with its shape, and every other key belongs to video."""
     unknown = (key for key in weights if key not in shapes and not _is_video_only(key, prefix))
     wrong = (
         f"{key} {tuple(weights[key].shape)} instead of {shape}"

@@ -1,4 +1,4 @@
-"""Commands on masks, words and weights; part of `samtok-bench` through its entry points."""
+"""Commands for masks, words and weights; `samtok-bench` finds them through an entry point."""
 
 import json
 from pathlib import Path
@@ -25,22 +25,22 @@ Device = Annotated[str, _option("--device", "cpu, cuda or cuda:N.")]
 Picture = Annotated[Path | None, _option("--picture", "Also draw the masks on the image.")]
 Json = Annotated[bool, _option("--json", "Print JSON.")]
 Recipe = Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped recipe.")]
-Out = Annotated[Path | None, _option("--out", "Output folder; training/RECIPE if absent.")]
-Resume = Annotated[bool, _option("--resume", "Go on with an interrupted training.")]
+Out = Annotated[Path | None, _option("--out", "Output folder. Default: training/RECIPE.")]
+Resume = Annotated[bool, _option("--resume", "Continue an interrupted training.")]
 
 
 @app.command()
 def encode(
     image: ImageFile,
     mask: Annotated[
-        list[Path], _option("--mask", "A one-channel image, non-zero is foreground; repeatable.")
+        list[Path], _option("--mask", "A one-channel image; non-zero is foreground. Repeatable.")
     ],
     model: Model = "nano",
     device: Device = "cpu",
     picture: Picture = None,
     as_json: Json = False,
 ) -> None:
-    """Turn masks into words, and tell how well the words keep them."""
+    """Turn masks into words, and measure how well the words describe them."""
     import numpy as np
     import torch
 
@@ -79,7 +79,7 @@ def decode(
     model: Model = "nano",
     device: Device = "cpu",
     out: Annotated[
-        Path | None, _option("--out", "Mask file; several masks go to OUT-1, OUT-2 and so on.")
+        Path | None, _option("--out", "Mask file. Several masks go to OUT-1, OUT-2 and so on.")
     ] = None,
     picture: Picture = None,
     as_json: Json = False,
@@ -132,14 +132,14 @@ def convert(
     tokenizer_pth: Annotated[Path, typer.Argument(help="mask_tokenizer_256x2.pth")],
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     check: Annotated[
-        bool, _option("--verify", "First compare with the sam2 package on random inputs.")
+        bool, _option("--verify", "First compare the model with the sam2 package on random inputs.")
     ] = False,
 ) -> None:
     """Convert the published tokenizer files into a folder of safetensors."""
     from samtok import SAMTok
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(f"{out} exists and is not an empty folder: choose another one")
+        raise FileExistsError(f"{out} exists and is not an empty folder: choose another folder")
     model = SAMTok.from_published(sam2_pt, tokenizer_pth)
     if check:
         _verify(model, tokenizer_pth)
@@ -168,7 +168,7 @@ def _load(model: str, device: str) -> "SAMTok":
 
     from samtok import SAMTok
 
-    logging.disable_progress_bar()  # a second of loading needs none, and logs keep every frame of it
+    logging.disable_progress_bar()  # loading takes a second, and logs would keep every frame of the bar
     return SAMTok.from_pretrained(model, device=device)
 
 
@@ -197,11 +197,11 @@ def _numbered(path: Path, count: int) -> list[Path]:
 
 
 def _check_outputs(*paths: Path | None) -> None:
-    """Raise before the work rather than after it, and with the name of the file, which Pillow leaves out."""
+    """Raise before the work, not after it, and name the file, which Pillow does not."""
     from PIL import Image
 
     for path in filter(None, paths):
         if not path.parent.is_dir():
-            raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
+            raise FileNotFoundError(f"cannot write {path}: no folder {path.parent}")
         if path.suffix.lower() not in Image.registered_extensions():
-            raise ValueError(f"cannot write {path}: not a known image type, use .png")
+            raise ValueError(f"cannot write {path}: not a known image type; use .png")

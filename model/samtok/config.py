@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from transformers import PreTrainedConfig, Sam2Config
 
-# SAM 2.1 large, the image model of every published SAMTok (Hiera-L, 1024 px).
+# the backbone of SAM 2.1 large (Hiera-L), which every published SAMTok has
 HIERA_LARGE_BACKBONE: dict[str, Any] = {
     "model_type": "sam2_hiera_det_model",
     "hidden_size": 144,
@@ -24,13 +24,16 @@ def build_sam2_config(
     backbone: dict[str, Any] | None = None,
     mask_decoder: dict[str, Any] | None = None,
 ) -> Sam2Config:
-    """A Sam2Config at any size; without arguments that of SAM 2.1 large.
+    """Build a Sam2Config of any size; without arguments, that of SAM 2.1 large.
 
     Args:
         image_size: side of the square input in pixels, a multiple of 32.
         hidden_size: channels D of the FPN, the prompts, the decoder and the codes.
-        backbone: fields of Sam2HieraDetConfig.
+        backbone: fields of Sam2HieraDetConfig; None for Hiera-L.
         mask_decoder: further fields of Sam2MaskDecoderConfig.
+
+    Raises:
+        ValueError: `image_size` is not a multiple of 32.
     """
     if image_size % 32:
         raise ValueError(f"image_size must be a multiple of 32, got {image_size}")
@@ -58,7 +61,7 @@ def build_sam2_config(
 
 
 class SAMTokConfig(PreTrainedConfig):
-    """SAM 2 image model plus `codebook_depth` unshared codebooks of `codebook_size` codes each."""
+    """A SAM 2 image model and `codebook_depth` separate codebooks of `codebook_size` codes each."""
 
     model_type = "samtok"
     sub_configs: ClassVar = {"sam2_config": Sam2Config}
@@ -79,7 +82,7 @@ class SAMTokConfig(PreTrainedConfig):
 
     @property
     def image_size(self) -> int:
-        """Side S of the square model input in pixels."""
+        """Side S of the square input in pixels."""
         return int(self.sam2_config.prompt_encoder_config.image_size)
 
     @property

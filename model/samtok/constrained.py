@@ -6,16 +6,16 @@ from transformers import LogitsProcessor
 
 
 class WellFormedMasks(LogitsProcessor):
-    """Lets through only start, first code, second code, end, in this order and complete.
+    """Allows mask words only as complete groups: start, first code, second code, end.
 
-    Inside a group nothing else is possible, the end of the turn included; outside of one neither codes nor
-    the end mark are. A group is not opened unless it can be closed within the token limit. Ordinary text is
-    free, so a model that spells a mark letter by letter is not held back.
+    Inside a group nothing else is allowed, not even the end of the turn. Outside of groups, codes and end
+    marks are not allowed. A group opens only if it can be closed within the token limit. Ordinary text is
+    free, so a model can still spell a mark letter by letter.
 
     Args:
         start, first, second, end: token ids, as `vocabulary.mask_word_ids` returns them.
-        prompt_length: tokens before the first generated one (padding included).
-        max_new_tokens: the limit that generation runs under.
+        prompt_length: tokens before the first generated one, padding included.
+        max_new_tokens: the limit of the generation.
     """
 
     GROUP = 4  # tokens of a mask
@@ -27,9 +27,9 @@ class WellFormedMasks(LogitsProcessor):
         self.prompt_length, self.limit = prompt_length, prompt_length + max_new_tokens
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """Scores (B, V) after the tokens (B, T), impossible ones at minus infinity."""
+        """Set the scores (B, V) of tokens that may not follow the tokens (B, T) to minus infinity."""
         length = input_ids.shape[1]
-        # groups in the prompt are whole; only what was generated can be open
+        # groups in the prompt are complete; only generated ones can be open
         last = input_ids[:, -1] if length > self.prompt_length else torch.full_like(input_ids[:, 0], self.end)
         opened = last == self.start
         has_first = (last >= self.first.start) & (last < self.first.stop)

@@ -1,10 +1,10 @@
-"""Conversations with pictures and regions, and their texts.
+"""Conversations with images and regions, and their rendering as text.
 
-A conversation is a list of messages {"role": "user" | "assistant", "content": [part, ...]}, a part one of
-{"type": "image", "image": PIL image}, {"type": "text", "text": str} and {"type": "region", "mask": (H, W)
-bool}. A region is a mask on the most recent image before it; in the text it becomes that mask's words. An
-image part may have "seen" beside: the picture that the language model sees in place of "image", which then is
-the mask tokenizer's alone.
+A conversation is a list of messages {"role": "user" | "assistant" | "system", "content": str or [part, ...]}.
+A part is {"type": "image", "image": PIL image}, {"type": "text", "text": str} or {"type": "region", "mask":
+(H, W) bool}. A region is a mask on the last image before it; in the text it becomes that mask's words. An
+image part may also have "seen", a picture that the language model sees in place of "image", which then only
+the mask tokenizer gets.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 Conversation: TypeAlias = Sequence[dict[str, Any]]
-# (which image of the conversation, the masks on it (N, H, W) bool) -> N words
 ToWords: TypeAlias = Callable[[int, np.ndarray], list[str]]
+"""From the index of an image in the conversation and masks (N, H, W) bool on it to N words."""
 
 
 def render(conversation: Conversation, to_words: ToWords) -> list[dict[str, Any]]:
@@ -28,11 +28,11 @@ def render(conversation: Conversation, to_words: ToWords) -> list[dict[str, Any]
     """
     images = 0  # so far
     regions: dict[int, list[np.ndarray]] = {}
-    spots: list[tuple[dict[str, Any], int]] = []  # text parts that await words, and their image
+    spots: list[tuple[dict[str, Any], int]] = []  # text parts that wait for words, and their image
     messages = []
     for number, message in enumerate(conversation, 1):
-        if message.get("role") not in ("system", "user", "assistant"):
-            raise ValueError(f"message {number}: role must be user or assistant, got {message.get('role')!r}")
+        if (role := message.get("role")) not in ("system", "user", "assistant"):
+            raise ValueError(f"message {number}: role must be system, user or assistant, got {role!r}")
         content = message["content"]
         parts: list[dict[str, Any]] = []
         for part in [{"type": "text", "text": content}] if isinstance(content, str) else content:
@@ -53,7 +53,7 @@ def render(conversation: Conversation, to_words: ToWords) -> list[dict[str, Any]
                 regions.setdefault(images - 1, []).append(mask)
             else:
                 raise ValueError(f"message {number}: a part is an image, text or region, got {kind!r}")
-        messages.append({"role": message["role"], "content": parts})
+        messages.append({"role": role, "content": parts})
     for index, masks in regions.items():
         if len({mask.shape for mask in masks}) > 1:
             raise ValueError(f"regions on image {index + 1} differ in size: {[m.shape for m in masks]}")

@@ -1,7 +1,7 @@
 """Any image as the model sees it: uint8 RGB, resized to the square input, normalised.
 
-Pixels are taken as stored: EXIF orientation is not applied, because the masks of every supported data
-set refer to the stored pixels and the released code does the same.
+Pixels are taken as stored. EXIF orientation is not applied, because the masks of every supported data set
+refer to the stored pixels, and because the released code does not apply it either.
 """
 
 from pathlib import Path
@@ -20,13 +20,13 @@ STD = (0.229, 0.224, 0.225)
 
 
 def to_rgb(image: ImageLike) -> Image.Image:
-    """Any PIL image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, as an RGB PIL image.
+    """Convert a PIL image of any mode, or an array (H, W), (H, W, 3) or (H, W, 4) uint8, to RGB.
 
-    Greyscale is repeated over the channels, an alpha channel is dropped (as PIL's convert does),
-    16-bit greyscale keeps its 8 high bits.
+    Greyscale is repeated over the channels, an alpha channel is dropped (as PIL's convert does), and 16-bit
+    greyscale keeps its 8 high bits.
 
     Raises:
-        ValueError: another type, dtype or shape, or an image without pixels.
+        ValueError: another type, dtype or shape, or no pixels.
     """
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (3, 4))):
@@ -44,11 +44,11 @@ def to_rgb(image: ImageLike) -> Image.Image:
 
 
 def open_image(path: str | Path) -> Image.Image:
-    """Read an image file completely, as RGB.
+    """Read a whole image file as RGB.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: not an image, or truncated.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not an image, or it is damaged or truncated.
     """
     path = Path(path)
     if not path.is_file():
@@ -64,9 +64,10 @@ def open_image(path: str | Path) -> Image.Image:
 
 
 def to_pixels(image: ImageLike, size: int) -> Tensor:
-    """An image as the normalised input (3, size, size) float32.
+    """Resize and normalise an image: (3, size, size) float32.
 
-    PIL bicubic (antialiased) straight to the square, aspect ratio not kept: "DirectResize" of the release.
+    PIL's antialiased bicubic filter stretches it to the square, without keeping the aspect ratio, like the
+    release's "DirectResize".
     """
     square = to_rgb(image).resize((size, size), Image.Resampling.BICUBIC)
     pixels = torch.from_numpy(np.array(square)).permute(2, 0, 1).float() / 255  # (3, S, S)

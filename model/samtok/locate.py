@@ -1,8 +1,8 @@
-"""Where models are: a name becomes a folder, and a folder's parts are found.
+"""Locate models: turn a name into a folder, and find the parts in a folder.
 
-A name is "nano", a folder or a hub id (OWNER/NAME). A whole model is a folder that
-`QwenVLSAMTok.save_pretrained` wrote (vlm/ and tokenizer/), or a published one: the vision-language model's
-files with the tokenizer's two beside them.
+A name is "nano", a folder or a hub id (OWNER/NAME). The folder of a whole model is one that
+`QwenVLSAMTok.save_pretrained` wrote (vlm/ and tokenizer/) or a published one, which holds the files of the
+vision-language model and the tokenizer's two files side by side.
 """
 
 import json
@@ -17,16 +17,16 @@ _CONFIG = "config.json"
 
 
 class UnknownModelError(FileNotFoundError):
-    """A name that is no folder and cannot be a hub id."""
+    """A name that is not a folder and cannot be a hub id."""
 
 
 def model_folder(name: str | Path) -> Path:
-    """The folder of a whole model; a hub id is downloaded where it is not in the hub's cache.
+    """Find the folder of a whole model; a hub id is downloaded if it is not in the hub's cache.
 
     Raises:
-        UnknownModelError: see there.
+        UnknownModelError: the name is not a folder and cannot be a hub id.
         FileNotFoundError: nano's weights are not installed.
-        OSError: the hub cannot be reached, or does not have it.
+        OSError: the hub cannot be reached, or does not have the model.
     """
     if str(name) == NANO:
         return _nano(VLM, TOKENIZER)
@@ -34,22 +34,24 @@ def model_folder(name: str | Path) -> Path:
 
 
 def tokenizer_folder(name: str | Path) -> Path:
-    """The folder of a mask tokenizer: its own, or that of the whole model it belongs to.
+    """Find the folder of a mask tokenizer, given its name or that of a whole model.
 
     Raises:
-        as `model_folder`, and FileNotFoundError where there is no tokenizer.
+        FileNotFoundError: there is no tokenizer; also as `model_folder`.
+        OSError: as `model_folder`.
+        ValueError: a config.json is not JSON.
     """
     if str(name) == NANO:
         return tokenizer_part(_nano(TOKENIZER))
     if folder := _local(name):
         return tokenizer_part(folder)
-    # a model of gigabytes need not come along with its tokenizer
+    # without the gigabytes of the model that the tokenizer belongs to
     small = _from_hub(str(name), [f"{TOKENIZER}/*", PUBLISHED_SAM2, PUBLISHED_TOKENIZER])
     return _tokenizer_part(small) or tokenizer_part(_from_hub(str(name)))
 
 
 def vlm_part(folder: Path) -> Path:
-    """The vision-language model's folder in a model's folder, which may be the same.
+    """Find the vision-language model in a model's folder: a folder inside it, or the folder itself.
 
     Raises:
         FileNotFoundError: there is none.
@@ -63,10 +65,11 @@ def vlm_part(folder: Path) -> Path:
 
 
 def tokenizer_part(folder: Path) -> Path:
-    """The mask tokenizer's folder in a model's folder, which may be the same.
+    """Find the mask tokenizer in a model's folder: a folder inside it, or the folder itself.
 
     Raises:
         FileNotFoundError: there is none.
+        ValueError: a config.json is not JSON.
     """
     if part := _tokenizer_part(folder):
         return part
@@ -77,7 +80,7 @@ def tokenizer_part(folder: Path) -> Path:
 
 
 def nano_folder() -> Path:
-    """Where nano belongs; it may lack its weights."""
+    """The folder of nano, which may lack its weights."""
     return Path(__file__).parent / NANO
 
 
@@ -87,7 +90,7 @@ def nano_is_installed() -> bool:
 
 
 def has_weights(folder: Path) -> bool:
-    """Whether any weights are below a folder."""
+    """Whether a folder or one below it holds weights."""
     return any(path.suffix in WEIGHT_FILES for path in folder.rglob("*"))
 
 
@@ -100,7 +103,7 @@ def _nano(*parts: str) -> Path:
 
 
 def _local(name: str | Path) -> Path | None:
-    """The folder of that name; None for what can only be a hub id."""
+    """The folder of that name, or None if the name can only be a hub id."""
     folder = Path(name)
     if folder.is_dir():
         return folder
@@ -111,14 +114,14 @@ def _local(name: str | Path) -> Path | None:
 
 
 def _from_hub(name: str, patterns: list[str] | None = None) -> Path:
-    """A snapshot of a hub id, or of those of its files that match."""
+    """A snapshot of a hub id, or of the files in it that match the patterns."""
     from huggingface_hub import snapshot_download
 
     try:
         return Path(snapshot_download(name, allow_patterns=patterns))
     except (OSError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
-        raise OSError(f"{name!r} is no local folder and cannot be fetched from the hub: {reason}") from None
+        raise OSError(f"{name!r} is not a folder and cannot be fetched from the hub: {reason}") from None
 
 
 def _tokenizer_part(folder: Path) -> Path | None:

@@ -1,4 +1,4 @@
-"""Mask encoder: one learned query reads the image at the mask's place and becomes the vector z."""
+"""The mask encoder: a learned query reads the image where the mask is and becomes the vector z."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from transformers.models.sam2.modeling_sam2 import Sam2TwoWayTransformer
 
 
 class MaskEncoder(nn.Module):
-    """A second SAM two-way transformer with a single query token (`sam_mask_encoder` of the release)."""
+    """A second two-way transformer of SAM with a single query token (the release's `sam_mask_encoder`)."""
 
     def __init__(self, config: Sam2MaskDecoderConfig) -> None:
         super().__init__()
@@ -15,15 +15,15 @@ class MaskEncoder(nn.Module):
         self.transformer = Sam2TwoWayTransformer(config)
 
     def forward(self, image: Tensor, position: Tensor, box: Tensor) -> Tensor:
-        """Mask vectors.
+        """Encode M masks.
 
         Args:
-            image: (M, D, h, w) image embedding plus each mask's dense embedding.
-            position: (1, D, h, w) dense positional encoding.
-            box: (M, T, D) sparse tokens of the mask's box.
+            image: (M, D, h, w), image embedding plus each mask's dense embedding.
+            position: (1, D, h, w), dense positional encoding.
+            box: (M, T, D), sparse tokens of each mask's box.
 
         Returns:
-            z (M, D).
+            vectors z (M, D).
         """
         query = self.query.weight[None].expand(len(box), 1, -1)
         out, _ = self.transformer(

@@ -5,7 +5,11 @@ from torch import Tensor
 
 
 def mask_boxes(masks: Tensor) -> Tensor:
-    """Boxes of masks (..., H, W) bool -> (..., 4) float32: inclusive x1, y1, x2, y2 over (W, H, W, H)."""
+    """Bounding boxes of masks (..., H, W) bool -> (..., 4) float32.
+
+    A box is x1, y1, x2, y2, the first and last columns and rows of the mask, divided by (W, H, W, H). For an
+    empty mask it has no meaning.
+    """
     height, width = masks.shape[-2:]
     edges = []
     for axis, size in ((-2, width), (-1, height)):
@@ -18,6 +22,6 @@ def mask_boxes(masks: Tensor) -> Tensor:
 
 
 def mask_iou(a: Tensor, b: Tensor) -> Tensor:
-    """Intersection over union of paired masks (..., H, W) bool -> (...) float32; 0 where both are empty."""
+    """Intersection over union of paired masks (..., H, W) bool -> (...) float32, 0 if both are empty."""
     intersection = (a & b).sum((-2, -1)).float()
     return intersection / (a | b).sum((-2, -1)).clamp(min=1)

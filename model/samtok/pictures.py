@@ -1,4 +1,4 @@
-"""Pictures that show masks on their image."""
+"""Pictures of masks on their image."""
 
 import math
 from collections.abc import Sequence
@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-SIDE = 640  # longest side of a panel in pixels
-CAPTION = 26  # height of the line above a panel
-# readable by the colour-blind too (Okabe and Ito)
+SIDE = 640
+"""Longest side of a panel in pixels."""
+CAPTION = 26
+"""Height in pixels of the line above a panel."""
+# distinct for colour-blind readers too (Okabe and Ito)
 COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (204, 121, 167), (213, 94, 0))
 MISSING, EXTRA, BOTH = (230, 60, 40), (40, 110, 230), (235, 235, 235)
 
@@ -19,7 +21,7 @@ Masks = NDArray[np.bool_]
 def overlay(
     image: Image.Image, masks: Masks, colours: Sequence[tuple[int, int, int]] = COLOURS
 ) -> Image.Image:
-    """The image with each of the masks (N, H, W) bool in its colour."""
+    """Tint the masks (N, H, W) bool on an image of their size, each in its own colour."""
     pixels = np.asarray(image.convert("RGB"), np.float32).copy()
     for index, mask in enumerate(masks):
         pixels[mask] = 0.45 * pixels[mask] + 0.55 * np.array(colours[index % len(colours)], np.float32)
@@ -27,9 +29,10 @@ def overlay(
 
 
 def outlined(image: Image.Image, masks: Masks) -> Image.Image:
-    """`overlay` with a white line around each mask, for what the tint alone hides: blue on blue, thin, tiny.
+    """Tint the masks as `overlay` does, with a white line around each.
 
-    The line is about a pixel wide once `panels` has scaled the image down.
+    The line shows masks that the tint alone would hide: tiny ones, thin ones, blue on blue. It is about one
+    pixel wide after `panels` has scaled the image down.
     """
     width = math.ceil(max(image.size) / SIDE)
     tinted = np.asarray(overlay(image, masks)).copy()
@@ -40,9 +43,9 @@ def outlined(image: Image.Image, masks: Masks) -> Image.Image:
 
 
 def difference(image: Image.Image, masks: Masks, others: Masks) -> Image.Image:
-    """The dimmed image with pixels that `others` lack, have too much, or share with their mask.
+    """Dim the image and colour the pixels that `others` miss, have in addition, or share with `masks`.
 
-    A pixel that is wrong for any of the pairs (N, H, W) shows as wrong.
+    Both are (N, H, W) bool and paired. A pixel that is wrong for any pair is shown as wrong.
     """
     missing, extra = (masks & ~others).any(0), (others & ~masks).any(0)
     both = (masks & others).any(0) & ~missing & ~extra
@@ -51,7 +54,11 @@ def difference(image: Image.Image, masks: Masks, others: Masks) -> Image.Image:
 
 
 def round_trip(image: Image.Image, masks: Masks, decoded: Masks, iou: Sequence[float]) -> Image.Image:
-    """Masks (N, H, W), what their words decode to, and the difference, side by side."""
+    """Show masks (N, H, W) bool, what their words decode to, and the difference, side by side.
+
+    Args:
+        iou: of each mask, 0 to 1, for the caption.
+    """
     mean = sum(iou) / len(iou)
     caption = f"from its words, IoU {mean:.3f}" if len(iou) == 1 else f"from their words, mean IoU {mean:.3f}"
     return panels(
@@ -64,7 +71,7 @@ def round_trip(image: Image.Image, masks: Masks, decoded: Masks, iou: Sequence[f
 
 
 def panels(parts: Sequence[tuple[str, Image.Image]]) -> Image.Image:
-    """Images of one size next to each other, each below its caption, scaled down to `SIDE`."""
+    """Put images of the same size side by side, each below its caption, scaled down to `SIDE`."""
     first = parts[0][1]
     scale = min(1.0, SIDE / max(first.size))
     width, height = (max(1, round(length * scale)) for length in first.size)

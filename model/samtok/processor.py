@@ -1,7 +1,7 @@
 """The image-only processor of Qwen2.5-VL and Qwen3-VL.
 
-The stock processors build a video processor, which needs torchvision. SAMTok is about images, so this one
-takes an image processor and a tokenizer alone, and reads the ordinary checkpoint folders.
+The stock processors build a video processor, which needs torchvision. SAMTok needs images only, so this
+processor has an image processor and a tokenizer, and reads ordinary checkpoint folders.
 """
 
 from typing import Any, ClassVar
@@ -10,14 +10,17 @@ from transformers import ProcessorMixin
 
 
 class QwenVLProcessor(ProcessorMixin):
-    """Text and images to model inputs, for both families (`Qwen2_5_VLProcessor` and `Qwen3VLProcessor`).
+    """Text and images to model inputs, like `Qwen2_5_VLProcessor` and `Qwen3VLProcessor`.
 
-    Called like those: `processor(text=[...], images=[...], return_tensors="pt")` gives input_ids,
-    attention_mask, mm_token_type_ids, pixel_values and image_grid_thw. Each `<|image_pad|>` of a text becomes
-    as many as its image has visual tokens.
+    `processor(text=[...], images=[...], return_tensors="pt")` returns input_ids, attention_mask,
+    mm_token_type_ids, pixel_values and image_grid_thw. Each `<|image_pad|>` in a text is repeated once for
+    every visual token of its image.
 
-    Load it with `QwenVLProcessor.from_pretrained`: AutoProcessor does not know the class and would return a
+    Load it with `QwenVLProcessor.from_pretrained`. AutoProcessor does not know the class and would return a
     bare tokenizer.
+
+    Raises:
+        ValueError: the text tokenizer lacks Qwen's vision tokens.
     """
 
     return_mm_token_type_ids = True
@@ -41,11 +44,11 @@ class QwenVLProcessor(ProcessorMixin):
         setattr(self, f"{name}_token_id", index)
 
     def replace_image_token(self, image_inputs: dict[str, Any], image_idx: int, **_: Any) -> str:
-        """The placeholder of one image, repeated once for each visual token."""
+        """The placeholder of an image, repeated once for every visual token."""
         merged = self.image_processor.merge_size**2
         return "<|image_pad|>" * int(image_inputs["image_grid_thw"][image_idx].prod() // merged)
 
     @property
     def model_input_names(self) -> list[str]:
-        """What a call returns."""
+        """The names of what a call returns."""
         return [*super().model_input_names, "mm_token_type_ids"]

@@ -1,7 +1,7 @@
-"""Residual vector quantization (RVQ) with unshared codebooks, learned by moving averages.
+"""Residual vector quantization (RVQ) with separate codebooks, learned by moving averages.
 
-The rules are those of the released code (section "VQ embedding" of its training): nearest code in squared
-L2, exponential moving average (EMA) of counts and vector sums, restart of unused codes, commitment loss.
+The rules are those of the released training code ("VQ embedding"): nearest code in squared L2, exponential
+moving averages (EMA) of counts and vector sums, restart of unused codes, commitment loss.
 """
 
 from typing import cast
@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 
 class Codebook(nn.Module):
-    """K code vectors of width D, without gradients.
-
-    Buffers: `weight` (K, D), `cluster_size_ema` (K,), `embed_ema` (K, D).
-    """
+    """K code vectors of width D, without gradients."""
 
     weight: Tensor
+    """Code vectors (K, D)."""
     cluster_size_ema: Tensor
+    """Moving counts of the vectors assigned to each code, (K,)."""
     embed_ema: Tensor
+    """Moving sums of these vectors, (K, D)."""
 
     def __init__(self, size: int, dim: int) -> None:
         super().__init__()
@@ -29,22 +29,22 @@ class Codebook(nn.Module):
         self.register_buffer("embed_ema", weight.clone())
 
     def nearest(self, x: Tensor) -> Tensor:
-        """Index of the nearest code in squared L2: (..., D) -> (...) int64."""
+        """Find the nearest codes in squared L2: vectors (..., D) -> indices (...) int64."""
         distance = (  # (..., K), without the constant |x|^2
             self.weight.square().sum(-1) - 2 * x @ self.weight.T
         )
         return distance.argmin(-1)
 
     def forward(self, index: Tensor) -> Tensor:
-        """Code vectors: (...) int64 in [0, K) -> (..., D)."""
+        """Look up code vectors: indices (...) int64 in [0, K) -> (..., D)."""
         return nn.functional.embedding(index, self.weight)
 
     @torch.no_grad()
     def update(self, x: Tensor, index: Tensor, decay: float, eps: float, restart_below: float) -> None:
-        """One EMA step from vectors x (B, D) that were assigned to index (B,).
+        """Make an EMA step with vectors x (B, D) that are assigned to the codes index (B,) int64.
 
-        A code whose moving count falls below `restart_below` restarts at a vector of this batch. All
-        ranks see the same sums; rank 0's vectors restart codes.
+        A code whose moving count falls below `restart_below` restarts at a vector of this batch. In a
+        distributed training all ranks use the same sums, and codes restart at vectors of rank 0.
         """
         size = self.weight.shape[0]
         x = x.float()
@@ -67,7 +67,7 @@ class Codebook(nn.Module):
         self.weight.copy_(self.embed_ema / smoothed[:, None])
 
     def _restart_candidates(self, x: Tensor) -> Tensor:
-        """K random vectors of the batch; a small batch is tiled with a little noise."""
+        """K random vectors of the batch (B, D); a batch of fewer is repeated with a little noise."""
         size, (batch, dim) = self.weight.shape[0], x.shape
         if batch < size:
             x = x.repeat(-(-size // batch), 1)
@@ -76,14 +76,14 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def start_from(self, centres: Tensor) -> None:
-        """Set the codes to given centres (K, D), each counted once."""
+        """Set the codes to the given centres (K, D), each with a count of 1."""
         self.weight.copy_(centres)
         self.embed_ema.copy_(centres)
         self.cluster_size_ema.fill_(1.0)
 
 
 class ResidualQuantizer(nn.Module):
-    """`depth` codebooks; each quantizes what the levels before it left over."""
+    """`depth` codebooks; each quantizes the residual of the levels before it."""
 
     def __init__(self, size: int, depth: int, dim: int) -> None:
         super().__init__()
@@ -91,11 +91,11 @@ class ResidualQuantizer(nn.Module):
 
     @property
     def levels(self) -> list[Codebook]:
-        """The codebooks by depth."""
+        """The codebooks in order of depth."""
         return [cast(Codebook, book) for book in self.codebooks]
 
     def encode(self, z: Tensor) -> Tensor:
-        """Codes of vectors: (..., D) -> (..., depth) int64."""
+        """Quantize vectors: (..., D) -> codes (..., depth) int64."""
         residual, codes = z.detach().float(), []
         for codebook in self.levels:
             codes.append(codebook.nearest(residual))
@@ -103,10 +103,10 @@ class ResidualQuantizer(nn.Module):
         return torch.stack(codes, dim=-1)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Sum of the code vectors: (..., n) int64 -> (..., D), of the first n levels, n up to depth.
+        """Sum the code vectors of the first n levels, 1 <= n <= depth: codes (..., n) int64 -> (..., D).
 
         Raises:
-            ValueError: a code outside the codebook, or more levels than there are.
+            ValueError: a code is outside the codebook, or n is out of range.
         """
         size, depth = self.levels[0].weight.shape[0], len(self.codebooks)
         if not 1 <= codes.shape[-1] <= depth:
@@ -127,13 +127,15 @@ class ResidualQuantizer(nn.Module):
 
         Args:
             z: (..., D) float32.
-            update: also move the codebooks; lookups still use the vectors before the move.
-            restart_below: moving count under which a code restarts; 1.0 as released, which supposes
-                several hundred masks a step.
+            update: also update the codebooks; lookups use the vectors from before the update.
+            decay: of the moving averages.
+            eps: smoothing of the moving counts.
+            restart_below: moving count below which a code restarts. The released 1.0 assumes several hundred
+                masks per step.
 
         Returns:
-            the quantized vectors with a straight-through gradient (..., D), the codes (..., depth), and
-            the commitment loss: the mean over levels of mean((z - sum of codes so far)^2).
+            the quantized vectors with a straight-through gradient (..., D), the codes (..., depth) int64, and
+            the commitment loss, a scalar: the mean over levels of mean((z - sum of code vectors so far)^2).
         """
         residual = z.detach()
         total = torch.zeros_like(z)

@@ -34,22 +34,23 @@ FAMILIES: dict[str, type[PreTrainedModel]] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model said to one conversation."""
+    """The model's answer to a conversation."""
 
     text: str
     words: ParsedWords
     masks: NDArray[np.bool_]
-    """(N, H, W), one for each word in reading order, on the conversation's first image."""
+    """(N, H, W), a mask for each word in reading order, at the size of the conversation's first image."""
     stop_reason: Literal["stop", "length"]
+    """Whether the model ended its turn, or the limit of new tokens cut it."""
     prompt_tokens: int
     new_tokens: int
-    """The end of the turn included."""
+    """Including the end of the turn."""
     seconds: float
-    """An equal share of the batch's time."""
+    """The batch's time, divided by its number of conversations."""
 
 
 class QwenVLSAMTok:
-    """A Qwen2.5-VL or Qwen3-VL with mask words (`model`, `processor`) and its tokenizer (`samtok`)."""
+    """A Qwen2.5-VL or Qwen3-VL with mask words (`model`, `processor`) and its mask tokenizer (`samtok`)."""
 
     def __init__(self, model: PreTrainedModel, processor: QwenVLProcessor, samtok: SAMTok) -> None:
         self.model, self.processor, self.samtok = model.eval(), processor, samtok.eval()
@@ -63,17 +64,18 @@ class QwenVLSAMTok:
         dtype: torch.dtype | None = None,
         samtok: SAMTok | str | Path | None = None,
     ) -> "QwenVLSAMTok":
-        """Load "nano", a folder or a hub id, see `samtok.locate`.
+        """Load a model by its name: "nano", a folder or a hub id.
 
         Args:
-            device: by default CUDA where there is one, else the CPU.
-            dtype: of the VLM; by default bfloat16 on CUDA and float32 elsewhere. The tokenizer stays in
-                float32, its transformers run under bfloat16 autocast on CUDA, as released.
-            samtok: the tokenizer or where to load it from, for a folder that has none.
+            name: see `samtok.locate`.
+            device: by default CUDA if there is a GPU, else the CPU.
+            dtype: of the language model; by default bfloat16 on CUDA and float32 elsewhere. The mask
+                tokenizer stays in float32; on CUDA its transformers run under bfloat16 autocast, as released.
+            samtok: the mask tokenizer, or the name of one, for a folder without a tokenizer.
 
         Raises:
-            OSError: no such folder or hub id, or a part of it is missing.
-            ValueError: another model family, or weights that do not fit.
+            OSError: there is no such folder or hub id, or a part of it is missing.
+            ValueError: the model family is not supported, or weights do not fit.
         """
         folder = model_folder(name)
         device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -88,7 +90,7 @@ class QwenVLSAMTok:
         return cls(model.to(device), processor, samtok.to(device))
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write `folder`/vlm and `folder`/tokenizer."""
+        """Write the model to `folder`/vlm and the mask tokenizer to `folder`/tokenizer."""
         self.model.save_pretrained(Path(folder) / VLM)
         self.processor.save_pretrained(Path(folder) / VLM)
         self.samtok.save_pretrained(Path(folder) / TOKENIZER)
@@ -102,16 +104,22 @@ class QwenVLSAMTok:
         parse: Callable[[str], ParsedWords] = parse_words,
         skip_special_tokens: bool = True,
     ) -> list[Answer]:
-        """Answer conversations greedily, all in one batch; other settings are the checkpoint's own.
+        """Answer conversations by greedy decoding, all in one batch.
+
+        Settings that are not named here are those of the checkpoint.
 
         Args:
             conversations: see `samtok.conversations`; each ends with a user's message.
-            constrained: mask words are always well formed. The papers decode freely.
-            parse: reads the mask words of an answer.
-            skip_special_tokens: leave Qwen's own special tokens out of the text; mask words always stay.
+            max_new_tokens: the limit of each answer, including the end of the turn.
+            constrained: force mask words to be well formed. The papers decode freely.
+            parse: reads the mask words in an answer's text.
+            skip_special_tokens: leave Qwen's own special tokens out of the text. Mask words always stay.
+
+        Returns:
+            an answer for each conversation, in their order.
 
         Raises:
-            ValueError: a conversation that cannot be rendered.
+            ValueError: a conversation cannot be rendered.
         """
         if not conversations:
             return []
@@ -156,7 +164,7 @@ class QwenVLSAMTok:
     def _generate(
         self, texts: list[str], images: list[list[Any]], max_new_tokens: int, constrained: bool
     ) -> tuple[list[list[int]], list[int]]:
-        """New token ids of each text, up to and with the end of the turn, and the prompts' lengths."""
+        """The new token ids of each text, including the end of the turn, and the prompts' lengths."""
         pictures = [to_rgb(image) for group in images for image in group]
         batch = self.processor(
             text=texts, images=pictures or None, padding=True, padding_side="left", return_tensors="pt"
@@ -170,7 +178,7 @@ class QwenVLSAMTok:
             max_new_tokens=max_new_tokens,
             do_sample=False,
             num_beams=1,
-            # checkpoints carry sampling settings, which greedy decoding would warn about
+            # the sampling settings of checkpoints would cause warnings in greedy decoding
             temperature=None,
             top_p=None,
             top_k=None,
@@ -184,13 +192,13 @@ class QwenVLSAMTok:
         )
 
     def _ends(self) -> set[int]:
-        """Ids that end a turn: <|im_end|> and what the checkpoint names besides."""
+        """The token ids that end a turn: <|im_end|> and those that the checkpoint names."""
         named = self.model.generation_config.eos_token_id
         named = named if isinstance(named, list) else [] if named is None else [named]
         return {self.processor.tokenizer.convert_tokens_to_ids("<|im_end|>"), *named}
 
     def _embed(self, image: Any, embeddings: dict[int, ImageEmbedding]) -> ImageEmbedding:
-        """The embedding of an image, computed once a call."""
+        """The embedding of an image, computed once per call of `chat`."""
         if id(image) not in embeddings:
             embeddings[id(image)] = self.samtok.embed(image)
         return embeddings[id(image)]
@@ -208,11 +216,11 @@ class QwenVLSAMTok:
 
 
 def load_qwen(folder: str | Path, dtype: torch.dtype) -> tuple[PreTrainedModel, QwenVLProcessor]:
-    """A Qwen vision-language model and its processor; config.json says which family.
+    """Load a Qwen vision-language model and its processor; config.json names the family.
 
     Raises:
-        FileNotFoundError: no config.json in `folder`.
-        ValueError: another family, or weights that do not fit.
+        FileNotFoundError: there is no config.json in `folder`.
+        ValueError: the family is not supported, or weights do not fit.
     """
     folder = Path(folder)
     if not (folder / "config.json").is_file():

@@ -1,4 +1,4 @@
-"""SAMTok: masks to two codes and back, on one image embedding."""
+"""SAMTok: from masks to two codes and back, on the embedding of their image."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, Sam2Model
 
+from samtok.checkpoints import published_state
 from samtok.config import SAMTokConfig
 from samtok.image_encoder import Features, encode_images
 from samtok.images import ImageLike, to_pixels, to_rgb
@@ -20,37 +21,46 @@ from samtok.mask_encoder import MaskEncoder
 from samtok.masks import mask_boxes
 from samtok.quantizer import ResidualQuantizer
 
-THRESHOLD = 0.5  # on raw logits, as released: a probability of 0.622
-PIXELS_AT_ONCE = 2**26  # masks are resized in chunks of at most this many pixels
+THRESHOLD = 0.5
+"""Of raw logits, as released; a probability of 0.622."""
+PIXELS_AT_ONCE = 2**26
+"""Masks are resized in chunks of at most this many pixels."""
 
 
 @dataclass(frozen=True)
 class ImageEmbedding:
-    """What `SAMTok.embed` computes once for an image: its features and its size in pixels."""
+    """What `SAMTok.embed` computes once per image."""
 
-    features: Features  # of a batch of one
+    features: Features
+    """Of a batch of one image."""
     height: int
+    """Of the image, in pixels."""
     width: int
+    """Of the image, in pixels."""
 
 
 @dataclass(frozen=True)
 class SAMTokOutput:
-    """One training pass. Shapes for B images with N masks each."""
+    """The result of a training pass over B images with N masks each."""
 
-    logits: Tensor  # (B, N, 3, 4h, 4w)
-    iou: Tensor  # (B, N, 3) predicted
-    codes: Tensor | None  # (B, N, depth) int64 on path "codes"
-    commitment: Tensor  # scalar, 0 unless path is "codes"
+    logits: Tensor
+    """(B, N, 3, 4h, 4w), for features of h x w."""
+    iou: Tensor
+    """Predicted IoUs, (B, N, 3)."""
+    codes: Tensor | None
+    """(B, N, depth) int64 on path "codes", else None."""
+    commitment: Tensor
+    """The commitment loss, a scalar; 0 unless the path is "codes"."""
 
 
 class SAMTok(PreTrainedModel):
     """The tokenizer of "SAMTok: Representing Any Mask with Two Words" (arXiv 2601.16093).
 
-    A SAM 2 image model, a mask encoder and a residual quantizer. `embed` runs the image encoder once;
-    `encode` and `decode` then cost little for each mask.
+    It consists of a SAM 2 image model, a mask encoder and a residual quantizer. `embed` runs the image
+    encoder once; after that, `encode` and `decode` cost little per mask.
 
     `autocast` (None or a dtype such as torch.bfloat16) is the precision of the image encoder and of both
-    two-way transformers; prompts and quantizer stay in float32, as released.
+    two-way transformers. Prompts and quantizer stay in float32, as released.
     """
 
     config_class = SAMTokConfig
@@ -76,15 +86,17 @@ class SAMTok(PreTrainedModel):
         autocast: torch.dtype | None = None,
         **kwargs: Any,
     ) -> "SAMTok":
-        """Load "nano", a folder or a hub id: the tokenizer's own, or a whole model's (see `samtok.locate`).
+        """Load a tokenizer by the name of its own or of a whole model: "nano", a folder or a hub id.
 
         Args:
+            name: see `samtok.locate`.
+            device: None for the CPU.
             dtype: of the weights; only float32, because rounded weights give other codes.
-            autocast: precision of the transformers, for speed; torch.bfloat16 on CUDA as released.
+            autocast: precision of the transformers, for speed; the release takes torch.bfloat16 on CUDA.
 
         Raises:
-            OSError: no such folder or hub id, or no tokenizer in it.
-            ValueError: missing, unexpected or misshaped weights, all listed; or another dtype.
+            OSError: there is no such folder or hub id, or no tokenizer in it.
+            ValueError: weights are missing, unexpected or misshaped (all are listed), or another `dtype`.
         """
         if dtype is not torch.float32:
             raise ValueError(
@@ -109,14 +121,24 @@ class SAMTok(PreTrainedModel):
         return model.to(device=device).with_autocast(autocast)
 
     @classmethod
-    def from_published(cls, sam2_pt: str | Path | None, tokenizer_pth: str | Path) -> "SAMTok":
-        """Load the released pair, strictly and without running code from the files (see `checkpoints`)."""
-        from samtok.checkpoints import load_published
+    def from_published(
+        cls, sam2_pt: str | Path | None, tokenizer_pth: str | Path, config: SAMTokConfig | None = None
+    ) -> "SAMTok":
+        """Load the released pair of files in float32, strictly and without running code from them.
 
-        return load_published(sam2_pt, tokenizer_pth)
+        Args:
+            sam2_pt, tokenizer_pth: see `samtok.checkpoints.published_state`, also for the errors.
+            config: sizes; by default those of the release (Hiera-L, 1024 px, two codebooks of 256).
+        """
+        with torch.device("meta"):
+            model = cls(config or SAMTokConfig())
+        state = published_state(sam2_pt, tokenizer_pth, model.state_dict())
+        model.to_empty(device="cpu")
+        model.load_state_dict(state)
+        return model.eval()
 
     def with_autocast(self, dtype: torch.dtype | None) -> "SAMTok":
-        """Set the precision of the transformer parts; returns self, ready for inference."""
+        """Set the precision of the transformers and switch to evaluation mode; returns self."""
         self.autocast = dtype
         return self.eval()
 
@@ -131,33 +153,41 @@ class SAMTok(PreTrainedModel):
         """Run the image encoder.
 
         Args:
-            image: a PIL image of any mode, an array (H, W, 3) uint8, or a list of them (one batch).
+            image: a PIL image of any mode, an array (H, W), (H, W, 3) or (H, W, 4) uint8, or a list of them,
+                which becomes one batch.
 
         Returns:
-            one embedding, or a list of them for a list.
+            an embedding, or for a list a list of embeddings.
+
+        Raises:
+            ValueError: not an image, see `samtok.images.to_rgb`.
         """
         if not isinstance(image, Sequence):
             return self.embed([image])[0]
         if not image:
             return []
-        sizes = [to_rgb(i).size for i in image]  # (W, H)
-        pixels = torch.stack([to_pixels(i, self.config.image_size) for i in image])
+        pictures = [to_rgb(picture) for picture in image]
+        pixels = torch.stack([to_pixels(picture, self.config.image_size) for picture in pictures])
         with self._autocast():
             features = encode_images(self.sam2, pixels.to(self.device, self.dtype))
-        return [ImageEmbedding(features[i : i + 1], h, w) for i, (w, h) in enumerate(sizes)]
+        return [
+            ImageEmbedding(features[index : index + 1], picture.height, picture.width)
+            for index, picture in enumerate(pictures)
+        ]
 
     @torch.no_grad()
     def encode(self, e: ImageEmbedding, masks: Tensor | np.ndarray) -> Tensor:
-        """Codes of masks.
+        """Encode masks.
 
         Args:
-            masks: (N, H, W) bool (or 0/1) at the image's own size; N may be 0.
+            e: the embedding of the masks' image.
+            masks: (N, H, W) bool, or numbers where above 0 is inside, at the image's own size; N may be 0.
 
         Returns:
-            (N, depth) int64, each in [0, codebook_size).
+            codes (N, depth) int64, each in [0, codebook_size).
 
         Raises:
-            ValueError: another shape, or an empty mask, which no word can express.
+            ValueError: the shape is wrong, or a mask is empty, which mask words cannot express.
         """
         masks = torch.as_tensor(masks, device=self.device)
         if masks.ndim != 3 or tuple(masks.shape[1:]) != (e.height, e.width):
@@ -176,12 +206,17 @@ class SAMTok(PreTrainedModel):
 
     @torch.no_grad()
     def decode_logits(self, e: ImageEmbedding, codes: Tensor | np.ndarray) -> Tensor:
-        """Mask logits of codes (N, depth) int64 -> (N, h, w) float32, h = w = image_size / 4.
+        """Decode codes to mask logits.
 
-        Codes with fewer columns use the first levels alone.
+        Args:
+            e: the embedding of the image.
+            codes: (N, depth) integers, or fewer columns to use only the first levels; N may be 0.
+
+        Returns:
+            (N, image_size / 4, image_size / 4) float32.
 
         Raises:
-            ValueError: a code outside the codebook, or more columns than it has levels.
+            ValueError: a code is outside the codebook, or there are more columns than levels.
         """
         codes = torch.as_tensor(codes, dtype=torch.int64, device=self.device)
         if not codes.numel():
@@ -193,9 +228,10 @@ class SAMTok(PreTrainedModel):
 
     @torch.no_grad()
     def decode(self, e: ImageEmbedding, codes: Tensor | np.ndarray) -> Tensor:
-        """Masks of codes (N, depth) -> (N, H, W) bool at the image's own size.
+        """Decode codes to masks: `decode_logits`, bilinear interpolation, then logit > 0.5, as released.
 
-        Bilinear interpolation of the logits, then logit > 0.5, as released.
+        Returns:
+            (N, H, W) bool at the image's own size.
         """
         logits = self.decode_logits(e, codes)
         if not len(logits):
@@ -212,14 +248,17 @@ class SAMTok(PreTrainedModel):
     def forward(
         self, pixel_values: Tensor, masks: Tensor, path: str = "codes", **quantizer: Any
     ) -> SAMTokOutput:
-        """One training pass over B images with N masks each.
+        """Run a training pass over B images with N masks each.
 
         Args:
-            pixel_values: (B, 3, S, S) normalised.
+            pixel_values: (B, 3, S, S) float32, normalised.
             masks: (B, N, H, W) bool, none empty.
-            path: "box" prompts the decoder with boxes alone, "mask" passes z unquantized, "codes"
-                quantizes it.
+            path: "box" prompts the decoder with the masks' boxes alone, "mask" with the vectors z, "codes"
+                with the quantized vectors.
             quantizer: arguments of `ResidualQuantizer.forward`.
+
+        Raises:
+            ValueError: there is no such path.
         """
         if path not in ("box", "mask", "codes"):
             raise ValueError(f"path must be box, mask or codes, got {path!r}")
@@ -237,7 +276,7 @@ class SAMTok(PreTrainedModel):
             return SAMTokOutput(*decode_vectors(self.sam2, features, z), codes, commitment)
 
     def encode_vectors(self, features: Features, masks: Tensor) -> Tensor:
-        """Unquantized vectors z of masks: (B, N, H, W) bool -> (B, N, D) float32."""
+        """Encode masks to vectors, unquantized: (B, N, H, W) bool -> z (B, N, D) float32."""
         batch, count = masks.shape[:2]
         dense = self._dense_prompt(masks.flatten(0, 1))  # (BN, D, h, w)
         box = self._box_tokens(masks)  # (B, N, 3, D)
@@ -247,14 +286,14 @@ class SAMTok(PreTrainedModel):
         return z.float().view(batch, count, -1)
 
     def _dense_prompt(self, masks: Tensor) -> Tensor:
-        """(M, H, W) bool -> (M, D, h, w). The 0/1 values go in as they are, not scaled to logits."""
+        """Embed masks (M, H, W) bool -> (M, D, h, w). Their values stay 0 and 1, not scaled to logits."""
         small = nn.functional.interpolate(
             masks[:, None].float(), self.sam2.prompt_encoder.mask_input_size, mode="bilinear", antialias=True
         )
         return self.sam2.prompt_encoder.mask_embed(small.to(self.dtype))
 
     def _box_tokens(self, masks: Tensor) -> Tensor:
-        """Corner tokens and one padding token (B, N, 3, D) of the masks' boxes."""
+        """Two corner tokens and a padding token for the box of each mask, (B, N, 3, D)."""
         corners = mask_boxes(masks).unflatten(-1, (2, 2)) * self.config.image_size
         labels = torch.tensor([2, 3], device=masks.device).expand(corners.shape[:3])
         sparse, _ = self.sam2.prompt_encoder(corners.to(self.dtype), labels, None, None)

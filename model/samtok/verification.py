@@ -1,7 +1,7 @@
-"""SAMTok as released, built from the authors' `sam2` package: an independent implementation to compare with.
+"""SAMTok as released, built from the authors' `sam2` package, to compare our implementation with.
 
-`ReleasedSAMTok` uses the package's modules and none of ours; the steps are those of the released model class
-(arXiv 2601.16093), in float32. Its module tree is the release's, so weight files load as they are.
+`ReleasedSAMTok` uses the modules of that package and none of ours. It follows the steps of the released model
+class (arXiv 2601.16093), in float32. Its module tree is the release's, so the weight files load as they are.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,9 @@ from samtok.mask_decoder import best_mask, decode_vectors
 from samtok.tokenizer import SAMTok
 
 TOLERANCE = 1e-4
+"""Largest difference allowed, relative to a quantity's scale."""
 INSTALL = (
-    "the sam2 package is not installed; it is in no extra because of what it pulls in: "
+    "the sam2 package is not installed; no extra installs it, because of its own dependencies: "
     "pip install 'samtok-bench[sam2]', then "
     "SAM2_BUILD_CUDA=0 pip install --no-deps --no-build-isolation sam2==1.1.0"
 )
@@ -27,33 +28,30 @@ INSTALL = (
 
 @dataclass(frozen=True)
 class Difference:
-    """How far two implementations are apart in one quantity.
-
-    Attributes:
-        largest: largest absolute difference; for codes how many differ.
-        scale: largest absolute value, at least 1.
-    """
+    """How far two implementations differ in a quantity."""
 
     name: str
     largest: float
+    """The largest absolute difference; for codes, how many differ."""
     scale: float
+    """The largest absolute value, at least 1."""
 
     @property
     def is_small(self) -> bool:
-        """Within float32 accuracy relative to the scale; of codes none may differ."""
+        """Whether the difference is at most TOLERANCE times the scale; no code may differ."""
         return self.largest == 0 if self.name == "codes" else self.largest <= TOLERANCE * self.scale
 
 
 def verify(model: SAMTok, tokenizer_pth: str | Path, masks: int = 4, seed: int = 0) -> list[Difference]:
-    """Compare a SAMTok with the release, which loads `tokenizer_pth` itself, on a random image.
+    """Compare a SAMTok with the release, which loads `tokenizer_pth` itself, on random inputs.
 
     Args:
         model: on the CPU, in float32.
         masks: how many random masks go through both.
 
     Raises:
-        ValueError: the sam2 package is not installed (the message says how to), or its modules do not take
-            the weights.
+        ValueError: the sam2 package is not installed (the message says how to install it), or the weights do
+            not fit its modules.
     """
     released = ReleasedSAMTok(model.config)
     released.load_published(tokenizer_pth)
@@ -62,10 +60,10 @@ def verify(model: SAMTok, tokenizer_pth: str | Path, masks: int = 4, seed: int =
 
 @torch.no_grad()
 def compare(model: SAMTok, released: "ReleasedSAMTok", pixels: Tensor, masks: Tensor) -> list[Difference]:
-    """Every quantity of both, each from its own earlier ones.
+    """Compare every quantity, with each implementation going on from its own earlier ones.
 
     Args:
-        pixels: (1, 3, S, S) normalised.
+        pixels: (1, 3, S, S) float32, normalised.
         masks: (N, H, W) bool, none empty.
     """
     ours = encode_images(model.sam2, pixels)
@@ -94,10 +92,10 @@ def compare(model: SAMTok, released: "ReleasedSAMTok", pixels: Tensor, masks: Te
 
 
 def difference(name: str, ours: Tensor, theirs: Tensor) -> Difference:
-    """The difference of two tensors.
+    """Compare two tensors.
 
     Raises:
-        ValueError: they differ in shape.
+        ValueError: their shapes differ.
     """
     if ours.shape != theirs.shape:
         raise ValueError(f"{name}: shape {tuple(ours.shape)}, released {tuple(theirs.shape)}")
@@ -105,7 +103,7 @@ def difference(name: str, ours: Tensor, theirs: Tensor) -> Difference:
 
 
 def random_inputs(size: int, masks: int, seed: int) -> tuple[Tensor, Tensor]:
-    """A noise image (1, 3, size, size) and ellipses (masks, H, W) bool on another, oblong grid."""
+    """Draw a noise image (1, 3, size, size) and ellipses (masks, H, W) bool on an oblong grid."""
     random = torch.Generator().manual_seed(seed)
     pixels = torch.randn(1, 3, size, size, generator=random)
     height, width = size * 3 // 4, size + 7
@@ -124,7 +122,7 @@ class ReleasedSAMTok(nn.Module):
     are fixed here too.
 
     Raises:
-        ValueError: the sam2 package is not installed; the message says how to.
+        ValueError: the sam2 package is not installed; the message says how to install it.
     """
 
     def __init__(self, config: SAMTokConfig) -> None:
@@ -143,19 +141,19 @@ class ReleasedSAMTok(nn.Module):
 
     @property
     def sam2(self) -> Any:
-        """The SAM2Base, which also holds the mask encoder."""
+        """The SAM2Base, which also contains the mask encoder."""
         return self.model.sam2_model
 
     @property
     def codebooks(self) -> list[Tensor]:
-        """Rows (K, D) of each level, without the padding row."""
+        """The code vectors (K, D) of each level, without the padding row."""
         return [book.weight[:-1] for book in cast(Any, self.quantizer["codebooks"])]
 
     def load_published(self, tokenizer_pth: str | Path) -> None:
         """Load the published tokenizer file strictly.
 
         Raises:
-            ValueError: it does not fit this module tree.
+            ValueError: the file does not fit this module tree.
         """
         try:
             self.load_state_dict(read_published(tokenizer_pth))
@@ -164,12 +162,12 @@ class ReleasedSAMTok(nn.Module):
             raise ValueError(f"{tokenizer_pth} does not fit the released modules: {reason}") from None
 
     def embed(self, pixels: Tensor) -> Features:
-        """Features of images (B, 3, S, S), with the "no memory" embedding."""
+        """Compute the features of images (B, 3, S, S), with the "no memory" embedding."""
         s0, s1, top = self.sam2.forward_image(pixels)["backbone_fpn"]
         return Features(s0, s1, top + self.sam2.no_mem_embed.reshape(1, -1, 1, 1))
 
     def prompts(self, masks: Tensor) -> tuple[Tensor, Tensor]:
-        """Sparse (N, 3, D) and dense (N, D, h, w) prompt embeddings of masks (N, H, W) bool."""
+        """Compute sparse (N, 3, D) and dense (N, D, h, w) prompt embeddings of masks (N, H, W) bool."""
         height, width = masks.shape[1:]
         corners = []
         for mask in masks:
@@ -189,7 +187,7 @@ class ReleasedSAMTok(nn.Module):
         return cast(tuple[Tensor, Tensor], encoder(points=(points, labels), boxes=None, masks=small))
 
     def encode_vectors(self, features: Features, masks: Tensor) -> Tensor:
-        """z (N, D) of masks (N, H, W) bool on one image."""
+        """Encode masks (N, H, W) bool on one image: vectors z (N, D)."""
         sparse, dense = self.prompts(masks)
         encoder, position = self.sam2.sam_mask_encoder, self.sam2.sam_prompt_encoder.get_dense_pe()
         query = encoder.mask_tokens.weight[None].repeat(len(masks), 1, 1)
@@ -199,7 +197,7 @@ class ReleasedSAMTok(nn.Module):
         return cast(Tensor, tokens[:, 0])
 
     def quantize(self, z: Tensor) -> Tensor:
-        """Codes (N, depth) of z (N, D); the padding row is never chosen."""
+        """Quantize vectors z (N, D): codes (N, depth). The padding row is never chosen."""
         codes = []
         for rows in self.codebooks:
             codes.append((z[:, None] - rows[None]).square().sum(-1).argmin(-1))
@@ -207,7 +205,7 @@ class ReleasedSAMTok(nn.Module):
         return torch.stack(codes, dim=-1)
 
     def decode(self, features: Features, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (N, 3, 4h, 4w) and predicted IoUs (N, 3) of codes (N, depth) on one image."""
+        """Decode codes (N, depth) on one image: logits (N, 3, 4h, 4w) and predicted IoUs (N, 3)."""
         vector = torch.stack([rows[codes[:, i]] for i, rows in enumerate(self.codebooks)]).sum(0)
         nothing = torch.zeros(len(codes), 1, 2), -torch.ones(len(codes), 1, dtype=torch.int32)
         sparse, dense = self.sam2.sam_prompt_encoder(points=nothing, boxes=None, masks=None)
@@ -232,7 +230,7 @@ def _codebook(size: int, width: int) -> nn.Module:
 
 
 def _build_sam2(config: SAMTokConfig) -> nn.Module:
-    """SAM2Base with the settings of sam2.1_hiera_l.yaml at the sizes of `config`, plus the mask encoder."""
+    """Build SAM2Base as in sam2.1_hiera_l.yaml, with the sizes of `config`, and the mask encoder."""
     try:
         from sam2.modeling.backbones.hieradet import Hiera
         from sam2.modeling.backbones.image_encoder import FpnNeck, ImageEncoder

@@ -1,6 +1,6 @@
-"""The text side of a QwenVL that speaks mask words: 514 new words, and a small tokenizer for nano.
+"""The text side of a QwenVL with mask words: the 514 new words, and a small text tokenizer for nano.
 
-Source: `utils/add_special_tokens.py` of the release (word flags and the rows' initialisation).
+Source of the words' flags and of their rows' initialisation: the release's `utils/add_special_tokens.py`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTok
 
 from samtok.words import VOCABULARY
 
-# Qwen's special tokens, in its own order; the first one pads
+# Qwen's special tokens, in Qwen's order; the first one is the padding token
 SPECIAL_TOKENS = (
     "<|endoftext|>",
     "<|im_start|>",
@@ -52,7 +52,10 @@ _SPLIT = (
 
 
 def add_mask_words(tokenizer: PreTrainedTokenizerBase) -> int:
-    """Add the 514 mask words to a tokenizer as ordinary (not special) words; returns how many were new.
+    """Add the 514 mask words to a text tokenizer as ordinary words, not special ones.
+
+    Returns:
+        how many words were new: 514 or 0.
 
     Raises:
         ValueError: the tokenizer has some of the words but not all.
@@ -74,9 +77,9 @@ def add_mask_words(tokenizer: PreTrainedTokenizerBase) -> int:
 
 
 def random_rows(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """New embedding rows mu + 0.02 * randn * std, per dimension over the old `rows` (V, D) -> (count, D).
+    """Draw new embedding rows (count, D) from the old `rows` (V, D): mean + 0.02 * randn * std per dimension.
 
-    The standard deviation is clamped at 1e-3 from below, as released.
+    The standard deviation is at least 1e-3, as released.
     """
     old = rows.detach().float()
     noise = torch.randn(count, old.shape[1], generator=generator)
@@ -85,10 +88,10 @@ def random_rows(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 
 def extend_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, seed: int = 0) -> None:
-    """Teach a model the mask words: tokenizer entries, embedding rows, their initialisation. Idempotent.
+    """Add the mask words to a model: tokenizer entries and initialised embedding rows. Idempotent.
 
-    The matrix ends with exactly len(tokenizer) rows: padding rows that Qwen's checkpoints carry are cut, as
-    released. Untied output rows keep what the resize gives them.
+    Afterwards the embedding has exactly len(tokenizer) rows: the padding rows of Qwen's checkpoints are cut,
+    as released. Untied output rows stay as the resize initialises them.
     """
     if not add_mask_words(tokenizer) and model.get_input_embeddings().num_embeddings >= len(tokenizer):
         return
@@ -105,11 +108,12 @@ def reset_code_rows(
     seed: int = 0,
     features: Sequence[Tensor] | None = None,
 ) -> None:
-    """Draw the embeddings of the 512 code words anew, with the mean and spread of the rows before them.
+    """Draw new embeddings of the 512 code words, with the mean and spread of the rows before them.
 
     Args:
-        features: for both levels a description of each code (256, F). A random projection of it is the
-            code's row, so that near codes start as near words; otherwise rows are independent.
+        features: a description of each code per level, (256, F) float32. A code's row is a random projection
+            of its description, so that similar codes start with similar embeddings. None draws independent
+            rows.
     """
     start, first, second, _ = mask_word_ids(tokenizer)
     weight = model.get_input_embeddings().weight
@@ -126,25 +130,25 @@ def reset_code_rows(
 
 
 def mask_word_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, range, range, int]:
-    """Token ids (start, first codes, second codes, end).
+    """Look up the token ids of the mask words: start, first codes, second codes, end.
 
     Raises:
-        ValueError: the tokenizer lacks mask words, or holds them out of order.
+        ValueError: the tokenizer lacks mask words, or has them out of order.
     """
     ids: Any = tokenizer.convert_tokens_to_ids(list(VOCABULARY))
     if ids[0] is None or ids != list(range(ids[0], ids[0] + len(ids))):
-        raise ValueError("the text tokenizer does not hold the 514 mask words in a row; add them first")
+        raise ValueError("the text tokenizer does not have the 514 mask words in a row; add them first")
     half = (len(ids) - 2) // 2
     first = ids[0] + 1
     return ids[0], range(first, first + half), range(first + half, first + 2 * half), ids[-1]
 
 
 def build_text_tokenizer(corpus: Iterable[str], size: int = 1024) -> PreTrainedTokenizerFast:
-    """A byte-level BPE trained on `corpus`, with Qwen's special tokens and chat template.
+    """Train a byte-level BPE on `corpus`, with Qwen's special tokens and chat template.
 
     Args:
         corpus: texts; the same texts give the same tokenizer.
-        size: the largest number of entries, special tokens included, mask words not.
+        size: the largest number of entries, including special tokens but not mask words.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 

@@ -61,7 +61,7 @@ class ParsedWords:
 
 
 def format_words(codes: Any) -> list[str]:
-    """Write each mask as text.
+    """Write masks as text, one string per mask.
 
     Args:
         codes: N pairs of integers in 0..255 (sequences, an array or a tensor of shape (N, 2)); N may be 0.

@@ -11,7 +11,7 @@ import torch
 from published_pair import small_config, write_pair
 from torch import Tensor
 
-from samtok.checkpoints import SAM2_PREFIX, load_published, published_names, read_published
+from samtok.checkpoints import SAM2_PREFIX, published_names, read_published
 from samtok.tokenizer import SAMTok
 
 CONFIG = small_config()
@@ -75,8 +75,8 @@ def test_names(ours: str, published: str):
 
 
 def test_the_tokenizer_file_has_every_weight_and_overrides_sam2(pair: tuple[Path, Path]):
-    with_sam2 = load_published(*pair, CONFIG)
-    assert same(with_sam2, load_published(None, pair[1], CONFIG))
+    with_sam2 = SAMTok.from_published(*pair, CONFIG)
+    assert same(with_sam2, SAMTok.from_published(None, pair[1], CONFIG))
     published = read_published(pair[1])
     decoder = "sam_mask_decoder.iou_token.weight"
     assert torch.equal(with_sam2.sam2.mask_decoder.iou_token.weight, published[SAM2_PREFIX + decoder])
@@ -84,7 +84,7 @@ def test_the_tokenizer_file_has_every_weight_and_overrides_sam2(pair: tuple[Path
 
 
 def test_padding_row_is_dropped_and_statistics_are_kept(pair: tuple[Path, Path]):
-    model, published = load_published(None, pair[1], CONFIG), read_published(pair[1])
+    model, published = SAMTok.from_published(None, pair[1], CONFIG), read_published(pair[1])
     for level, book in enumerate(model.quantizer.codebooks):
         key = f"quantizer.codebooks.{level}."
         assert torch.equal(book.weight, published[key + "weight"][:256])
@@ -93,19 +93,20 @@ def test_padding_row_is_dropped_and_statistics_are_kept(pair: tuple[Path, Path])
 
 
 def test_our_folder_gives_the_same_model_back(pair: tuple[Path, Path], tmp_path: Path):
-    model = load_published(None, pair[1], CONFIG)
+    model = SAMTok.from_published(None, pair[1], CONFIG)
     model.save_pretrained(tmp_path)
     assert same(model, SAMTok.from_pretrained(tmp_path))
 
 
 def test_training_checkpoints_load(pair: tuple[Path, Path], changed: Callable[..., Path]):
     wrapped = changed(lambda state: {"state_dict": {f"hf_model.{k}": v for k, v in state.items()}})
-    assert same(load_published(None, wrapped, CONFIG), load_published(None, pair[1], CONFIG))
+    assert same(SAMTok.from_published(None, wrapped, CONFIG), SAMTok.from_published(None, pair[1], CONFIG))
 
 
 def test_half_precision_files_become_float32(changed: Callable[..., Path]):
     half = changed(lambda state: {k: v.bfloat16() for k, v in state.items()})
-    assert {v.dtype for v in load_published(None, half, CONFIG).state_dict().values()} == {torch.float32}
+    model = SAMTok.from_published(None, half, CONFIG)
+    assert {tensor.dtype for tensor in model.state_dict().values()} == {torch.float32}
 
 
 def test_every_fault_is_listed(changed: Callable[..., Path]):
@@ -115,7 +116,7 @@ def test_every_fault_is_listed(changed: Callable[..., Path]):
         state["quantizer.codebooks.0.weight"] = torch.zeros(256, 32)
 
     with pytest.raises(ValueError, match="does not fit SAMTok") as caught:
-        load_published(None, changed(change), CONFIG)
+        SAMTok.from_published(None, changed(change), CONFIG)
     message = str(caught.value)
     assert "1 keys missing: model.sam2_model.no_mem_embed" in message
     assert "1 keys unexpected: model.sam2_model.memory_attention.layers.0.surprise" in message
@@ -126,19 +127,19 @@ def test_every_fault_is_listed(changed: Callable[..., Path]):
 def test_long_lists_of_faults_are_cut(changed: Callable[..., Path]):
     surplus = changed(lambda state: {**state, **{f"surplus.{i}": torch.zeros(1) for i in range(12)}})
     with pytest.raises(ValueError, match=r"12 keys unexpected: .*surplus\.9 and 2 more"):
-        load_published(None, surplus, CONFIG)
+        SAMTok.from_published(None, surplus, CONFIG)
 
 
 def test_video_parts_are_not_needed(pair: tuple[Path, Path], changed: Callable[..., Path]):
     without = changed(lambda state: {k: v for k, v in state.items() if "memory_" not in k})
-    assert same(load_published(None, without, CONFIG), load_published(None, pair[1], CONFIG))
+    assert same(SAMTok.from_published(None, without, CONFIG), SAMTok.from_published(None, pair[1], CONFIG))
 
 
 def test_a_wrong_sam2_file_is_noticed(pair: tuple[Path, Path]):
     with pytest.raises(ValueError, match=r"tokenizer\.pth does not fit SAMTok; \d+ keys missing"):
-        load_published(pair[1], pair[1], CONFIG)
+        SAMTok.from_published(pair[1], pair[1], CONFIG)
     with pytest.raises(ValueError, match="keys of another shape"):
-        load_published(None, pair[1])  # Hiera-L
+        SAMTok.from_published(None, pair[1])  # Hiera-L
 
 
 class Evil:
@@ -159,21 +160,21 @@ def test_code_in_a_file_is_refused_without_running_it(tmp_path: Path, bare: bool
     else:
         torch.save({"x": Evil(trace)}, path)
     with pytest.raises(ValueError, match="is refused: it holds more than tensors"):
-        load_published(None, path, CONFIG)
+        SAMTok.from_published(None, path, CONFIG)
     assert not trace.exists()
 
 
 def test_files_that_are_no_weights(tmp_path: Path):
     with pytest.raises(FileNotFoundError, match="no weights at"):
-        load_published(None, tmp_path / "absent.pth", CONFIG)
+        SAMTok.from_published(None, tmp_path / "absent.pth", CONFIG)
     (tmp_path / "empty.pth").write_bytes(b"")
     (tmp_path / "text.pth").write_text("not weights at all")
     torch.save({"x": torch.zeros(5000)}, tmp_path / "torn.pth")
     (tmp_path / "torn.pth").write_bytes((tmp_path / "torn.pth").read_bytes()[:5000])
     for name in ("empty.pth", "text.pth", "torn.pth"):
         with pytest.raises(ValueError, match=name) as caught:
-            load_published(None, tmp_path / name, CONFIG)
+            SAMTok.from_published(None, tmp_path / name, CONFIG)
         assert "\n" not in str(caught.value)
     torch.save([torch.zeros(1)], tmp_path / "list.pth")
     with pytest.raises(ValueError, match="not a table of tensors"):
-        load_published(None, tmp_path / "list.pth", CONFIG)
+        SAMTok.from_published(None, tmp_path / "list.pth", CONFIG)

@@ -112,5 +112,5 @@ def test_a_repository_may_be_a_tokenizer(hub, tmp_path):
 
 
 def test_what_the_hub_lacks_is_one_line(hub):
-    with pytest.raises(OSError, match=r"'owner/none' is no local folder .* the hub: Repository Not Found$"):
+    with pytest.raises(OSError, match=r"'owner/none' is not a folder .* the hub: Repository Not Found$"):
         locate.model_folder("owner/none")

@@ -9,8 +9,8 @@ pytest.importorskip("sam2", reason="the sam2 package is not installed (see samto
 
 from published_pair import small_config, write_pair
 
-from samtok.checkpoints import load_published
 from samtok.config import SAMTokConfig
+from samtok.tokenizer import SAMTok
 from samtok.verification import TOLERANCE, verify
 
 QUANTITIES = {
@@ -20,7 +20,7 @@ QUANTITIES = {
 
 def check(folder: Path, config: SAMTokConfig, seed: int) -> None:
     sam2_pt, tokenizer_pth = write_pair(folder, config, seed)
-    model = load_published(sam2_pt, tokenizer_pth, config)
+    model = SAMTok.from_published(sam2_pt, tokenizer_pth, config)
     differences = verify(model, tokenizer_pth, seed=seed)
     assert {difference.name for difference in differences} == QUANTITIES
     for difference in differences:
@@ -42,6 +42,6 @@ def test_other_weights_are_noticed(tmp_path: Path):
     config = small_config()
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir(), second.mkdir()
-    model = load_published(None, write_pair(first, config, 0)[1], config)
+    model = SAMTok.from_published(None, write_pair(first, config, 0)[1], config)
     differences = verify(model, write_pair(second, config, 1)[1])
     assert not any(difference.is_small for difference in differences)

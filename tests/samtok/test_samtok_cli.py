@@ -177,10 +177,8 @@ def test_convert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("sam2", reason="the sam2 package is not installed")
     from published_pair import small_config, write_pair
 
-    from samtok import checkpoints
-
-    config, load = small_config(), checkpoints.load_published
-    monkeypatch.setattr(checkpoints, "load_published", lambda sam2, pth: load(sam2, pth, config))
+    config, load = small_config(), SAMTok.from_published
+    monkeypatch.setattr(SAMTok, "from_published", lambda sam2, pth: load(sam2, pth, config))
     pair = write_pair(tmp_path, config)
     result = invoke("convert", *pair, tmp_path / "out", "--verify")
     assert result.exit_code == 0, result.exception
@@ -194,16 +192,14 @@ def test_convert_writes_nothing_when_the_check_fails(tmp_path: Path, monkeypatch
     pytest.importorskip("sam2", reason="the sam2 package is not installed")
     from published_pair import small_config, write_pair
 
-    from samtok import checkpoints
-
-    config, load = small_config(), checkpoints.load_published
+    config, load = small_config(), SAMTok.from_published
 
     def broken(sam2: Path, pth: Path) -> SAMTok:
         model = load(sam2, pth, config)
         model.sam2.mask_decoder.iou_token.weight.data += 1
         return model
 
-    monkeypatch.setattr(checkpoints, "load_published", broken)
+    monkeypatch.setattr(SAMTok, "from_published", broken)
     message = error_of("convert", *write_pair(tmp_path, config), tmp_path / "out", "--verify")
     assert "not converted: mask logits" in message
     assert not (tmp_path / "out").exists()

@@ -12,7 +12,7 @@ from qwen_parts import SMALL, TEXTS, tiny_samtok, tiny_vlm
 from samtok.build import build_nano
 from samtok.qwen import load_qwen
 from samtok.training.codes import GeometryCodes, TokenizerCodes
-from samtok.training.dialogues import IGNORED, Batches, Collator, Draw, cells, draw
+from samtok.training.dialogues import IGNORED, Batches, Collator, DialogueStage, cells, draw
 from samtok.training.recipe import DataSource
 from samtok.training.supervised import token_losses, train
 from samtok.vocabulary import mask_word_ids
@@ -251,7 +251,7 @@ def test_a_pool_is_prepared_once_and_used_again_and_again(processor, workers):
             return super().prepare(dialogues)
 
     collator = Counting(processor, GeometryCodes())
-    stages = [Draw(2, 2, {}), Draw(5, 3, {}, pool=3)]
+    stages = [DialogueStage(until=2, images=2), DialogueStage(until=5, images=3, pool=3)]
     batches = Batches(DATA, collator, seed=1, stages=stages, workers=workers)
     assert drawn == ([] if workers else [3])
     seen = list(batches)
@@ -272,7 +272,8 @@ def test_a_pools_batches_are_of_one_length(processor):
             made = super().prepare(dialogues)
             return [replace(one, text=one.text + one.text[-40:] * 5 * (k % 2)) for k, one in enumerate(made)]
 
-    batches = Batches(DATA, Long(processor, GeometryCodes()), seed=1, stages=[Draw(12, 2, {}, pool=16)])
+    stages = [DialogueStage(until=12, images=2, pool=16)]
+    batches = Batches(DATA, Long(processor, GeometryCodes()), seed=1, stages=stages)
     lengths = [batch["attention_mask"].sum(1) for batch in batches]
     assert all(max(one) - min(one) < 10 for one in lengths)
     assert max(map(max, lengths)) > min(map(min, lengths)) + 40
@@ -281,7 +282,7 @@ def test_a_pools_batches_are_of_one_length(processor):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"stages": [{"until": 5, "images": 1}, {"until": 2, "images": 1}]}, "stages must end later"),
+        ({"stages": [{"until": 5, "images": 1}, {"until": 2, "images": 1}]}, "each stage must end after"),
         ({"start": {}}, "either nano or checkpoint"),
         ({"stages": [{"until": 1, "images": 1, "eyes_only": True}]}, "needs an image_loss"),
         ({"data": {"source": "nowhere:f"}}, "nowhere"),

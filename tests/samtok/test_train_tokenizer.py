@@ -95,7 +95,7 @@ def test_frozen_parts_stay_and_the_others_move(recipe: Path, tmp_path: Path) -> 
 def test_a_finished_training_is_not_overwritten_and_resumes_to_itself(recipe: Path, tmp_path: Path) -> None:
     final = train(recipe, tmp_path / "out")
     weights = load_file(final / "model.safetensors")
-    with pytest.raises(FileExistsError, match="holds a training already"):
+    with pytest.raises(FileExistsError, match="already holds a training"):
         train(recipe, tmp_path / "out")
     again = load_file(train(recipe, tmp_path / "out", resume=True) / "model.safetensors")
     assert all(torch.equal(weights[name], again[name]) for name in weights)

@@ -1,4 +1,4 @@
-"""Where the codes of training masks come from: a tokenizer, or plain geometry."""
+"""Sources of codes for training masks: a tokenizer, or plain geometry."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -12,15 +12,15 @@ from samtok.tokenizer import SAMTok
 
 
 class CodeSource(Protocol):
-    """Gives masks their codes."""
+    """Gives each mask its two codes."""
 
     def __call__(
         self, images: Sequence[NDArray[np.uint8]], masks: Sequence[NDArray[np.bool_]]
     ) -> list[NDArray[np.int64]]:
-        """Images (H, W, 3) and for each its masks (N, H, W) -> for each its codes (N, 2) in 0..255."""
+        """For each image (H, W, 3) uint8 the codes of its masks: (N, H, W) bool -> (N, 2) int64 in 0..255."""
 
     def features(self) -> list[Tensor]:
-        """For both levels a description of each code, (256, F) float32: near codes have near descriptions."""
+        """A description of each code per level, (256, F) float32; similar codes have similar descriptions."""
 
 
 class TokenizerCodes:
@@ -43,10 +43,10 @@ class TokenizerCodes:
 
 
 class GeometryCodes:
-    """Codes that say only where a mask's box is: enough to learn to look things up, no tokenizer needed.
+    """Codes that only tell where a mask's box is. They need no tokenizer and suffice to learn to find things.
 
-    First code: the cell of the box's centre on a 16 x 16 grid, row by row. Second: its height and width,
-    4 bits each, in 16 steps that are equal in the logarithm from 1/32 of the side to the whole side.
+    The first code is the cell of the box's centre on a 16 x 16 grid, row by row. The second code holds the
+    box's height and width, 4 bits each, in 16 logarithmic steps from 1/32 of the image's side to all of it.
     """
 
     def __call__(
@@ -56,7 +56,7 @@ class GeometryCodes:
         return [np.array([_box_codes(mask) for mask in group], np.int64).reshape(-1, 2) for group in masks]
 
     def features(self) -> list[Tensor]:
-        """Waves over both coordinates of a 16 x 16 grid, the same for both levels."""
+        """Waves over rows and columns of a 16 x 16 grid, the same for both levels."""
         return [position_waves(16, 128)] * 2
 
 

@@ -1,4 +1,4 @@
-"""Mask losses on sampled points (PointRend sampling, as in Mask2Former and the released SAMTok)."""
+"""Mask losses at sampled points (PointRend sampling, as in Mask2Former and the released SAMTok)."""
 
 import torch
 from torch import Tensor
@@ -6,13 +6,17 @@ from torch.nn.functional import binary_cross_entropy_with_logits, grid_sample
 
 
 def sample_at(maps: Tensor, points: Tensor) -> Tensor:
-    """Bilinear values of maps (M, H, W) at points (M, P, 2) in [0, 1] -> (M, P)."""
+    """Interpolate maps (M, H, W) bilinearly at points (M, P, 2), x and y in [0, 1] -> (M, P)."""
     return grid_sample(maps[:, None], 2 * points[:, :, None] - 1, align_corners=False)[:, 0, :, 0]
 
 
 @torch.no_grad()
 def uncertain_points(logits: Tensor, count: int, oversample: float, importance: float) -> Tensor:
-    """`count` points a map, an `importance` share of them where |logit| is least: (M, h, w) -> (M, P, 2)."""
+    """Sample `count` points per map: logits (M, h, w) -> (M, count, 2), x and y in [0, 1].
+
+    A share `importance` of them are the least certain (smallest |logit|) of `oversample` * `count` random
+    points; the rest are random.
+    """
     candidates = torch.rand(len(logits), int(count * oversample), 2, device=logits.device)
     uncertain = int(count * importance)
     index = (-sample_at(logits, candidates).abs()).topk(uncertain, dim=1).indices
@@ -24,15 +28,16 @@ def uncertain_points(logits: Tensor, count: int, oversample: float, importance: 
 def mask_losses(
     logits: Tensor, targets: Tensor, count: int, oversample: float = 3.0, importance: float = 0.75
 ) -> tuple[Tensor, Tensor]:
-    """Cross entropy and dice of each mask on sampled points.
+    """Cross-entropy and dice loss of each mask at sampled points.
 
     Args:
         logits: (M, h, w).
         targets: (M, H, W) bool.
-        count: points a mask; 12544 as released for 256 x 256 logits.
+        count: points per mask; the release takes 12544 for 256 x 256 logits.
+        oversample, importance: see `uncertain_points`.
 
     Returns:
-        binary cross entropy (M,) and naive dice with eps 1 (M,).
+        binary cross-entropy (M,) and naive dice loss with eps 1 (M,).
     """
     points = uncertain_points(logits, count, oversample, importance)
     predicted = sample_at(logits, points)

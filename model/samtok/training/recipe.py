@@ -1,4 +1,4 @@
-"""Recipes: YAML files that say everything a training needs."""
+"""Recipes: YAML files with everything that a training needs."""
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -20,29 +20,29 @@ def _installed(names: list[str]) -> list[str]:
 
 
 Trackers = Annotated[list[Literal["tensorboard", "wandb"]], AfterValidator(_installed)]
-"""Where else losses are logged, by transformers; log.jsonl has them in any case."""
+"""Trackers to which transformers also logs the losses; log.jsonl has them in any case."""
 
 
-class Strict(BaseModel):
+class RecipePart(BaseModel):
     """A part of a recipe; unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class DataSource(Strict):
-    """Endless training data by name, so that the model package knows no data set.
+class DataSource(RecipePart):
+    """Endless training data by name, so that the model package depends on no data set.
 
-    `source` is "module:attribute", a factory `f(seed, **options)` of an iterator.
+    `source` is "module:attribute" and names a function `f(seed, **options)` that returns an iterator.
     """
 
     source: str
     options: dict[str, Any] = {}
 
     def open(self, seed: int, **options: Any) -> Iterator[Any]:
-        """The stream of this seed.
+        """Start the stream of this seed; `options` override those of the recipe.
 
         Raises:
-            ValueError: no such module or attribute.
+            ValueError: there is no such module or attribute.
         """
         module, _, attribute = self.source.partition(":")
         try:
@@ -52,15 +52,15 @@ class DataSource(Strict):
         return factory(seed, **{**self.options, **options})
 
 
-Recipe = TypeVar("Recipe", bound=Strict)
+Recipe = TypeVar("Recipe", bound=RecipePart)
 
 
 def load_recipe(path: str | Path, kind: type[Recipe]) -> Recipe:
-    """Read a recipe file, or one of the shipped recipes by its name ("nano-tokenizer").
+    """Read a recipe from a file, or a shipped recipe by its name ("nano-tokenizer").
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: not YAML, or a field that is wrong; the first fault in one line.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not YAML, or a field is wrong; the message shows the first error in one line.
     """
     path = Path(path)
     if not path.is_file() and (RECIPES / f"{path}.yaml").is_file():
@@ -75,20 +75,20 @@ def load_recipe(path: str | Path, kind: type[Recipe]) -> Recipe:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "(top)"
-        raise ValueError(f"{path}: {where}: {first['msg']} ({error.error_count()} faults in all)") from None
+        raise ValueError(f"{path}: {where}: {first['msg']} ({error.error_count()} errors in total)") from None
 
 
 def open_training(out: str | Path, resume: bool, threads: int | None) -> Path:
-    """The folder of a training, made where it is not there; sets torch's threads.
+    """Create the folder of a training if it does not exist, and set torch's number of threads.
 
     Raises:
-        FileExistsError: it holds a training and `resume` is False.
+        FileExistsError: the folder holds a training and `resume` is False.
     """
     import torch
 
     out = Path(out)
     if (out / "log.jsonl").exists() and not resume:
-        raise FileExistsError(f"{out} holds a training already: resume it or choose another folder")
+        raise FileExistsError(f"{out} already holds a training: resume it or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
     if threads:
         torch.set_num_threads(threads)

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning of a QwenVL on dialogues with mask words, by transformers' Trainer."""
+"""Supervised fine-tuning of a QwenVL on dialogues with mask words, with transformers' Trainer."""
 
 import json
 import time
@@ -18,71 +18,79 @@ from samtok.processor import QwenVLProcessor
 from samtok.qwen import load_qwen
 from samtok.tokenizer import SAMTok
 from samtok.training.codes import CodeSource, GeometryCodes, TokenizerCodes
-from samtok.training.dialogues import IGNORED, Batches, Collator, Draw, draw_batch
-from samtok.training.recipe import DataSource, Strict, Trackers, load_recipe, open_training
+from samtok.training.dialogues import IGNORED, Batches, Collator, DialogueStage, draw_batch
+from samtok.training.recipe import DataSource, RecipePart, Trackers, load_recipe, open_training
 from samtok.vocabulary import extend_vocabulary, mask_word_ids, reset_code_rows
 
-# the parts of the loss that are logged apart; the average of all hides whether masks are learned
 PARTS = ("first_code", "second_code", "text", "image")
+"""Parts of the loss that are logged separately, because their mean hides whether masks are learned."""
 
 
-class Start(Strict):
-    """Where the weights come from: a new nano, or a folder with a QwenVL."""
+class StartingWeights(RecipePart):
+    """Where the weights come from: a new nano, or the folder of a QwenVL."""
 
     nano: NanoOptions | None = None
-    corpus: int = 2000  # dialogues whose texts train nano's text tokenizer
+    corpus: int = 2000
+    """Dialogues whose texts train nano's text tokenizer."""
     checkpoint: Path | None = None
-    # the code words' embeddings: kept as they are, drawn anew, or drawn so that near codes are near words
     words: Literal["kept", "random", "near"] = "kept"
+    """Embeddings of the code words: kept, drawn anew, or drawn so that similar codes get similar ones."""
 
     @model_validator(mode="after")
-    def _one(self) -> "Start":
+    def _either(self) -> "StartingWeights":
         if (self.nano is None) == (self.checkpoint is None):
             raise ValueError("give either nano or checkpoint")
         return self
 
 
-class Stage(Strict):
-    """Steps up to `until` (not included) draw dialogues with these options."""
+class SupervisedStage(DialogueStage):
+    """A stage of supervised fine-tuning."""
 
-    until: int = Field(gt=0)
-    images: int = Field(gt=0)  # a step
-    eyes_only: bool = False  # only the vision tower runs, on the loss of visual tokens
-    options: dict[str, Any] = Field(default_factory=dict)
-    pool: int | None = Field(default=None, gt=0)  # from this many fixed dialogues, not endless fresh ones
+    eyes_only: bool = False
+    """Run only the vision tower, on the loss of visual tokens."""
 
 
-class Evaluation(Strict):
-    """Teacher-forced accuracy on fixed dialogues, for each named set of options."""
+class SupervisedEvaluation(RecipePart):
+    """Teacher-forced accuracy on fixed dialogues, for each named set of options of the data source."""
 
     seed: int
     images: int = Field(gt=0)
+    """Images, and so dialogues, per set."""
     every: int = Field(gt=0)
+    """Steps between two evaluations."""
     sets: dict[str, dict[str, Any]]
 
 
-class SupervisedRecipe(Strict):
-    """Everything `samtok-bench train sft` needs."""
+class SupervisedRecipe(RecipePart):
+    """Everything that `samtok-bench train sft` needs."""
 
     seed: int
     threads: int | None = None
-    start: Start
-    codes: Literal["geometry"] | Path  # geometry, or the folder of a SAMTok ("nano" for the shipped one)
+    start: StartingWeights
+    codes: Literal["geometry"] | Path
+    """`geometry`, or the folder of a SAMTok; `nano` is the shipped one."""
     data: DataSource
-    stages: list[Stage] = Field(min_length=1)
-    evaluation: Evaluation | None = None
+    stages: list[SupervisedStage] = Field(min_length=1)
+    evaluation: SupervisedEvaluation | None = None
     learning_rate: float
     schedule: Literal["cosine", "constant_with_warmup"] = "cosine"
     warmup_steps: int = 0
     beta2: float = 0.999
     weight_decay: float = 0.05
     clip: float = 1.0
-    image_loss: float = 0.0  # weight of the loss on visual tokens, see Collator
-    autocast: Literal["bfloat16"] | None = None  # weights and losses stay in float32
-    attention: Literal["sdpa", "eager"] = "sdpa"  # on CPUs eager is the faster one in bfloat16
-    frozen: list[str] = Field(default_factory=list)  # prefixes of parameter names
-    workers: int = Field(default=0, ge=0, le=1)  # processes that draw dialogues
-    pool_workers: int = Field(default=0, ge=0)  # processes that prepare the stages' pools
+    """Largest norm of the gradient."""
+    image_loss: float = 0.0
+    """Weight of the loss on visual tokens; see `Collator`."""
+    autocast: Literal["bfloat16"] | None = None
+    """Precision of the forward pass; weights and losses stay in float32."""
+    attention: Literal["sdpa", "eager"] = "sdpa"
+    """On CPUs `eager` is faster in bfloat16."""
+    frozen: list[str] = Field(default_factory=list)
+    """Prefixes of the names of parameters that are not trained."""
+    workers: int = Field(default=0, ge=0, le=1)
+    """Processes that draw dialogues."""
+    pool_workers: int = Field(default=0, ge=0)
+    """Processes that prepare the stages' pools."""
     log_every: int = 20
     report_to: Trackers = Field(default_factory=list)
     save_every: int = 200
@@ -91,30 +99,36 @@ class SupervisedRecipe(Strict):
     def _ordered(self) -> "SupervisedRecipe":
         ends = [stage.until for stage in self.stages]
         if ends != sorted(set(ends)):
-            raise ValueError(f"stages must end later and later, got {ends}")
+            raise ValueError(f"each stage must end after the one before it, got {ends}")
         if any(stage.eyes_only for stage in self.stages[1:]) or (
             self.stages[0].eyes_only and not self.image_loss
         ):
-            raise ValueError("eyes_only is for the first stage, and needs an image_loss")
+            raise ValueError("eyes_only is allowed in the first stage only, and needs an image_loss")
         return self
 
 
 def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Path:
-    """Fine-tune; returns the folder of the final weights and processor, `out`/final.
+    """Fine-tune a model.
 
-    `out` holds log.jsonl (one JSON object a line: losses of first codes, second codes and text apart, rate,
-    accuracies) and the Trainer's checkpoints, each of them a loadable QwenVL folder. With `resume` training
-    goes on from the last checkpoint with the data that would have come next.
+    Args:
+        recipe_path: a recipe file, or the name of a shipped one.
+        out: gets log.jsonl (one JSON object per line: learning rate, accuracies, and separate losses of first
+            codes, second codes and text) and the Trainer's checkpoints, each a loadable folder of a QwenVL.
+        resume: continue from the last checkpoint, with the data that would have come next.
+
+    Returns:
+        the folder of the final weights and processor, `out`/final.
 
     Raises:
         FileExistsError: `out` holds a training and `resume` is False.
-        ValueError: a fault in the recipe.
+        FileNotFoundError: there is no such recipe.
+        ValueError: the recipe has an error.
     """
     recipe = load_recipe(recipe_path, SupervisedRecipe)
     out = open_training(out, resume, recipe.threads)
     checkpoint = get_last_checkpoint(str(out)) if resume else None
     codes = code_source(recipe.codes)
-    # the checkpoint's own words too: those of a new nano follow from the stages, which may have changed
+    # with the checkpoint's own vocabulary: a new nano's depends on the stages, which may have changed
     model, processor = load_qwen(checkpoint, torch.float32) if checkpoint else start_model(recipe, codes)
     model.set_attn_implementation(recipe.attention)
     for name, parameter in model.named_parameters():
@@ -129,7 +143,7 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
             recipe.data,
             collator,
             seed=recipe.seed,
-            stages=[Draw(stage.until, stage.images, stage.options, stage.pool) for stage in recipe.stages],
+            stages=recipe.stages,
             start=step,
             workers=recipe.pool_workers,
         ),
@@ -147,7 +161,7 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
 
 
 def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrainedModel, QwenVLProcessor]:
-    """The model that training starts from, in float32, and its processor."""
+    """Build or load the model that training starts from, in float32, and its processor."""
     start = recipe.start
     if start.nano is not None:
         model, processor = build_nano(start.nano, _corpus(recipe), recipe.seed)
@@ -161,12 +175,12 @@ def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrained
 
 
 def code_source(codes: str | Path) -> CodeSource:
-    """The code source that a recipe names."""
+    """Load the code source that a recipe names."""
     return GeometryCodes() if str(codes) == "geometry" else TokenizerCodes(SAMTok.from_pretrained(codes))
 
 
 def _corpus(recipe: SupervisedRecipe) -> list[str]:
-    """Texts of dialogues from every stage, for nano's text tokenizer."""
+    """Texts of dialogues of every stage, for nano's text tokenizer."""
     count = recipe.start.corpus // len(recipe.stages)
     return [
         part
@@ -194,7 +208,7 @@ def _arguments(recipe: SupervisedRecipe, out: Path) -> TrainingArguments:
         save_total_limit=2,
         seed=recipe.seed,
         report_to=list(recipe.report_to),
-        ignore_data_skip=True,  # the batches start at the right step by themselves
+        ignore_data_skip=True,  # the batches themselves start at the right step
         remove_unused_columns=False,
         use_cpu=not torch.cuda.is_available(),
         bf16=recipe.autocast == "bfloat16",
@@ -203,7 +217,7 @@ def _arguments(recipe: SupervisedRecipe, out: Path) -> TrainingArguments:
 
 
 class SupervisedTrainer(Trainer):
-    """A Trainer that takes ready batches and logs the loss of each part of an answer."""
+    """A Trainer that takes finished batches and logs the loss of each part of an answer."""
 
     def __init__(
         self, *, batches: Batches, workers: int, image_loss: float, eyes_only: range, **kwargs: Any
@@ -217,7 +231,7 @@ class SupervisedTrainer(Trainer):
         self._since: tuple[int, float] = (batches.start, time.monotonic())
 
     def get_train_dataloader(self) -> DataLoader:
-        """Batches as they come."""
+        """The batches, unchanged."""
         return DataLoader(self._batches, batch_size=None, num_workers=self._workers)
 
     def compute_loss(
@@ -227,7 +241,7 @@ class SupervisedTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
-        """Mean cross-entropy of the answers' tokens, plus that of the visual tokens times its weight."""
+        """Mean cross-entropy of the answers' tokens, plus the weighted one of the visual tokens."""
         if self.state.global_step in self._eyes_only:
             eyes = eyes_losses(model, inputs)
             self._count("image", eyes)
@@ -245,12 +259,12 @@ class SupervisedTrainer(Trainer):
         self._sums[part] += torch.tensor([losses.detach().sum().item(), len(losses)])
 
     def parts(self, targets: Tensor) -> dict[str, Tensor]:
-        """Which of the target tokens (M,) belong to each part, as (M,) bool."""
+        """For each part of an answer, which of the target tokens (M,) int64 belong to it, (M,) bool."""
         chosen = {part: (targets >= ids.start) & (targets < ids.stop) for part, ids in self._ranges.items()}
         return {**chosen, "text": ~(chosen["first_code"] | chosen["second_code"])}
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the parts' losses since the last log, and steps per second, to the Trainer's own."""
+        """Add the parts' losses since the last log, and steps per second, to the Trainer's own entries."""
         if "loss" in logs:
             for part, (total, count) in ((p, s.tolist()) for p, s in self._sums.items()):
                 if count:
@@ -263,19 +277,28 @@ class SupervisedTrainer(Trainer):
 
 
 class TokenLosses(NamedTuple):
-    """The M tokens that carry loss: ids, cross-entropies, and whether the greedy choice is right."""
+    """The M tokens that carry loss."""
 
     targets: Tensor
+    """Token ids (M,) int64."""
     losses: Tensor
+    """Cross-entropies (M,) float32."""
     right: Tensor
+    """Whether the greedy choice is right, (M,) bool."""
 
 
 def token_losses(model: Any, inputs: dict[str, Tensor]) -> tuple[TokenLosses, Tensor | None]:
-    """Losses of the answers' tokens, and where the inputs have `image_labels` those of visual tokens (M,):
-    the mean cross-entropy over the words of a token's bag.
+    """Compute the losses of the answers' tokens and of the visual tokens.
 
-    Visual tokens are read twice, as they enter the language model and as they leave it, so that an image
-    speaks in words already where a question looks. Logits are computed for the tokens that carry loss only.
+    A visual token's loss is the mean cross-entropy over its bag of words. It is taken twice, as the token
+    enters the language model and as it leaves it, and averaged, so that an image already speaks in words
+    where a question looks at it. Logits are computed only for tokens that carry loss.
+
+    Args:
+        inputs: see `Collator.collate`.
+
+    Returns:
+        the answers' losses, and those of the visual tokens (M,); None for these without `image_labels`.
     """
     inputs = dict(inputs)
     labels, image_labels = inputs.pop("labels"), inputs.pop("image_labels", None)
@@ -285,7 +308,7 @@ def token_losses(model: Any, inputs: dict[str, Tensor]) -> tuple[TokenLosses, Te
     hook = model.model.visual.register_forward_hook(lambda *call: seen.append(call[-1].pooler_output))
     hidden = model.model(**inputs, use_cache=False).last_hidden_state  # (B, T, D)
     hook.remove()
-    chosen = labels[:, 1:] != IGNORED  # a token is said by the one before it
+    chosen = labels[:, 1:] != IGNORED  # each token is predicted at the one before it
     logits, targets = model.lm_head(hidden[:, :-1][chosen]).float(), labels[:, 1:][chosen]
     losses = nn.functional.cross_entropy(logits, targets, reduction="none")
     answers = TokenLosses(targets, losses, logits.detach().argmax(-1) == targets)
@@ -298,16 +321,16 @@ def token_losses(model: Any, inputs: dict[str, Tensor]) -> tuple[TokenLosses, Te
 
 
 def keep_apart(model: Any, inputs: dict[str, Tensor], turns: Tensor) -> dict[str, Tensor]:
-    """Positions and a mask by which each turn sees what all turns see, and itself, as if it came first.
+    """Let each turn see only itself and what all turns share, at the positions of a first turn.
 
-    One pass over an image then serves many questions, each answered as it will be asked: alone.
+    So one pass over an image serves many questions, each of them asked alone, as in an evaluation.
 
     Args:
         turns: (B, T) int64, see `Collator.collate`.
 
     Returns:
-        position_ids (3, B, T) int64 and attention_mask (B, 1, T, T), bool or, for eager attention, added
-        float32.
+        position_ids (3, B, T) int64 and attention_mask (B, 1, T, T), bool, or for eager attention the float32
+        that is added to the scores.
     """
     known = inputs["attention_mask"]
     positions, _ = model.model.get_rope_index(
@@ -318,7 +341,7 @@ def keep_apart(model: Any, inputs: dict[str, Tensor], turns: Tensor) -> dict[str
     )
     starts = positions.new_full((len(turns), int(turns.max()) + 1), torch.iinfo(positions.dtype).max)
     starts = starts.scatter_reduce(1, turns, positions[0], "amin")
-    later = (starts.gather(1, turns) - starts[:, 1:2]) * (turns > 0)  # how much later than the first turn
+    later = (starts.gather(1, turns) - starts[:, 1:2]) * (turns > 0)  # positions after the first turn's start
     shared = turns[:, None, :] == 0
     seen = (shared | (turns[:, None, :] == turns[:, :, None])) & known[:, None, :].bool()
     seen = seen.tril()[:, None]  # (B, 1, T, T)
@@ -328,7 +351,7 @@ def keep_apart(model: Any, inputs: dict[str, Tensor], turns: Tensor) -> dict[str
 
 
 def eyes_losses(model: Any, inputs: dict[str, Tensor]) -> Tensor:
-    """The losses of visual tokens as they enter the language model (M,), which itself does not run."""
+    """Losses of the visual tokens (M,) as they enter the language model, which does not run."""
     seen = model.get_image_features(inputs["pixel_values"], inputs["image_grid_thw"]).pooler_output
     bags = inputs["image_labels"][inputs["input_ids"] == model.config.image_token_id]
     return bag_losses(model, model.model.language_model.norm(torch.cat(seen)), bags)
@@ -338,11 +361,11 @@ def bag_losses(model: Any, visual: Tensor, bags: Tensor) -> Tensor:
     """Mean cross-entropy over the words of each bag.
 
     Args:
-        visual: visual tokens (N, D) as the output layer wants them.
-        bags: word ids (N, K), filled up with IGNORED; a bag of IGNORED alone carries no loss.
+        visual: visual tokens (N, D) as the output layer takes them.
+        bags: token ids (N, K) int64, padded with IGNORED; a bag of nothing else carries no loss.
 
     Returns:
-        (M,), one for each bag that carries loss.
+        (M,) float32, one for each bag that carries loss.
     """
     chosen = bags[:, 0] != IGNORED
     bags, known = bags[chosen], bags[chosen] != IGNORED
@@ -362,13 +385,13 @@ class _JsonLines(TrainerCallback):
 
 
 class _Evaluate(TrainerCallback):
-    """Logs, for each set, how often the greedy choice is right under teacher forcing, and the losses."""
+    """Logs for each set the losses, and how often the greedy choice is right under teacher forcing."""
 
     def __init__(
-        self, trainer: SupervisedTrainer, recipe: Evaluation, data: DataSource, collator: Collator
+        self, trainer: SupervisedTrainer, recipe: SupervisedEvaluation, data: DataSource, collator: Collator
     ) -> None:
         self._trainer, self._every = trainer, recipe.every
-        # drawn and encoded once: every evaluation sees the same
+        # drawn and encoded once, so that every evaluation sees the same dialogues
         self._sets = {
             name: collator(draw_batch(data, recipe.seed, range(recipe.images), options))
             for name, options in recipe.sets.items()
@@ -387,6 +410,6 @@ class _Evaluate(TrainerCallback):
                         logs[f"eval_{name}_{part}"] = round(answers.right[chosen].float().mean().item(), 4)
                         logs[f"eval_{name}_{part}_loss"] = round(answers.losses[chosen].mean().item(), 4)
         model.train()
-        wanted = control.should_log
+        should_log = control.should_log
         self._trainer.log(logs)
-        control.should_log = wanted  # logging cleared it
+        control.should_log = should_log  # which logging clears

@@ -1,6 +1,6 @@
 """Training of the tokenizer in stages: prompts, mask encoder, quantizer.
 
-Each stage is one transformers.Trainer run with its own warm-up; the next stage starts from its weights.
+Each stage is a run of transformers.Trainer with its own warm-up. The next stage starts from its weights.
 """
 
 import json
@@ -25,73 +25,92 @@ from samtok.masks import mask_iou
 from samtok.quantizer import ResidualQuantizer
 from samtok.tokenizer import THRESHOLD, SAMTok
 from samtok.training.losses import mask_losses
-from samtok.training.recipe import DataSource, Strict, Trackers, load_recipe, open_training
+from samtok.training.recipe import DataSource, RecipePart, Trackers, load_recipe, open_training
 
 PromptPath = Literal["box", "mask", "codes"]
 
 
-class Stage(Strict):
-    """One stage; the defaults are the released numbers."""
+class TokenizerStage(RecipePart):
+    """A stage of the tokenizer's training; the defaults are the released numbers."""
 
     name: str
     steps: int = Field(gt=0)
-    paths: dict[PromptPath, float]  # how often each path of SAMTok.forward is taken
+    paths: dict[PromptPath, float]
+    """The relative frequency of each path of `SAMTok.forward`."""
     learning_rate: float = 4e-5
     warmup_steps: int = 0
     schedule: Literal["cosine", "constant_with_warmup"] = "cosine"
-    frozen: list[str] = Field(default_factory=list)  # prefixes of parameter names
-    masks: Literal["predicted", "all"] = "predicted"  # which of the decoder's three masks learn
+    frozen: list[str] = Field(default_factory=list)
+    """Prefixes of the names of parameters that are not trained."""
+    masks: Literal["predicted", "all"] = "predicted"
+    """Which of the decoder's three masks get a loss: the one with the best predicted IoU, or all."""
     cross_entropy: float = 2.0
     dice: float = 0.5
-    iou: float = 0.0  # weight of the squared error of the predicted IoU
+    iou: float = 0.0
+    """Weight of the squared error of the predicted IoU."""
     commitment: float = 1.0
     points: int = 12544
+    """Points per mask at which the losses are taken."""
     restart_below: float = 1.0
     decay: float = 0.99
-    start_codes: int = 0  # vectors for the k-means that starts the codebooks; 0 keeps them
+    start_codes: int = 0
+    """Vectors for the k-means that initialises the codebooks; 0 keeps the codebooks."""
 
 
-class Evaluation(Strict):
+class TokenizerEvaluation(RecipePart):
     """Round trips on fixed images during training."""
 
     data: DataSource
     seed: int
     images: int = Field(gt=0)
     every: int = Field(gt=0)
+    """Steps between two evaluations."""
 
 
-class TokenizerRecipe(Strict):
-    """Everything `samtok-bench train tokenizer` needs."""
+class TokenizerRecipe(RecipePart):
+    """Everything that `samtok-bench train tokenizer` needs."""
 
     seed: int
     threads: int | None = None
-    autocast: Literal["bfloat16"] | None = None  # of the transformer parts
-    attention: Literal["sdpa", "eager"] = "sdpa"  # on CPUs eager is the faster one in bfloat16
-    start: str | None = None  # "nano", a folder or the published pair's folder; None trains from scratch
-    model: dict[str, Any] = Field(default_factory=dict)  # arguments of build_sam2_config
+    autocast: Literal["bfloat16"] | None = None
+    """Precision of the transformer parts."""
+    attention: Literal["sdpa", "eager"] = "sdpa"
+    """On CPUs `eager` is faster in bfloat16."""
+    start: str | None = None
+    """`nano`, a folder of ours, or the folder of the published pair; None trains from scratch."""
+    model: dict[str, Any] = Field(default_factory=dict)
+    """Arguments of `build_sam2_config`."""
     codebook_size: int = 256
     codebook_depth: int = 2
     data: DataSource
-    evaluation: Evaluation
-    mask_size: int  # masks are nearest-resized to this square
+    evaluation: TokenizerEvaluation
+    mask_size: int
+    """Side in pixels of the square to which masks are resized (nearest neighbour)."""
     images_per_step: int = Field(gt=0)
     weight_decay: float = 0.05
     beta2: float = 0.999
     log_every: int = 50
     report_to: Trackers = Field(default_factory=list)
     save_every: int = 500
-    stages: list[Stage] = Field(min_length=1)
+    stages: list[TokenizerStage] = Field(min_length=1)
 
 
 def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Path:
-    """Train a tokenizer; returns the folder of the last stage's weights, `out`/final.
+    """Train a tokenizer.
 
-    `out` holds log.jsonl (losses, rate, IoU on the evaluation images), one folder a stage with the
-    Trainer's checkpoints, and final/. With `resume` finished stages are skipped and an unfinished one
-    goes on from its last checkpoint.
+    Args:
+        recipe_path: a recipe file, or the name of a shipped one.
+        out: gets log.jsonl (losses, learning rate, IoU on the evaluation images), one folder per stage with
+            the Trainer's checkpoints, and final/.
+        resume: skip finished stages and continue an unfinished one from its last checkpoint.
+
+    Returns:
+        the folder of the last stage's weights, `out`/final.
 
     Raises:
         FileExistsError: `out` holds a training and `resume` is False.
+        FileNotFoundError: there is no such recipe.
+        ValueError: the recipe has an error.
     """
     recipe = load_recipe(recipe_path, TokenizerRecipe)
     out = open_training(out, resume, recipe.threads)
@@ -109,11 +128,11 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
 
 
 def from_scratch(recipe: TokenizerRecipe) -> SAMTok:
-    """An untrained SAMTok that can learn.
+    """Build an untrained SAMTok that can learn.
 
-    transformers draws SAM 2's weights for loading, not for training: std 0.02 throughout, and the two
-    copies of the positional encoding differ, so that prompts and image speak of different places. PyTorch's
-    own initialisation and one shared encoding are what SAM is trained from.
+    transformers initialises SAM 2 for loading weights, not for training: the standard deviation is 0.02
+    throughout, and the two copies of the positional encoding differ, so that prompts and image disagree about
+    places. SAM is trained from PyTorch's own initialisation and one shared encoding.
     """
     sam2 = build_sam2_config(**recipe.model)
     model = SAMTok(SAMTokConfig(sam2, recipe.codebook_size, recipe.codebook_depth))
@@ -135,7 +154,7 @@ def from_scratch(recipe: TokenizerRecipe) -> SAMTok:
 
 
 class Regions(IterableDataset):
-    """Images and masks of a data source as model inputs; a resumed run draws a fresh stream."""
+    """Images and masks of a data source as model inputs. A resumed run draws a new stream."""
 
     def __init__(self, data: DataSource, seed: int, image_size: int, mask_size: int) -> None:
         self.data, self.seed, self.image_size, self.mask_size = data, seed, image_size, mask_size
@@ -149,20 +168,20 @@ class Regions(IterableDataset):
 
 
 def resize_masks(masks: Tensor, size: int) -> Tensor:
-    """(N, H, W) bool -> (N, size, size) bool by nearest neighbour."""
+    """Resize masks by nearest neighbour: (N, H, W) bool -> (N, size, size) bool."""
     if masks.shape[-2:] == (size, size):
         return masks
     return nn.functional.interpolate(masks[None].float(), (size, size))[0] > 0
 
 
 class StageTrainer(Trainer):
-    """Trainer with the mask losses of one stage."""
+    """Trainer with the mask losses of a stage."""
 
-    stage: Stage
+    stage: TokenizerStage
     recipe_seed: int
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        """Loss of one batch; parts of it are kept for the log."""
+        """Loss of a batch; its parts are kept for the log."""
         stage = self.stage
         draw = np.random.default_rng((self.recipe_seed, self.state.global_step))
         weights = np.array(list(stage.paths.values()))
@@ -187,24 +206,22 @@ class StageTrainer(Trainer):
 
 
 class Progress(TrainerCallback):
-    """Writes log.jsonl: the Trainer's figures, and round-trip IoU on fixed images."""
+    """Writes log.jsonl: the Trainer's figures, and the IoU of round trips on fixed images."""
 
-    def __init__(self, out: Path, stage: str, trainer: StageTrainer, evaluation: Evaluation) -> None:
+    def __init__(self, out: Path, stage: str, trainer: StageTrainer, evaluation: TokenizerEvaluation) -> None:
         self.out, self.stage, self.trainer, self.evaluation = out, stage, trainer, evaluation
         self.start = time.time()
         stream = evaluation.data.open(evaluation.seed)
         self.samples = [next(stream) for _ in range(evaluation.images)]
 
     def on_log(self, args, state, control, logs=None, **kwargs):
-        """Append one line."""
+        """Append the Trainer's figures."""
         self._write(state.global_step, {**(logs or {}), **getattr(self.trainer, "parts", {})})
 
     def on_step_end(self, args, state, control, model=None, **kwargs):
-        """Evaluate now and then, and at the end."""
+        """Evaluate at intervals and at the end."""
         if state.global_step % self.evaluation.every == 0 or state.global_step == state.max_steps:
-            paths = sorted({"codes", *self.trainer.stage.paths} if "codes" in self.trainer.stage.paths
-                           else self.trainer.stage.paths)  # fmt: skip
-            self._write(state.global_step, evaluate(model, self.samples, paths))
+            self._write(state.global_step, evaluate(model, self.samples, sorted(self.trainer.stage.paths)))
 
     def _write(self, step: int, figures: dict[str, Any]) -> None:
         line = {"stage": self.stage, "step": step, "seconds": round(time.time() - self.start), **figures}
@@ -216,9 +233,15 @@ class Progress(TrainerCallback):
 def evaluate(
     model: SAMTok, samples: list[tuple[np.ndarray, np.ndarray]], paths: Sequence[str]
 ) -> dict[str, float]:
-    """Mean IoU at the image's own size by path, for path "codes" also by area, and codebook perplexity.
+    """Measure round trips at the images' own size.
 
-    Areas are shares of the image: small < 2 %, medium < 6 %, large.
+    Args:
+        samples: images (H, W, 3) uint8, each with its masks (N, H, W) bool.
+        paths: paths of `SAMTok.forward`.
+
+    Returns:
+        for each path the mean IoU, 0 to 1, of all masks and by area (small: below 2 % of the image, medium:
+        below 6 %, large), and the perplexity of each codebook on path "codes".
     """
     training, autocast = model.training, model.autocast
     model.with_autocast(None)
@@ -289,7 +312,7 @@ def _train_stage(model: SAMTok, recipe: TokenizerRecipe, index: int, out: Path, 
 
 @torch.no_grad()
 def _vectors(model: SAMTok, data: Regions, count: int) -> Tensor:
-    """At least `count` mask vectors z (count, D)."""
+    """At least `count` mask vectors z, (M, D)."""
     found: list[Tensor] = []
     for sample in data:
         pixels, masks = (sample[key][None].to(model.device) for key in ("pixel_values", "masks"))
@@ -300,7 +323,7 @@ def _vectors(model: SAMTok, data: Regions, count: int) -> Tensor:
 
 
 def _start_codebooks(quantizer: ResidualQuantizer, vectors: Tensor, rounds: int = 20) -> None:
-    """k-means on the vectors, level by level on what is left over."""
+    """Run k-means on the vectors (M, D), level by level on the residuals."""
     for codebook in quantizer.levels:
         size = codebook.weight.shape[0]
         codebook.start_from(vectors[torch.randperm(len(vectors))[:size]])
