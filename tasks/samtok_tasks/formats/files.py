@@ -121,7 +121,8 @@ def parse(model: type[RecordT], record: Any, where: str) -> RecordT:
         fault = error.errors()[0]
         explains_itself = fault["type"] in ("missing", "value_error")
         given = "" if explains_itself else f", got {_shortened(fault['input'])}"
-        raise ValueError(f"{where}: {first_fault(error)}{given}") from None
+        said = first_fault(error).removesuffix(f" or instance of {fault.get('ctx', {}).get('class_name')}")
+        raise ValueError(f"{where}: {said}{given}") from None
 
 
 def _shortened(value: Any) -> str:

@@ -21,7 +21,7 @@ _STREAM = 7
 
 
 def files(pictures: Sequence[Picture]) -> dict[str, Any]:
-    """`GAR-Bench-VQA.json`: of each picture up to one question a type."""
+    """`GAR-Bench-VQA.json`: of each picture up to one question per type."""
     records = [record for picture in pictures if picture.split == SPLIT for record in _records(picture)]
     return {"GAR-Bench-VQA.json": records} if records else {}
 
@@ -30,7 +30,7 @@ def _records(picture: Picture) -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng((picture.scene.seed, _STREAM))
     items = [picture.scene.objects[k] for k in rng.permutation(len(picture.scene.objects))]
     for type, asked, question, right, others in _questions(rng, picture.scene, items):
-        order = [right, *(str(one) for one in rng.permutation(others)[: CHOICES - 1])]
+        order = [right, *(str(wrong) for wrong in rng.permutation(others)[: CHOICES - 1])]
         shown = [order[k] for k in rng.permutation(len(order))]
         yield {
             "image": f"{IMAGE_FOLDER}/{picture.file_name}",
@@ -50,16 +50,16 @@ def _questions(
     yield "color", [first], "What is the color of <Prompt0>?", *_among(first.colour, tuple(COLOURS))
     yield "shape", [last], "What is the shape of <Prompt0>?", *_among(last.shape, SHAPES)
     # where a pattern could not be told apart there is none to ask for
-    patterned = next((one for one in items if len(patterns_of(one.shape, one.size)) > 1), None)
+    patterned = next((item for item in items if len(patterns_of(item.shape, item.size)) > 1), None)
     if patterned is not None:
         wording = "What is the pattern of <Prompt0>?"
         yield "texture/pattern", [patterned], wording, *_among(patterned.pattern, PATTERNS)
-    for one, other in pairwise(items):
-        side = side_of(one, other)
+    for subject, other in pairwise(items):
+        side = side_of(subject, other)
         if side is not None:
             texts = {name: f"<Prompt0> is {name} <Prompt1>." for name in SIDES}
             wording = "What is the spatial relationship between <Prompt0> and <Prompt1>?"
-            yield "relation", [one, other], wording, texts.pop(side), list(texts.values())
+            yield "relation", [subject, other], wording, texts.pop(side), list(texts.values())
             return
 
 

@@ -1,118 +1,133 @@
 """GAR-Bench: questions about several masks of an image (Haochen-Wang409/Grasp-Any-Region)."""
 
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from samtok_tasks.formats.files import field, path_below, read_json, require_file
-from samtok_tasks.formats.region_masks import RegionCollector, RegionData, image_size
+from pydantic import AfterValidator, ValidationInfo, field_validator
 
-PARTS = {
-    "VQA": ("question", "answer", "type"),
-    "Caption-Simple": ("question", "answer"),
-    "Caption-Detailed": ("subject_name", "object_name", "predicate_name"),
-}
-"""The parts of the benchmark, with the text fields of their records."""
+from samtok_tasks.formats.annotated_masks import AnnotatedMasks, MaskCollector
+from samtok_tasks.formats.files import PathBelow, Record, parse, read_list, require_file
+from samtok_tasks.formats.images import image_size
+from samtok_tasks.multiple_choice import LETTERS
+
+QUESTIONS = "VQA"
+PARTS = (QUESTIONS, "Caption-Simple", "Caption-Detailed")
+"""The parts of the benchmark, each a file."""
 LAYOUT = (
     f"Expected below the data root: {', '.join(f'GAR-Bench-{part}.json' for part in PARTS)} and the folder "
     "images/, as in evaluation/GAR-Bench/annotations of github.com/Haochen-Wang409/Grasp-Any-Region."
 )
+PLACE = re.compile(r"<Prompt(\d+)>")
+"""Where a text has a region; the group is its place among the masks."""
 
 
-@dataclass(frozen=True)
-class GarRecord:
-    """One record. Texts name its masks <Prompt0>, <Prompt1>, ... in the order of `masks`."""
+def _one_line(text: str) -> str:
+    if "\n" in text:
+        raise ValueError("has more than one line")
+    return text
 
-    part: str
-    """A key of PARTS."""
-    place: int
-    """In the file, from 0."""
-    image: Path
-    """Where the image must be; it was not opened."""
-    masks: tuple[Any, ...] = dataclass_field(repr=False)
+
+OneLine = Annotated[str, AfterValidator(_one_line)]
+
+
+class GarRegions(Record):
+    """What the records of all parts have."""
+
+    image: PathBelow
+    mask_rles: list[Any]
     """RLE as in the file, unchecked."""
-    question: str | None = None
-    """VQA and Caption-Simple."""
-    choices: tuple[str, ...] = ()
-    """VQA: each begins with its letter."""
-    answer: str | None = None
-    """VQA: a letter; Caption-Simple: a sentence."""
-    type: str | None = None
-    """VQA: the kind of question."""
-    subject_name: str | None = None
-    """Caption-Detailed: what the first mask is."""
-    object_name: str | None = None
-    """Caption-Detailed: what the second mask is."""
-    predicate_name: str | None = None
-    """Caption-Detailed: the relation of the first to the second."""
 
 
-def read_gar_bench(root: Path, part: str) -> tuple[GarRecord, ...]:
-    """Read one part, in the order of its file; masks are not converted.
+class GarQuestion(Record):
+    """A record of the questions. Question and choices name masks, see PLACE."""
 
-    Args:
-        root: the data root.
-        part: a key of PARTS.
+    image: PathBelow
+    question: OneLine
+    choices: list[OneLine]
+    """Each begins with its letter and a point."""
+    answer: str
+    """The letter of the right one, in either case."""
+    type: str
+    """The kind of question."""
+    mask_rles: list[Any]
+    """RLE as in the file, unchecked. It stands last because its check looks at the fields before it."""
+
+    @field_validator("choices")
+    @classmethod
+    def _begin_with_letters(cls, choices: list[str]) -> list[str]:
+        expected = [f"{letter}." for letter in LETTERS[: len(choices)]]
+        if len(choices) < 2 or [choice[:2] for choice in choices] != expected:
+            raise ValueError(f"must be 2 to {len(LETTERS)} texts that begin with A., B., ...")
+        return choices
+
+    @field_validator("answer")
+    @classmethod
+    def _is_a_letter(cls, answer: str, others: ValidationInfo) -> str:
+        letters = LETTERS[: len(others.data.get("choices", ()))]
+        if answer.upper() not in tuple(letters):
+            raise ValueError(f"must be one of {', '.join(letters)}, got {answer!r}")
+        return answer
+
+    @field_validator("mask_rles")
+    @classmethod
+    def _has_what_is_named(cls, masks: list[Any], others: ValidationInfo) -> list[Any]:
+        texts = (others.data.get("question", ""), *others.data.get("choices", ()))
+        named = [int(place) for text in texts for place in PLACE.findall(text)]
+        if not masks or max(named, default=0) >= len(masks):
+            raise ValueError(f"a region is named that is not among the {len(masks)} masks")
+        return masks
+
+
+def locate_gar_bench(root: Path, part: str) -> Path:
+    """The file of a part, unread.
 
     Raises:
         FileNotFoundError: with the layout and where to get the data.
-        ValueError: an unknown part, or a broken file or record.
     """
-    if part not in PARTS:
-        raise ValueError(f"unknown part {part!r} of GAR-Bench; there are {', '.join(PARTS)}")
-    path = require_file(root / f"GAR-Bench-{part}.json", LAYOUT)
-    records = read_json(path)
-    if not isinstance(records, list):
-        raise ValueError(f"{path}: expected a list of records, got {type(records).__name__}")
-    return tuple(
-        _record(root, part, place, record, f"{path}: record {place}") for place, record in enumerate(records)
-    )
+    return require_file(root / f"GAR-Bench-{part}.json", LAYOUT)
 
 
-def read_gar_bench_regions(root: Path, split: str) -> RegionData:
+def read_gar_bench_questions(root: Path) -> Iterator[tuple[str, GarQuestion]]:
+    """The questions in the order of the file, each with its place for messages; images are not opened.
+
+    Raises:
+        FileNotFoundError: with the layout and where to get the data.
+        ValueError: a broken file or record.
+    """
+    for where, record in read_list(locate_gar_bench(root, QUESTIONS)):
+        yield where, parse(GarQuestion, record, where)
+
+
+def read_gar_bench_regions(root: Path, split: str) -> AnnotatedMasks:
     """The masks of all records.
 
     Args:
         root: the data root.
-        split: a key of PARTS, or "all".
+        split: one of PARTS, or "all".
 
     An image is opened for its size where a mask states none.
 
     Raises:
         FileNotFoundError: with the layout and where to get the data.
-        ValueError: an unknown split, or a broken file or record.
+        ValueError: a broken file or record.
     """
-    found = RegionCollector()
-    for part in PARTS if split == "all" else [split]:
-        for record in read_gar_bench(root, part):
-            for number, segmentation in enumerate(record.masks):
-                key = f"{part}/{record.place}/{number}"
-                where = f"{root / f'GAR-Bench-{part}.json'}: record {record.place}: mask {number}"
-                _collect(found, where, key, record.image, segmentation)
-    return found.data()
+    collector = MaskCollector()
+    for part in PARTS if split == "all" else (split,):
+        for place, (where, content) in enumerate(read_list(locate_gar_bench(root, part))):
+            record = parse(GarRegions, content, where)
+            for number, segmentation in enumerate(record.mask_rles):
+                key = f"{part}/{place}/{number}"
+                _collect(collector, f"{where}: mask {number}", key, root / record.image, segmentation)
+    return collector.found()
 
 
-def _collect(found: RegionCollector, where: str, key: str, image: Path, segmentation: Any) -> None:
+def _collect(collector: MaskCollector, where: str, key: str, image: Path, segmentation: Any) -> None:
     if isinstance(segmentation, dict) and "size" not in segmentation:
         try:
             segmentation = {**segmentation, "size": list(image_size(image))}
         except ValueError as error:
-            found.drop("masks without a readable image", where, str(error))
+            collector.dropped.add("masks without a readable image", where, str(error))
             return
-    found.add(where, key, image, None, segmentation)
-
-
-def _record(root: Path, part: str, place: int, content: Any, where: str) -> GarRecord:
-    texts = {name: field(content, name, str, where) for name in PARTS[part]}
-    choices = field(content, "choices", list, where) if part == "VQA" else []
-    if not all(isinstance(choice, str) for choice in choices):
-        raise ValueError(f"{where}: 'choices' must list texts, got {choices!r}")
-    return GarRecord(
-        part=part,
-        place=place,
-        image=root / path_below(content, "image", where),
-        masks=tuple(field(content, "mask_rles", list, where)),
-        choices=tuple(choices),
-        **texts,
-    )
+    collector.add(where, key, image, None, segmentation)

@@ -27,7 +27,7 @@ def files(pictures: Sequence[Picture]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     questions: dict[str, dict[str, Any]] = {}
     marked = []
-    for picture in [one for one in pictures if one.split == SPLIT][:PICTURES]:
+    for picture in [picture for picture in pictures if picture.split == SPLIT][:PICTURES]:
         name = f"{picture.image_id}.png"
         shapes: dict[str, SceneObject] = {}
         for question, answer, capabilities, items in _questions(picture.scene):
@@ -58,10 +58,10 @@ def _questions(scene: Scene) -> Iterator[tuple[str, str, list[str], list[SceneOb
     first = scene.objects[0]
     yield "What color is <0>?", first.colour, ["rec"], [first]
     yield "What are the color and the shape of <0>?", f"{first.colour}<AND>{first.shape}", ["rec"], [first]
-    for one, other in pairwise(scene.objects):
-        side = side_of(one, other)
+    for subject, other in pairwise(scene.objects):
+        side = side_of(subject, other)
         if side is not None:
-            yield "Where is <0>, seen from <1>?", f"{side} it", ["rec", "rel"], [one, other]
+            yield "Where is <0>, seen from <1>?", f"{side} it", ["rec", "rel"], [subject, other]
             return
 
 

@@ -6,18 +6,19 @@ question in the words of the drawn marks ("within the red rectangle"), which the
 bbox/questions.jsonl.
 """
 
-import json
 import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from samtok_bench import rle
 from samtok_bench.rle import RLE
-from samtok_tasks.formats.coco import MAX_SIDE
-from samtok_tasks.formats.files import field, path_below, read_json, require_file
+from samtok_bench.task import Dropped
+from samtok_tasks.formats.coco import Side
+from samtok_tasks.formats.files import PathBelow, Record, parse, read_json, read_lines, require_file
 
 FOLDERS = ("ViP-Bench", ".")
 FILE, SOURCES, MARKED = "vip-bench-meta-data.json", "source_image", "bbox/questions.jsonl"
@@ -27,6 +28,8 @@ LAYOUT = (
 )
 PLACE = re.compile(r"<(obj\d*)>")
 """Where a question has a region; the group is its name."""
+CAPABILITIES = ("rec", "ocr", "know", "math", "rel", "lang")
+"""What a question takes, as the benchmark reports it."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class VipQuestion:
     answer: str
     """With <AND> between what must all be there, and <OR> between what is equally right."""
     capabilities: tuple[str, ...]
-    """What it takes: rec, ocr, know, math, ..."""
+    """Those of CAPABILITIES that it takes."""
     masks: Mapping[str, RLE]
     """By name, one for each that the question has; of the image's size, never empty."""
 
@@ -54,20 +57,58 @@ class VipData:
     """All questions, in the order of the file."""
 
     questions: tuple[VipQuestion, ...]
-    dropped: Counter[str]
-    """Questions that were left out, by reason."""
-    first: dict[str, str]
-    """The first place of each reason, with what is wrong there."""
+    dropped: Dropped
+    """Questions that were left out, and capabilities that are none of CAPABILITIES."""
 
 
 @dataclass(frozen=True)
-class _Source:
-    """A labelme file."""
+class MarkedQuestions:
+    """The questions in the words of the drawn boxes."""
 
     path: Path
-    size: tuple[int, int]
-    shapes: tuple[tuple[str, str, list[Any]], ...]
-    """Label, shape type and points."""
+    texts: Mapping[str, str]
+    """By the keys of VipQuestion."""
+
+    def text(self, question: VipQuestion) -> str:
+        """A question's; ValueError if the file lacks it."""
+        if question.key not in self.texts:
+            raise ValueError(f"{self.path}: there is no question {question.key}")
+        return self.texts[question.key]
+
+
+class _Question(Record):
+    image_source: PathBelow
+    question: str
+    answer: str
+    capability: list[Annotated[str, Field(min_length=1)]]
+
+
+class _Marked(Record):
+    question_id: int | str
+    text: str
+
+
+class _Shape(Record):
+    label: str
+    shape_type: str
+    points: list[Any]
+
+
+class _Source(Record):
+    """A labelme file."""
+
+    imageHeight: Side
+    imageWidth: Side
+    shapes: list[_Shape]
+
+
+def locate_vip_bench(root: Path) -> Path:
+    """The file of the questions, unread.
+
+    Raises:
+        FileNotFoundError: with the layout and where to get the data.
+    """
+    return require_file(_folder(root) / FILE, LAYOUT)
 
 
 def read_vip_bench(root: Path) -> VipData:
@@ -78,100 +119,79 @@ def read_vip_bench(root: Path) -> VipData:
         FileNotFoundError: with the layout and where to get the data.
         ValueError: a broken file or record.
     """
-    path = require_file(_folder(root) / FILE, LAYOUT)
+    path = locate_vip_bench(root)
     content = read_json(path)
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected a dictionary by id, got {type(content).__name__}")
-    sources: dict[str, _Source] = {}
+    sources: dict[Path, _Source] = {}
     questions: list[VipQuestion] = []
-    dropped: Counter[str] = Counter()
-    first: dict[str, str] = {}
+    dropped = Dropped()
     for key, record in content.items():
         where = f"{path}: question {key}"
-        name = path_below(record, "image_source", where)
-        text = field(record, "question", str, where)
-        answer = field(record, "answer", str, where)
-        capabilities = field(record, "capability", list, where)
-        if not all(isinstance(one, str) and one for one in capabilities):
-            raise ValueError(f"{where}: 'capability' must list texts, got {capabilities!r}")
-        if name not in sources:
-            sources[name] = _source(path.parent / SOURCES / PurePosixPath(name).with_suffix(".json"))
-        source = sources[name]
+        asked = parse(_Question, record, where)
+        image = path.parent / SOURCES / asked.image_source
+        shapes = image.with_suffix(".json")
+        if shapes not in sources:
+            sources[shapes] = parse(_Source, read_json(require_file(shapes, LAYOUT)), str(shapes))
+        source = sources[shapes]
         try:
-            masks = {one: _mask(source, one) for one in dict.fromkeys(PLACE.findall(text))}
+            names = dict.fromkeys(PLACE.findall(asked.question))
+            masks = {name: _mask(source, shapes, name) for name in names}
         except ValueError as error:
-            reason = "questions without their regions"
-            dropped[reason] += 1
-            first.setdefault(reason, f"{where}: {error}")
+            dropped.add("questions without their regions", where, str(error))
             continue
-        image = path.parent / SOURCES / name
-        kinds = tuple(dict.fromkeys(capabilities))
-        questions.append(VipQuestion(key, image, source.size, text, answer, kinds, masks))
-    return VipData(tuple(questions), dropped, first)
+        taken = dict.fromkeys(asked.capability)
+        others = [name for name in taken if name not in CAPABILITIES]
+        if others:
+            dropped.add("capabilities without a mean of their own", where, ", ".join(others))
+        questions.append(
+            VipQuestion(
+                key,
+                image,
+                (source.imageHeight, source.imageWidth),
+                asked.question,
+                asked.answer,
+                tuple(name for name in taken if name in CAPABILITIES),
+                masks,
+            )
+        )
+    return VipData(tuple(questions), dropped)
 
 
-def read_marked_questions(root: Path) -> dict[str, str]:
-    """The questions in the words of the drawn boxes, by the keys of VipQuestion.
+def read_marked_questions(root: Path) -> MarkedQuestions:
+    """The questions in the words of the drawn boxes.
 
     Raises:
         FileNotFoundError: with the layout and where to get the data.
         ValueError: a broken file or record.
     """
     path = require_file(_folder(root) / MARKED, LAYOUT)
-    questions = {}
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-        where = f"{path}: line {number}"
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{where} is not JSON: {error}") from None
-        key = field(record, "question_id", object, where)
-        if type(key) not in (int, str):
-            raise ValueError(f"{where}: 'question_id' must be int or str, got {type(key).__name__}")
-        questions[f"v1_{key}"] = field(record, "text", str, where)
-    return questions
-
-
-def has_vip_bench(root: Path) -> bool:
-    """Whether the questions are there."""
-    return (_folder(root) / FILE).is_file()
+    records = [parse(_Marked, record, where) for where, record in read_lines(path)]
+    return MarkedQuestions(path, {f"v1_{record.question_id}": record.text for record in records})
 
 
 def _folder(root: Path) -> Path:
     places = [root / name for name in FOLDERS]
-    return next((one for one in places if (one / FILE).is_file()), places[0])
+    return next((place for place in places if (place / FILE).is_file()), places[0])
 
 
-def _source(path: Path) -> _Source:
-    content = read_json(require_file(path, LAYOUT))
-    where = str(path)
-    height, width = field(content, "imageHeight", int, where), field(content, "imageWidth", int, where)
-    if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
-        raise ValueError(f"{path}: impossible size, height {height}, width {width}")
-    shapes = []
-    for place, shape in enumerate(field(content, "shapes", list, where)):
-        here = f"{path}: shape {place}"
-        texts = (field(shape, "label", str, here), field(shape, "shape_type", str, here))
-        shapes.append((*texts, field(shape, "points", list, here)))
-    return _Source(path, (height, width), tuple(shapes))
-
-
-def _mask(source: _Source, name: str) -> RLE:
+def _mask(source: _Source, path: Path, name: str) -> RLE:
     """The union of the shapes with this label; ValueError if there is none, or none that has a pixel."""
-    polygons = [_polygon(kind, points) for label, kind, points in source.shapes if label == name]
+    polygons = [_polygon(shape) for shape in source.shapes if shape.label == name]
     if not polygons:
-        raise ValueError(f"no shape {name} in {source.path}")
+        raise ValueError(f"no shape {name} in {path}")
     try:
-        mask = rle.from_segmentation(polygons, *source.size)
+        mask = rle.from_segmentation(polygons, source.imageHeight, source.imageWidth)
     except ValueError as error:
-        raise ValueError(f"shape {name} in {source.path}: {error}") from None
+        raise ValueError(f"shape {name} in {path}: {error}") from None
     if rle.is_empty(mask):
-        raise ValueError(f"shape {name} in {source.path} is empty")
+        raise ValueError(f"shape {name} in {path} is empty")
     return mask
 
 
-def _polygon(kind: str, points: list[Any]) -> list[Any]:
+def _polygon(shape: _Shape) -> list[Any]:
     """The shape as COCO writes polygons. A rectangle has two opposite corners."""
+    kind, points = shape.shape_type, shape.points
     if kind not in ("rectangle", "polygon"):
         raise ValueError(f"a shape must be a rectangle or a polygon, got {kind!r}")
     if not all(isinstance(point, list) and len(point) == 2 for point in points):

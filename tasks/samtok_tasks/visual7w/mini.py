@@ -36,17 +36,17 @@ def files(pictures: Sequence[Picture]) -> dict[str, Any]:
 def _image(picture: Picture) -> dict[str, Any]:
     rng = np.random.default_rng((picture.scene.seed, _STREAM))
     pairs = []
-    for place, one in enumerate(picture.expressions):
-        if len(one.targets) != 1:
+    for place, expression in enumerate(picture.expressions):
+        if len(expression.targets) != 1:
             continue
-        (right,) = one.targets
+        (right,) = expression.targets
         others = [item.index for item in picture.scene.objects if item.index != right]
         wrong = sorted(int(k) for k in rng.permutation(others)[:WRONG])
         pairs.append(
             {
                 "image_id": picture.image_id,
                 "qa_id": picture.image_id * 100 + place,
-                "question": f"Which object is {with_article(one)}?",
+                "question": f"Which object is {with_article(expression)}?",
                 "answer": picture.annotation_id(right),
                 "multiple_choices": [picture.annotation_id(index) for index in wrong],
                 "type": "which",

@@ -1,15 +1,16 @@
 """Visual7W's pointing questions: which of four boxes is meant (yukezhu/visual7w-toolkit)."""
 
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from samtok_bench import rle
 from samtok_bench.rle import RLE
+from samtok_bench.task import Dropped
 from samtok_tasks.formats.boxes import box_polygon
-from samtok_tasks.formats.files import NoSplitError, field, path_below, read_json, require_file
-from samtok_tasks.formats.region_masks import find_images, image_size
+from samtok_tasks.formats.files import NoSplitError, PathBelow, Record, parse, read_json, require_file
+from samtok_tasks.formats.images import find_images, image_size
 
 FILES = ("visual7w/dataset_v7w_pointing.json", "dataset_v7w_pointing.json", "dataset.json")
 IMAGE_FOLDERS = ("visual7w/images", "images")
@@ -42,14 +43,50 @@ class PointingData:
     """The questions of a split, in the order of the file."""
 
     questions: tuple[PointingQuestion, ...]
-    dropped: Counter[str]
-    """Questions that were left out, by reason."""
-    first: dict[str, str]
-    """The first place of each reason, with what is wrong there."""
+    dropped: Dropped
+    """Questions that were left out."""
+
+
+class _Question(Record):
+    qa_id: int
+    question: str
+    type: str
+    answer: int
+    multiple_choices: list[int]
+
+
+class _Image(Record):
+    split: str
+    filename: PathBelow
+    qa_pairs: list[Any]
+    """Of _Question; those of other splits are not looked at."""
+
+
+class _Box(Record):
+    box_id: int
+    x: Any
+    y: Any
+    width: Any
+    height: Any
+
+
+class _File(Record):
+    images: list[_Image]
+    boxes: list[_Box]
 
 
 class _UnusableError(Exception):
     """A question that cannot be asked: the reason, and what is wrong."""
+
+
+def locate_visual7w(root: Path) -> Path:
+    """The file of the questions, unread.
+
+    Raises:
+        FileNotFoundError: with the layout and where to get the data.
+    """
+    there = next((root / name for name in FILES if (root / name).is_file()), root / FILES[0])
+    return require_file(there, LAYOUT)
 
 
 def read_visual7w(root: Path, split: str) -> PointingData:
@@ -60,68 +97,55 @@ def read_visual7w(root: Path, split: str) -> PointingData:
         NoSplitError: there is no such split.
         ValueError: a broken file or record.
     """
-    there = next((root / name for name in FILES if (root / name).is_file()), root / FILES[0])
-    path = require_file(there, LAYOUT)
-    content = read_json(path)
-    boxes = _boxes(path, content)
-    records = field(content, "images", list, str(path))
-    by_split = [field(record, "split", str, f"{path}: image {k}") for k, record in enumerate(records)]
-    if split not in by_split:
-        known = ", ".join(dict.fromkeys(by_split)) or "none"
-        raise NoSplitError(f"{path} has no split {split!r}; it has {known}")
+    path = locate_visual7w(root)
+    content = parse(_File, read_json(path), str(path))
+    if split not in (splits := {image.split: None for image in content.images}):
+        raise NoSplitError(f"{path} has no split {split!r}; it has {', '.join(splits) or 'none'}")
+    boxes = _polygons(content.boxes, path)
     questions: list[PointingQuestion] = []
-    dropped: Counter[str] = Counter()
-    first: dict[str, str] = {}
-    for place, record in enumerate(records):
-        where = f"{path}: image {place}"
-        name = path_below(record, "filename", where)
-        pairs = field(record, "qa_pairs", list, where)
-        if by_split[place] != split:
+    dropped = Dropped()
+    for place, record in enumerate(content.images):
+        if record.split != split:
             continue
-        image = find_images([root / folder for folder in IMAGE_FOLDERS], name) / name
+        image = find_images([root / folder for folder in IMAGE_FOLDERS], record.filename) / record.filename
         size = _size(image)
-        for number, pair in enumerate(pairs):
-            here = f"{where}: question {number}"
+        for number, pair in enumerate(record.qa_pairs):
+            where = f"{path}: image {place}: question {number}"
             try:
-                questions.append(_question(pair, image, size, boxes, here))
+                questions.append(_question(parse(_Question, pair, where), image, size, boxes, where))
             except _UnusableError as error:
                 reason, details = error.args
-                dropped[reason] += 1
-                first.setdefault(reason, f"{here}: {details}")
-    return PointingData(tuple(questions), dropped, first)
+                dropped.add(reason, where, details)
+    return PointingData(tuple(questions), dropped)
 
 
-def _boxes(path: Path, content: Any) -> dict[int, Any]:
-    boxes: dict[int, Any] = {}
-    for place, record in enumerate(field(content, "boxes", list, str(path))):
-        where = f"{path}: box {place}"
-        number = field(record, "box_id", int, where)
-        if number in boxes:
-            raise ValueError(f"{path}: two boxes have the id {number}")
-        sides: list[Any] = [field(record, name, object, where) for name in ("x", "y", "width", "height")]
-        boxes[number] = box_polygon(sides, where)
-    return boxes
+def _polygons(boxes: list[_Box], path: Path) -> dict[int, Any]:
+    """The boxes by id, as polygons of COCO's form."""
+    polygons: dict[int, Any] = {}
+    for place, box in enumerate(boxes):
+        if box.box_id in polygons:
+            raise ValueError(f"{path}: two boxes have the id {box.box_id}")
+        polygons[box.box_id] = box_polygon((box.x, box.y, box.width, box.height), f"{path}: box {place}")
+    return polygons
 
 
 def _question(
-    record: Any, image: Path, size: tuple[int, int] | str, boxes: dict[int, Any], where: str
+    record: _Question, image: Path, size: tuple[int, int] | str, boxes: Mapping[int, Any], where: str
 ) -> PointingQuestion:
-    qa_id = field(record, "qa_id", int, where)
-    question = " ".join(field(record, "question", str, where).split())
-    kind = field(record, "type", str, where)
-    ids = [field(record, "answer", int, where), *field(record, "multiple_choices", list, where)]
-    if len(ids) != 4 or not all(type(one) is int and one in boxes for one in ids):
+    ids = [record.answer, *record.multiple_choices]
+    if len(ids) != 4 or not all(id in boxes for id in ids):
         raise ValueError(f"{where}: an answer and three multiple_choices must be ids of boxes, got {ids}")
     if len(set(ids)) < len(ids):
         raise _UnusableError("questions with a box twice", f"boxes {ids}")
     if isinstance(size, str):
         raise _UnusableError("questions without a readable image", size)
-    masks = [rle.from_segmentation(boxes[one], *size) for one in ids]
-    for one, mask in zip(ids, masks, strict=True):
+    masks = [rle.from_segmentation(boxes[id], *size) for id in ids]
+    for id, mask in zip(ids, masks, strict=True):
         if rle.is_empty(mask):
-            raise _UnusableError("questions with a box outside the image", f"box {one}")
+            raise _UnusableError("questions with a box outside the image", f"box {id}")
     right, *wrong = zip(ids, masks, strict=True)
-    return PointingQuestion(qa_id, image, question, kind, right, tuple(wrong))
+    question = " ".join(record.question.split())
+    return PointingQuestion(record.qa_id, image, question, record.type, right, tuple(wrong))
 
 
 def _size(image: Path) -> tuple[int, int] | str:

@@ -6,15 +6,14 @@ number of 0 to 1, and then gives 0; here such a reply gives 0 at once, and is co
 paper's figures are means of five runs by gpt-4-0613.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
-from samtok_bench.judging.client import JudgeSettings
+from samtok_bench.judging.contract import JudgeSettings
 from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import Scores
+from samtok_tasks.vip_bench.reader import CAPABILITIES
 
-CAPABILITIES = ("rec", "ocr", "know", "math", "rel", "lang")
 SETTINGS = JudgeSettings(temperature=0.0, max_tokens=3)
-_SOURCE = "ViP-Bench, vip-bench_evaluator.py (arXiv 2312.00784)"
 _ASKED = """\
 Compare the ground truth and prediction from AI models, to give a correctness score for the prediction. \
 <AND> in the ground truth means it is totally right only when all elements in the ground truth are present \
@@ -57,47 +56,38 @@ _MEMES = (
     ),
 )
 PROMPT = "".join(
-    (_ASKED, *(_EQUATION.format(*one) for one in _EQUATIONS), *(_MEME.format(*one) for one in _MEMES), "\n")
+    (
+        _ASKED,
+        *(_EQUATION.format(*example) for example in _EQUATIONS),
+        *(_MEME.format(*example) for example in _MEMES),
+        "\n",
+    )
 )
 """What stands before the row to be scored: MM-Vet's examples about rectangles, and an empty line."""
 
 
-def metrics(capabilities: Sequence[str] = CAPABILITIES) -> tuple[MetricInfo, ...]:
-    """Metrics over the scores of `scores`, the primary one first.
-
-    Args:
-        capabilities: a mean is given for each beside the one of all; None where no question takes it.
-    """
-    parts = (
+JUDGE_METRICS = (
+    MetricInfo("score", "score", "mean over all questions, 0 to 1"),
+    *(
         MetricInfo(
-            f"score_{one}",
-            1,
-            one,
-            "higher",
-            f"score_{one}",
-            f"count_{one}",
-            _SOURCE,
-            f"mean over the questions that take {one}",
+            f"score_{capability}",
+            capability,
+            f"mean over the questions that take {capability}",
+            denominator=f"count_{capability}",
         )
-        for one in capabilities
-    )
-    return (
-        MetricInfo("score", 1, "score", "higher", "score", None, _SOURCE, "mean over all questions, 0 to 1"),
-        *parts,
-        MetricInfo(
-            "unreadable",
-            1,
-            "unreadable replies",
-            "lower",
-            "unreadable",
-            None,
-            _SOURCE,
-            "share of the judge's replies that are no number of 0 to 1; they score 0",
-        ),
-    )
+        for capability in CAPABILITIES
+    ),
+    MetricInfo(
+        "unreadable",
+        "unreadable replies",
+        "share of the judge's replies that are no number of 0 to 1; they score 0",
+        direction="lower",
+    ),
+)
+"""Over the scores of `judge_scores`, the primary one first."""
 
 
-def prompt(question: str, answer: str, prediction: str) -> str:
+def judge_prompt(question: str, answer: str, prediction: str) -> str:
     """What the judge is asked: a table whose last space it completes."""
     right = answer.replace("<AND>", " <AND> ").replace("<OR>", " <OR> ")
     return PROMPT + " | ".join((question, right, prediction, ""))
@@ -112,12 +102,12 @@ def read_score(reply: str) -> float | None:
     return score if 0 <= score <= 1 else None  # false for NaN
 
 
-def scores(reply: str, taken: Sequence[str], capabilities: Sequence[str] = CAPABILITIES) -> Scores:
-    """One question's sufficient statistics; `taken` are those of `capabilities` that it takes."""
+def judge_scores(reply: str, taken: Collection[str]) -> Scores:
+    """One question's sufficient statistics; `taken` are the capabilities that it takes."""
     read = read_score(reply)
     score = read or 0.0
-    found = {"score": score, "unreadable": float(read is None)}
-    for one in capabilities:
-        found[f"score_{one}"] = score if one in taken else 0.0
-        found[f"count_{one}"] = float(one in taken)
-    return found
+    scores = {"score": score, "unreadable": float(read is None)}
+    for capability in CAPABILITIES:
+        scores[f"score_{capability}"] = score if capability in taken else 0.0
+        scores[f"count_{capability}"] = float(capability in taken)
+    return scores
