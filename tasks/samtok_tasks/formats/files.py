@@ -1,7 +1,8 @@
 """Opening annotation files, and the checks that every reader makes of a record."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -41,6 +42,22 @@ def require_file(path: Path, layout: str) -> Path:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing. {layout}")
     return path
+
+
+def locate_any(splits: Iterable[str], locate: Callable[[str], T]) -> T:
+    """What a function finds for the first split whose files are there.
+
+    Raises:
+        FileNotFoundError: no split's are; what the function says of the first split.
+    """
+    first, *others = splits
+    try:
+        return locate(first)
+    except FileNotFoundError:
+        for split in others:
+            with suppress(FileNotFoundError):
+                return locate(split)
+        raise
 
 
 def require_split(name: str, split: str, known: Sequence[str]) -> None:

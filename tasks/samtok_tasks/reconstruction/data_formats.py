@@ -1,65 +1,81 @@
-"""Masks of regions from many official data sets, under one contract: which formats there are."""
+"""The data formats of mask reconstruction: any data set that annotates masks will do."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from samtok_tasks.formats.panoptic import read_panoptic
-from samtok_tasks.formats.region_masks import RegionData, RegionMask
-from samtok_tasks.gar_bench.reader import PARTS, read_gar_bench_regions
-from samtok_tasks.grounding_suite.reader import read_grounding_suite_regions
-from samtok_tasks.reconstruction.coco import read_coco, read_entityseg, read_lvis
-from samtok_tasks.reconstruction.png_pairs import read_mask_pngs
-from samtok_tasks.reconstruction.sa1b import read_sa1b
+from samtok_tasks.formats.annotated_masks import AnnotatedMasks
+from samtok_tasks.formats.files import require_split
+from samtok_tasks.gar_bench.reader import PARTS, locate_gar_bench, read_gar_bench_regions
+from samtok_tasks.grounding_suite.reader import (
+    grounding_suite_masks,
+    locate_grounding_suite,
+    read_grounding_suite,
+)
+from samtok_tasks.reconstruction.instances import (
+    locate_coco,
+    locate_entityseg,
+    locate_lvis,
+    read_coco,
+    read_entityseg,
+    read_lvis,
+)
+from samtok_tasks.reconstruction.panoptic import locate_panoptic, read_panoptic
+from samtok_tasks.reconstruction.png_pairs import locate_png_pairs, read_png_pairs
+from samtok_tasks.reconstruction.sa1b import locate_sa1b, read_sa1b
 
-__all__ = ["FORMATS", "SPLITS", "RegionData", "RegionMask", "read_regions"]
 
-FORMATS: dict[str, Callable[[Path, str], RegionData]] = {
-    "coco": read_coco,
-    "lvis": read_lvis,
-    "panoptic": read_panoptic,
-    "sa1b": read_sa1b,
-    "entityseg": read_entityseg,
-    "png": lambda root, split: read_mask_pngs(root),
-    "grounding-suite": lambda root, split: read_grounding_suite_regions(root),
-    "gar-bench": read_gar_bench_regions,
+@dataclass(frozen=True)
+class DataFormat:
+    """How the masks of a data set are read. Both functions take the data root and a split.
+
+    Both raise FileNotFoundError with the layout and where to get the data where files are missing.
+    """
+
+    locate: Callable[[Path, str], Any]
+    """Looks for the files without reading them."""
+    read: Callable[[Path, str], AnnotatedMasks]
+    """Raises ValueError for a broken file or record; a mask that cannot be used is counted instead."""
+    splits: tuple[str, ...] = ("all",)
+    """The usual ones, the default first."""
+    has_other_splits: bool = False
+    """Whether any other name will do too: that of the file or the folder."""
+
+
+DATA_FORMATS: dict[str, DataFormat] = {
+    "coco": DataFormat(locate_coco, read_coco, ("val2017", "train2017"), True),
+    "lvis": DataFormat(locate_lvis, read_lvis, ("val", "train"), True),
+    "panoptic": DataFormat(locate_panoptic, read_panoptic, ("val2017", "train2017"), True),
+    "sa1b": DataFormat(locate_sa1b, read_sa1b, has_other_splits=True),
+    "entityseg": DataFormat(locate_entityseg, read_entityseg, ("val", "train"), True),
+    "png": DataFormat(locate_png_pairs, read_png_pairs),
+    "grounding-suite": DataFormat(
+        lambda root, split: locate_grounding_suite(root),
+        lambda root, split: grounding_suite_masks(root, read_grounding_suite(root).values()),
+    ),
+    "gar-bench": DataFormat(
+        lambda root, split: locate_gar_bench(root, PARTS[0]), read_gar_bench_regions, ("all", *PARTS)
+    ),
 }
-"""The readers, by the name of the format. Their second argument is the split."""
-
-SPLITS: dict[str, tuple[str, ...]] = {
-    "coco": ("val2017", "train2017"),
-    "lvis": ("val", "train"),
-    "panoptic": ("val2017", "train2017"),
-    "sa1b": ("all",),
-    "entityseg": ("val", "train"),
-    "png": ("all",),
-    "grounding-suite": ("all",),
-    "gar-bench": ("all", *PARTS),
-}
-"""The usual splits of each format, the default first. Where files or folders are named after the split, any
-other name will do."""
-
-FIXED = ("png", "grounding-suite", "gar-bench")
-"""Formats with no other splits than these."""
 
 
-def read_regions(format: str, root: Path, split: str) -> RegionData:
-    """Read the region masks of a data set.
+def read_masks(name: str, root: Path, split: str) -> AnnotatedMasks:
+    """Read the masks of a split.
 
     Args:
-        format: a key of FORMATS.
+        name: a key of DATA_FORMATS.
         root: the data root; for coco and entityseg also an annotation file.
-        split: see SPLITS.
+        split: see `DataFormat`.
 
     Raises:
         FileNotFoundError: with the layout and where to get the data.
-        ValueError: an unknown format or split, or a broken file or record. A mask that cannot be used is
-            counted in `dropped` instead.
+        ValueError: an unknown split, or a broken file or record.
         OSError: a file cannot be read.
     """
-    if format not in FORMATS:
-        raise ValueError(f"unknown format {format!r}; there are {', '.join(FORMATS)}")
-    if format in FIXED and split not in SPLITS[format]:
-        raise ValueError(f"{format} has no split {split!r}; there are {', '.join(SPLITS[format])}")
+    data_format = DATA_FORMATS[name]
+    if not data_format.has_other_splits:
+        require_split(name, split, data_format.splits)
     if not split or split in (".", "..") or Path(split).name != split:
         raise ValueError(f"a split is a plain name, got {split!r}")
-    return FORMATS[format](root, split)
+    return data_format.read(root, split)

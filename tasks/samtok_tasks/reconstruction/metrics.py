@@ -1,7 +1,7 @@
 """Mask reconstruction: how much of a mask is left after a codec, and what the code costs.
 
-IoU and boundary IoU are at the image's own size, one value a mask. A mask without an answer counts 0 in every
-mean and share. `bits` and `tokens` are means over the masks that were coded.
+IoU and boundary IoU are at the image's own size, one value per mask. A mask without an answer counts 0 in
+every mean and share. `bits` and `tokens` are means over the masks that were coded.
 
 Protocols: `standard` gives all metrics. `released` gives the one of SAMTok's ablation, "rMaskIoU": the plain
 mean of the IoU of each mask, decoded with its own box, bilinear, logit > 0.5 (their reconstruction script on
@@ -9,8 +9,9 @@ EntitySeg val). Both take the same IoU; the script has no rule for a mask that i
 """
 
 from samtok_bench import rle
+from samtok_bench.aggregate import Collisions, Median, Perplexity, Used, WorstDecile
 from samtok_bench.measures.boundary import boundary_intersection_union
-from samtok_bench.metric import Aggregate, MetricInfo
+from samtok_bench.metric import MetricInfo
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.task import Protocol
@@ -22,68 +23,59 @@ CODEBOOKS = 2
 
 def reconstruction_metrics(protocol: Protocol) -> tuple[MetricInfo, ...]:
     """Metrics over the scores of `reconstruction_scores`, the primary one first."""
+    mean = "mean IoU over masks"
     if protocol == "released":
-        return (_metric("mean_iou", "rMaskIoU", "iou", "mean IoU over masks"),)
+        return (MetricInfo("mean_iou", "rMaskIoU", mean, "iou"),)
+    band = "mean IoU of the bands along the outline, 2 % of the diagonal"
+    worst = "mean IoU of the worst tenth"
+    bits = "mean length of the code, without entropy coding"
+    words = "mean number of a language model's words"
+    shared = "share of masks whose code another mask of the image has too"
     return (
-        _metric("mean_iou", "mean IoU", "iou", "mean IoU over masks"),
-        _metric(
-            "boundary_iou",
-            "boundary IoU",
-            "biou",
-            "mean IoU of the bands along the outline, 2 % of the diagonal",
-        ),
+        MetricInfo("mean_iou", "mean IoU", mean, "iou"),
+        MetricInfo("boundary_iou", "boundary IoU", band, "biou"),
         *(
-            _metric(_key(t), f"IoU >= {t}", _key(t), f"share of masks with an IoU of {t} or more")
+            MetricInfo(_key(t), f"IoU >= {t}", f"share of masks with an IoU of {t} or more")
             for t in THRESHOLDS
         ),
-        _metric("median_iou", "median IoU", "iou", "median IoU over masks", aggregate="median"),
-        _metric(
-            "worst_decile", "worst decile", "iou", "mean IoU of the worst tenth", aggregate="worst_decile"
-        ),
-        _cost("bits", "bits a mask", "bits", "mean length of the code, without entropy coding"),
-        _cost("tokens", "tokens a mask", "tokens", "mean number of a language model's words"),
-        *(
-            metric
-            for level in range(1, CODEBOOKS + 1)
-            for metric in (
-                _usage(f"perplexity_{level}", f"perplexity of codebook {level}", level, "perplexity"),
-                _usage(f"used_{level}", f"codes used of codebook {level}", level, "used"),
-            )
-        ),
+        MetricInfo("median_iou", "median IoU", "median IoU over masks", "iou", aggregate=Median()),
+        MetricInfo("worst_decile", "worst decile", worst, "iou", aggregate=WorstDecile()),
+        MetricInfo("bits", "bits a mask", bits, "bits", "coded", direction="lower", unit="bits"),
+        MetricInfo("tokens", "tokens a mask", words, "tokens", "coded", direction="lower", unit="tokens"),
+        *(metric for level in range(1, CODEBOOKS + 1) for metric in _of_a_codebook(level)),
         MetricInfo(
             "collisions",
-            1,
             "code collisions",
-            "none",
+            shared,
             "code",
             "coded_1",
-            _SOURCE,
-            "share of masks whose code another mask of the image has too",
-            aggregate="collisions",
+            direction="none",
+            aggregate=Collisions(),
         ),
     )
 
 
-_SOURCE = "SAMTok, arXiv 2601.16093, tokenizer ablation; boundary IoU: arXiv 2103.16562"
-
-
-def _metric(
-    id: str, display: str, numerator: str, description: str, aggregate: Aggregate = "ratio"
-) -> MetricInfo:
-    return MetricInfo(id, 1, display, "higher", numerator, None, _SOURCE, description, aggregate=aggregate)
-
-
-def _cost(id: str, display: str, numerator: str, description: str) -> MetricInfo:
-    return MetricInfo(id, 1, display, "lower", numerator, "coded", _SOURCE, description, unit=id)
-
-
-def _usage(id: str, display: str, level: int, aggregate: Aggregate) -> MetricInfo:
-    meaning = "exp(entropy) of the codes" if aggregate == "perplexity" else "number of different codes"
-    # a code that is never used is wasted; where many masks share few codes the words tell little
-    return MetricInfo(
-        id, 1, display, "higher", f"code_{level}", f"coded_{level}", _SOURCE, meaning,
-        aggregate=aggregate, unit="codes",
-    )  # fmt: skip
+def _of_a_codebook(level: int) -> tuple[MetricInfo, MetricInfo]:
+    """How a codebook is used: where many masks share few codes, the words tell little."""
+    columns = f"code_{level}", f"coded_{level}"
+    return (
+        MetricInfo(
+            f"perplexity_{level}",
+            f"perplexity of codebook {level}",
+            "exp(entropy) of the codes",
+            *columns,
+            unit="codes",
+            aggregate=Perplexity(),
+        ),
+        MetricInfo(
+            f"used_{level}",
+            f"codes used of codebook {level}",
+            "number of different codes",
+            *columns,
+            unit="codes",
+            aggregate=Used(),
+        ),
+    )
 
 
 def _key(threshold: float) -> str:
@@ -102,8 +94,8 @@ def reconstruction_scores(target: RLE, prediction: Prediction) -> Scores:
         pixels; bits, tokens; code_1, code_2, indices in the codebooks; code, a number that only equal codes
         share.
     """
-    masks = prediction.masks
-    predicted = rle.union(masks) if masks else rle.empty(*target["size"])
+    height, width = target["size"]
+    predicted = rle.union(prediction.masks, (height, width))
     inter, either = rle.intersection_union(target, predicted)
     iou, biou = inter / either, 0.0
     if inter:

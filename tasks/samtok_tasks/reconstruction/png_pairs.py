@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from samtok_bench import rle
-from samtok_tasks.formats.region_masks import RegionCollector, RegionData, RegionMask, image_size
+from samtok_tasks.formats.annotated_masks import AnnotatedMask, AnnotatedMasks, MaskCollector
+from samtok_tasks.formats.images import image_size
 
 LAYOUT = (
     "Expected below the data root: images/NAME.jpg (or .jpeg, .png) and one file for each mask, "
@@ -18,40 +19,43 @@ LAYOUT = (
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
-def read_mask_pngs(root: Path) -> RegionData:
+def locate_png_pairs(root: Path, split: str) -> tuple[Path, Path]:
+    """The folders of the images and of the masks."""
+    folders = root / "images", root / "masks"
+    for folder in folders:
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{folder} is missing. {LAYOUT}")
+    return folders
+
+
+def read_png_pairs(root: Path, split: str) -> AnnotatedMasks:
     """Read the masks of a folder of pairs, in the order of their names. Hidden files are passed over.
 
     A mask has one channel, and 0 and one other value; of a palette image the index counts. What cannot be
     used is counted, and so is an image without a mask.
 
-    Args:
-        root: the data root.
-
     Raises:
-        FileNotFoundError: with the layout.
-        ValueError: two images of one name.
+        ValueError: two images have one name.
     """
-    for folder in (root / "images", root / "masks"):
-        if not folder.is_dir():
-            raise FileNotFoundError(f"{folder} is missing. {LAYOUT}")
+    image_folder, mask_folder = locate_png_pairs(root, split)
     images: dict[str, Path] = {}
-    for path in _visible(root / "images"):
+    for path in _visible(image_folder):
         if path.suffix.lower() in IMAGE_SUFFIXES:
             if path.stem in images:
                 raise ValueError(f"{path}: there is {images[path.stem].name} too, and masks go by the name")
             images[path.stem] = path
     masks: defaultdict[str, list[Path]] = defaultdict(list)
-    for path in _visible(root / "masks"):
+    for path in _visible(mask_folder):
         masks[path.name if path.is_dir() else path.stem] += _visible(path) if path.is_dir() else [path]
-    found = RegionCollector()
+    collector = MaskCollector()
     for name in sorted(images.keys() | masks.keys()):
-        _collect(found, root, images.get(name), masks[name])
+        _collect(collector, root, images.get(name), masks[name])
     for name in sorted(images.keys() - {name for name, paths in masks.items() if paths}):
-        found.drop("images without a mask", str(images[name]))
-    return found.data()
+        collector.dropped.add("images without a mask", str(images[name]))
+    return collector.found()
 
 
-def _collect(found: RegionCollector, root: Path, image: Path | None, masks: list[Path]) -> None:
+def _collect(collector: MaskCollector, root: Path, image: Path | None, masks: list[Path]) -> None:
     """Read the masks of one image."""
     size: tuple[int, int] | None = None
     reason, details = "masks without an image", f"expected in {root / 'images'}"
@@ -62,21 +66,21 @@ def _collect(found: RegionCollector, root: Path, image: Path | None, masks: list
             reason, details = "masks without a readable image", str(error)
     for path in masks:
         if image is None or size is None:
-            found.drop(reason, str(path), details)
+            collector.dropped.add(reason, str(path), details)
             continue
         if path.suffix.lower() != ".png" or not path.is_file():
-            found.drop("masks that are no PNG file", str(path))
+            collector.dropped.add("masks that are no PNG file", str(path))
             continue
         try:
             pixels = _read_pixels(path)
         except ValueError as error:
-            found.drop("unreadable masks", str(path), str(error))
+            collector.dropped.add("unreadable masks", str(path), str(error))
             continue
         if fault := _fault(pixels, size):
-            found.drop(fault[0], str(path), fault[1])
+            collector.dropped.add(fault[0], str(path), fault[1])
         else:
             key = path.relative_to(root / "masks").as_posix()
-            found.keep(str(path), RegionMask(key, image, *size, rle.encode(pixels)))
+            collector.keep(str(path), AnnotatedMask(key, image, rle.encode(pixels)))
 
 
 def _fault(pixels: NDArray[Any], size: tuple[int, int]) -> tuple[str, str] | None:

@@ -1,10 +1,11 @@
 """SA-1B: a JSON file with all masks beside each image."""
 
 from pathlib import Path
+from typing import Any
 
-from samtok_tasks.formats.coco import nested_name, parse_size
-from samtok_tasks.formats.files import field, read_json
-from samtok_tasks.formats.region_masks import RegionCollector, RegionData
+from samtok_tasks.formats.annotated_masks import AnnotatedMasks, MaskCollector
+from samtok_tasks.formats.coco import Side
+from samtok_tasks.formats.files import PathBelow, Record, parse, read_json
 
 LAYOUT = (
     "Expected in one folder: NAME.jpg and NAME.json of each image, as in the archives of "
@@ -13,41 +14,53 @@ LAYOUT = (
 )
 
 
-def read_sa1b(root: Path, split: str) -> RegionData:
-    """Read the masks of one folder of SA-1B.
+class _Image(Record):
+    file_name: PathBelow
+    height: Side
+    width: Side
 
-    Args:
-        root: the data root.
-        split: the name of a folder in it, or "all" for the files in the root itself.
 
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken file or record.
-    """
+class _Annotation(Record):
+    id: int
+    segmentation: Any
+
+
+class _Content(Record):
+    image: _Image
+    annotations: list[_Annotation]
+
+
+def locate_sa1b(root: Path, split: str) -> list[Path]:
+    """The JSON files of a split: of the folder of this name, or with "all" of the root itself."""
     folder = root if split == "all" else root / split
     paths = sorted(folder.glob("*.json"))
     if not paths:
-        below = sorted(one.name for one in root.iterdir() if one.is_dir()) if root.is_dir() else []
+        below = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
         hint = f" There are folders: {', '.join(below[:5])}." if below else ""
         raise FileNotFoundError(f"{folder} holds no JSON file. {LAYOUT}{hint}")
-    found = RegionCollector()
+    return paths
+
+
+def read_sa1b(root: Path, split: str) -> AnnotatedMasks:
+    """Read the masks of one folder of SA-1B."""
+    collector = MaskCollector()
     images: dict[str, Path] = {}
-    for path in paths:
-        content = read_json(path)
-        record = field(content, "image", dict, str(path))
-        where = f"{path}: image"
-        name = nested_name(record, where)
-        if name in images:
-            raise ValueError(f"{path}: {name} is the image of {images[name]} too")
-        images[name] = path
-        size = parse_size(record, where)
+    for path in locate_sa1b(root, split):
+        content = parse(_Content, read_json(path), str(path))
+        image = content.image
+        if image.file_name in images:
+            raise ValueError(f"{path}: {image.file_name} is the image of {images[image.file_name]} too")
+        images[image.file_name] = path
         numbers: set[int] = set()
-        for place, annotation in enumerate(field(content, "annotations", list, str(path))):
-            number = field(annotation, "id", int, f"{path}: annotation {place}")
-            if number in numbers:
-                raise ValueError(f"{path}: two annotations have the id {number}")
-            numbers.add(number)
-            where = f"{path}: annotation {number}"
-            segmentation: object = field(annotation, "segmentation", object, where)
-            found.add(where, str(number), folder / name, size, segmentation)
-    return found.data()
+        for annotation in content.annotations:
+            if annotation.id in numbers:
+                raise ValueError(f"{path}: two annotations have the id {annotation.id}")
+            numbers.add(annotation.id)
+            collector.add(
+                f"{path}: annotation {annotation.id}",
+                str(annotation.id),
+                path.parent / image.file_name,
+                (image.height, image.width),
+                annotation.segmentation,
+            )
+    return collector.found()

@@ -1,6 +1,7 @@
 """Mask reconstruction: what is left of a mask after it went through a codec. No language model takes part.
 
-Metrics and protocols are in samtok_tasks.reconstruction.metrics, the readers in formats.regions.
+Metrics and protocols are in samtok_tasks.reconstruction.metrics, the readers in
+samtok_tasks.reconstruction.data_formats.
 """
 
 from functools import lru_cache
@@ -10,11 +11,14 @@ from typing import ClassVar
 from samtok_bench import rle
 from samtok_bench.measures import shape
 from samtok_bench.metric import MetricInfo
-from samtok_bench.sample import ImagePart, Prediction, Region, Sample, Scores, Target, Turn, content_id
-from samtok_bench.task import DataStatus, Generation, SampleSet, Task
+from samtok_bench.sample import Prediction, Region, Sample, Scores, Target, content_id, question
+from samtok_bench.task import Generation, SampleSet
 from samtok_tasks.areas import COCO_AREAS, coco_area
-from samtok_tasks.mini.writer import ensure_mini, mini_cache, mini_status
-from samtok_tasks.reconstruction.data_formats import FORMATS, SPLITS, RegionMask, read_regions
+from samtok_tasks.formats.annotated_masks import AnnotatedMask
+from samtok_tasks.formats.files import locate_any
+from samtok_tasks.mini.task import MiniTask
+from samtok_tasks.mini.writer import mini_cache
+from samtok_tasks.reconstruction.data_formats import DATA_FORMATS, read_masks
 from samtok_tasks.reconstruction.metrics import reconstruction_metrics, reconstruction_scores
 
 SHARES = (0.002, 0.005, 0.01, 0.03, 0.1)
@@ -24,14 +28,15 @@ COMPACT = (0.01, 0.03)
 """Limits of area over squared perimeter: a square has 0.0625, a disc 0.049, a bar of 1 to 24 has 0.0096."""
 
 
-class Reconstruction(Task):
+class Reconstruction(MiniTask):
     """Masks to symbols and back."""
 
     name = "reconstruction"
-    summary = "masks through a codec and back (any set of region masks)"
+    summary = "masks through a codec and back (any data set with masks)"
     primary = "mean_iou"
+    source = "SAMTok, arXiv 2601.16093, tokenizer ablation; boundary IoU: arXiv 2103.16562"
     splits: ClassVar[tuple[str, ...]] = ("val",)
-    data_formats: ClassVar[tuple[str, ...]] = tuple(FORMATS)
+    data_formats: ClassVar[tuple[str, ...]] = tuple(DATA_FORMATS)
     answered_by = "codec"
     generation = Generation(0)
     tag_values: ClassVar[dict[str, tuple[str, ...]]] = {
@@ -48,21 +53,16 @@ class Reconstruction(Task):
     def metrics(self) -> tuple[MetricInfo, ...]:
         return reconstruction_metrics(self.protocol)
 
-    def default_root(self) -> Path:
-        if self.data != self.data_formats[0]:
-            raise ValueError(
-                f"--data {self.data} needs a --data-root; without one there is mini, in COCO's form"
-            )
-        return ensure_mini()
-
     def default_split(self, root: Path) -> str:
-        return self.splits[0] if root == mini_cache() else SPLITS[self.data or ""][0]
+        return self.splits[0] if root == mini_cache() else DATA_FORMATS[str(self.data)].splits[0]
 
-    def data_status(self, root: Path | None) -> DataStatus:
-        return mini_status() if root is None else super().data_status(root)
+    def locate(self, root: Path) -> str:
+        data_format = DATA_FORMATS[str(self.data)]
+        locate_any((*data_format.splits, *self.splits), lambda split: data_format.locate(root, split))
+        return f"{self.data}, in {root}"
 
     def samples(self, root: Path, split: str) -> SampleSet:
-        return _samples(self.data or self.data_formats[0], root, split)
+        return _samples(str(self.data), root, split)
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
         return reconstruction_scores(sample.target.masks[0], prediction)
@@ -70,24 +70,25 @@ class Reconstruction(Task):
 
 @lru_cache(maxsize=1)  # several codecs look at the same masks
 def _samples(data: str, root: Path, split: str) -> SampleSet:
-    read = read_regions(data, root, split)
-    return SampleSet([_sample(region) for region in read.regions], dict(read.dropped), dict(read.first))
+    read = read_masks(data, root, split)
+    return SampleSet([_sample(annotated) for annotated in read.masks], read.dropped)
 
 
-def _sample(region: RegionMask) -> Sample:
+def _sample(annotated: AnnotatedMask) -> Sample:
+    image, mask = annotated.image, annotated.mask
     return Sample(
-        id=content_id("reconstruction", region.image.name, region.key, region.mask["counts"]),
-        image=region.image,
-        size=(region.height, region.width),
-        turns=(Turn("user", (ImagePart(region.image), Region(region.mask))),),
-        cluster=region.image.name,
-        target=Target((region.mask,)),
-        tags=_tags(region),
+        id=content_id("reconstruction", image.name, annotated.key, mask["counts"]),
+        image=image,
+        size=annotated.size,
+        turns=question(image, Region(mask)),
+        cluster=image.name,
+        target=Target((mask,)),
+        tags=_tags(annotated),
     )
 
 
-def _tags(region: RegionMask) -> dict[str, str]:
-    mask, pixels = rle.decode(region.mask), rle.area(region.mask)
+def _tags(annotated: AnnotatedMask) -> dict[str, str]:
+    mask, pixels = rle.decode(annotated.mask), rle.area(annotated.mask)
     parts, holes, compact = shape.components(mask), shape.holes(mask), shape.compactness(mask)
     tags = {
         "area": SHARE_NAMES[_above(pixels / mask.size, SHARES)],
@@ -97,7 +98,7 @@ def _tags(region: RegionMask) -> dict[str, str]:
         "outline": ("thin", "uneven", "compact")[_above(compact, COMPACT)],
         "border": "touching" if shape.touches_border(mask) else "inside",
     }
-    return tags | ({"kind": region.kind} if region.kind else {})
+    return tags | ({"kind": annotated.kind} if annotated.kind else {})
 
 
 def _above(value: float, limits: tuple[float, ...]) -> int:

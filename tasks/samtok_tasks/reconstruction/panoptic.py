@@ -1,0 +1,148 @@
+"""COCO panoptic segmentation: a JSON file, and a PNG for each image with its segments."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from samtok_bench import rle
+from samtok_tasks.formats.annotated_masks import AnnotatedMask, AnnotatedMasks, MaskCollector
+from samtok_tasks.formats.coco import nested_name, parse_images
+from samtok_tasks.formats.files import PathBelow, Record, field, parse, read_json, require_file
+from samtok_tasks.formats.images import find_images
+from samtok_tasks.formats.panoptic import VOID, read_ids
+
+LAYOUT = (
+    "Expected below the data root: annotations/panoptic_{split}.json, its PNGs in "
+    "annotations/panoptic_{split}/ or panoptic_{split}/ and the images in {split}/ or images/{split}/ "
+    "(cocodataset.org)."
+)
+
+
+class _Category(Record):
+    id: int
+    isthing: Literal[0, 1] | None = None
+
+    @property
+    def kind(self) -> str | None:
+        """What its segments are; None where the file does not say."""
+        return None if self.isthing is None else "object" if self.isthing else "stuff"
+
+
+class _Segment(Record):
+    id: Annotated[int, Field(gt=VOID)]
+    category_id: int
+    iscrowd: bool | int = False
+
+
+class _Annotation(Record):
+    image_id: int
+    file_name: PathBelow
+    segments_info: list[_Segment]
+
+
+def locate_panoptic(root: Path, split: str) -> tuple[Path, Path]:
+    """The JSON file of a split and the folder of its PNGs."""
+    layout = LAYOUT.format(split=split)
+    path = require_file(root / f"annotations/panoptic_{split}.json", layout)
+    folders = [root / f"annotations/panoptic_{split}", root / f"panoptic_{split}"]
+    pngs = next((folder for folder in folders if folder.is_dir()), None)
+    if pngs is None:
+        raise FileNotFoundError(f"{folders[0]} is missing. {layout}")
+    return path, pngs
+
+
+def read_panoptic(root: Path, split: str) -> AnnotatedMasks:
+    """Read the segments of COCO panoptic; crowds are left out. Things are objects, the rest is stuff.
+
+    Segments whose PNG is missing, unreadable or of another size than the image are counted, and so are
+    segments that the PNG does not hold and ids in it that are not listed.
+
+    Args:
+        root: the data root.
+        split: as in the file's name, such as val2017.
+    """
+    path, pngs = locate_panoptic(root, split)
+    content = read_json(path)
+    images = parse_images(path, content, nested_name)
+    kinds: dict[int, str | None] = {}
+    for place, record in enumerate(field(content, "categories", list, str(path))):
+        category = parse(_Category, record, f"{path}: category {place}")
+        if category.id in kinds:
+            raise ValueError(f"{path}: two categories have the id {category.id}")
+        kinds[category.id] = category.kind
+    first = next((image.file_name for image in images.values()), None)
+    folder = find_images([root / split, root / "images" / split], first)
+    collector = MaskCollector()
+    seen: set[int] = set()
+    for place, record in enumerate(field(content, "annotations", list, str(path))):
+        where = f"{path}: annotation {place}"
+        annotation = parse(_Annotation, record, where)
+        number = annotation.image_id
+        if number not in images:
+            raise ValueError(f"{where}: it is on image {number}, not listed")
+        if number in seen:
+            raise ValueError(f"{where}: it is the second of image {number}")
+        seen.add(number)
+        image = images[number]
+        _collect(
+            collector,
+            f"{path}: image {number}",
+            pngs / annotation.file_name,
+            (image.height, image.width),
+            folder / image.file_name,
+            _by_id(annotation, kinds, where),
+            kinds,
+        )
+    return collector.found()
+
+
+def _by_id(annotation: _Annotation, kinds: dict[int, str | None], where: str) -> dict[int, _Segment]:
+    """The segments of an image by their ids."""
+    segments: dict[int, _Segment] = {}
+    for place, segment in enumerate(annotation.segments_info):
+        if segment.id in segments:
+            raise ValueError(f"{where}: two segments have the id {segment.id}")
+        if segment.category_id not in kinds:
+            raise ValueError(f"{where}, segment {place}: category {segment.category_id} is not listed")
+        segments[segment.id] = segment
+    return segments
+
+
+def _collect(
+    collector: MaskCollector,
+    where: str,
+    png: Path,
+    size: tuple[int, int],
+    image: Path,
+    segments: dict[int, _Segment],
+    kinds: dict[int, str | None],
+) -> None:
+    """Cut the PNG of one image into its segments."""
+    reason, details = "", ""
+    try:
+        ids = read_ids(png)
+    except FileNotFoundError:
+        reason, details = "segments without a PNG", f"{png} is missing"
+    except ValueError as error:
+        reason, details = "segments of unreadable PNGs", str(error)
+    else:
+        if ids.shape != size:
+            reason = "segments of PNGs of another size"
+            details = f"{png} is {ids.shape} pixels (height, width), the image {size}"
+    held = set() if reason else set(np.unique(ids).tolist()) - {VOID}
+    for number, segment in segments.items():
+        place = f"{where}: segment {number}"
+        if segment.iscrowd:
+            collector.dropped.add("crowds", place)
+        elif reason:
+            collector.dropped.add(reason, place, details)
+        elif number not in held:
+            collector.dropped.add("segments not in the PNG", place, f"{png} has no pixel of it")
+        else:
+            kind = kinds[segment.category_id]
+            collector.keep(place, AnnotatedMask(str(number), image, rle.encode(ids == number), kind))
+    for number in sorted(held - set(segments)):
+        unknown = f"{png} has pixels of {number}, which is not in segments_info"
+        collector.dropped.add("ids not listed", where, unknown)
