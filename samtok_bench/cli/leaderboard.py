@@ -70,8 +70,8 @@ def leaderboard(
     if write and (html or task or benchmark):
         raise ValueError("--write writes all pages: leave out --html, --task and --benchmark")
     from samtok_bench.leaderboard import render
+    from samtok_bench.leaderboard.board import make_board
     from samtok_bench.leaderboard.published import read_published, read_schema
-    from samtok_bench.leaderboard.rows import make_board
     from samtok_bench.runs.folder import find_runs
 
     for one in results or []:

@@ -27,24 +27,24 @@ class ChangedSamples:
 
 
 def write_pictures(comparison: Comparison, folder: Path) -> ChangedSamples:
-    """Draw the samples that became better and those that became worse, a picture each for every pair.
+    """Draw the samples that improved most and those that got worse most: up to two pictures per pair.
 
-    Without the data there are no pictures but a note.
+    Without the data there is a note instead.
     """
     pictures = ChangedSamples()
     for place, pair in enumerate(comparison.pairs, start=1):
-        changes = {"better": pair.better or [], "worse": pair.worse or []}
-        if not any(changes.values()):
+        changes_by_kind = {"better": pair.better or [], "worse": pair.worse or []}
+        if not any(changes_by_kind.values()):
             continue
         names = f"{pair.second.given.label}-minus-{pair.first.given.label}"
         slug = re.sub(r"[^A-Za-z0-9.]+", "-", names).strip("-.")[:80]
         try:
             assert pair.first.given.run is not None
             samples = samples_of(pair.first.given.run)
-            for which, some in changes.items():
-                if some:
+            for which, changed in changes_by_kind.items():
+                if changed:
                     path = folder / f"{place:02d}-{slug}-{which}.png"
-                    captions = _captions(comparison, pair, some)
+                    captions = _captions(comparison, pair, changed)
                     pictures.notes += [
                         f"{path.name}: {note}" for note in _draw(path, pair, samples, captions)
                     ]

@@ -1,6 +1,6 @@
 """Differences between runs, with intervals and tests: paired by sample, clustered by image.
 
-Runs without answers of single samples are compared unpaired, from the intervals in their summaries.
+If a run has no answers of single samples, the intervals in the summaries are compared, unpaired.
 """
 
 from collections.abc import Mapping, Sequence
@@ -70,29 +70,30 @@ class RunPair:
     metrics: list[MetricDifference]
     groups: list[GroupDifference]
     better: list[Change] | None
-    """Samples whose headline metric changed most for the better, the most first; None where not asked for."""
+    """Samples whose headline metric improved most, largest change first; None if not asked for."""
     worse: list[Change] | None
+    """The same for those that got worse."""
 
     @property
     def paired(self) -> bool:
-        """By sample; else from summaries alone."""
+        """Whether samples are compared one by one; if not, only summaries are."""
         return self.first.lines is not None and self.second.lines is not None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that is to be shown."""
+    """Everything that is shown."""
 
     runs: list[ComparedRun]
     samples: int
     images: int
     metrics: dict[str, MetricValue]
-    """What is compared, by id, described as in the first run's summary."""
+    """The compared metrics by id, as the first run's summary describes them."""
     headline: str
     """Id of the metric of break-downs and single samples."""
     pairs: list[RunPair]
     forced: list[str]
-    """What forbids the comparison, had the user not forced it."""
+    """What would have prevented the comparison if the user had not forced it."""
     notes: list[str]
 
     @property
@@ -124,10 +125,10 @@ def compare(
 
     Args:
         given: two or more, see `read_given_runs`.
-        metrics: ids; all that have a direction if none. The first, or else the task's primary metric, is the
-            headline of break-downs and single samples.
-        by: tags to break down by; those that tell samples apart if none.
-        show: how many samples that changed most to name, for the better and for the worse.
+        metrics: ids; if none are given, all metrics with a direction. The first of them, or else the task's
+            primary metric, is the headline of break-downs and single samples.
+        by: tags to break down by; if none are given, all that differ between samples.
+        show: how many of the most improved and of the most worsened samples to name.
         all_pairs: compare every pair of runs.
         force: see `agree_on_terms`.
 
@@ -165,7 +166,7 @@ def compare(
 def _lacking(
     pairs: Sequence[RunPair], runs: Sequence[ComparedRun], asked: _Asked, hidden: Sequence[str]
 ) -> list[str]:
-    """What was asked for and is not shown, in words."""
+    """What was asked for and cannot be shown, in words."""
     found = [f"undefined in all runs: {', '.join(hidden)}"] if hidden else []
     if asked.show and not all(pair.paired for pair in pairs):
         found.append(f"no single samples of runs without {JOURNAL}")
@@ -174,9 +175,9 @@ def _lacking(
         return found
     (info,) = infos_of(run, [asked.headline])
     if asked.tags and not info.aggregate.from_scores:
-        found.append(f"no break-down: {info.display} is a value of all answers together")
+        found.append(f"no break-down: {info.display} is computed from all answers together")
     if asked.show and not info.aggregate.per_sample:
-        found.append(f"no single samples: {info.display} is no value of single samples")
+        found.append(f"no single samples: {info.display} is not defined for a single sample")
     return found
 
 
@@ -195,7 +196,7 @@ def _pair(first: ComparedRun, second: ComparedRun, asked: _Asked) -> RunPair:
 
 
 def _approximate(id: str, first: Value, second: Value) -> MetricDifference:
-    """From what summaries say."""
+    """From the values and intervals of the summaries."""
     found = MetricDifference(id, first.value, second.value, None)
     if found.change is None or first.interval is None or second.interval is None:
         return found
@@ -220,7 +221,7 @@ def _differences(
         first_value, second_value = values[info.id]
         difference = MetricDifference(info.id, first_value, second_value, None)
         paired = intervals.get(info.id)
-        if paired is not None:  # values of one order of additions: of equal answers they are equal
+        if paired is not None:  # summed up in one order, so that equal answers have equal values
             difference = MetricDifference(info.id, paired.first, paired.second, paired.interval, ps[info.id])
         if difference.change is not None:
             wins, ties, losses = _score(info, before, now)
@@ -232,7 +233,7 @@ def _differences(
 def _score(
     info: MetricInfo, before: Mapping[str, Line], now: Mapping[str, Line]
 ) -> tuple[int, int, int] | tuple[None, None, None]:
-    """Samples that became better, stayed, became worse."""
+    """How many samples improved, stayed the same, got worse."""
     if not info.aggregate.per_sample:
         return None, None, None
     gains = [gain(info, change) for change in changes(info, before, now)]
@@ -252,16 +253,16 @@ def _groups(
     values, found = tag_values(run, before.values()), []
     for tag in tags:
         for value in values.get(tag, ()):
-            some = {id: line for id, line in before.items() if line.tags.get(tag) == value}
-            old, new = scores_of(some), [now[id].scores for id in some]
-            paired = statistics.paired([info], old, new, clusters_of(some))[info.id]
+            group = {id: line for id, line in before.items() if line.tags.get(tag) == value}
+            old, new = scores_of(group), [now[id].scores for id in group]
+            paired = statistics.paired([info], old, new, clusters_of(group))[info.id]
             difference = MetricDifference(info.id, paired.first, paired.second, paired.interval)
-            found.append(GroupDifference(tag, value, len(some), difference))
+            found.append(GroupDifference(tag, value, len(group), difference))
     return found
 
 
 def _summarized_groups(first: ComparedRun, second: ComparedRun, asked: _Asked) -> list[GroupDifference]:
-    """From the break-downs in summaries, which have intervals of the primary metric."""
+    """From the break-downs in the summaries, whose intervals are those of the primary metric."""
     found = []
     ours, theirs = first.given.summary, second.given.summary
     for tag in asked.tags:
@@ -269,7 +270,7 @@ def _summarized_groups(first: ComparedRun, second: ComparedRun, asked: _Asked) -
             other = theirs.breakdown.get(tag, {}).get(value)
             if other is None or not group.samples:
                 continue
-            values = [Value(each.metrics.get(asked.headline), each.interval) for each in (group, other)]
+            values = [Value(side.metrics.get(asked.headline), side.interval) for side in (group, other)]
             if asked.headline != ours.primary:  # the bounds are of another metric
                 values = [Value(bounded.value, None) for bounded in values]
             found.append(GroupDifference(tag, value, group.samples, _approximate(asked.headline, *values)))

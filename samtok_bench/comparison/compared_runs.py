@@ -1,4 +1,4 @@
-"""Each run on the samples that are compared: its lines, its values, its tags."""
+"""Each run on the compared samples: its lines, values and tags."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,17 +31,17 @@ class Value:
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """One run on the samples that are compared."""
+    """One run on the compared samples."""
 
     given: GivenRun
     lines: dict[str, Line] | None
-    """By id, in the same order for all runs; None where there is only a summary."""
+    """By id, in the same order for all runs; None if there is only a summary."""
     values: dict[str, Value]
     """By the metric's id."""
 
 
 def chosen_metrics(given: Sequence[GivenRun], asked: Sequence[str]) -> dict[str, MetricValue]:
-    """The metrics to compare, which all runs must have in one version."""
+    """The metrics to compare; NotComparable unless all runs have them in the same version."""
     summary = given[0].summary
     known = {metric.id: metric for metric in summary.metrics}
     for id in asked:
@@ -53,7 +53,7 @@ def chosen_metrics(given: Sequence[GivenRun], asked: Sequence[str]) -> dict[str,
         id: metric for id, metric in known.items() if metric.direction != "none"
     }
     if not chosen:
-        raise ValueError(f"{summary.task} has no metric of which more or less is better")
+        raise ValueError(f"{summary.task} has no metric with a better direction")
     for run in given[1:]:
         there = {metric.id: metric.version for metric in run.summary.metrics}
         for id, metric in chosen.items():
@@ -65,7 +65,7 @@ def chosen_metrics(given: Sequence[GivenRun], asked: Sequence[str]) -> dict[str,
 
 
 def on_common_samples(given: GivenRun, agreed: Terms, ids: Sequence[str]) -> ComparedRun:
-    """A run with its values on the samples that all runs have; NotComparable where its files disagree."""
+    """A run with its values on the samples that all runs have; NotComparable if its files disagree."""
     if given.run is None:
         return ComparedRun(given, None, {id: _stored(given.summary.metric(id)) for id in ids})
     lines = {id: given.run.lines[id] for id in agreed.ids}
@@ -77,7 +77,7 @@ def _stored(metric: MetricValue) -> Value:
 
 
 def _values(run: FinishedRun, lines: Mapping[str, Line], ids: Sequence[str]) -> dict[str, Value]:
-    """The metrics of some of a run's lines; those of the whole corpus are undefined on a part of them."""
+    """The metrics of some of a run's lines; a metric of the whole corpus is undefined unless it is all."""
     infos = infos_of(run, ids)
     measured = agreed_values(run, from_scores(infos), lines)
     stored = {info.id: _stored(stored_metric(run, info)) for info in infos}
@@ -90,11 +90,11 @@ def _values(run: FinishedRun, lines: Mapping[str, Line], ids: Sequence[str]) -> 
 
 
 def infos_of(run: FinishedRun, ids: Sequence[str]) -> list[MetricInfo]:
-    """The definitions of a run's metrics; NotComparable where its task has them no more."""
+    """The definitions of a run's metrics; NotComparable if its task no longer has one of them."""
     known = {info.id: info for info in run.metrics}
     lacking = [id for id in ids if id not in known]
     if lacking:
-        raise NotComparable(f"{run.path}: {run.task.name} has no {lacking[0]} any more: rescore it")
+        raise NotComparable(f"{run.path}: {run.task.name} no longer has {lacking[0]}: rescore it")
     return [known[id] for id in ids]
 
 
@@ -104,7 +104,7 @@ def images_of(run: ComparedRun) -> int:
 
 
 def tags_of(run: ComparedRun, asked: Sequence[str]) -> list[str]:
-    """The tags to break down by: those asked for, or all that tell samples apart."""
+    """The tags to break down by: those asked for, or all that differ between samples."""
     if run.given.run is None or run.lines is None:
         known = {
             tag: [value for value, group in groups.items() if group.samples]

@@ -1,4 +1,4 @@
-"""The runs that a user gives to compare: with their answers, or summaries alone."""
+"""The runs that a user wants to compare: with their answers, or only summaries."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,16 +21,16 @@ class GivenRun:
 
     path: Path
     label: str
-    """Names it in tables; no other run of a comparison has it."""
+    """Its name in tables; unique within a comparison."""
     summary: Summary
     record: RunRecord | None
-    """None for a summary that stands alone."""
+    """None for a summary without run.json."""
     run: FinishedRun | None
-    """None where there are no answers of single samples: such a run cannot be paired."""
+    """None if there are no answers of single samples; such a run cannot be paired."""
 
     @property
     def lines(self) -> dict[str, Line] | None:
-        """The answers by sample id, if they are there."""
+        """The answers by sample id, if there are any."""
         return self.run.lines if self.run else None
 
     @property
@@ -44,11 +44,11 @@ def read_given_runs(paths: Sequence[Path], judge: str | None = None) -> list[Giv
 
     Args:
         paths: results folders, with or without the journal, or summary.json files.
-        judge: a judge's model, whose metrics and scores take the place of the runs' own.
+        judge: the model of a judge, whose metrics and scores replace the runs' own.
 
     Raises:
-        ValueError: fewer than two, one twice, an incomplete run or a malformed file.
-        OSError: no such file, or a folder that is no results folder.
+        ValueError: fewer than two runs, a run given twice, an incomplete run or a malformed file.
+        OSError: no such file, or not a results folder.
     """
     if len(paths) < 2:
         raise ValueError("give two runs or more to compare")
@@ -61,7 +61,7 @@ def read_given_runs(paths: Sequence[Path], judge: str | None = None) -> list[Giv
 
 
 def _folder(path: Path) -> Path:
-    """The results folder that a path means."""
+    """The results folder of a path."""
     return path.parent if path.name == SUMMARY and not path.is_dir() else path
 
 
@@ -82,7 +82,7 @@ def _whole(run: FinishedRun) -> tuple[Summary, RunRecord, FinishedRun]:
 
 
 def _labels(paths: Sequence[Path], summaries: Sequence[Summary]) -> list[str]:
-    """The models' names as far as they tell the runs apart, else the folders'."""
+    """The models' names if they differ, else the folders' names, else the paths."""
     choices = (
         [short_name(summary.model) for summary in summaries],
         [path.resolve().name for path in paths],
@@ -95,11 +95,11 @@ class Terms:
     """On what terms runs compare."""
 
     ids: list[str]
-    """The samples in common, sorted; none where no run has a journal."""
+    """The samples in common, sorted; empty if no run has a journal."""
     forced: list[str]
-    """What differs and forbids a comparison, but for `--force`."""
+    """What would have prevented the comparison without --force."""
     notes: list[str]
-    """What else differs and may matter."""
+    """What else differs and might matter."""
 
 
 def agree_on_terms(given: Sequence[GivenRun], force: bool) -> Terms:
@@ -107,10 +107,10 @@ def agree_on_terms(given: Sequence[GivenRun], force: bool) -> Terms:
 
     Args:
         given: two or more.
-        force: compare in spite of what is grave; of other data the samples in common.
+        force: compare in spite of grave differences; if the data differ, only the samples in common.
 
     Raises:
-        NotComparable: they do not; names what differs.
+        NotComparable: they do not compare; names what differs.
     """
     judge = given[0].judge
     forced: list[str] = []
@@ -118,7 +118,7 @@ def agree_on_terms(given: Sequence[GivenRun], force: bool) -> Terms:
     for first, second in combinations(given, 2):
         found = comparability(first, second)
         found.require(force)
-        forced += [f"{second.label} and {first.label} differ: {finding.text}" for finding in found.grave]
+        forced += [f"{second.label} differs from {first.label}: {finding.text}" for finding in found.grave]
         if first is given[0]:
             notes += _remarks(first, second, found)
     ids = _common([run.lines for run in given if run.lines is not None])
@@ -136,7 +136,7 @@ def _remarks(first: GivenRun, second: GivenRun, found: Comparability) -> list[st
         return []
     if first.record is None or second.record is None:
         return [finding.text for finding in found.notes]
-    return [f"{second.label} unlike {first.label}: {joined(found.notes)}"]
+    return [f"{second.label} differs from {first.label}: {joined(found.notes)}"]
 
 
 def _common(journals: Sequence[dict[str, Line]]) -> list[str]:
@@ -149,8 +149,8 @@ def _common(journals: Sequence[dict[str, Line]]) -> list[str]:
 
 
 def _descriptions(first: GivenRun, second: GivenRun, ids: Sequence[str]) -> list[str]:
-    """Where two runs do not say the same of a sample: that decides groups and intervals."""
+    """Whether two runs describe samples differently, which decides groups and intervals."""
     before, now = first.lines or {}, second.lines or {}
     count = sum((before[id].tags, before[id].cluster) != (now[id].tags, now[id].cluster) for id in ids)
-    what = f"tags or image of {count} of {len(ids)} samples; those of the run that is subtracted count"
-    return [f"{second.label} unlike {first.label}: {what}"] if count else []
+    what = f"tags or image of {count} of {len(ids)} samples; those of the subtracted run are used"
+    return [f"{second.label} differs from {first.label}: {what}"] if count else []

@@ -36,7 +36,7 @@ def markdown(comparison: Comparison, pictures: ChangedSamples) -> str:
 
 
 def as_csv(comparison: Comparison, pictures: ChangedSamples) -> str:
-    """One row per difference, on the scale of files; a cell without a value is empty."""
+    """One row per difference, on the scale of files; a missing value is an empty cell."""
     file = io.StringIO()
     rows = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     rows.writeheader()
@@ -92,7 +92,7 @@ FORMATS: Mapping[str, Callable[[Comparison, ChangedSamples], str]] = {
 
 
 def writer(name: str) -> Callable[[Comparison, ChangedSamples], str]:
-    """The writer of a format; ValueError if there is no such format."""
+    """The function that writes a format; ValueError if there is no such format."""
     if name not in FORMATS:
         raise ValueError(f"unknown format {name!r}; there are {', '.join(FORMATS)}")
     return FORMATS[name]
@@ -138,7 +138,7 @@ def _outcomes(run: ComparedRun) -> dict[str, int]:
 
 
 def _values(comparison: Comparison) -> Block:
-    """All runs run by run."""
+    """The values of all runs side by side."""
     rows = []
     for id, metric in comparison.metrics.items():
         cells = []
@@ -229,14 +229,14 @@ def _explanations(comparison: Comparison) -> list[str]:
     lines = []
     if comparison.tests:
         lines += [
-            "p: two-sided permutation test, in which whole images change sides"
-            f" ({statistics.PERMUTATIONS:,} permutations, all where there are fewer)",
-            f"p (Holm): p adjusted for all tests shown, {comparison.tests}",
+            "p: two-sided permutation test that swaps whole images between the runs"
+            f" ({statistics.PERMUTATIONS:,} permutations, or all if there are fewer)",
+            f"p (Holm): p adjusted for all tests shown ({comparison.tests})",
             "wins, ties, losses: samples on which the second run is better, equal, worse",
         ]
     if any(pair.groups for pair in comparison.pairs):
         lines.append(
-            "intervals are not adjusted for the number of rows: break-downs suggest, they do not show"
+            "intervals are not adjusted for the number of rows: break-downs suggest, they do not prove"
         )
     if not all(pair.paired for pair in comparison.pairs):
         lines.append(

@@ -1,4 +1,4 @@
-"""A gate's file: which checks there are, and on what."""
+"""The file of a gate: its checks, and the runs that they look at."""
 
 from collections import Counter
 from dataclasses import replace
@@ -27,20 +27,21 @@ class Check(BaseModel):
         ]
         | None
     ) = None
-    """A run to make, or the folder of one; without it, a folder on the command line."""
+    """A run to make, or the folder of a run; if absent, a folder from the command line."""
     baseline: Path | None = None
     metric: str
     floor: Number | None = None
     tolerance: Annotated[Number, Field(ge=0)] | None = None
     tag: dict[str, str] = Field(default_factory=dict)
-    """Only samples with these values of tags."""
+    """Look only at samples with these values of tags."""
     inconclusive: Literal["fail", "warn"] = "fail"
     max_failed: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    """Share of the samples that may have no answer."""
+    """Largest share of samples that may lack an answer."""
     min_images: int = Field(20, ge=2)
-    """Fewest images that must inform the metric for a tolerance."""
+    """A tolerance needs at least this many images that inform the metric."""
     force: bool = False
-    """Compare in spite of another device, dtype or batch size; of other data the samples in common."""
+    """Compare although device, dtype, batch size or token limit differ, or on the samples in common if the
+    data do."""
 
     @model_validator(mode="after")
     def _asks_something(self) -> Self:
@@ -49,7 +50,7 @@ class Check(BaseModel):
         if self.tolerance is not None and self.baseline is None:
             raise ValueError("a tolerance needs a baseline")
         if isinstance(self.run, RunOptions) and self.run.command:
-            raise ValueError("`command` of a run is for the record alone")
+            raise ValueError("`command` of a run cannot be set in a gate's file")
         return self
 
 
@@ -62,10 +63,10 @@ class GateFile(BaseModel):
 
 
 def read_gate(path: Path) -> list[Check]:
-    """The checks of a gate's file, with its paths as seen from here.
+    """The checks of a gate's file, with paths relative to the current folder.
 
     Raises:
-        ValueError: any fault, with the place in the file.
+        ValueError: any fault in the file; says where.
         OSError: it cannot be read.
     """
     try:
@@ -78,14 +79,14 @@ def read_gate(path: Path) -> list[Check]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that is there twice: the second one would replace the first in silence."""
+    """Refuses repeated keys, of which YAML would silently keep only the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         names = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
         for name, count in names.items():
             if count > 1:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {name!r} is there {count} times", node.start_mark
+                    None, None, f"the key {name!r} appears {count} times", node.start_mark
                 )
         return super().construct_mapping(node, deep)
 
@@ -101,6 +102,6 @@ def _located(check: Check, base: Path) -> Check:
 
 
 def _model(model: str, base: Path) -> str:
-    """FOLDER and NAME:FOLDER with the folder as seen from here; other names, without a slash, stay."""
+    """FOLDER and NAME:FOLDER with the folder relative to the current one; other names stay as they are."""
     name, colon, folder = model.rpartition(":")
     return f"{name}{colon}{base / folder}" if "/" in folder and (base / folder).is_dir() else model

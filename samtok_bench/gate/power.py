@@ -1,4 +1,4 @@
-"""How small a drop a gate's tolerance can tell from chance, on the data of a given run.
+"""The smallest drop that a gate can tell from chance on the data of a given run.
 
 A gate reports a regression when the upper end of the interval of the paired difference is below minus the
 tolerance. If differences are normal with standard error s, this happens with 80 % power when the true drop
@@ -32,28 +32,28 @@ FACTOR = NormalDist().inv_cdf((1 + statistics.LEVEL) / 2) + NormalDist().inv_cdf
 ROUNDING = 1e-12
 """A standard error up to which samples do not vary."""
 CORRELATIONS = (0.0, 0.5, 0.9)
-"""Assumed between two checkpoints' values over resampled images, where there is one run only."""
+"""Assumed correlations of two checkpoints' values over resampled images, if there is only one run."""
 
 
 @dataclass(frozen=True)
 class Detectable:
-    """The smallest drops of one metric that are found with 80 % power, on the metric's own scale."""
+    """The smallest drops of a metric that are found with 80 % power, on the metric's own scale."""
 
     info: MetricInfo
     value: float
     error: float
-    """Standard error: of the paired difference from a baseline, without one of the value."""
+    """Standard error of the paired difference from the baseline, or of the value if there is no baseline."""
     drops: Mapping[float | None, float | None]
-    """By the correlation that is assumed (None: measured); None where samples do not vary."""
+    """By the assumed correlation (None: it was measured); the drop is None if samples do not vary."""
 
 
 def detectable(run: Path, baseline: Path | None, metric: str | None) -> list[Detectable]:
-    """What a tolerance on a run's metrics can find.
+    """The smallest drops that a tolerance on a run's metrics can find.
 
     Args:
         run: a results folder.
-        baseline: another one, of the same samples, to measure how runs differ.
-        metric: id; all that have a direction and an interval if None.
+        baseline: another run on the same samples, to measure how runs differ.
+        metric: id; if None, all metrics with a direction and an interval.
 
     Raises:
         ValueError: runs or a metric that a gate could not compare; says why.
@@ -107,7 +107,7 @@ def _infos(run: LoadedRun, metric: str | None) -> list[MetricInfo]:
 
 
 def power_text(found: Sequence[Detectable], run: Path, baseline: Path | None) -> str:
-    """The smallest drops as a table, and on what assumption."""
+    """The smallest drops as a table, with the assumptions behind them."""
     drops = ["smallest drop" if r is None else f"if r = {r:g}" for r in found[0].drops]
     rows = [
         [
@@ -119,18 +119,18 @@ def power_text(found: Sequence[Detectable], run: Path, baseline: Path | None) ->
     table = text_table(["metric", "value", "std. error", *drops], rows, right=range(1, len(drops) + 3))
     if baseline is None:
         assumed = (
-            "The error is the value's. r: how two checkpoints' values are assumed to correlate over resampled"
-            " images; with --baseline it need not be assumed."
+            "The error is that of the value. r: the assumed correlation of two checkpoints' values over"
+            " resampled images; with --baseline it is measured instead."
         )
     else:
         assumed = (
-            f"The error is that of the paired difference from {baseline}, assumed to be that of later runs."
+            f"The error is that of the paired difference from {baseline}, and assumed for later runs too."
         )
     return (
-        f"smallest drop beyond the tolerance that a gate finds with {100 * POWER:.0f} % power, on {run}\n\n"
+        f"smallest drop beyond the tolerance that a gate on {run} finds with {100 * POWER:.0f} % power\n\n"
         f"{table}\n\n{assumed}\n"
-        f"Differences are taken as normal: the drop is {FACTOR:.2f} standard errors of the difference;"
-        f" {NOT_AVAILABLE} where samples do not vary."
+        f"Differences are assumed to be normal: the drop is {FACTOR:.2f} standard errors of the difference;"
+        f" {NOT_AVAILABLE} means that samples do not vary."
     )
 
 

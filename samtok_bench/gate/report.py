@@ -1,4 +1,4 @@
-"""The results of a gate, for people and for programs: as text, Markdown, JUnit, JSON and pictures."""
+"""The results of a gate as text, Markdown, JUnit, JSON and pictures."""
 
 import json
 import re
@@ -55,7 +55,7 @@ def _draw(result: CheckResult, path: Path) -> Path:
 
 
 def text(results: Sequence[CheckResult], pictures: Mapping[str, Path]) -> str:
-    """The table of all checks, the details of each, and the commands that replace baselines."""
+    """The table of all checks, the details of each check, and the commands that replace baselines."""
     blocks = [Block(headers=_HEADERS, rows=[_row(result) for result in results], right=_NUMBERS)]
     blocks += [block for result in results if (block := _details(result, pictures.get(result.name)))]
     blocks += [Block(_BETTER, after=[command]) for command in refresh_commands(results)]
@@ -63,7 +63,7 @@ def text(results: Sequence[CheckResult], pictures: Mapping[str, Path]) -> str:
 
 
 def _details(result: CheckResult, picture: Path | None = None) -> Block | None:
-    """The samples that lost most, and the notes; None if there are neither."""
+    """The samples that lost most and the notes; None if there are neither."""
     after = [f"note: {note}" for note in result.notes]
     after += [f"picture: {picture}"] if picture else []
     if result.losses:

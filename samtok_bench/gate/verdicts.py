@@ -1,16 +1,15 @@
 """Regression gates: verdicts on the checks of a gate's file.
 
-A check looks at one metric of one run. With a floor it asks whether the value is good enough, with a baseline
-and a tolerance whether the run got worse: by the interval of the paired difference, clustered by image, a
-drop of more than the tolerance is certain (regression), ruled out (pass), or neither (inconclusive). Metrics
-of which less is better are mirrored: their floor is a ceiling, their drop a rise.
+A check looks at one metric of one run. With a floor, it asks whether the value is good enough. With a
+baseline and a tolerance, it asks whether the run got worse: the interval of the paired difference, clustered
+by image, says whether a drop of more than the tolerance is certain (regression), ruled out (pass), or neither
+(inconclusive). For metrics where lower is better, the floor is a ceiling and the drop a rise.
 
-Missing is never a pass: what cannot be measured, or compared like with like, is "not comparable".
+Missing is never a pass: what cannot be measured or compared like with like is "not comparable".
 """
 
 import functools
 import shlex
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -19,13 +18,14 @@ from pathlib import Path
 
 from samtok_bench import registry, statistics
 from samtok_bench.gate.file import Check
+from samtok_bench.gate.sources import names_of, sources_of, tags_of
 from samtok_bench.metric import MetricInfo
 from samtok_bench.progress import Reporter
 from samtok_bench.running.options import RunOptions
 from samtok_bench.running.run import run as make_run
 from samtok_bench.runs.changes import ROUNDING, Change, gains, most_changed
 from samtok_bench.runs.comparable import comparability, joined
-from samtok_bench.runs.folder import CEILING, JOURNAL, RUN, SUMMARY, RunFolder
+from samtok_bench.runs.folder import CEILING, JOURNAL, RUN, SUMMARY
 from samtok_bench.runs.journal import Line
 from samtok_bench.runs.reading import (
     LoadedRun,
@@ -36,14 +36,13 @@ from samtok_bench.runs.reading import (
     informing_images,
     open_run,
     scores_of,
-    task_of,
 )
-from samtok_bench.runs.settings import RunSettings
 from samtok_bench.showing.tables import number
 from samtok_bench.statistics import Interval
 from samtok_bench.task import Task
 
 LOSSES = 10
+"""How many of the samples that lost most to list."""
 
 
 class Verdict(StrEnum):
@@ -63,17 +62,17 @@ EXIT_CODES = {
     Verdict.INCONCLUSIVE: 3,
     Verdict.PASS: 0,
 }
-"""In the order of precedence, within a check and over several."""
+"""In order of precedence, within a check and over several checks."""
 
 
 @dataclass
 class CheckResult:
-    """A check with all that could be found out before it was decided."""
+    """A check with everything that was found out until it was decided."""
 
     check: Check
     name: str
     findings: list[tuple[Verdict, str]] = field(default_factory=list)
-    """Each rule that was looked at, with its reason."""
+    """The verdict on each rule that was looked at, with its reason."""
     run: LoadedRun | None = None
     baseline: LoadedRun | None = None
     info: MetricInfo | None = None
@@ -81,58 +80,58 @@ class CheckResult:
     before: float | None = None
     """The baseline's value."""
     interval: Interval | None = None
-    """Of value less before."""
+    """Of value minus before."""
     losses: list[Change] = field(default_factory=list)
     """The samples that lost most."""
     improved: bool = False
-    """Better than the baseline for certain."""
+    """Whether the run is certainly better than the baseline."""
     notes: list[str] = field(default_factory=list)
 
     @property
     def change(self) -> float | None:
-        """Value less before."""
+        """Value minus before."""
         return None if self.value is None or self.before is None else self.value - self.before
 
     @property
     def verdict(self) -> Verdict:
-        """The gravest finding."""
+        """The finding that takes precedence."""
         found = {verdict for verdict, _ in self.findings}
         return next(verdict for verdict in EXIT_CODES if verdict in found)
 
     @property
     def reason(self) -> str:
-        """The reasons for the verdict, and for whatever else is not a pass."""
+        """The reasons for the verdict and for all other findings that are not a pass."""
         shown = [text for verdict, text in self.findings if verdict is not Verdict.PASS]
         return "; ".join(shown or [text for _, text in self.findings])
 
     @property
     def tolerated(self) -> bool:
-        """Whether the file takes an inconclusive check as a warning."""
+        """Whether the check is inconclusive and its entry makes that a warning."""
         return self.verdict is Verdict.INCONCLUSIVE and self.check.inconclusive == "warn"
 
 
 def evaluate(
     checks: Sequence[Check], given: Sequence[Path], reporter: Reporter, command: Sequence[str] = ()
 ) -> list[CheckResult]:
-    """Make the runs that checks ask for and decide all checks.
+    """Make the runs that the checks ask for, and decide all checks.
 
     Args:
         checks: at least one.
-        given: results folders for the checks that name no run.
+        given: results folders for the checks without `run`.
         reporter: of the runs.
         command: for the runs' records.
 
     Raises:
         ValueError: a check that makes no sense for its task; runs and checks that do not fit together; a run
             that cannot be made.
-        OSError: missing data or weights of a run to make, or a given folder that is none.
+        OSError: data or weights of a run to make are missing, or a given folder is not a results folder.
     """
-    sources = _sources(checks, given)
-    names = _names(checks, sources)
+    sources = sources_of(checks, given)
+    names = names_of(checks, sources)
     for check, source in zip(checks, sources, strict=True):
         if isinstance(source, RunOptions):
-            with suppress(NotComparable):  # the verdict will say so; a wrong file is told before long work
-                gated_metric(check, source.make_task())
+            with suppress(NotComparable):  # the verdict will say so
+                gated_metric(check, source.make_task())  # a faulty file is refused before long work
     asked = dict.fromkeys(source for source in sources if isinstance(source, RunOptions))
     made = {options: make_run(replace(options, command=tuple(command)), reporter).folder for options in asked}
     load = functools.cache(open_run)
@@ -152,13 +151,13 @@ def evaluate(
 
 
 def exit_code(results: Sequence[CheckResult]) -> int:
-    """The first that any check has in the order 1 (regression), 4 (failed samples), 3 (undecided), 0."""
+    """The first code in the order 1 (regression), 4 (failed samples), 3 (undecided), 0 that a check has."""
     found = {0 if result.tolerated else EXIT_CODES[result.verdict] for result in results}
     return next(code for code in EXIT_CODES.values() if code in found)
 
 
 def refresh_commands(results: Sequence[CheckResult]) -> list[str]:
-    """Shell commands that make better runs the new baselines, where no other check objects to the run."""
+    """Shell commands that make better runs the new baselines, unless another check objects to the run."""
     refused = {r.run.path for r in results if r.run and r.verdict is not Verdict.PASS}
     better = [(r.run.path, r.baseline.path) for r in results if r.improved and r.run and r.baseline]
     return [_copy(run, baseline) for run, baseline in dict.fromkeys(better) if run not in refused]
@@ -170,67 +169,13 @@ def _copy(run: Path, baseline: Path) -> str:
     if (run / CEILING).is_file():
         names.append(CEILING)
     elif (baseline / CEILING).is_file():
-        clean = f"rm -- {shlex.quote(str(baseline / CEILING))} && "  # it is of the old run
+        clean = f"rm -- {shlex.quote(str(baseline / CEILING))} && "  # it belongs to the old run
     files = " ".join(shlex.quote(str(run / name)) for name in names)
     return f"{clean}cp -- {files} {shlex.quote(str(baseline))}/"
 
 
-def _sources(checks: Sequence[Check], given: Sequence[Path]) -> list[RunOptions | Path]:
-    """The run of each check: its own, or the given folder that fits it; ValueError unless all fit once."""
-    records = [(folder, RunFolder(folder)) for folder in given]
-    for folder, run in records:
-        if not any(check.run is None and _fits(check, run) for check in checks):
-            what = ", ".join(_kind(run.record().settings))
-            raise ValueError(f"{folder} ({what}) fits no check that lacks a `run` in the gate's file")
-    found: list[RunOptions | Path] = []
-    for place, check in enumerate(checks):
-        fitting = [folder for folder, run in records if check.run is None and _fits(check, run)]
-        if check.run is not None:
-            found.append(check.run)
-        elif len(fitting) == 1:
-            found.append(fitting[0])
-        else:
-            several = f"fit all of {', '.join(str(folder) for folder in fitting)}: give one of them"
-            none = "names no run: give a results folder on the command line"
-            raise ValueError(f"checks.{place} ({check.metric}) {several if fitting else none}")
-    return found
-
-
-def _fits(check: Check, run: RunFolder) -> bool:
-    """Whether a run is of the baseline's task, protocol and split; without a baseline, has the metric."""
-    expected = None
-    if check.baseline is not None:
-        with suppress(OSError, ValueError):  # the verdict will say so
-            expected = RunFolder(check.baseline).record().settings
-    if expected is None:
-        return any(info.id == check.metric for info in task_of(run).metrics)
-    return _kind(run.record().settings) == _kind(expected)
-
-
-def _kind(settings: RunSettings) -> tuple[str, str, str]:
-    """What a run on the command line has in common with the baseline of its check."""
-    return settings.task, settings.protocol, settings.split
-
-
-def _names(checks: Sequence[Check], sources: Sequence[RunOptions | Path]) -> list[str]:
-    names = []
-    for check, source in zip(checks, sources, strict=True):
-        if isinstance(source, RunOptions):
-            task = source.task
-        else:
-            task = source.name
-            with suppress(OSError, ValueError):  # the verdict will say so
-                task = RunFolder(source).record().settings.task
-        tags = [f"{tag} {value}" for tag, value in check.tag.items()]
-        names.append(check.name or ", ".join([f"{task} {check.metric}", *tags]))
-    name, count = Counter(names).most_common(1)[0]
-    if count > 1:
-        raise ValueError(f"{count} checks are called {name!r}: give each a name of its own")
-    return names
-
-
 def gated_metric(check: Check, task: Task) -> MetricInfo:
-    """The metric of a check; NotComparable where the task has none such, ValueError for a senseless check."""
+    """The metric of a check; NotComparable if the task lacks it, ValueError if the check makes no sense."""
     known = {info.id: info for info in task.metrics}
     if check.metric not in known:
         hint = registry.suggestion(check.metric, list(known))
@@ -253,7 +198,7 @@ def gated_metric(check: Check, task: Task) -> MetricInfo:
 
 
 def _decide(result: CheckResult, run: LoadedRun) -> None:
-    """The rules that need the run alone: failed samples and the floor."""
+    """The rules that need only the run: failed samples and the floor."""
     check = result.check
     result.info = info = gated_metric(check, run.task)
     lines = chosen_lines(run, check.tag)
@@ -277,7 +222,7 @@ def _compare(result: CheckResult, run: LoadedRun, baseline: LoadedRun) -> None:
     assert info is not None
     now, before = _compared_lines(result, run, baseline)
     failures, too_many = _failures(before, check.max_failed)
-    if too_many:  # answers that are missing there make the run look better than it is
+    if too_many:  # answers missing there would make the run look better than it is
         raise NotComparable(f"baseline: {failures}")
     result.before = defined_value(baseline, info, before)
     _, result.losses = most_changed(info, before, now, LOSSES)
@@ -299,20 +244,20 @@ def _compare(result: CheckResult, run: LoadedRun, baseline: LoadedRun) -> None:
 def _compared_lines(
     result: CheckResult, run: LoadedRun, baseline: LoadedRun
 ) -> tuple[dict[str, Line], dict[str, Line]]:
-    """The lines of both runs in one order; NotComparable unless the runs compare.
+    """The lines of both runs in the same order; NotComparable unless the runs compare.
 
-    A gate is for another code by its nature: that it differs is no note.
+    A gate is there to compare different code, so that difference is not noted.
     """
     check, found = result.check, comparability(baseline, run)
     found.require(check.force, "`force: true` in the check")
     differing = [*found.grave, *(note for note in found.notes if note.setting != "code")]
     if differing:
-        result.notes.append(f"unlike the baseline: {joined(differing)}")
+        result.notes.append(f"differs from the baseline: {joined(differing)}")
     now, before = chosen_lines(run, check.tag), chosen_lines(baseline, check.tag)
     common = [id for id in now if id in before]
     left_out = len(now) + len(before) - 2 * len(common)
-    if not common or (left_out and not check.force):  # a tag that is said of other samples
-        raise NotComparable(f"{found.where}: {left_out} samples have {check.tag} in one of the runs only")
+    if not common or (left_out and not check.force):  # the runs tag their samples differently
+        raise NotComparable(f"{found.where}: {left_out} samples have {tags_of(check)} in only one of them")
     return {id: now[id] for id in common}, {id: before[id] for id in common}
 
 
@@ -327,7 +272,7 @@ def _within(tolerance: float, gained: Interval, info: MetricInfo) -> tuple[Verdi
 
 
 def _failures(lines: Mapping[str, Line], allowed: float) -> tuple[str, bool]:
-    """Which samples have no answer, in words ("" where all have one), and whether these are too many."""
+    """Which samples lack an answer, in words ("" if none does), and whether they are too many."""
     failed = [line.prediction for line in lines.values() if not line.prediction.answered]
     if not failed:
         return "", False

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from samtok_bench.leaderboard import render
+from samtok_bench.leaderboard.board import Board
 from samtok_bench.leaderboard.published import Benchmark
-from samtok_bench.leaderboard.rows import Board, Figure, Row
+from samtok_bench.leaderboard.rows import Figure, Row
 from samtok_bench.showing.templates import environment
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -32,7 +33,7 @@ class TableRow:
     method: str
     params: str
     size: float | None
-    """Billions of parameters, to sort by."""
+    """In billions of parameters, to sort by."""
     cells: tuple[FigureCell | None, ...]
     source: str
     link: str | None
@@ -42,7 +43,7 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Section:
-    """The part of the page about one benchmark."""
+    """The part of the page for one benchmark."""
 
     id: str
     title: str

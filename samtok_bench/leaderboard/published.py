@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -24,6 +24,8 @@ ANY_FORMAT = "any"
 
 Name = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(gt=0)]
+Key: TypeAlias = tuple[str, str, str, str, str]
+"""Benchmark, split, method, params, metric: identifies a published figure."""
 
 
 class _Strict(BaseModel):
@@ -31,19 +33,19 @@ class _Strict(BaseModel):
 
 
 class Split(_Strict):
-    """A split of a benchmark, and which split of which task of ours it is."""
+    """A split of a benchmark, and the split of a task of ours that it is."""
 
     name: Name
     """As in published.csv."""
     title: str = ""
-    """As in tables; the name if empty."""
+    """Its name in tables; `name` if empty."""
     task: str | None = None
     split: str | None = None
     """Of the task."""
     counts: Mapping[str, Annotated[tuple[Count, ...], Field(min_length=1)]] = {}
-    """Official numbers of samples by data format, or for `any`. Where there are several, each is one."""
+    """Official numbers of samples by data format, or for `any`; if there are several, each is official."""
     not_computed: str = ""
-    """Why no task has it."""
+    """Why no task of ours has it."""
 
     @model_validator(mode="after")
     def _ours_or_a_reason(self) -> Self:
@@ -57,7 +59,7 @@ class Split(_Strict):
         return self.title or self.name
 
     def official(self, data_format: str | None) -> tuple[int, ...]:
-        """Official numbers of samples in a format; none where they are not known."""
+        """Official numbers of samples in a format; empty if they are not known."""
         return self.counts.get(data_format or ANY_FORMAT, self.counts.get(ANY_FORMAT, ()))
 
 
@@ -74,18 +76,18 @@ class Metric(_Strict):
 
 
 class Ours(_Strict):
-    """A configuration of a task whose runs stand beside published figures."""
+    """A configuration of a task whose runs stand next to published figures."""
 
     protocol: Protocol
     data: tuple[str, ...] = ()
-    """Formats of the data; empty for a task of one format."""
+    """Formats of the data; empty for a task with a single format."""
     options: Mapping[str, str] = {}
     judged: bool = False
-    """The figures are a judge's, in judge.json."""
+    """Whether a judge gives the figures, in judge.json."""
     reproduces: bool = False
-    """The paper's figures were made in this way."""
+    """Whether the paper's figures were made this way."""
     metrics: Annotated[Mapping[str, str], Field(min_length=1)]
-    """Our metric's id for the benchmark's name of it."""
+    """The benchmark's name of a metric -> the id of our metric."""
 
 
 class Benchmark(_Strict):
@@ -107,7 +109,7 @@ class Benchmark(_Strict):
         names = [metric.name for metric in self.metrics]
         _unique("metric", names)
         _unique("split", [split.name for split in self.splits])
-        mapped = {name for one in self.ours for name in one.metrics}
+        mapped = {name for ours in self.ours for name in ours.metrics}
         for name in {self.primary, *mapped} - set(names):
             raise ValueError(f"{self.id} has no metric {name!r}")
         if any(split.task for split in self.splits) != bool(self.ours):
@@ -139,9 +141,9 @@ class Checkpoint(_Strict):
     method: str = ""
     """As in published.csv; empty where no figures are published."""
     benchmarks: tuple[str, ...] = ()
-    """Those whose published rows were made with it."""
+    """Benchmarks whose published rows were made with it."""
     protocol: Protocol = "released"
-    """Of the script that made them."""
+    """The protocol of the script that made them."""
 
     @property
     def name(self) -> str:
@@ -150,7 +152,7 @@ class Checkpoint(_Strict):
 
 
 class Absent(_Strict):
-    """What the leaderboard has no published figures of."""
+    """Something that the leaderboard has no published figures of."""
 
     title: Name
     task: str | None = None
@@ -170,13 +172,14 @@ class Schema(_Strict):
     def _consistent(self) -> Self:
         ids = [benchmark.id for benchmark in self.benchmarks]
         _unique("benchmark", ids)
-        _unique("table", [str(one.table) for one in self.benchmarks if one.table is not None])
-        _unique("checkpoint", [one.hub for one in self.checkpoints])
-        for one in self.checkpoints:
-            for unknown in set(one.benchmarks) - set(ids):
-                raise ValueError(f"the checkpoint {one.hub} has an unknown benchmark {unknown!r}")
-            if bool(one.method) != bool(one.benchmarks):
-                raise ValueError(f"the checkpoint {one.hub} needs both method and benchmarks, or neither")
+        _unique("table", [str(benchmark.table) for benchmark in self.benchmarks if benchmark.table])
+        _unique("checkpoint", [checkpoint.hub for checkpoint in self.checkpoints])
+        for checkpoint in self.checkpoints:
+            for unknown in set(checkpoint.benchmarks) - set(ids):
+                raise ValueError(f"the checkpoint {checkpoint.hub} has an unknown benchmark {unknown!r}")
+            if bool(checkpoint.method) != bool(checkpoint.benchmarks):
+                needs = "needs both method and benchmarks, or neither"
+                raise ValueError(f"the checkpoint {checkpoint.hub} {needs}")
         return self
 
     @cached_property
@@ -185,17 +188,17 @@ class Schema(_Strict):
         return {benchmark.id: benchmark for benchmark in self.benchmarks}
 
     def checkpoint(self, model: str) -> Checkpoint | None:
-        """The published checkpoint that a run's `model` names, if it is one."""
-        return next((one for one in self.checkpoints if one.hub == model), None)
+        """The published checkpoint that a run's `model` names, if it names one."""
+        return next((checkpoint for checkpoint in self.checkpoints if checkpoint.hub == model), None)
 
     def chosen(self, task: str | None, benchmark: str | None) -> tuple[Benchmark, ...]:
-        """Benchmarks with a task and of an id, all for None; ValueError for an unknown name."""
+        """The benchmarks of a task or with an id, all if both are None; ValueError for an unknown id."""
         found = self.benchmarks
         if benchmark is not None:
             if benchmark not in self.by_id:
                 raise ValueError(f"unknown benchmark {benchmark!r}{suggestion(benchmark, list(self.by_id))}")
             found = (self.by_id[benchmark],)
-        return found if task is None else tuple(one for one in found if task in one.tasks)
+        return tuple(benchmark for benchmark in found if task is None or task in benchmark.tasks)
 
 
 class Published(_Strict):
@@ -205,14 +208,14 @@ class Published(_Strict):
     split: Name
     method: Name
     params: str
-    """As "7B"; empty where the source does not say."""
+    """Such as "7B"; empty if the source does not say."""
     metric: Name
     value: Annotated[float, Field(allow_inf_nan=False)]
     source: Name
 
     @property
-    def key(self) -> tuple[str, str, str, str, str]:
-        """What may be there once."""
+    def key(self) -> Key:
+        """What identifies it."""
         return self.benchmark, self.split, self.method, self.params, self.metric
 
 
@@ -229,7 +232,7 @@ def read_schema(path: Path = SCHEMA) -> Schema:
 def read_published(schema: Schema, path: Path = PUBLISHED) -> list[Published]:
     """published.csv, each line checked against the schema; ValueError names the line."""
     reader = csv.DictReader(StringIO(path.read_text(encoding="utf-8"), newline=""))
-    found: dict[tuple[str, ...], Published] = {}
+    found: dict[Key, Published] = {}
     try:
         if reader.fieldnames != list(Published.model_fields):
             raise ValueError(f"the columns must be {', '.join(Published.model_fields)}")
@@ -237,7 +240,7 @@ def read_published(schema: Schema, path: Path = PUBLISHED) -> list[Published]:
             row = Published.model_validate(record)
             _fits(row, schema)
             if row.key in found:
-                raise ValueError(f"{' '.join(row.key)} is there twice")
+                raise ValueError(f"{' '.join(row.key)} appears twice")
             found[row.key] = row
     except ValidationError as error:
         raise ValueError(f"{path}, line {reader.line_num}: {first_fault(error)}") from None
@@ -267,4 +270,4 @@ def _fits(row: Published, schema: Schema) -> None:
 def _unique(what: str, names: Sequence[str]) -> None:
     for name, count in Counter(names).items():
         if count > 1:
-            raise ValueError(f"the {what} {name!r} is there {count} times")
+            raise ValueError(f"the {what} {name!r} appears {count} times")

@@ -1,4 +1,4 @@
-"""The leaderboard as text, Markdown, CSV and JSON, and the pages of the leaderboards folder."""
+"""The leaderboard as text, Markdown, CSV and JSON, and as the pages of the leaderboards folder."""
 
 import csv
 import io
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from samtok_bench.leaderboard.board import Board
 from samtok_bench.leaderboard.published import Absent, Benchmark, Metric, Split
-from samtok_bench.leaderboard.rows import Board, Demonstration, Figure, Row
+from samtok_bench.leaderboard.rows import Demonstration, Figure, Row
 from samtok_bench.showing.blocks import Block, as_markdown, as_text
 from samtok_bench.showing.tables import interval_header, markdown_text, number, signed, span
 from samtok_bench.statistics import LEVEL
@@ -20,8 +21,8 @@ INDEX, TOYS = "README.md", "nano-and-mini.md"
 TOYS_TITLE = "nano and mini"
 LEFT_OUT_TITLE = "Runs left out of the tables"
 TOYS_TEXT = (
-    "Runs on generated data, or of the small model nano. They show that everything works end to end. They say"
-    " nothing about photographs and do not compare with any published figure."
+    "Runs on generated data or of the small model nano. They show that everything works end to end. They say"
+    " nothing about photographs and cannot be compared with published figures."
 )
 INTRODUCTION = "Published figures with their sources, next to our own runs on all official samples."
 INTERVAL_TEXT = (
@@ -30,7 +31,7 @@ INTERVAL_TEXT = (
 )
 INTERVAL = interval_header(LEVEL)
 PRINTED = "as printed"
-"""The unit of figures: they already have the scale of their sources."""
+"""The unit of figures, which already have the scale of their sources."""
 OURS_TITLE = "Our runs next to the published figures"
 OURS_HEADERS = (
     *("split", "method", "params", "protocol", "data", "samples", "metric", "ours", INTERVAL),
@@ -54,7 +55,7 @@ def markdown(board: Board) -> str:
 
 
 def as_json(board: Board) -> str:
-    """One object; values on the scale of their sources."""
+    """One object, with values on the scale of their sources."""
     whole = {
         "benchmarks": [
             {
@@ -73,7 +74,7 @@ def as_json(board: Board) -> str:
 
 
 def as_csv(board: Board) -> str:
-    """One row per figure, without those of nano and mini; values as in `as_json`."""
+    """One row per figure, except those of nano and mini; values as in `as_json`."""
     file = io.StringIO()
     writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -84,7 +85,7 @@ def as_csv(board: Board) -> str:
 
 
 def pages(board: Board) -> dict[str, str]:
-    """The rendered files of the leaderboards folder by name."""
+    """The rendered files of the leaderboards folder, by name."""
     found = {INDEX: _index(board), TOYS: _page(_toy_block(board))}
     for benchmark in board.benchmarks:
         found[page_name(benchmark)] = _page(*_benchmark_blocks(board, benchmark))
@@ -92,7 +93,7 @@ def pages(board: Board) -> dict[str, str]:
 
 
 def write_pages(board: Board, folder: Path) -> list[Path]:
-    """Write the pages into a folder; FileNotFoundError if there is no such folder."""
+    """Write the pages to a folder; FileNotFoundError if there is no such folder."""
     if not folder.is_dir():
         raise FileNotFoundError(
             f"no folder {folder} for the pages: give one with --folder, or go to a checkout"
@@ -112,7 +113,7 @@ def page_name(benchmark: Benchmark) -> str:
 
 @dataclass(frozen=True)
 class ShownFigure:
-    """A figure as text, with the decimals of its metric; whatever it lacks is empty."""
+    """A figure as text, with the decimals of its metric; empty where something is missing."""
 
     value: str
     interval: str
@@ -146,7 +147,7 @@ def title(board: Board, benchmark: Benchmark) -> str:
 
 
 def sources(board: Board, benchmark: Benchmark) -> dict[str, int]:
-    """The sources of a benchmark's published rows, with their numbers."""
+    """The sources of a benchmark's published rows, numbered."""
     names = dict.fromkeys(row.source for row in board.of(benchmark) if row.run is None)
     return {name: place for place, name in enumerate(names, start=1)}
 
@@ -208,7 +209,7 @@ def _split_block(board: Board, benchmark: Benchmark, split: Split, numbers: dict
 
 
 def _our_blocks(board: Board, benchmark: Benchmark) -> Iterator[Block]:
-    """One block, or none if there is no run of ours."""
+    """A block with our runs, or nothing if there are none."""
     rows, notes = [], []
     for row in board.of(benchmark):
         if row.run is None:
@@ -271,7 +272,7 @@ def _index(board: Board) -> str:
             INTRODUCTION,
             "The figures are in [published.csv](../samtok_bench/leaderboard/data/published.csv);",
             "[schema.yaml](../samtok_bench/leaderboard/data/schema.yaml) says what they mean.",
-            "[SUBMIT.md](SUBMIT.md) tells how to add a run. `samtok-bench leaderboard --html FILE` writes",
+            "[SUBMIT.md](SUBMIT.md) explains how to add a run. `samtok-bench leaderboard --html FILE` writes",
             "all tables as one sortable page.",
             *("", f"## {markdown_text(schema.paper)}", "", *paper),
             *("", "## Other benchmarks", "", *others),

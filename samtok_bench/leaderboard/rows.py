@@ -1,22 +1,27 @@
 """Our finished runs, sorted into the tables of published figures.
 
-A run stands beside published figures only if it is complete, of all official samples and of a model of its
-own. Runs on generated data (mini) or of nano never do, they are listed apart; so are all others, with the
-reason. Generated data is known by the run's own record (no data root), by the marker that mini's writer
-leaves in a data root, or by the hash of the data when another run tells that it is generated; and a wrong
-number of samples keeps a run out in any case.
+A run stands next to published figures only if it is complete, of all official samples and of a model of its
+own. Runs on generated data or of nano never do and are listed separately; all other runs are listed with the
+reason why they are in no table. A run with another number of samples than the official one is never in one.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from samtok_bench import registry
 from samtok_bench.judging.judged_run import as_judged, judges_of
 from samtok_bench.judging.transcript import JudgeSummary
-from samtok_bench.leaderboard.published import Benchmark, Checkpoint, Metric, Ours, Published, Schema, Split
-from samtok_bench.runs.folder import RunFolder, RunRecord, find_runs
+from samtok_bench.leaderboard.published import (
+    Benchmark,
+    Checkpoint,
+    Key,
+    Metric,
+    Ours,
+    Published,
+    Schema,
+    Split,
+)
+from samtok_bench.leaderboard.toys import Toys
 from samtok_bench.runs.reading import (
     FinishedRun,
     LoadedRun,
@@ -29,29 +34,26 @@ from samtok_bench.runs.reading import (
 from samtok_bench.runs.settings import short_name
 from samtok_bench.runs.summary import MetricValue, Summary
 
-NANO = "nano"
-MINI_MARKER = "mini.json"
-"""In every data root that mini's writer makes."""
 REFERENCES = ("oracle", "constant")
-"""Kinds of predictors that are no models: ceilings and floors."""
+"""Kinds of predictors that give ceilings and floors, and are not models."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A cell of a table, on the scale on which the source prints the metric."""
+    """A cell of a table, on the scale of the source that prints the metric."""
 
     value: float
     low: float | None = None
     """Bounds of our interval."""
     high: float | None = None
     published: float | None = None
-    """What the paper prints for the run's checkpoint."""
+    """The value that the paper prints for the run's checkpoint."""
     inside: bool | None = None
-    """Whether that is in our interval, as far as its printed decimals tell; None without one of the two."""
+    """Whether the published value is in our interval, to the printed decimals; None if either is missing."""
 
     @property
     def difference(self) -> float | None:
-        """Ours less the published value."""
+        """Our value minus the published one."""
         return None if self.published is None else self.value - self.published
 
 
@@ -68,7 +70,7 @@ class OurRun:
     data: str
     """Hash of the data."""
     notes: tuple[str, ...]
-    """What a reader of the figures should know."""
+    """What readers of the figures should know."""
 
 
 @dataclass(frozen=True)
@@ -97,105 +99,19 @@ class Demonstration:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A results folder that is in no table, and why."""
+    """A results folder that is in no table, with the reason."""
 
     path: Path
     reason: str
     task: str | None = None
 
 
-@dataclass(frozen=True)
-class Board:
-    """All tables."""
-
-    schema: Schema
-    benchmarks: tuple[Benchmark, ...]
-    rows: tuple[Row, ...]
-    """By benchmark and split in the schema's order, then best first."""
-    demonstrations: tuple[Demonstration, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
-    task: str | None = None
-    """The only one that is asked for."""
-
-    def of(self, benchmark: Benchmark, split: Split | None = None) -> list[Row]:
-        """Rows of a benchmark, or of one of its splits."""
-        name = None if split is None else split.name
-        return [row for row in self.rows if row.benchmark == benchmark.id and name in (None, row.split)]
-
-
-def make_board(
-    schema: Schema,
-    published: Sequence[Published],
-    folders: Iterable[Path],
-    *,
-    task: str | None = None,
-    benchmark: str | None = None,
-) -> Board:
-    """Published figures and the runs below some folders.
-
-    Args:
-        schema: of `published`.
-        published: as read.
-        folders: searched for results folders.
-        task: only benchmarks and runs of this task.
-        benchmark: only this one.
-
-    Raises:
-        ValueError: an unknown task or benchmark.
-    """
-    if task is not None and task not in registry.names("task"):
-        raise ValueError(f"unknown task {task!r}{registry.suggestion(task, registry.names('task'))}")
-    benchmarks = schema.chosen(task, benchmark)
-    found = list(_sorted_out(schema, published, find_runs(folders)))
-    asked = None
-    if task is not None or benchmark is not None:
-        asked = {task} if task is not None else {name for one in benchmarks for name in one.tasks}
-    shown = {one.id for one in benchmarks}
-    rows = [*_published_rows(published), *(one for one in found if isinstance(one, Row))]
-    return Board(
-        schema,
-        benchmarks,
-        tuple(row for row in _ordered(schema, rows) if row.benchmark in shown),
-        tuple(
-            one
-            for one in found
-            if isinstance(one, Demonstration) and (asked is None or one.summary.task in asked)
-        ),
-        tuple(
-            one
-            for one in found
-            if isinstance(one, LeftOut) and (asked is None or one.task is None or one.task in asked)
-        ),
-        task,
-    )
-
-
-def _published_rows(published: Sequence[Published]) -> list[Row]:
-    groups: dict[tuple[str, str, str, str, str], dict[str, Figure]] = {}
-    for one in published:
-        key = (one.benchmark, one.split, one.method, one.params, one.source)
-        groups.setdefault(key, {})[one.metric] = Figure(one.value)
-    return [Row(*key[:4], figures, source=key[4]) for key, figures in groups.items()]
-
-
-def _ordered(schema: Schema, rows: Sequence[Row]) -> list[Row]:
-    def rank(row: Row) -> tuple[int, int, float, str, str]:
-        benchmark = schema.by_id[row.benchmark]
-        sign = -1 if benchmark.metric(benchmark.primary).direction == "higher" else 1
-        figure = row.figures.get(benchmark.primary)
-        value = sign * figure.value if figure else float("inf")
-        splits = [split.name for split in benchmark.splits]
-        return list(schema.by_id).index(row.benchmark), splits.index(row.split), value, row.method, row.params
-
-    return sorted(rows, key=rank)
-
-
-def _sorted_out(
+def rows_of_runs(
     schema: Schema, published: Sequence[Published], paths: Sequence[Path]
 ) -> Iterator[Row | Demonstration | LeftOut]:
-    """What each results folder becomes; a run may be in the tables of several benchmarks."""
-    toys = _Toys.of(paths)
-    values = {one.key: one.value for one in published}
+    """The rows of the runs in some folders, or why they have none; a run may be in several tables."""
+    toys = Toys.of(paths)
+    values = {line.key: line.value for line in published}
     for path in paths:
         name = None
         try:
@@ -209,55 +125,13 @@ def _sorted_out(
             yield LeftOut(path, str(reason).removeprefix(f"{path}").removeprefix(":").strip(), name)
 
 
-@dataclass(frozen=True)
-class _Toys:
-    """How runs on generated data, and of nano, are known."""
-
-    data: Collection[str]
-    weights: Collection[str]
-
-    @classmethod
-    def of(cls, paths: Sequence[Path]) -> "_Toys":
-        data, weights = set(), set()
-        for path in paths:
-            with suppress(OSError, ValueError):  # reading the run will say so
-                record = RunFolder(path).record()
-                if _is_generated(record):
-                    data.add(record.settings.data)
-                if _is_nano(record) and (own := _weights(record)):
-                    weights.add(own)
-        return cls(data, weights)
-
-    def has(self, record: RunRecord) -> bool:
-        return (
-            _is_generated(record)
-            or _is_nano(record)
-            or record.settings.data in self.data
-            or _weights(record) in self.weights
-        )
-
-
-def _is_generated(record: RunRecord) -> bool:
-    return record.data_root is None or (Path(record.data_root) / MINI_MARKER).is_file()
-
-
-def _is_nano(record: RunRecord) -> bool:
-    return Path(record.settings.model.rpartition(":")[2]).name == NANO
-
-
-def _weights(record: RunRecord) -> str | None:
-    return record.settings.predictor.get("weights")
-
-
-def _rows(
-    schema: Schema, values: Mapping[tuple[str, str, str, str, str], float], run: LoadedRun
-) -> Iterator[Row]:
-    """The run's rows; NotComparable says why it has none."""
+def _rows(schema: Schema, values: Mapping[Key, float], run: LoadedRun) -> Iterator[Row]:
+    """The run's rows; NotComparable with the reason if it has none."""
     settings = run.settings
     if settings.partial:
         raise NotComparable("only some samples were asked for (--limit or --sample)")
     if settings.predictor.get("kind") in REFERENCES:
-        raise NotComparable(f"{settings.model} is no model: it tells a ceiling or a floor")
+        raise NotComparable(f"{settings.model} is not a model: it gives a ceiling or a floor")
     places = [
         (benchmark, split, ours)
         for benchmark in schema.benchmarks
@@ -305,7 +179,7 @@ def _judges(run: LoadedRun) -> list[JudgeSummary]:
 
 def _row(
     schema: Schema,
-    values: Mapping[tuple[str, str, str, str, str], float],
+    values: Mapping[Key, float],
     run: LoadedRun,
     benchmark: Benchmark,
     split: Split,
@@ -351,17 +225,17 @@ def _row(
 def _why_no_difference(
     run: LoadedRun, benchmark: Benchmark, ours: Ours, checkpoint: Checkpoint | None
 ) -> str:
-    """Why the run does not reproduce published figures, "" where it should."""
+    """Why the run cannot reproduce published figures, "" if it should."""
     if checkpoint is None:
         return "not a published checkpoint"
     if benchmark.id not in checkpoint.benchmarks:
-        return "no published figures of this checkpoint"
+        return "no published figures for this checkpoint"
     if not ours.reproduces:
         return "not how the paper's figures were made"
     if checkpoint.protocol != run.task.protocol:
-        return f"the paper's figures of this checkpoint are by protocol {checkpoint.protocol}"
+        return f"the paper's figures for this checkpoint are by protocol {checkpoint.protocol}"
     if run.settings.constrained:
-        return "constrained decoding, which the paper's figures are without"
+        return "constrained decoding, which the paper did not use"
     return ""
 
 
@@ -375,7 +249,7 @@ def _cautions(run: LoadedRun) -> list[str]:
 
 
 def _stored(run: LoadedRun, ours: Ours, judge: JudgeSummary | None) -> dict[str, MetricValue]:
-    """The run's metrics by the benchmark's names; NotComparable unless they are of today's versions."""
+    """The run's metrics by the benchmark's names; NotComparable unless their versions are current."""
     scored: FinishedRun = run if judge is None else as_judged(run, judge)
     by_id = {info.id: info for info in scored.metrics}
     wanted = {name: by_id[id] for name, id in ours.metrics.items()}
@@ -389,6 +263,6 @@ def _figure(stored: MetricValue, metric: Metric, printed: float | None) -> Figur
     low, high = (None if bound is None else scale * bound for bound in (stored.low, stored.high))
     inside = None
     if printed is not None and low is not None and high is not None:
-        half = 0.5 * 10.0**-metric.decimals  # what rounding may have taken from the printed value
+        half = 0.5 * 10.0**-metric.decimals  # the printed value is rounded
         inside = low - half <= printed <= high + half
     return Figure(scale * stored.value, low, high, printed, inside)

@@ -1,4 +1,4 @@
-"""Taking a finished run into the results folder: what is checked, then what is copied."""
+"""Adding a finished run to the results folder: it is checked, then copied."""
 
 import math
 import re
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from samtok_bench.judging import transcript
+from samtok_bench.leaderboard.board import make_board
 from samtok_bench.leaderboard.published import read_published, read_schema
-from samtok_bench.leaderboard.rows import make_board
 from samtok_bench.progress import Reporter
 from samtok_bench.running.rescore import rescore
 from samtok_bench.runs.comparable import comparability, joined
@@ -20,18 +20,18 @@ from samtok_bench.runs.settings import differences
 from samtok_bench.runs.summary import MetricValue, Summary
 
 COPIED = (RUN, JOURNAL, SUMMARY, CEILING, transcript.SUMMARY, transcript.TRANSCRIPT)
-"""Without the pictures, which hold the data set's images."""
+"""Without the pictures, which show images of the data set."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """A run that was taken."""
+    """A run that was added."""
 
     folder: Path
     """Where the copy is."""
     checked: tuple[str, ...]
-    """What was found right."""
+    """What was checked and is right."""
     remarks: tuple[str, ...]
     """What a reviewer should look at."""
 
@@ -46,19 +46,19 @@ def add(path: Path, results: Path, name: str | None, reporter: Reporter) -> Acce
         reporter: of the rescoring.
 
     Raises:
-        ValueError: it does not pass a check; the message says which.
+        ValueError: it fails a check; says which one.
         OSError: it cannot be read, or its place is taken.
     """
     name = name or path.resolve().name
     if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name for a folder: give a --name of letters, digits and . _ + -")
+        raise ValueError(f"{name!r} cannot name a folder: give a --name of letters, digits and . _ + -")
     run = open_run(path)
     target = results / run.task.name / name
     if target.exists():
         raise FileExistsError(f"{target} exists already and is never overwritten: give another --name")
     _whole(run)
     same_table, differing = _beside(run, results)
-    checked = ("complete, all samples asked", _metrics(run), _rescored(run, reporter), same_table)
+    checked = ("complete, with all samples", _metrics(run), _rescored(run, reporter), same_table)
     remarks = (*_remarks(run), *differing)
     _copy(path, target)
     return Accepted(target, checked, (*remarks, *_place(target)))
@@ -72,28 +72,26 @@ def _whole(run: LoadedRun) -> None:
     differing = differences(stored, {name: getattr(summary, name) for name in stored})
     differing += differences({"samples": run.record.samples}, {"samples": summary.samples})
     if differing:
-        raise ValueError(f"{run.path}: {SUMMARY} is not of {RUN}: {'; '.join(differing)}")
+        raise ValueError(f"{run.path}: {SUMMARY} does not belong to {RUN}: {'; '.join(differing)}")
 
 
 def _metrics(run: LoadedRun) -> str:
-    """All metrics that the task has are there in its version, and no others."""
+    """The summary has the metrics of the task in their current versions, and no others."""
     for info in run.metrics:
         stored_metric(run, info)
     strange = {metric.id for metric in run.summary.metrics} - {info.id for info in run.metrics}
     if strange:
         raise ValueError(f"{run.path}: the task has no metric {sorted(strange)[0]!r}: rescore it")
-    return f"{len(run.metrics)} metrics of the task's versions"
+    return f"{len(run.metrics)} metrics in their current versions"
 
 
 def _rescored(run: LoadedRun, reporter: Reporter) -> str:
-    """The answers, scored anew on a copy, give the same summary; without the data at least the sums do."""
+    """The answers, scored again in a copy, give the same summary; without the data, the stored scores do."""
     try:
         run.task.samples(run.record.root(run.task), run.settings.split)
     except OSError as error:
         agreed_values(run, from_scores(run.metrics), run.lines)
-        return (
-            f"the summary agrees with the scores in {JOURNAL}; not scored anew, the data is not here: {error}"
-        )
+        return f"the summary agrees with the scores in {JOURNAL}; not scored again without the data: {error}"
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "run"
         _copy(run.path, copy)
@@ -104,41 +102,43 @@ def _rescored(run: LoadedRun, reporter: Reporter) -> str:
         lines = RunFolder(copy).journal.read()
     for id, line in run.lines.items():
         if not _equal(dict(line.scores), dict(lines[id].scores)):
-            raise ValueError(f"{run.path}: the answer {id} in {JOURNAL} gets other scores now: rescore it")
+            raise ValueError(f"{run.path}: the answer {id} in {JOURNAL} now gets other scores: rescore it")
     wrong = _differing(run.summary, again)
     if wrong:
-        raise ValueError(f"{run.path}: scored anew, {SUMMARY} differs in {', '.join(wrong)}: rescore it")
-    return f"{len(lines)} answers scored anew give the same scores and summary"
+        raise ValueError(f"{run.path}: scored again, {SUMMARY} differs in {', '.join(wrong)}: rescore it")
+    return f"{len(lines)} answers, scored again, give the same scores and summary"
 
 
 def _differing(stored: Summary, again: Summary) -> list[str]:
-    """Names of what differs beyond rounding."""
+    """What differs by more than rounding, by name."""
     pairs: list[tuple[str, object, object]] = [
         (name, getattr(stored, name), getattr(again, name))
         for name in ("clusters", "outcomes", "dropped", "primary", "interval")
     ]
     for metric in again.metrics:
         pairs.append((metric.id, _numbers(stored.metric(metric.id)), _numbers(metric)))
-    return [name for name, one, other in pairs if not _equal(one, other)]
+    return [name for name, before, now in pairs if not _equal(before, now)]
 
 
 def _numbers(metric: MetricValue) -> dict[str, float | str | None]:
     return {name: getattr(metric, name) for name in ("value", "low", "high", "floor", "ceiling")}
 
 
-def _equal(one: object, other: object) -> bool:
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
-    if isinstance(one, float | int) and isinstance(other, float | int):
-        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9) or (math.isnan(one) and math.isnan(other))
-    return one == other
+def _equal(before: object, now: object) -> bool:
+    """Up to rounding; nan equals nan."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return before.keys() == now.keys() and all(_equal(before[key], now[key]) for key in before)
+    if isinstance(before, float | int) and isinstance(now, float | int):
+        both_nan = math.isnan(before) and math.isnan(now)
+        return both_nan or math.isclose(before, now, rel_tol=1e-6, abs_tol=1e-9)
+    return before == now
 
 
 def _beside(run: LoadedRun, results: Path) -> tuple[str, list[str]]:
-    """Whether the run fits those that are there already: what was checked, and what else differs from them.
+    """Whether the run fits the runs that are there: what was checked, and what else differs from them.
 
-    Runs of other questions are of other tables. Those of the same must be of the same data; models may differ
-    in how they compute, which is told.
+    Runs that were asked other questions belong to other tables. Those of the same table must have the same
+    data; whatever else differs is a remark.
     """
     others, differing = 0, []
     for path in find_runs([results / run.task.name]):
@@ -146,12 +146,12 @@ def _beside(run: LoadedRun, results: Path) -> tuple[str, list[str]]:
         found = comparability(other, run)
         of_data = [finding for finding in (*found.fatal, *found.grave) if finding.setting == "data"]
         if of_data:
-            raise ValueError(f"{run.path} is of other data than {path}: {joined(of_data)}")
+            raise ValueError(f"{run.path} has other data than {path}: {joined(of_data)}")
         if found.fatal:
             continue
         others += 1
         if found.grave or found.notes:
-            differing.append(f"unlike {path}: {joined([*found.grave, *found.notes])}")
+            differing.append(f"differs from {path}: {joined([*found.grave, *found.notes])}")
     return (
         f"same data as the other runs of its table, {others}" if others else "the first run of its table",
         differing,
@@ -164,27 +164,27 @@ def _remarks(run: LoadedRun) -> Iterator[str]:
             f"session {place} of {len(run.record.sessions)}" if len(run.record.sessions) > 1 else "the run"
         )
         if session.git_commit is None:
-            yield f"{which} has no commit on record"
+            yield f"{which} has no recorded commit"
         elif session.git_dirty:
-            yield f"{which} was made by uncommitted code on {session.git_commit[:12]}"
+            yield f"{which} was made by uncommitted code on top of {session.git_commit[:12]}"
     failed = sum(not line.prediction.answered for line in run.lines.values())
     if failed:
-        yield f"{failed} of {len(run.lines)} samples have no answer and count as such"
+        yield f"{failed} of {len(run.lines)} samples have no answer and are scored as unanswered"
     if run.record.data_root is not None:
         yield f"{RUN} names the data folder of your machine: {run.record.data_root}"
 
 
 def _place(target: Path) -> Iterator[str]:
-    """Why the run stands beside no published figure, if so."""
+    """Why the run stands next to no published figure, if it does not."""
     schema = read_schema()
     board = make_board(schema, read_published(schema), [target])
-    yield from (f"in no table: {one.reason}" for one in board.left_out)
+    yield from (f"in no table: {run.reason}" for run in board.left_out)
     if board.demonstrations:
-        yield "on the page of nano and mini only, beside no published figure"
+        yield "only on the page of nano and mini, next to no published figure"
 
 
 def _copy(path: Path, target: Path) -> None:
-    """All files or none: they get their name last."""
+    """Copies all files or none: the folder gets its name last."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
         part = Path(folder) / "part"

@@ -1,7 +1,8 @@
-"""From runs to plain data: what a page shows, nothing of how it looks."""
+"""From runs to plain data: what a page shows, but not how it looks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from samtok_bench.runs.summary import Summary
 from samtok_bench.sample import Prediction, Sample
 
 TITLE = 160
-"""Characters of a sample's name in the list."""
+"""The most characters of a sample's title in the list."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Definition:
 
 @dataclass(frozen=True)
 class Report:
-    """All that a page shows."""
+    """Everything that a page shows."""
 
     summary: Summary
     """Of the first run."""
@@ -43,55 +44,50 @@ class Report:
     metrics: list[MetricRow]
     definitions: list[Definition]
     ranked: bool
-    """Whether samples have values of their own of the primary metric."""
+    """Whether single samples have a value of the primary metric."""
     histograms: list[Histogram]
     breakdowns: dict[str, list[Slice]]
     index: dict[str, Any]
-    """What filters and sorting look at."""
+    """What filters and sorting use."""
     details: list[dict[str, Any]]
     """What is shown of each sample, in the order of the index."""
     pictures: Pictures
     """Not encoded yet."""
     events: Events
     problem: str
-    """Why there is nothing but the answers; empty where the data was found."""
+    """Why only the answers can be shown; empty if the data was found."""
     differing: list[str]
-    """What else differs between the runs than what is compared, in the words of `comparability`."""
+    """What differs between the runs besides what is compared, in the words of `comparability`."""
 
 
 def collect(paths: Sequence[Path]) -> Report:
     """Read runs and their data.
 
     Raises:
-        NotComparable: no complete run, a summary that is not that of its journal, runs that do
-            not compare.
+        NotComparable: an incomplete run, a summary that does not agree with its journal, or runs that were
+            asked different things.
     """
     runs = [open_run(path) for path in paths]
+    differing = _differing(runs)
     for run in runs:
         agreed_values(run, from_scores(run.metrics), run.lines)
-    differing = _differing(runs)
     samples, problem = _data(runs)
-    common = [id for id in runs[0].lines if all(id in run.lines for run in runs)]
-    ids = [id for id in samples if id in set(common)] + [id for id in common if id not in samples]
+    ids = _shown_ids(runs, samples)
     ordered = [[run.lines[id] for id in ids] for run in runs]
     info = figures.sample_metric(runs[0])
     names = [chr(ord("A") + k) if k < 26 else str(k + 1) for k in range(len(runs))]
     keys = list(dict.fromkeys(key for lines in ordered for line in lines for key in line.scores))
-    pictures, events = Pictures(), Events()
-    index, details = [], []
-    questions = []
-    for id in ids:
-        lines = [run.lines[id] for run in runs]
-        sample = samples.get(id)
-        if problem:
-            shown = detail(None, lines, [], runs[0].task, pictures, Events())
+    task, pictures, events = runs[0].task, Pictures(), Events()
+    entries, details = [], []
+    for id, *lines in zip(ids, *ordered, strict=True):
+        if problem:  # that no sample is in the data is said once
+            shown = detail(None, lines, [], task, pictures, Events())
         else:
-            shown = detail(sample, lines, _earlier(sample, runs), runs[0].task, pictures, events)
-        index.append(entry(lines, info, keys) | {"text": _searched(shown)})
-        questions.append(_names(shown))
+            sample = samples.get(id)
+            shown = detail(sample, lines, _earlier(sample, runs), task, pictures, events)
+        entries.append(entry(lines, info, keys) | {"text": _searched(shown)})
         details.append(shown)
-    titles = _titles(questions, ids)
-    index = [one | {"title": title} for one, title in zip(index, titles, strict=True)]
+    titles = _titles([_possible_titles(shown) for shown in details], ids)
     return Report(
         summary=runs[0].summary,
         names=names,
@@ -100,8 +96,13 @@ def collect(paths: Sequence[Path]) -> Report:
         settings=facts.settings(runs),
         metrics=figures.metric_rows(runs, ordered),
         definitions=[
-            Definition(one.display, f"{one.id}, version {one.version}", one.description, one.source)
-            for one in runs[0].metrics
+            Definition(
+                metric.display,
+                f"{metric.id}, version {metric.version}",
+                metric.description,
+                metric.source or task.source,
+            )
+            for metric in runs[0].metrics
         ],
         ranked=info is not None,
         histograms=figures.histograms(info, ordered) if info else [],
@@ -113,9 +114,9 @@ def collect(paths: Sequence[Path]) -> Report:
             "tags": {
                 tag: values for tag, values in tag_values(runs[0], ordered[0]).items() if len(values) > 1
             },
-            "outcomes": [name for name, count in _outcomes(runs).items() if count],
-            "masks": any(_has_masks(one) for one in details),
-            "samples": index,
+            "outcomes": _outcomes(runs),
+            "masks": any(map(_has_masks, details)),
+            "samples": [about | {"title": title} for about, title in zip(entries, titles, strict=True)],
         },
         details=details,
         pictures=pictures,
@@ -126,30 +127,46 @@ def collect(paths: Sequence[Path]) -> Report:
 
 
 def count_unread(report: Report) -> None:
-    """Once pictures are encoded: count those that stay grey."""
+    """Count the pictures that stay grey, once they are encoded."""
     for picture in report.pictures.found:
         if picture.note:
             report.events.add(IMAGES, picture.note)
 
 
 def _differing(runs: Sequence[LoadedRun]) -> list[str]:
-    """What differs between the runs; NotComparable where they cannot be shown side by side."""
+    """What differs between the runs; NotComparable if they cannot be shown side by side."""
     lines = []
-    for run in runs[1:]:
-        found = comparability(runs[0], run)
+    for first, second in combinations(runs, 2):
+        found = comparability(first, second)
         found.require(insist=True)
         if found.grave:
             lines.append(f"{found.where}: {joined(found.grave)}")
-        if found.notes:
-            lines.append(f"{run.path} unlike {runs[0].path}: {joined(found.notes)}")
-        left_out = len(runs[0].lines.keys() ^ run.lines.keys())
-        if left_out:
-            lines.append(f"{left_out} samples are in one of the two runs only and are not shown")
+        if found.notes and first is runs[0]:
+            lines.append(f"{second.path} differs from {first.path}: {joined(found.notes)}")
+    common = len(_common(runs))
+    partial = [run for run in runs if len(run.lines) > common]
+    if partial:
+        lost = [f"{len(run.lines) - common} of the {len(run.lines)} samples of {run.path}" for run in partial]
+        lines.append(
+            f"{' and '.join(lost)} are left out: values are those of all samples of a run, differences and"
+            " answers those of the samples in common"
+        )
     return lines
 
 
+def _common(runs: Sequence[LoadedRun]) -> list[str]:
+    """The samples that all runs have, in the order of the first run."""
+    return [id for id in runs[0].lines if all(id in run.lines for run in runs)]
+
+
+def _shown_ids(runs: Sequence[LoadedRun], samples: Mapping[str, Sample]) -> list[str]:
+    """The samples that all runs have, in the order of the data; those that left the data come last."""
+    common = dict.fromkeys(_common(runs))
+    return [*(id for id in samples if id in common), *(id for id in common if id not in samples)]
+
+
 def _data(runs: Sequence[LoadedRun]) -> tuple[dict[str, Sample], str]:
-    """The samples from the first run whose data can be read here, or why none can."""
+    """The samples of the first run whose data can be read here, or why none can."""
     problem = ""
     for run in runs:
         try:
@@ -160,7 +177,7 @@ def _data(runs: Sequence[LoadedRun]) -> tuple[dict[str, Sample], str]:
 
 
 def _earlier(sample: Sample | None, runs: Sequence[LoadedRun]) -> list[list[Prediction] | None]:
-    """For each run the answers that the question needs; None where it needs none or has not all of them."""
+    """For each run, the earlier answers that the question contains; None if it needs none or lacks some."""
     after = sample.after if sample else ()
     return [
         [run.lines[id].prediction for id in after] if after and run.lines.keys() >= set(after) else None
@@ -169,32 +186,34 @@ def _earlier(sample: Sample | None, runs: Sequence[LoadedRun]) -> list[list[Pred
 
 
 def _searched(shown: Mapping[str, Any]) -> str:
-    """All texts of a sample."""
+    """The texts of a sample that the search looks at."""
     asked = [plain(pieces) for turns in shown["prompts"] for _, pieces in turns]
     target = [plain(shown["target"]["pieces"])] if shown["target"] else []
-    return "\n".join([*asked, *target, *(plain(one["pieces"]) for one in shown["answers"])])
+    answers = [plain(answer["pieces"]) for answer in shown["answers"]]
+    return "\n".join([*asked, *target, *answers])
 
 
-def _names(shown: Mapping[str, Any]) -> tuple[str, str]:
-    """What a sample may be called: its question, or its target."""
+def _possible_titles(shown: Mapping[str, Any]) -> tuple[str, str]:
+    """What may name a sample: its question, or its target."""
     question = plain(shown["prompts"][0][-1][1]) if shown["prompts"] else ""
     target = plain(shown["target"]["pieces"]) if shown["target"] else ""
     return question, target
 
 
-def _titles(names: Sequence[tuple[str, str]], ids: Sequence[str]) -> list[str]:
-    """The question of each sample, or what else tells samples apart: the target, then the id."""
-    for some in zip(*names, strict=True):
-        if len(set(some)) > len(some) / 2:
-            return [" ".join(one.split())[:TITLE] or id for one, id in zip(some, ids, strict=True)]
+def _titles(possible: Sequence[tuple[str, str]], ids: Sequence[str]) -> list[str]:
+    """The questions of samples if most of them differ, else the targets, else the ids."""
+    for texts in zip(*possible, strict=True):
+        if len(set(texts)) > len(texts) / 2:
+            return [" ".join(text.split())[:TITLE] or id for text, id in zip(texts, ids, strict=True)]
     return list(ids)
 
 
-def _outcomes(runs: Sequence[LoadedRun]) -> dict[str, int]:
+def _outcomes(runs: Sequence[LoadedRun]) -> list[str]:
+    """The outcomes that occur."""
     names = dict.fromkeys(name for run in runs for name in run.summary.outcomes)
-    return {name: sum(run.summary.outcomes.get(name, 0) for run in runs) for name in names}
+    return [name for name in names if any(run.summary.outcomes.get(name) for run in runs)]
 
 
 def _has_masks(shown: Mapping[str, Any]) -> bool:
     target = shown["target"]
-    return bool(target and target["masks"]) or any(one["masks"] for one in shown["answers"])
+    return bool(target and target["masks"]) or any(answer["masks"] for answer in shown["answers"])

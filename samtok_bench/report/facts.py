@@ -1,4 +1,4 @@
-"""The provenance of runs as text: what ran, where and with which settings."""
+"""The provenance of runs as text: what ran, where, and with which settings."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ class Fact:
 
     label: str
     values: list[str]
-    """One per run, or a single one if it is the same in all runs."""
+    """One per run, or a single value if it is the same in all runs."""
     code: bool = False
-    """Whether it is set in monospace."""
+    """Whether the values are set in monospace."""
 
 
 def provenance(runs: Sequence[LoadedRun]) -> list[Fact]:
-    """What a reader wants to know first, apart from task, split, protocol and model."""
+    """What readers want to know first, apart from task, split, protocol and model."""
     rows = [
         ("weights", [_weights(run) for run in runs], True),
         ("data", [_short(run.settings.data) for run in runs], True),
@@ -61,7 +61,7 @@ def _fact(label: str, values: list[str], code: bool) -> Fact:
 
 
 def _each(values: Iterable[str]) -> str:
-    """What the sessions of a run have there, without repetitions."""
+    """The values of a run's sessions, without repetitions."""
     return ", ".join(dict.fromkeys(filter(None, values)))
 
 

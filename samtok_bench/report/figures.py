@@ -20,7 +20,7 @@ BINS = 20
 
 @dataclass(frozen=True)
 class Gauge:
-    """A value on a scale, with all positions in percent of its length; None is not drawn."""
+    """A value on a scale; all positions are in percent of its length, and None is not drawn."""
 
     value: float
     low: float | None
@@ -46,7 +46,7 @@ class DifferenceCell:
     change: str
     interval: str
     verdict: str
-    """better or worse if the interval does not contain zero, else empty."""
+    """Better or worse if the interval does not contain zero, else empty."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Histogram:
 
     bins: list[Bin]
     tallest: int
-    """The highest count in all runs, so that their bars have one scale."""
+    """The highest count in all runs, so that all bars have the same scale."""
     undefined: int
     """Samples without a value."""
 
@@ -112,7 +112,7 @@ def metric_rows(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) ->
     rows = []
     for metric in first.metrics:
         in_runs = [_metric(run, metric.id) for run in runs]
-        # predictors without a code have no values for what a code costs and uses
+        # only predictors with mask words have values for what the words cost
         if metric.unit and all(own is None or own.value is None for own in in_runs):
             continue
         rows.append(
@@ -136,8 +136,8 @@ def sample_metric(run: LoadedRun) -> MetricInfo | None:
 def histograms(info: MetricInfo, ordered: Sequence[Sequence[Line]]) -> list[Histogram]:
     """The distribution of a metric's per-sample values: one histogram per run, all with the same bins."""
     values = [[info.own_value(line.scores) for line in lines] for lines in ordered]
-    defined = [[value for value in some if value is not None and np.isfinite(value)] for some in values]
-    together = [value for some in defined for value in some]
+    defined = [[value for value in of_run if value is not None and np.isfinite(value)] for of_run in values]
+    together = [value for of_run in defined for value in of_run]
     if not together:
         return []
     low, high = min(together), max(together)
@@ -147,21 +147,21 @@ def histograms(info: MetricInfo, ordered: Sequence[Sequence[Line]]) -> list[Hist
         low, high = low - 0.5, high + 0.5
     # not linspace, which puts 0.15 below an edge at 0.15
     edges = [low + (high - low) * k / BINS for k in range(BINS + 1)]
-    counts = [np.histogram(some, edges)[0] for some in defined]
+    counts = [np.histogram(of_run, edges)[0] for of_run in defined]
     tallest = int(max(heights.max() for heights in counts))
     ends = list(pairwise(edges))
     return [
         Histogram(
             [Bin(a, b, int(n), span(a, b, info.unit)) for (a, b), n in zip(ends, heights, strict=True)],
             tallest,
-            len(some) - len(kept),
+            len(every) - len(kept),
         )
-        for heights, some, kept in zip(counts, values, defined, strict=True)
+        for heights, every, kept in zip(counts, values, defined, strict=True)
     ]
 
 
 def breakdowns(runs: Sequence[LoadedRun]) -> dict[str, list[Slice]]:
-    """The primary metric by tag, without tags that all samples share."""
+    """The primary metric by tag, except for tags with a single value."""
     first = runs[0].summary
     unit = first.metric(first.primary).unit
     return {
@@ -200,7 +200,7 @@ def _cell(metric: MetricValue | None) -> MetricCell:
 def _gauge(
     value: float, low: float | None, high: float | None, floor: float | None, ceiling: float | None
 ) -> Gauge | None:
-    """Positions on a scale from 0 to 1; None if one of them is not on it."""
+    """Positions on a scale from 0 to 1; None if a value is not on it."""
     drawn = [mark for mark in (value, low, high, floor, ceiling) if mark is not None]
     if not all(0 <= mark <= 1 for mark in drawn):
         return None

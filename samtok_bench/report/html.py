@@ -1,4 +1,4 @@
-"""A report as one HTML file; if that would be too large, its samples are in a folder beside it."""
+"""A report as one HTML file; if that would be too large, its samples are in a folder next to it."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ LIMIT_BYTES = 30_000_000
 """A larger file is hard to send and slow to open, so its samples go to a folder."""
 PAGE_BYTES = 4_000_000
 PICTURE_BYTES, LEAST_PICTURE_BYTES = 48_000, 7_000
-"""The size of a picture if there is enough room, and the smallest size that is worth a look."""
+"""The size of a picture if there is enough room, and the smallest size that still shows something."""
 _SCRIPTS = ("masks.js", "drawing.js", "filters.js", "parts.js", "panels.js", "texts.js", "browser.js")
 _FRAME_BYTES = 150_000
 """Estimated size of tables, style and scripts."""
@@ -44,7 +44,7 @@ class Written:
 
 
 def write_report(runs: Sequence[Path], out: Path | None = None) -> Written:
-    """Write the report of one run, or of several that compare with each other.
+    """Write the report of one run, or of several runs that compare with each other.
 
     Args:
         runs: results folders.
@@ -98,7 +98,7 @@ def _render(report: Report, index: str, starts: list[int], page: str, folder: Pa
         page=Markup(page),
         folder=folder.name if folder else None,
     )
-    return html.encode("utf-8", "backslashreplace")  # commands and paths may hold bytes that are no text
+    return html.encode("utf-8", "backslashreplace")  # commands and paths may hold bytes that are not text
 
 
 def _has_ceiling(report: Report, run: int) -> bool:
@@ -129,7 +129,7 @@ def _page(details: Sequence[str], pictures: Sequence[str], used: dict[int, None]
 
 
 def _write_pages(folder: Path, pages: Sequence[tuple[int, str]]) -> int:
-    """Write each part as a script that hands it over: a page on file:// may load scripts, but no JSON."""
+    """Write each part as a script that hands it over, as a page on file:// may load scripts but no JSON."""
     folder.mkdir(exist_ok=True)
     for stale in folder.glob("samples-*.js"):
         stale.unlink()
@@ -144,7 +144,7 @@ def _picture(picture: Any) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    """JSON that can neither end the script element around it nor begin another."""
+    """JSON that can neither close the script element around it nor open another."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

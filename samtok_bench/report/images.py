@@ -1,4 +1,4 @@
-"""Pictures of a report: each one once, small, as a data URI."""
+"""The pictures of a report, each of them once, small, as data URIs."""
 
 import base64
 import io
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from samtok_bench import crops as views
+from samtok_bench import crops
 from samtok_bench.sample import View
 
 LADDER = ((768, 90), (640, 85), (512, 80), (448, 75), (384, 70), (384, 50), (320, 50), (256, 40))
 """Longest side in pixels and WebP quality: the first that keeps to the budget, else the last."""
 _QUALITY_GAIN = 2.5
-"""How much a lower quality may save at most, beside fewer pixels."""
+"""At most this much is saved by the lower quality alone, apart from fewer pixels."""
 _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 
@@ -24,10 +24,10 @@ class Picture:
     path: Path
     view: View | None
     width: int
-    """Of the full picture, pixels: masks on it have this size."""
+    """Of the full picture, in pixels: masks on it have this size."""
     height: int
     note: str = ""
-    """Why it is grey."""
+    """Why it is shown grey; empty if it is not."""
     uri: str = ""
 
 
@@ -43,8 +43,8 @@ class Pictures:
 
         Args:
             path: of the image.
-            view: what is shown of it; compression is left out, it changes no geometry.
-            size: (height, width) that stands in for the size of an image that cannot be read.
+            view: the part of it that is shown; compression is ignored, since it does not move pixels.
+            size: (height, width) for an image that cannot be read.
         """
         shown = View(view.box, view.size) if view and (view.box or view.size) else None
         key = (path, shown)
@@ -57,7 +57,7 @@ class Pictures:
         """Read and compress all pictures.
 
         Args:
-            budget: bytes that a picture should take.
+            budget: the number of bytes that a picture should have.
         """
         for picture in self.found:
             if not picture.note:
@@ -83,7 +83,7 @@ def _encode(picture: Picture, budget: float) -> None:
         with Image.open(picture.path) as file:
             image = file.convert("RGB")
         if picture.view:
-            image = views.cut(image, picture.view)
+            image = crops.cut(image, picture.view)
     except _UNREADABLE as error:
         picture.note = _reason(picture.path, error)
         return
@@ -92,7 +92,7 @@ def _encode(picture: Picture, budget: float) -> None:
 
 
 def _within(image: Image.Image, budget: float) -> bytes:
-    """A WebP file; rungs of the ladder that are too large by their area alone are not tried."""
+    """A WebP file; rungs of the ladder whose area alone makes them too large are not tried."""
     content, pixels, longest = b"", 0, max(image.size)
     for side, quality in LADDER:
         area = min(side, longest) ** 2

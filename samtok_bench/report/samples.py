@@ -1,4 +1,4 @@
-"""Samples with their answers as plain data: texts in pieces, masks that were checked."""
+"""Samples with their answers as plain data: texts in pieces, checked masks."""
 
 import math
 from collections import Counter
@@ -22,18 +22,18 @@ ABSENT = "samples are not in the data any more"
 
 @dataclass
 class Events:
-    """What could not be shown, counted by kind, with the first of each."""
+    """What could not be shown, counted by kind, with the first of each kind."""
 
     counts: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
 
     def add(self, kind: str, detail: str) -> None:
-        """Count one."""
+        """Count an event."""
         self.counts[kind] += 1
         self.first.setdefault(kind, detail)
 
     def lines(self) -> list[str]:
-        """One a kind."""
+        """One line per kind."""
         return [f"{count} {kind}, the first: {self.first[kind]}" for kind, count in self.counts.items()]
 
 
@@ -41,9 +41,9 @@ def entry(lines: Sequence[Line], info: MetricInfo | None, keys: Sequence[str]) -
     """What filters and sorting look at.
 
     Args:
-        lines: of one sample, one a run.
+        lines: of one sample, one line per run.
         info: the metric that ranks samples.
-        keys: of per-sample scores, in order.
+        keys: of the per-sample scores, in order.
     """
     return {
         "id": lines[0].id,
@@ -70,17 +70,17 @@ def detail(
     """What is shown of a sample.
 
     Args:
-        sample: None where the data does not have it: its answers are then all there is.
-        lines: of the sample, one a run.
-        earlier: for each run the answers to the samples that this one comes after, None where they lack.
+        sample: None if the data does not have it; then only its answers are shown.
+        lines: of the sample, one line per run.
+        earlier: for each run, the answers to the earlier samples of its dialogue; None if there are none.
         task: of the runs.
-        pictures: takes those of the sample.
-        events: takes what cannot be shown.
+        pictures: the pictures of the sample are added to it.
+        events: what cannot be shown is added to it.
     """
     builder = _Detail(lines[0].id, pictures, events)
     if sample is None:
         events.add(ABSENT, lines[0].id)
-        size = next((one["size"] for line in lines for one in line.prediction.masks), [1, 1])
+        size = next((mask["size"] for line in lines for mask in line.prediction.masks), [1, 1])
         builder.blank(size)
         prompts: list[Any] = []
         target = None
@@ -88,12 +88,12 @@ def detail(
         main = builder.picture(ImagePart(sample.image), sample.size)
         assert main == 0
         asked = [task.with_history(sample, before) if before else sample for before in earlier]
-        prompts = [builder.prompt(one.turns, sample.size) for one in asked]
-        prompts = prompts[:1] if all(one == prompts[0] for one in prompts) else prompts
+        prompts = [builder.prompt(question.turns, sample.size) for question in asked]
+        prompts = prompts[:1] if all(prompt == prompts[0] for prompt in prompts) else prompts
         ignore = sample.target.ignore
         target = {
             "pieces": _target_pieces(sample.target.text, len(sample.target.masks)),
-            "masks": [builder.mask(one, 0, "target") for one in sample.target.masks],
+            "masks": [builder.mask(mask, 0, "target") for mask in sample.target.masks],
             "ignore": builder.mask(ignore, 0, "ignored") if ignore else None,
         }
     answers = [builder.answer(line.prediction) for line in lines]
@@ -109,15 +109,15 @@ def detail(
 
 @dataclass
 class _Detail:
-    """A sample as it is put together: pictures and regions get numbers as they come."""
+    """A sample while it is put together: pictures and regions are numbered as they come."""
 
     id: str
     pictures: Pictures
     events: Events
     shown: list[Any] = field(default_factory=list)
-    """Numbers in `pictures`; a size where there is none. The first is the sample's own image."""
+    """Numbers in `pictures`, or a size without a picture. The first is the sample's own image."""
     regions: dict[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
-    """By picture and mask: the same mask on the same picture is one region."""
+    """By picture and mask: a mask that is asked for twice on a picture is a single region."""
     notes: list[str] = field(default_factory=list)
 
     def blank(self, size: Sequence[int]) -> None:
@@ -146,14 +146,14 @@ class _Detail:
         return found
 
     def region(self, part: Region, picture: int) -> int:
-        """The number of a region, which may be new."""
+        """The number of a region, which is added if it is new."""
         key = (picture, part.rle["counts"])
         if key not in self.regions:
             self.regions[key] = {"picture": picture, "mask": self.mask(part.rle, picture, "prompt")}
         return list(self.regions).index(key)
 
     def mask(self, mask: RLE, picture: int, whose: str) -> dict[str, Any] | None:
-        """The mask for the page, None where it cannot be drawn on its picture."""
+        """The mask for the page, None if it does not fit its picture."""
         shown = self.shown[picture]
         if isinstance(shown, int):
             size = [self.pictures.found[shown].height, self.pictures.found[shown].width]
@@ -174,7 +174,7 @@ class _Detail:
     def answer(self, prediction: Prediction) -> dict[str, Any]:
         return {
             "pieces": _answer_pieces(prediction),
-            "masks": [self.mask(one, 0, "answer") for one in prediction.masks],
+            "masks": [self.mask(mask, 0, "answer") for mask in prediction.masks],
             "phrases": list(prediction.phrases),
             "faults": [f"{name} ({n})" if n > 1 else name for name, n in Counter(prediction.faults).items()],
             "detail": prediction.detail,
@@ -186,15 +186,19 @@ class _Detail:
 
 
 def plain(pieces: Sequence[Piece]) -> str:
-    """Pieces as text to read and to search."""
-    return "".join(
-        one if isinstance(one, str) else one[2] or ("" if one[0] == "image" else f"[{one[0]} {one[1] + 1}]")
-        for one in pieces
-    )
+    """Pieces as text, for reading and searching."""
+    return "".join(map(_plain, pieces))
+
+
+def _plain(piece: Piece) -> str:
+    if isinstance(piece, str):
+        return piece
+    kind, number, words = piece
+    return words or ("" if kind == "image" else f"[{kind} {number + 1}]")
 
 
 def finite(value: float | None) -> float | None:
-    """The value, or None where JSON has no such number."""
+    """The value, or None if JSON has no such number."""
     return value if value is not None and math.isfinite(value) else None
 
 
@@ -209,7 +213,7 @@ def _target_pieces(text: str, masks: int) -> list[Piece]:
 
 
 def _answer_pieces(prediction: Prediction) -> list[Piece]:
-    """The text with the words of each mask set apart; masks whose words are not in the text come last."""
+    """The text with the words of each mask as a piece of their own; masks without words in it come last."""
     pieces: list[Piece] = []
     rest, unplaced = prediction.text, []
     for number in range(len(prediction.masks)):
@@ -220,4 +224,4 @@ def _answer_pieces(prediction: Prediction) -> list[Piece]:
             continue
         pieces += [before, ["mask", number, word]]
         rest = after
-    return [one for one in [*pieces, rest, *(["mask", k, ""] for k in unplaced)] if one]
+    return [piece for piece in [*pieces, rest, *(["mask", k, ""] for k in unplaced)] if piece]

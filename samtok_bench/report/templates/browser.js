@@ -77,7 +77,7 @@ async function show(number) {
   history.replaceState(null, "", `#${sample.id}`);
   try {
     const [detail, pictures] = await loadDetail(number);
-    if (current !== number) return; // another one was asked for meanwhile
+    if (current !== number) return; // another sample was chosen meanwhile
     await showDetail(sample, detail, pictures, number);
   } catch (error) {
     byId("panels").replaceChildren();
@@ -117,8 +117,8 @@ function runName(k) {
 }
 
 async function showDetail(sample, detail, pictures, number) {
-  const sources = await Promise.all(detail.pictures.map(async (one) => {
-    const picture = typeof one === "number" ? pictures[one] : { ...one, uri: "", note: "" };
+  const sources = await Promise.all(detail.pictures.map(async (found) => {
+    const picture = typeof found === "number" ? pictures[found] : { ...found, uri: "", note: "" };
     return { picture, image: picture.uri ? await loadImage(picture.uri) : null };
   }));
   if (current !== number) return;
@@ -189,7 +189,7 @@ function filterAndShow(what) {
 }
 
 function start() {
-  for (const one of INDEX.samples) one.searchable = `${one.id}\n${one.text}`.toLowerCase();
+  for (const sample of INDEX.samples) sample.searchable = `${sample.id}\n${sample.text}`.toLowerCase();
   const whole = byId("part-0");
   if (whole) receivePart(0, JSON.parse(whole.textContent));
   buildControls(state, change);
@@ -209,7 +209,7 @@ function start() {
   byId("texts").addEventListener("toggle", (event) => { scoresOpen = event.target.open; }, true);
   document.addEventListener("keydown", onKey);
   new ResizeObserver(draw).observe(byId("panels"));
-  const linked = INDEX.samples.findIndex((one) => one.id === location.hash.slice(1));
+  const linked = INDEX.samples.findIndex((sample) => sample.id === location.hash.slice(1));
   current = linked;
   refresh();
 }

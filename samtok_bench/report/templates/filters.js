@@ -60,7 +60,7 @@ function winner(sample, pair) {
 function matches(sample, state) {
   const shown = state.pair.map((run) => sample.answers[run]);
   if (state.search && !sample.searchable.includes(state.search.toLowerCase())) return false;
-  if (state.outcome && !shown.some((one) => one.outcome === state.outcome)) return false;
+  if (state.outcome && !shown.some((answer) => answer.outcome === state.outcome)) return false;
   for (const [tag, value] of Object.entries(state.tags)) {
     if (value && sample.tags[tag] !== value) return false;
   }
@@ -118,11 +118,11 @@ function buildControls(state, change) {
     root.append(select("wins", METRIC.display, wins, (wins) => change({ wins })));
   }
   if (INDEX.outcomes.length > 1) {
-    const outcomes = [["", "any"], ...INDEX.outcomes.map((one) => [one, one])];
+    const outcomes = [["", "any"], ...INDEX.outcomes.map((outcome) => [outcome, outcome])];
     root.append(select("outcome", "Outcome", outcomes, (outcome) => change({ outcome })));
   }
   for (const [tag, values] of Object.entries(INDEX.tags)) {
-    const options = [["", "any"], ...values.map((one) => [one, one])];
+    const options = [["", "any"], ...values.map((value) => [value, value])];
     const choose = (value) => change({ tags: { ...currentState().tags, [tag]: value } });
     const box = select(null, tag, options, choose);
     box.lastChild.dataset.tag = tag;

@@ -23,8 +23,8 @@ function buildPanels(detail, sources) {
   const main = sources[0];
   const target = detail.target ? present(detail.target.masks) : [];
   const several = INDEX.runs.length > 1;
-  const regions = (picture) => detail.regions.flatMap((one, k) => one.picture === picture && one.mask
-    ? [{ on: "regions", kind: "dashed", mask: one.mask, colour: REGION_COLOUR, label: `R${k + 1}` }] : []);
+  const regions = (picture) => detail.regions.flatMap((region, k) => region.picture === picture && region.mask
+    ? [{ on: "regions", kind: "dashed", mask: region.mask, colour: REGION_COLOUR, label: `R${k + 1}` }] : []);
   const further = sources.slice(1).map((source, k) =>
     panel([`Image ${k + 2} of the prompt`], source, regions(k + 1)));
   if (!INDEX.masks) return [panel(["Image"], main, regions(0)), ...further];
@@ -78,15 +78,15 @@ function panel(title, source, layersOf, said = "") {
 }
 
 function draw() {
-  for (const one of panels) {
-    if (!one.canvas) continue;
-    const shown = one.layersOf.filter((layer) => layers.has(layer.on)).map((layer) => ({
+  for (const panel of panels) {
+    if (!panel.canvas) continue;
+    const shown = panel.layersOf.filter((layer) => layers.has(layer.on)).map((layer) => ({
       ...layer, bits: layer.bits || bitsOf(layer.mask), size: layer.mask,
       label: layers.has("numbers") ? layer.label : "",
     }));
-    const [image, missing] = layers.has("image") ? [one.image, one.missing] : [null, false];
-    drawPanel(one.canvas, { ...one, image, missing, layers: shown },
-      one.grey ? 1 - (1 - opacity) ** 2 : opacity);
+    const [image, missing] = layers.has("image") ? [panel.image, panel.missing] : [null, false];
+    drawPanel(panel.canvas, { ...panel, image, missing, layers: shown },
+      panel.grey ? 1 - (1 - opacity) ** 2 : opacity);
   }
 }
 

@@ -30,18 +30,18 @@ function block(title, body) {
 function promptBody(turns) {
   const speaker = (role) => (turns.length > 1 ? [element("b", { class: "role" }, `${role} `)] : []);
   const made = turns.map(([role, pieces]) =>
-    element("p", { class: `turn ${role}` }, ...speaker(role), ...pieces.map((one) => piece(one, {}))));
+    element("p", { class: `turn ${role}` }, ...speaker(role), ...pieces.map((piece) => pieceShown(piece, {}))));
   return element("div", { class: "said" }, ...made);
 }
 
 function piecesBody(pieces, owner, empty) {
-  const made = pieces.length ? pieces.map((one) => piece(one, owner)) : [span("dim", empty)];
+  const made = pieces.length ? pieces.map((piece) => pieceShown(piece, owner)) : [span("dim", empty)];
   return element("p", { class: "said" }, ...made);
 }
 
-function piece(one, owner) {
-  if (typeof one === "string") return one;
-  const [kind, number, words] = one;
+function pieceShown(piece, owner) {
+  if (typeof piece === "string") return piece;
+  const [kind, number, words] = piece;
   if (kind === "image") return span("chip image", number ? `image ${number + 1}` : "image");
   if (kind === "region") return span("chip region", `region ${number + 1}`);
   const colour = maskColour(number);
@@ -74,9 +74,9 @@ function scoresTable(sample) {
     ...names.map((name) => element("th", { scope: "col", class: "number" }, name)));
   const rows = INDEX.keys
     .map((key, place) => [key, state.pair.map((run) => sample.answers[run].scores[place])])
-    .filter(([, values]) => values.some((one) => one !== null))
+    .filter(([, values]) => values.some((value) => value !== null))
     .map(([key, values]) => element("tr", {}, element("th", { scope: "row" }, key),
-      ...values.map((one) => element("td", { class: "number" }, formatScore(one, key)))));
+      ...values.map((value) => element("td", { class: "number" }, formatScore(value, key)))));
   const table = element("table", { class: "scores-table" }, element("thead", {}, head),
     element("tbody", {}, ...rows));
   const summary = element("summary", {}, "Scores as in samples.jsonl");
