@@ -1,4 +1,4 @@
-"""Multiple-choice questions about regions: GAR-Bench's files, mini's, and the reading of answers."""
+"""GAR-Bench's multiple-choice questions about regions: the official file, and mini's."""
 
 import copy
 import json
@@ -10,19 +10,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from json_fuzz import json_values
+from judged_captions import Silent
 from PIL import Image
 
 from samtok_bench import registry, rle
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
-from samtok_bench.running import run as runner
+from samtok_bench.running.options import RunOptions
+from samtok_bench.running.run import run
 from samtok_bench.sample import Outcome, Prediction, Region, prompt_text
+from samtok_tasks.formats.files import NoSplitError
 from samtok_tasks.gar_bench import mini as gar_bench
-from samtok_tasks.gar_bench.task import FLOOR_LETTERS, RegionVQA, choices_of, read_answer
+from samtok_tasks.gar_bench.task import GARBench
 from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, Picture
 from samtok_tasks.mini.scene import COLOURS, draw_scene
+from samtok_tasks.multiple_choice import FLOOR_LETTERS
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "region_vqa_prompts.txt"
+GOLDEN = Path(__file__).parents[2] / "golden" / "gar_bench_prompts.txt"
 LEFT, RIGHT = (dict(rle.rectangle(x, 1, x + 2, 3, 4, 6)) for x in (0, 3))
 RECORDS = [
     {
@@ -42,7 +46,6 @@ RECORDS = [
         "type": "color",
     },
 ]
-CHOICES = RECORDS[1]["choices"]
 
 
 def write(root, records=RECORDS) -> Path:
@@ -69,13 +72,15 @@ def mini(tmp_path_factory):
 
 
 def test_prompts_match_the_snapshot(tmp_path, mini):
-    samples = RegionVQA().samples(write(tmp_path), "test").samples
-    of_mini = RegionVQA().samples(mini, "test").samples[:4]
-    assert "\n".join(prompt_text(one.turns) for one in [*samples, *of_mini]) + "\n" == GOLDEN.read_text()
+    samples = GARBench().samples(write(tmp_path), "test").samples
+    of_mini = GARBench().samples(mini, "test").samples[:4]
+    assert (
+        "\n".join(prompt_text(sample.turns) for sample in [*samples, *of_mini]) + "\n" == GOLDEN.read_text()
+    )
 
 
 def test_regions_stand_where_the_placeholders_were(tmp_path):
-    first, second = RegionVQA().samples(write(tmp_path), "test").samples
+    first, second = GARBench().samples(write(tmp_path), "test").samples
     regions = [part.rle for part in first.turns[0].parts if isinstance(part, Region)]
     assert regions == [LEFT, RIGHT, LEFT, RIGHT]
     assert (first.image, first.size) == (tmp_path / "images/a.png", (4, 6))
@@ -85,81 +90,12 @@ def test_regions_stand_where_the_placeholders_were(tmp_path):
     )
     assert first.id != second.id
     assert first.cluster == second.cluster == "images/a.png"
-    assert choices_of(second) == CHOICES
-
-
-@pytest.mark.parametrize(
-    ("answer", "read"),
-    [
-        ("C", "C"),
-        ("c", "C"),
-        (" C\n", "C"),
-        ("C.", "C"),
-        ("C)", "C"),
-        ("(C)", "C"),
-        ("(c)", "C"),
-        ("C:", "C"),
-        ("**C**", "C"),
-        ("C<|im_end|>", "C"),
-        ("C. Red.", "C"),
-        ("c) red", "C"),
-        ("(C) because it is red, not A", "C"),
-        ("C: red", "C"),
-        ("C.\nThe region is red.", "C"),
-        ("The answer is C.", "C"),
-        ("the correct answer is: C", "C"),
-        ("Answer: C", "C"),
-        ("answer:**C**", "C"),
-        ('The answer is "C"', "C"),
-        ("I would pick option C because of the tint", "C"),
-        ("The correct choice is (C).", "C"),
-        ("The answer is A. No, the answer is C.", "C"),
-        ("The answer is A", "A"),
-        ("The answer is A.", "A"),
-        ("Red", "C"),
-        ("red.", "C"),
-        ("It is red", "C"),
-        ("the region looks RED to me", "C"),
-        ("white", "A"),
-        ("off white.", "D"),
-        ("It is black <|mt_start|><|mt_0001|><|mt_0300|><|mt_end|>.", "B"),
-        # these name no choice, or more than one
-        ("The answer is A dog", None),
-        ("A white dog", "A"),
-        ("A dog", None),
-        ("it is off white", None),
-        ("white or black", None),
-        ("E", None),
-        ("E. Blue", None),
-        ("The answer is E", None),
-        ("coloured", None),
-        ("redder than all", None),
-        ("green", None),
-        ("CD", None),
-        ("", None),
-        ("<|mt_start|><|mt_0001|><|mt_0300|><|mt_end|>", None),
-        ("I do not know.", None),
-    ],
-)
-def test_answers_are_read_by_the_declared_rules(answer, read):
-    assert read_answer(answer, CHOICES) == read
-
-
-def test_choices_that_are_regions_have_only_their_letters():
-    choices = RECORDS[0]["choices"]
-    assert read_answer("B", choices) == "B"
-    assert read_answer("<Prompt1>", choices) is None
-    assert read_answer("", ["A. ", "B. x"]) is None
-
-
-@given(st.text(), st.lists(st.text(), min_size=2, max_size=8))
-def test_no_answer_breaks_the_reading(answer, texts):
-    choices = [f"{'ABCDEFGH'[k]}. {text}" for k, text in enumerate(texts)]
-    assert read_answer(answer, choices) in (None, *(one[0] for one in choices))
+    assert first.truth == (" ", " ")
+    assert second.truth == (" White.", " Black.", " Red.", " Off white.")
 
 
 def test_scores_by_hand(tmp_path):
-    task = RegionVQA()
+    task = GARBench()
     _, sample = task.samples(write(tmp_path), "test").samples
 
     def score(text, **more):
@@ -176,7 +112,7 @@ def test_scores_by_hand(tmp_path):
 
 
 def test_metrics_agree_with_a_second_implementation(mini):
-    task = RegionVQA()
+    task = GARBench()
     samples = task.samples(mini, "test").samples
     rng = np.random.default_rng(0)
     forms = ("{}", "{}.", "The answer is {}.", "({}) since", "zzz")
@@ -197,15 +133,15 @@ def test_metrics_agree_with_a_second_implementation(mini):
 
 
 def test_floors_are_letters_and_the_oracle_is_right(mini):
-    task = RegionVQA()
+    task = GARBench()
     samples = task.samples(mini, "test").samples
-    clusters = [one.cluster for one in samples]
+    clusters = [sample.cluster for sample in samples]
     oracle = OraclePredictor("", PredictorOptions(task.generation)).predict(samples)
-    scores = [task.score(sample, one) for sample, one in zip(samples, oracle, strict=True)]
+    scores = [task.score(sample, answer) for sample, answer in zip(samples, oracle, strict=True)]
     assert task.summarize(scores, clusters) == {"exact": 1, "parsed": 1, "unreadable": 0}
-    right = Counter(one.target.text for one in samples)
+    right = Counter(sample.target.text for sample in samples)
     for letter in FLOOR_LETTERS:
-        scores = [task.score(one, task.floors(one)[f"always {letter}"]) for one in samples]
+        scores = [task.score(sample, task.floors(sample)[f"always {letter}"]) for sample in samples]
         assert task.summarize(scores, clusters)["exact"] == pytest.approx(right[letter] / len(samples))
     assert max(right.values()) / len(samples) < 0.32, "no letter gives much away"
 
@@ -217,7 +153,7 @@ def test_mini_asks_true_questions(mini):
     pictures = {picture.file_name: picture for picture in drawn()}
     records = json.loads((mini / "GAR-Bench-VQA.json").read_text())
     assert gar_bench.files(list(pictures.values())) == {"GAR-Bench-VQA.json": records}
-    kinds = Counter(one["type"] for one in records)
+    kinds = Counter(record["type"] for record in records)
     assert kinds["color"] == kinds["shape"] == 100
     assert min(kinds["relation"], kinds["texture/pattern"]) > 50
     for record in records:
@@ -226,7 +162,7 @@ def test_mini_asks_true_questions(mini):
         objects = {rle.encode(item.mask)["counts"]: item for item in picture.scene.objects}
         asked = [objects[mask["counts"]] for mask in record["mask_rles"]]
         answer = record["choices"]["ABCD".index(record["answer"])][3:]
-        texts = [one[3:] for one in record["choices"]]
+        texts = [choice[3:] for choice in record["choices"]]
         assert len(set(texts)) == 4
         attribute = {"color": "colour", "shape": "shape", "texture/pattern": "pattern"}.get(record["type"])
         if attribute is not None:
@@ -253,17 +189,11 @@ class First(Predictor):
 
 
 def test_a_run_on_mini(mini, tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "task_class", lambda name: RegionVQA)
+    monkeypatch.setattr(registry, "task_class", lambda name: GARBench)
     monkeypatch.setattr(registry, "predictor_class", lambda model, by: (First, ""))
 
-    class Quiet:
-        def start(self, *_): ...
-        def advance(self, _): ...
-        def stop(self): ...
-        def note(self, _): ...
-
-    options = runner.RunOptions(task="region_vqa", model="first", data_root=mini, out=tmp_path / "run")
-    summary = runner.run(options, Quiet()).summary
+    options = RunOptions(task="gar-bench", model="first", data_root=mini, out=tmp_path / "run")
+    summary = run(options, Silent()).summary
     metric = summary.metric("exact")
     assert 0.15 < metric.value < 0.35
     assert metric.floor >= metric.value
@@ -279,22 +209,26 @@ def test_a_run_on_mini(mini, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"choices": ["A. x"]}, "'choices' must be 2 to 8 texts that begin with A., B., ..."),
-        ({"choices": ["A. x", "C. y"]}, "'choices' must be 2 to 8 texts"),
-        ({"choices": ["A. x", "B. y\nz"]}, "has more than one line"),
-        ({"question": "a\nb"}, "has more than one line"),
-        ({"answer": "E"}, "'answer' must be one of A, B, C, D, got 'E'"),
-        ({"answer": ""}, "'answer' must be one of"),
+        ({"choices": ["A. x"]}, "choices: must be 2 to 8 texts that begin with A., B., ..."),
+        ({"choices": ["A. x", "C. y"]}, "choices: must be 2 to 8 texts"),
+        ({"choices": ["A. x", "B. y\nz"]}, "choices.1: has more than one line"),
+        ({"question": "a\nb"}, "question: has more than one line"),
+        ({"answer": "E"}, "answer: must be one of A, B, C, D, got 'E'"),
+        ({"answer": ""}, "answer: must be one of A, B, C, D, got ''"),
         ({"question": "What is <Prompt1>?"}, "a region is named that is not among the 1 masks"),
         ({"choices": ["A. x", "B. <Prompt3>", "C. z"]}, "a region is named that is not among the 1 masks"),
         ({"mask_rles": []}, "not among the 0 masks"),
-        ({"type": 3}, "'type' must be str"),
+        ({"type": 3}, "type: Input should be a valid string, got 3"),
+        ({"image": "a/../../b.png"}, "image: must be a path below the folder, got 'a/../../b.png'"),
+        ({"choices": ["A. x", 2]}, "choices.1: Input should be a valid string, got 2"),
+        ({"answer": None}, "answer: Input should be a valid string, got None"),
+        ({"mask_rles": {}}, "mask_rles: Input should be a valid list, got {}"),
     ],
 )
 def test_broken_records_are_named(tmp_path, change, message):
     write(tmp_path, [RECORDS[0], {**RECORDS[1], **change}])
     with pytest.raises(ValueError, match=r"GAR-Bench-VQA\.json: record 1: ") as error:
-        RegionVQA().samples(tmp_path, "test")
+        GARBench().samples(tmp_path, "test")
     assert message in str(error.value)
 
 
@@ -307,22 +241,27 @@ def test_questions_with_unusable_masks_are_counted(tmp_path):
         [None],
         [{"size": [True, 6], "counts": [6]}],
     ]
-    write(tmp_path, [*RECORDS, *({**RECORDS[1], "mask_rles": one} for one in masks)])
-    read = RegionVQA().samples(tmp_path, "test")
+    write(tmp_path, [*RECORDS, *({**RECORDS[1], "mask_rles": mask} for mask in masks)])
+    read = GARBench().samples(tmp_path, "test")
     assert len(read.samples) == 2
-    assert read.dropped == {"questions with an unusable mask": 6}
-    assert read.first["questions with an unusable mask"].endswith("record 2: an empty mask")
+    assert read.dropped.counts == {"questions with an unusable mask": 6}
+    assert read.dropped.first["questions with an unusable mask"].endswith("record 2: an empty mask")
 
 
 def test_missing_data_and_unknown_splits(tmp_path):
-    task = RegionVQA()
-    assert task.data_status(tmp_path).detail == f"no GAR-Bench-VQA.json in {tmp_path}"
-    with pytest.raises(FileNotFoundError, match="Expected below the data root"):
-        task.samples(tmp_path, "test")
-    with pytest.raises(ValueError, match="has one split, test, got 'val'"):
-        task.samples(tmp_path, "val")
-    assert task.data_status(write(tmp_path)).ready
+    task = GARBench()
+    assert not task.data_status(tmp_path).ready
+    for read in (task.locate, lambda root: task.samples(root, "test")):
+        with pytest.raises(FileNotFoundError, match=r"VQA\.json is missing\. Expected below the data root"):
+            read(tmp_path)
+    assert task.locate(write(tmp_path)) == f"GAR-Bench-VQA, in {tmp_path}"
+    assert task.data_status(tmp_path).ready
     assert task.data_status(None).detail.startswith("mini")
+    with pytest.raises(NoSplitError, match="gar-bench has no split 'val'; it has test"):
+        task.samples(tmp_path, "val")
+    (tmp_path / "GAR-Bench-VQA.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"VQA\.json: expected a list, got dict"):
+        task.samples(tmp_path, "test")
 
 
 JSON = json_values("size", "counts")
@@ -338,8 +277,8 @@ def test_any_change_is_read_or_refused_cleanly(tmp_path: Path, place, value):
         records[place[0]][place[1]] = value
     said = "GAR-Bench-VQA.json"
     try:
-        for sample in RegionVQA().samples(write(tmp_path, records), "test").samples:
-            RegionVQA().score(sample, Prediction(text="A"))
+        for sample in GARBench().samples(write(tmp_path, records), "test").samples:
+            GARBench().score(sample, Prediction(text="A"))
     except (ValueError, OSError) as error:
         said = str(error)
     assert "GAR-Bench-VQA.json" in said

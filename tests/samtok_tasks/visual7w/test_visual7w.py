@@ -15,14 +15,15 @@ from samtok_bench import rle
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.sample import Prediction, Region, prompt_text
-from samtok_tasks.check import check
+from samtok_tasks.data.check import check
 from samtok_tasks.formats.files import NoSplitError
-from samtok_tasks.gar_bench.task import LETTERS, RegionVQA, choices_of, read_answer
 from samtok_tasks.mini.writer import pictures_of
+from samtok_tasks.multiple_choice import LETTERS, read_answer
 from samtok_tasks.visual7w import mini as visual7w
 from samtok_tasks.visual7w.reader import FILES, read_visual7w
+from samtok_tasks.visual7w.task import Visual7W
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "visual7w_prompts.txt"
+GOLDEN = Path(__file__).parents[2] / "golden" / "visual7w_prompts.txt"
 HEIGHT, WIDTH = 40, 60
 BOXES = {
     1: (2, 3, 10, 8),
@@ -99,12 +100,12 @@ def test_boxes_are_regions_cut_off_at_the_image(tmp_path):
         (4, rle.rectangle(50, 30, 60, 40, HEIGHT, WIDTH)),
     )
     assert second.right[0] == 3
-    assert [one.qa_id for one in read_visual7w(tmp_path, "val").questions] == [201]
+    assert [asked.qa_id for asked in read_visual7w(tmp_path, "val").questions] == [201]
 
 
 @pytest.mark.parametrize(("file", "images"), [(FILES[1], "images"), (FILES[2], "visual7w/images")])
 def test_files_may_lie_elsewhere(tmp_path, file, images):
-    task = RegionVQA(data="visual7w")
+    task = Visual7W()
     assert not task.data_status(tmp_path).ready
     write(tmp_path, file=file, images=images)
     assert task.data_status(tmp_path).ready
@@ -112,45 +113,45 @@ def test_files_may_lie_elsewhere(tmp_path, file, images):
 
 
 def test_samples_by_hand(tmp_path):
-    task = RegionVQA(data="visual7w")
+    task = Visual7W()
     samples = task.samples(write(tmp_path), "test").samples
-    assert "\n".join(prompt_text(one.turns) for one in samples) + "\n" == GOLDEN.read_text()
+    assert "\n".join(prompt_text(sample.turns) for sample in samples) + "\n" == GOLDEN.read_text()
     for sample, right in zip(samples, (2, 3), strict=True):
         regions = [part.rle for part in sample.turns[0].parts if isinstance(part, Region)]
-        read = {one.qa_id: one for one in read_visual7w(tmp_path, "test").questions}
+        read = {asked.qa_id: asked for asked in read_visual7w(tmp_path, "test").questions}
         question = read[101 if sample is samples[0] else 102]
         assert regions[LETTERS.index(sample.target.text)] == question.right[1]
         assert question.right[0] == right
-        assert sorted(one["counts"] for one in regions) == sorted(
+        assert sorted(region["counts"] for region in regions) == sorted(
             mask["counts"] for _, mask in (question.right, *question.wrong)
         )
-    assert choices_of(samples[0]) == ["A. ", "B. ", "C. ", "D. "]
+    assert samples[0].truth == ("", "", "", "")
     assert samples[0].tags == {"type": "which"}
-    assert {one.cluster for one in samples} == {"visual7w/images/v7w_1.jpg"}
+    assert {sample.cluster for sample in samples} == {"visual7w/images/v7w_1.jpg"}
 
 
 def test_the_order_does_not_tell_which_is_right(tmp_path):
     content = copy.deepcopy(CONTENT)
     pair = content["images"][0]["qa_pairs"][0]
     content["images"][0]["qa_pairs"] = [{**pair, "qa_id": k} for k in range(400)]
-    samples = RegionVQA(data="visual7w").samples(write(tmp_path, content), "test").samples
-    letters = Counter(one.target.text for one in samples)
+    samples = Visual7W().samples(write(tmp_path, content), "test").samples
+    letters = Counter(sample.target.text for sample in samples)
     assert min(letters[letter] for letter in "ABCD") > 70, "each of four is right about 100 times"
     # and another answer leaves the order as it is
     swapped = [
-        {**one, "answer": 1, "multiple_choices": [2, 3, 4]} for one in content["images"][0]["qa_pairs"]
+        {**pair, "answer": 1, "multiple_choices": [2, 3, 4]} for pair in content["images"][0]["qa_pairs"]
     ]
     content["images"][0]["qa_pairs"] = swapped
-    others = RegionVQA(data="visual7w").samples(write(tmp_path, content), "test").samples
-    assert [one.turns for one in samples] == [one.turns for one in others]
+    others = Visual7W().samples(write(tmp_path, content), "test").samples
+    assert [sample.turns for sample in samples] == [other.turns for other in others]
     assert all(a.target != b.target and a.id != b.id for a, b in zip(samples, others, strict=True))
 
 
 def test_scores_floors_and_the_oracle(tmp_path):
-    task = RegionVQA(data="visual7w")
+    task = Visual7W()
     samples = task.samples(write(tmp_path), "test").samples
     letter = samples[0].target.text
-    wrong = next(one for one in "ABCD" if one != letter)
+    wrong = next(other for other in "ABCD" if other != letter)
 
     def score(text):
         return tuple(task.score(samples[0], Prediction(text=text)).values())
@@ -159,13 +160,12 @@ def test_scores_floors_and_the_oracle(tmp_path):
     assert score(f"The answer is {letter}.") == score(f"({letter})") == (0, 1, 0)
     assert score(wrong) == (0, 0, 0)
     assert score("the cup") == score("") == (0, 0, 1)
-    assert read_answer("<|mt_0001|>", choices_of(samples[0])) is None
+    assert read_answer("<|mt_0001|>", samples[0].truth) is None
     made = OraclePredictor("", PredictorOptions(task.generation)).predict(samples)
-    scores = [task.score(sample, one) for sample, one in zip(samples, made, strict=True)]
+    scores = [task.score(sample, answer) for sample, answer in zip(samples, made, strict=True)]
     assert task.summarize(scores, ["a", "a"]) == {"exact": 1, "parsed": 1, "unreadable": 0}
-    assert set(task.floors(samples[0])) == {f"always {one}" for one in "ABCD"}
+    assert set(task.floors(samples[0])) == {f"always {choice}" for choice in "ABCD"}
     assert task.primary == "exact"
-    assert task.judge_metrics == ()
 
 
 def test_what_cannot_be_asked_is_counted(tmp_path):
@@ -176,13 +176,13 @@ def test_what_cannot_be_asked_is_counted(tmp_path):
     content["images"].append({**CONTENT["images"][0], "filename": "gone.jpg"})
     data = read_visual7w(write(tmp_path, content), "test")
     assert data.questions == ()
-    assert data.dropped == {
+    assert data.dropped.counts == {
         "questions with a box outside the image": 1,
         "questions with a box twice": 1,
         "questions without a readable image": 2,
     }
-    assert data.first["questions with a box outside the image"].endswith("image 0: question 0: box 5")
-    report = check(RegionVQA(data="visual7w"), tmp_path, ("test",))
+    assert data.dropped.first["questions with a box outside the image"].endswith("image 0: question 0: box 5")
+    report = check(Visual7W(), tmp_path, ("test",))
     assert "2 questions without a readable image, the first: " in str(report.problem)
 
 
@@ -190,14 +190,23 @@ def test_what_cannot_be_asked_is_counted(tmp_path):
     ("path", "value", "message"),
     [
         (("boxes", 1, "box_id"), 1, "two boxes have the id 1"),
+        (("boxes", 1), 3, "boxes.1: Input should be a valid dictionary, got 3"),
         (("boxes", 1, "x"), None, "box 1: a box is x, y, width and height"),
-        (("images", 0, "split"), 3, "image 0: 'split' must be str"),
-        (("images", 0, "filename"), "/a", "image 0: 'filename' must be a path below the folder"),
-        (("images", 0, "qa_pairs"), {}, "image 0: 'qa_pairs' must be list"),
+        (("images", 0, "split"), 3, "images.0.split: Input should be a valid string, got 3"),
+        (("images", 0, "filename"), "/a", "images.0.filename: must be a path below the folder, got '/a'"),
+        (("images", 0, "qa_pairs"), {}, "images.0.qa_pairs: Input should be a valid list, got {}"),
         (("images", 0, "qa_pairs", 1, "answer"), 9, "question 1: an answer and three multiple_choices must"),
         (("images", 0, "qa_pairs", 1, "multiple_choices"), [1, 2], "must be ids of boxes, got [3, 1, 2]"),
-        (("images", 0, "qa_pairs", 1, "multiple_choices"), [1, 2, "4"], "must be ids of boxes"),
-        (("images", 0, "qa_pairs", 1, "type"), None, "question 1: 'type' must be str"),
+        (
+            ("images", 0, "qa_pairs", 1, "multiple_choices"),
+            [1, 2, "4"],
+            "multiple_choices.2: Input should be",
+        ),
+        (
+            ("images", 0, "qa_pairs", 1, "type"),
+            None,
+            "image 0: question 1: type: Input should be a valid string",
+        ),
     ],
 )
 def test_broken_records_are_named(tmp_path, path, value, message):
@@ -219,16 +228,18 @@ def test_missing_files_and_unknown_splits(tmp_path):
 
 
 def test_mini_asks_for_the_object_that_is_meant():
-    pictures = [one for split in ("val", "testB") for one in list(pictures_of(split))[:25]]
+    pictures = [picture for split in ("val", "testB") for picture in list(pictures_of(split))[:25]]
     content = visual7w.files(pictures)["visual7w/dataset_v7w_pointing.json"]
-    boxes = {one["box_id"]: one for one in content["boxes"]}
-    by_id = {one.image_id: one for one in pictures}
-    assert {one["split"] for one in content["images"]} == {"val", "test"}
-    pairs = [(by_id[one["image_id"]], pair) for one in content["images"] for pair in one["qa_pairs"]]
+    boxes = {box["box_id"]: box for box in content["boxes"]}
+    by_id = {picture.image_id: picture for picture in pictures}
+    assert {image["split"] for image in content["images"]} == {"val", "test"}
+    pairs = [(by_id[image["image_id"]], pair) for image in content["images"] for pair in image["qa_pairs"]]
     assert len(pairs) > 20
     for picture, pair in pairs:
         phrase = pair["question"].removeprefix("Which object is ").removesuffix("?")
-        meant = {one.targets for one in picture.expressions if phrase in (one.text, f"the {one.text}")}
+        meant = {
+            found.targets for found in picture.expressions if phrase in (found.text, f"the {found.text}")
+        }
         (right,) = next(iter(meant))
         assert pair["answer"] == picture.annotation_id(right)
         assert len({pair["answer"], *pair["multiple_choices"]}) == 4
@@ -247,8 +258,8 @@ def test_any_change_is_read_or_refused_cleanly(tmp_path, place, value):
     content = changed(CONTENT, place, value)
     said = "dataset_v7w_pointing.json"
     try:
-        for sample in RegionVQA(data="visual7w").samples(write(tmp_path, content), "test").samples:
-            RegionVQA(data="visual7w").score(sample, Prediction(text="A"))
+        for sample in Visual7W().samples(write(tmp_path, content), "test").samples:
+            Visual7W().score(sample, Prediction(text="A"))
     except (ValueError, OSError) as error:
         said = str(error)
     assert "dataset_v7w_pointing.json" in said
