@@ -11,7 +11,7 @@ from pydantic import Field
 from samtok_bench import rle
 from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
-from samtok_tasks.formats.files import field, path_below, read_json
+from samtok_tasks.formats.files import Record, field, path_below, read_json
 
 MAX_SIDE = (1 << 16) - 1
 """Of an image, pixels; run lengths are counted in 32 bits."""
@@ -19,6 +19,13 @@ Side = Annotated[int, Field(gt=0, le=MAX_SIDE)]
 """Height or width of an image, pixels."""
 REGION = "region"
 """The supercategory of categories that say what kind of region a mask is (mini's), not what is in it."""
+
+
+class StatedSize(Record):
+    """Run lengths by their size alone."""
+
+    size: Annotated[list[Side], Field(min_length=2, max_length=2)]
+    """[height, width], pixels."""
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,6 @@ number that nothing is asked at is undefined (n/a), not 0. P@0.5 is SegLLM's: Io
 and answer, half open; SAMTok's script has no such figure.
 """
 
-from typing import Literal
-
 from samtok_bench import rle
 from samtok_bench.measures.boxes import box_iou, pixel_box
 from samtok_bench.metric import MetricInfo
@@ -33,40 +31,26 @@ ROUNDS = 6
 IOU_EPSILON: dict[Protocol, float] = {"standard": 1e-4, "released": 1e-5}
 BOX_THRESHOLD = 0.5
 
-_SOURCE = "SegLLM, LLaVATrainer.evaluate (arXiv 2410.18923)"
+_NUMBERS = range(1, ROUNDS + 1)
 _LATER = "all rounds from the second on"
 
-
-def multi_round_metrics() -> tuple[MetricInfo, ...]:
-    """Metrics over the scores of `multi_round_scores`, the primary one first."""
-    rounds = range(1, ROUNDS + 1)
-    return (
-        _metric("ciou_later", "cIoU 2+", "intersection_later", "union_later", f"sum I / sum U, {_LATER}"),
-        _metric("miou_later", "mIoU 2+", "iou_later", "later", f"mean IoU, {_LATER}"),
-        _metric("box50_later", "P@0.5 2+", "box50_later", "later", f"share with box IoU > 0.5, {_LATER}"),
-        *(
-            _metric(f"ciou_{k}", f"cIoU {k}", f"intersection_{k}", f"union_{k}", f"sum I / sum U, round {k}")
-            for k in rounds
-        ),
-        *(
-            _metric(f"miou_{k}", f"mIoU {k}", f"iou_{k}", f"round_{k}", f"mean IoU, round {k}")
-            for k in rounds
-        ),
-        _metric("miou", "mIoU", "iou", None, "mean IoU, all rounds"),
-        _metric("box50", "P@0.5", "box50", None, "share with box IoU > 0.5, all rounds"),
-        _metric("answered", "answered", "has_mask", None, "share of rounds that got any mask", "none"),
-    )
-
-
-def _metric(
-    id: str,
-    display: str,
-    numerator: str,
-    denominator: str | None,
-    description: str,
-    direction: Literal["higher", "none"] = "higher",
-) -> MetricInfo:
-    return MetricInfo(id, 1, display, direction, numerator, denominator, _SOURCE, description)
+MULTI_ROUND_METRICS = (
+    MetricInfo("ciou_later", "cIoU 2+", f"sum I / sum U, {_LATER}", "intersection_later", "union_later"),
+    MetricInfo("miou_later", "mIoU 2+", f"mean IoU, {_LATER}", "iou_later", "later"),
+    MetricInfo("box50_later", "P@0.5 2+", f"share with box IoU > 0.5, {_LATER}", "box50_later", "later"),
+    *(
+        MetricInfo(f"ciou_{k}", f"cIoU {k}", f"sum I / sum U, round {k}", f"intersection_{k}", f"union_{k}")
+        for k in _NUMBERS
+    ),
+    *(
+        MetricInfo(f"miou_{k}", f"mIoU {k}", f"mean IoU, round {k}", f"iou_{k}", f"round_{k}")
+        for k in _NUMBERS
+    ),
+    MetricInfo("miou", "mIoU", "mean IoU, all rounds", "iou"),
+    MetricInfo("box50", "P@0.5", "share with box IoU > 0.5, all rounds"),
+    MetricInfo("answered", "answered", "share of rounds that got any mask", "has_mask", direction="none"),
+)
+"""Over the scores of `multi_round_scores`, the primary one first."""
 
 
 def multi_round_scores(number: int, target: RLE, prediction: Prediction, protocol: Protocol) -> Scores:
@@ -83,8 +67,8 @@ def multi_round_scores(number: int, target: RLE, prediction: Prediction, protoco
         the same under _1 to _6, 0 but for this round, and with box50 under _later, 0 for the first round;
         round_1 to round_6 and later as 0 or 1.
     """
-    masks = prediction.masks
-    answer = rle.union(masks) if masks else rle.empty(*target["size"])
+    height, width = target["size"]
+    answer = rle.union(prediction.masks, (height, width))
     inter, either = rle.intersection_union(target, answer)
     if either == 0:
         iou = overlap = float(prediction.answered)
@@ -97,7 +81,7 @@ def multi_round_scores(number: int, target: RLE, prediction: Prediction, protoco
     scores: Scores = {**own, "box50": box50, "has_mask": int(not rle.is_empty(answer))}
     scores |= {"later": later, "box50_later": box50 * later}
     scores |= {f"{name}_later": value * later for name, value in own.items()}
-    for k in range(1, ROUNDS + 1):
+    for k in _NUMBERS:
         here = int(number == k)
         scores[f"round_{k}"] = here
         scores |= {f"{name}_{k}": value * here for name, value in own.items()}

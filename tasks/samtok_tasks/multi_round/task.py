@@ -15,12 +15,12 @@ The option `history` says what later rounds are told of earlier ones:
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from samtok_bench import rle
-from samtok_bench.metric import MetricInfo
-from samtok_bench.rle import RLE
+from samtok_bench.reading import STANDARD
 from samtok_bench.sample import (
     ImagePart,
     Part,
@@ -33,31 +33,33 @@ from samtok_bench.sample import (
     Turn,
     content_id,
 )
-from samtok_bench.task import DataStatus, Generation, HubSource, SampleSet, Task
-from samtok_tasks.mini.writer import ensure_mini
-from samtok_tasks.multi_round.metrics import ROUNDS, multi_round_metrics, multi_round_scores
-from samtok_tasks.multi_round.reader import (
-    Dialogue,
-    Piece,
-    ReadyRound,
-    conversations,
-    read_dialogues,
-    read_rounds,
-)
+from samtok_bench.task import Generation, HubSource, SampleSet
+from samtok_tasks import released
+from samtok_tasks.formats.files import locate_any
+from samtok_tasks.mini.task import MiniTask
+from samtok_tasks.multi_round.metrics import MULTI_ROUND_METRICS, ROUNDS, multi_round_scores
+from samtok_tasks.multi_round.reader import Dialogue, DialogueReader, Piece, Round
+from samtok_tasks.multi_round.ready_rounds import ReadyRoundReader
+from samtok_tasks.multi_round.segllm_dialogues import SegLLMReader
 
 MAX_NEW_TOKENS = 128
-DIALOGUES, ROUNDS_FORMAT = "dialogues", "rounds"
+DIALOGUES = "dialogues"
+READERS: dict[str | None, DialogueReader] = {DIALOGUES: SegLLMReader(), "rounds": ReadyRoundReader()}
+"""By data format."""
 GROUND_TRUTH, OWN = "ground-truth", "own"
+ROLES: tuple[Literal["user", "assistant"], ...] = ("user", "assistant")
 
 
-class MultiRound(Task):
+class MultiRound(MiniTask):
     """Dialogues of SegLLM's form, or ready rounds of SAMTok's."""
 
     name = "multi_round"
     summary = "segmentation over the rounds of a dialogue (MR-RefCOCO/+/g, MR-PACO)"
     primary = "ciou_later"
+    source = "SegLLM, LLaVATrainer.evaluate (arXiv 2410.18923)"
+    metrics = MULTI_ROUND_METRICS
     splits: ClassVar[tuple[str, ...]] = ("refcoco_val", "refcoco+_val", "refcocog_val", "paco_val")
-    data_formats: ClassVar[tuple[str, ...]] = (DIALOGUES, ROUNDS_FORMAT)
+    data_formats: ClassVar[tuple[str, ...]] = (DIALOGUES, "rounds")
     hub: ClassVar[Mapping[str | None, HubSource]] = {
         DIALOGUES: HubSource(
             "Marlo-Z/SegLLM_dataset",
@@ -73,41 +75,25 @@ class MultiRound(Task):
     }
 
     @property
-    def metrics(self) -> tuple[MetricInfo, ...]:
-        return multi_round_metrics()
+    def _reader(self) -> DialogueReader:
+        return READERS[self.data]
 
     @property
     def generation(self) -> Generation:
-        policy = "released-last" if self.protocol == "released" else "standard"
-        return Generation(MAX_NEW_TOKENS, policy)
+        return Generation(MAX_NEW_TOKENS, released.LAST if self.protocol == "released" else STANDARD)
 
-    def default_root(self) -> Path:
-        return ensure_mini()
-
-    def data_status(self, root: Path | None) -> DataStatus:
-        if root is None:
-            return mini_status()
-        problem = ""
-        for split in self.splits:
-            try:
-                path = conversations(root, split, ready=self.data == ROUNDS_FORMAT)
-                return DataStatus(True, f"SegLLM's dialogues, in {path.parent}")
-            except OSError as error:
-                problem = problem or str(error)
-        return DataStatus(False, problem)
+    def locate(self, root: Path) -> str:
+        path = locate_any(self.splits, lambda split: self._reader.locate(root, split))
+        return f"SegLLM's dialogues, in {path.parent}"
 
     def samples(self, root: Path, split: str) -> SampleSet:
-        if self.data == ROUNDS_FORMAT:
-            if self.options["history"] == OWN:
-                raise ValueError(
-                    f"ready rounds have their history; --option history=own needs --data {DIALOGUES}"
-                )
-            ready = read_rounds(root, split)
-            samples = [self._ready(one, split) for one in ready.rounds]
-            return SampleSet(samples, dict(ready.dropped), ready.first)
-        read = read_dialogues(root, split)
-        samples = [sample for one in read.dialogues for sample in self._rounds(one, split)]
-        return SampleSet(samples, dict(read.dropped), read.first)
+        if self.options["history"] == OWN and not self._reader.has_whole_dialogues:
+            raise ValueError(
+                f"ready rounds have their history; --option history=own needs --data {DIALOGUES}"
+            )
+        data = self._reader.read(root, split)
+        samples = [sample for dialogue in data.dialogues for sample in self._asked(dialogue, split)]
+        return SampleSet(samples, data.dropped)
 
     def with_history(self, sample: Sample, earlier: Sequence[Prediction]) -> Sample:
         """The turns with the model's own answers in the place of the target masks."""
@@ -127,40 +113,26 @@ class MultiRound(Task):
         number = sum(turn.role == "user" for turn in sample.turns)
         return multi_round_scores(number, rle.union(sample.target.masks), prediction, self.protocol)
 
-    def _rounds(self, dialogue: Dialogue, split: str) -> Iterator[Sample]:
-        turns: list[Turn] = []
+    def _asked(self, dialogue: Dialogue, split: str) -> Iterator[Sample]:
         ids: list[str] = []
-        for number, one in enumerate(dialogue.rounds, 1):
-            question = _parts(one.question)
-            if number == 1:
-                question = (ImagePart(dialogue.image), *self._begun(question))
-            turns.append(Turn("user", question))
-            after = tuple(ids) if self.options["history"] == OWN else ()
-            ids.append(_id(split, f"{dialogue.place}/{number}", dialogue.image, turns, one.targets))
-            yield Sample(
-                id=ids[-1],
-                image=dialogue.image,
-                size=(dialogue.height, dialogue.width),
-                turns=tuple(turns),
-                cluster=dialogue.image.name,
-                target=self._target(one.targets),
-                tags=_tags(number) | {"dataset": dialogue.dataset, "reference": one.reference},
-                after=after,
-            )
-            turns.append(Turn("assistant", _parts(one.answer)))
+        for asked in dialogue:
+            sample = self._sample(asked, split, tuple(ids) if self.options["history"] == OWN else ())
+            ids.append(sample.id)
+            yield sample
 
-    def _ready(self, ready: ReadyRound, split: str) -> Sample:
-        roles: tuple[Literal["user", "assistant"], ...] = ("user", "assistant")
-        turns = [Turn(roles[k % 2], (Text(text),)) for k, text in enumerate(ready.history)]
-        turns[0] = Turn("user", (ImagePart(ready.image), *self._begun(turns[0].parts)))
+    def _sample(self, asked: Round, split: str, after: tuple[str, ...]) -> Sample:
+        # zip ends with the turns
+        first, *later = (Turn(role, _parts(said)) for said, role in zip(asked.turns, cycle(ROLES)))
+        turns = (Turn("user", (ImagePart(asked.image), *self._begun(first.parts))), *later)
         return Sample(
-            id=_id(split, f"ready {ready.place}/{ready.number}", ready.image, turns, ready.targets),
-            image=ready.image,
-            size=(ready.height, ready.width),
-            turns=tuple(turns),
-            cluster=ready.image.name,
-            target=self._target(ready.targets),
-            tags=_tags(ready.number),
+            id=_id(split, asked, turns),
+            image=asked.image,
+            size=asked.size,
+            turns=turns,
+            cluster=asked.image.name,
+            target=Target(asked.targets[:1] if self.protocol == "released" else asked.targets),
+            tags=_tags(asked.number) | dict(asked.tags),
+            after=after,
         )
 
     def _begun(self, parts: tuple[Part, ...]) -> tuple[Part, ...]:
@@ -170,15 +142,12 @@ class MultiRound(Task):
             return parts
         return (Text(first.text.lstrip()), *parts[1:])
 
-    def _target(self, masks: tuple[RLE, ...]) -> Target:
-        return Target(masks[:1] if self.protocol == "released" else masks)
-
 
 def _parts(pieces: Sequence[Piece]) -> tuple[Part, ...]:
     return tuple(Text(piece) if isinstance(piece, str) else Region(piece) for piece in pieces)
 
 
-def _id(split: str, place: str, image: Path, turns: Sequence[Turn], targets: Sequence[RLE]) -> str:
+def _id(split: str, asked: Round, turns: Sequence[Turn]) -> str:
     """Of the place in the data set and all that is said and shown, the same in both protocols."""
     said = [
         part.text.strip() if isinstance(part, Text) else part.rle["counts"]
@@ -186,7 +155,8 @@ def _id(split: str, place: str, image: Path, turns: Sequence[Turn], targets: Seq
         for part in turn.parts
         if not isinstance(part, ImagePart)
     ]
-    return content_id("multi_round", split, place, image.name, *said, *(mask["counts"] for mask in targets))
+    targets = (mask["counts"] for mask in asked.targets)
+    return content_id("multi_round", split, asked.place, asked.image.name, *said, *targets)
 
 
 def _tags(number: int) -> dict[str, str]:

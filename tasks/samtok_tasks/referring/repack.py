@@ -12,7 +12,7 @@ from pydantic import Field
 
 from samtok_bench import rle
 from samtok_bench.task import Dropped
-from samtok_tasks.formats.coco import Side
+from samtok_tasks.formats.coco import StatedSize
 from samtok_tasks.formats.files import PathBelow, Record, parse, read_lines, read_list, require_file
 from samtok_tasks.formats.refer import IMAGE_FOLDERS, image_folder
 from samtok_tasks.referring.metrics import Expression
@@ -34,8 +34,7 @@ class _Line(Record):
     """The first alone is asked for."""
 
 
-class _RunLengths(Record):
-    size: Annotated[list[Side], Field(min_length=2, max_length=2)]
+class _RunLengths(StatedSize):
     counts: Any
 
 
