@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from samtok_bench import rle
+from samtok_tasks.formats.region_captions import CaptionRegions
 
 HEIGHT, WIDTH = 300, 400
 
@@ -118,6 +119,11 @@ IMAGES = {
     "mdvp": "data/web/images/a.jpg",
     "videorefer": "frames/rL_0:01:09.633_0:01:14.333/36.jpg",
 }
+
+
+def regions_shown(data: CaptionRegions) -> list[tuple[str, int, str, str]]:
+    """Of each region the key, the area, the reference and the group."""
+    return [(region.key, rle.area(region.mask), region.reference, region.group) for region in data.regions]
 
 
 def write(root: Path, name: str, files: dict[str, Any] | None = None) -> Path:

@@ -5,8 +5,7 @@ from pathlib import Path
 from samtok_bench.sample import Sample, Target, content_id
 from samtok_bench.task import SampleSet
 from samtok_tasks.captioning.referenced import ReferencedCaption, short_question
-from samtok_tasks.formats.files import require_file
-from samtok_tasks.formats.refer import LAYOUT, ReferringExpression, read_refer, require_images
+from samtok_tasks.formats.refer import ReferringExpression, locate_refer, read_refer, require_images
 
 DATA = "refcocog"
 
@@ -19,8 +18,7 @@ class RefCOCOgCaption(ReferencedCaption):
     splits = ("val", "test", "train")
 
     def locate(self, root: Path) -> str:
-        for name in ("refs(umd).p", "instances.json"):
-            require_file(root / DATA / name, LAYOUT.format(dataset=DATA, by="umd"))
+        locate_refer(root, DATA)
         require_images(root)
         return f"RefCOCOg, in {root}; `samtok-bench data check` reads all of it"
 

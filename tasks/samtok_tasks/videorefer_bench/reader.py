@@ -4,9 +4,9 @@ Videos are not decoded here: the frames lie as pictures beside the annotations.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from samtok_tasks.formats.files import PathBelow, Record, field, parse, read_list, require_file
 from samtok_tasks.formats.region_captions import CaptionCollector, CaptionRegions
@@ -22,10 +22,16 @@ LAYOUT = (
 )
 
 
+def _digits(text: str) -> str:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"must be a number in digits, got {text!r}")
+    return text
+
+
 class _Entry(Record):
     video: PathBelow
     caption: str
-    frame_idx: str = Field(pattern="^[0-9]+$")
+    frame_idx: Annotated[str, AfterValidator(_digits)]
     annotation: list[Any] = Field(min_length=1)
     """For each object its masks by frame."""
 

@@ -1,20 +1,21 @@
-"""What judges are asked, how replies are read, what they are worth."""
+"""What DLC-Bench's judge is asked, how replies are read, what they are worth."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samtok_bench import metric, statistics
-from samtok_tasks.captioning import judge_metrics as judge
+from samtok_bench import metric
+from samtok_tasks.dlc_bench.judge import METRICS, object_scores, read_choice, recognition_question
+from samtok_tasks.dlc_bench.reader import DLCQuestion
 
 FOUR = ("The wing is not mentioned.", "The wing is grey.", "The wing is red.", "It is not described.")
 TWO = ("The boats are not mentioned in the description.", "The boats are mentioned in the description.")
 
 
-def values(metrics, scores):
-    rows, count = statistics.numbered([str(k) for k in range(len(scores))])
-    return {info.id: metric.value(info, scores, rows, count) for info in metrics}
+def question(kind, choices, scores):
+    pairs = [list(pair) for pair in zip(choices, scores, strict=True)]
+    return DLCQuestion.model_validate({"question": "Which?", "type": kind, "choices": pairs})
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def values(metrics, scores):
     ],
 )
 def test_choices_are_read_in_the_official_order(reply, choices, read):
-    assert judge.read_choice(reply, choices) == read
+    assert read_choice(reply, choices) == read
 
 
 def official_reading(reply, choices):
@@ -88,19 +89,15 @@ def test_reading_agrees_with_a_second_implementation():
     for _ in range(5000):
         choices = ["".join(rng.choice(words, rng.integers(1, 4))) + "x" for _ in range(rng.integers(2, 6))]
         reply = "".join(rng.choice([*words, *choices], rng.integers(0, 5)))
-        read = judge.read_choice(reply, choices)
+        read = read_choice(reply, choices)
         assert read == official_reading(reply, choices), (reply, choices)
         seen.add(read)
     assert seen == {None, 0, 1, 2, 3, 4}
 
 
 @given(st.text(), st.lists(st.text(), min_size=2, max_size=5))
-def test_no_reply_breaks_the_readers(reply, choices):
-    assert judge.read_choice(reply, choices) in (None, 0, 1, 2, 3, 4)
-    judge.dimension_scores(reply)
-    for protocol in ("standard", "released"):
-        read = judge.read_review(reply, protocol)
-        assert read is None or np.isfinite(read).all()
+def test_no_reply_breaks_the_reading(reply, choices):
+    assert read_choice(reply, choices) in (None, 0, 1, 2, 3, 4)
 
 
 def test_the_recognition_question_follows_the_class():
@@ -112,18 +109,18 @@ def test_the_recognition_question_follows_the_class():
         "wine glass": "objects in the description are wine glass or objects of a similar type",
         "bus": "object in the description is a bus or an object of a similar type",
     }.items():
-        assert judge.dlc_recognition(name) == f"Is it likely that the {asked}{end}"
+        assert recognition_question(name) == f"Is it likely that the {asked}{end}"
 
 
 QUESTIONS = [
-    (True, FOUR, (0.0, 0.5, -1.0, 1.0)),
-    (True, FOUR, (0.0, 1.0, -1.0, 0.5)),
-    (False, TWO, (1.0, -1.0)),
+    question("positive", FOUR, (0.0, 0.5, -1.0, 1.0)),
+    question("positive", FOUR, (0.0, 1.0, -1.0, 0.5)),
+    question("negative", TWO, (1.0, -1.0)),
 ]
 
 
 def test_one_object_by_hand():
-    scores = judge.dlc_scores("A. Yes", ["D", "C", "A"], QUESTIONS)
+    scores = object_scores(["A. Yes", "D", "C", "A"], QUESTIONS)
     assert scores == {
         "positive": 0.0,  # (1 - 1) / 2
         "negative": 1.0,
@@ -133,11 +130,11 @@ def test_one_object_by_hand():
         "replies": 4.0,
     }
     # an object that is not recognised keeps what it lost
-    assert judge.dlc_scores("No", ["D", "C", "A"], QUESTIONS)["positive"] == -0.5
-    assert judge.dlc_scores("No", ["D", "C", "A"], QUESTIONS)["negative"] == 0
-    unread = judge.dlc_scores("Maybe?", ["D", "hm", "A"], QUESTIONS)
+    assert object_scores(["No", "D", "C", "A"], QUESTIONS)["positive"] == -0.5
+    assert object_scores(["No", "D", "C", "A"], QUESTIONS)["negative"] == 0
+    unread = object_scores(["Maybe?", "D", "hm", "A"], QUESTIONS)
     assert (unread["positive"], unread["recognised"], unread["unreadable"]) == (0, 0, 2)
-    half = judge.dlc_scores("Yes", ["D", "hm", "B"], QUESTIONS)
+    half = object_scores(["Yes", "D", "hm", "B"], QUESTIONS)
     assert (half["positive"], half["negative"], half["unreadable"]) == (0.5, -1, 1)
 
 
@@ -151,97 +148,19 @@ def test_dlc_agrees_with_a_second_implementation():
         picked = rng.integers(-1, 4, count)
         known = rng.choice(["yes", "no", "?"])
         said = ["zzz" if k < 0 else "ABCD"[k] for k in picked]
-        questions = [(kind, FOUR, tuple(row)) for kind, row in zip(kinds, worth, strict=True)]
-        objects.append(judge.dlc_scores(known, said, questions))
+        questions = [
+            question("positive" if positive else "negative", FOUR, row.tolist())
+            for positive, row in zip(kinds, worth, strict=True)
+        ]
+        objects.append(object_scores([known, *said], questions))
         got = np.where(picked < 0, 0, worth[np.arange(count), np.maximum(picked, 0)])
         got = got if known == "yes" else np.minimum(got, 0)
         positives.append(got[np.array(kinds)].mean())
         negatives.append(got[~np.array(kinds)].mean())
         unread += (picked < 0).sum() + (known == "?")
         replies += count + 1
-    found = values(judge.dlc_metrics(), objects)
+    found = metric.values(METRICS, objects, [str(place) for place in range(len(objects))])
     assert found["positive"] == pytest.approx(np.mean(positives), abs=1e-9)
     assert found["negative"] == pytest.approx(np.mean(negatives), abs=1e-9)
     assert found["average"] == pytest.approx((np.mean(positives) + np.mean(negatives)) / 2, abs=1e-9)
     assert found["unreadable"] == pytest.approx(unread / replies)
-
-
-@pytest.mark.parametrize(
-    ("reply", "standard", "released"),
-    [
-        ("7 4\nBecause", (7, 4), (7, 4)),
-        ("7,4", (7, 4), (7, 4)),
-        ("7.5 4", (7.5, 4), (7.5, 4)),
-        ("7 4  \nBecause", None, (7, 4)),
-        ("7, 4", None, None),
-        ("Scores: 7 4", None, None),
-        ("7", None, None),
-        ("", None, None),
-        ("7 nan", None, None),
-        ("inf 4", None, None),
-        ("\n7 4", None, None),
-    ],
-)
-def test_reviews_are_read_as_each_script_does(reply, standard, released):
-    assert judge.read_review(reply, "standard") == standard
-    assert judge.read_review(reply, "released") == released
-
-
-def test_a_ratio_of_means_by_hand():
-    replies = ["8 4", "10 5", "words"]
-    scores = [judge.review_scores(reply, "standard") for reply in replies]
-    found = values(judge.review_metrics("x"), scores)
-    # (4 + 5 - 1) / (8 + 10 - 1): an unreadable reply enters as -1, as in the scripts
-    assert found["ratio"] == pytest.approx(8 / 17)
-    assert (found["model"], found["reference"]) == (pytest.approx(8 / 3), pytest.approx(17 / 3))
-    assert found["unreadable"] == pytest.approx(1 / 3)
-
-
-def test_ratios_by_group():
-    groups = ("web", "ocr")
-    given = [("8 4", "web"), ("8 8", "ocr"), ("4 4", "web")]
-    scores = [judge.review_scores(reply, "released", group, groups) for reply, group in given]
-    found = values(judge.review_metrics("x", groups), scores)
-    assert found["ratio_web"] == pytest.approx(8 / 12)
-    assert found["ratio_ocr"] == 1
-    assert found["ratio"] == pytest.approx(16 / 20)
-
-
-def test_reviews_agree_with_a_second_implementation():
-    rng = np.random.default_rng(2)
-    pairs = rng.integers(1, 11, (1200, 2))
-    broken = rng.random(1200) < 0.1
-    replies = ["none" if bad else f"{a} {b}\nwhy" for bad, (a, b) in zip(broken, pairs, strict=True)]
-    found = values(judge.review_metrics("x"), [judge.review_scores(reply, "standard") for reply in replies])
-    kept = np.where(broken[:, None], -1, pairs)
-    assert found["ratio"] == pytest.approx(kept[:, 1].mean() / kept[:, 0].mean(), abs=1e-9)
-    assert found["unreadable"] == pytest.approx(broken.mean())
-
-
-def test_four_scores_by_hand():
-    full = (
-        "1. Subject Correspondence: 5\n2. Appearance Description: 3.5\n"
-        "3. Temporal Description: 0\n4. Hallucination Detection: 4\n"
-    )
-    part = "1. Subject Correspondence: 1\n2. Appearance Description: ...\nHallucination Detection: 4"
-    scores = [judge.dimension_scores(full), judge.dimension_scores(part)]
-    assert scores[1]["unreadable"] == 1
-    found = values(judge.dimension_metrics(), scores)
-    assert (found["sc"], found["ad"], found["td"], found["hd"]) == (3, 3.5, 0, 4)
-    assert found["unreadable"] == 0.5
-    assert values(judge.dimension_metrics(), [judge.dimension_scores("none")])["sc"] is None
-
-
-def test_four_scores_agree_with_a_second_implementation():
-    rng = np.random.default_rng(3)
-    names = list(judge.DIMENSIONS)
-    table = rng.integers(0, 6, (1000, 4)).astype(float)
-    table[rng.random((1000, 4)) < 0.05] = np.nan
-    scores = []
-    for row in table:
-        said = [f"{k + 1}. {names[k]}: {int(v)}" for k, v in enumerate(row) if not np.isnan(v)]
-        scores.append(judge.dimension_scores("\n".join(said)))
-    found = values(judge.dimension_metrics(), scores)
-    for k, id in enumerate(judge.DIMENSIONS.values()):
-        assert found[id] == pytest.approx(np.nanmean(table[:, k]), abs=1e-9)
-    assert found["unreadable"] == pytest.approx(np.isnan(table).any(1).mean())

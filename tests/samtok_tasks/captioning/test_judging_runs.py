@@ -1,0 +1,168 @@
+"""Judging runs of captions with a judge that replies without a server: what is asked, kept and compared."""
+
+import copy
+import json
+import re
+
+import pytest
+from caption_samples import DLC, write
+from judged_captions import Judge, Silent, dlc_reply, run_task, values_of
+from typer.testing import CliRunner
+
+from samtok_bench import registry
+from samtok_bench.cli import judge as judge_cli
+from samtok_bench.comparison.compare import compare
+from samtok_bench.comparison.given_runs import read_given_runs
+from samtok_bench.judging.client import JudgeClient, JudgeError
+from samtok_bench.judging.judge import judge
+from samtok_bench.judging.transcript import SUMMARY, TRANSCRIPT, JudgeFile, read_judges, read_transcript
+from samtok_tasks.dlc_bench.task import DLCBench
+from samtok_tasks.vg_caption.task import VGCaption
+
+
+@pytest.fixture
+def root(tmp_path):
+    return write(tmp_path / "data", "dlc")
+
+
+@pytest.fixture
+def run(root, tmp_path, monkeypatch):
+    def run(protocol="standard"):
+        return run_task(monkeypatch, DLCBench, root, tmp_path / f"run-{protocol}", protocol)
+
+    return run
+
+
+def test_judged_runs_are_compared_by_what_the_judge_said(run):
+    """The second run's judge sees a recognised pair of scissors: 1 instead of 0 on one of two samples."""
+    first, second = run(), run("released")
+    judge(first, Judge(dlc_reply), Silent())
+    with pytest.raises(ValueError, match=r"0 judges judge-1 of all samples; judged by nobody"):
+        read_given_runs([first, second], "judge-1")
+    judge(second, Judge(lambda messages: "A"), Silent())
+    with pytest.raises(ValueError, match="protocol standard there, released now"):
+        compare(read_given_runs([first, second], "judge-1"))
+    record = json.loads((second / "run.json").read_text())
+    record["settings"]["protocol"] = "standard"
+    (second / "run.json").write_text(json.dumps(record))
+    summary = json.loads((second / "summary.json").read_text())
+    (second / "summary.json").write_text(json.dumps({**summary, "protocol": "standard"}))
+    found = compare(read_given_runs([first, second], "judge-1"), show=1)
+    assert (found.headline, found.samples) == ("average", 2)
+    assert found.notes[0].startswith("metrics and scores of the judge judge-1")
+    (pair,) = found.pairs
+    by_id = {metric.id: metric for metric in pair.metrics}
+    stored = [read_judges(folder)[0].headline.value for folder in (first, second)]
+    assert (by_id["average"].first, by_id["average"].second) == tuple(stored)
+    assert by_id["average"].wins + by_id["average"].losses > 0
+    (first / TRANSCRIPT).write_text("")
+    with pytest.raises(ValueError, match=r"judge\.jsonl lacks 2 of 2 samples: judge it again"):
+        read_given_runs([first, second], "judge-1")
+
+
+def test_nothing_is_asked_twice_and_another_judge_is_another_row(run):
+    folder = run()
+    first = judge(folder, Judge(dlc_reply), Silent())
+    again = Judge(lambda messages: pytest.fail("asked again"))
+    assert judge(folder, again, Silent()) == first
+    other = Judge(lambda messages: "?", model="judge-2")
+    second = judge(folder, other, Silent())
+    assert len(other.asked) == 6
+    assert values_of(second)["unreadable"] == 1
+    assert values_of(second)["average"] == 0
+    stored = JudgeFile.model_validate_json((folder / SUMMARY).read_bytes())
+    assert [summary.model for summary in stored.judges] == ["judge-1", "judge-2"]
+    assert judge(folder, Judge(dlc_reply), Silent()) == first, "the first judge's transcript is still there"
+
+
+def test_changed_questions_are_asked_anew(run, root):
+    folder = run()
+    judge(folder, Judge(dlc_reply), Silent())
+    questions = json.loads(json.dumps(DLC["annotations/qa.json"]))
+    questions["12"][0]["question"] = "Which fits?"
+    (root / "annotations" / "qa.json").write_text(json.dumps(questions))
+    again = Judge(dlc_reply)
+    judge(folder, again, Silent())
+    assert len(again.asked) == 3, "those of one object"
+
+
+def test_a_judge_that_fails_leaves_what_was_said_and_is_continued(run):
+    folder = run()
+    left = 4
+
+    def failing(messages):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise JudgeError("the judge at http://judge/v1 failed 5 times, the last time: HTTP 500")
+        return dlc_reply(messages)
+
+    with pytest.raises(JudgeError, match="HTTP 500"):
+        judge(folder, Judge(failing), Silent(), jobs=1)
+    assert len(read_transcript(folder)) == 1
+    assert not (folder / SUMMARY).exists(), "no figure of half a run"
+    with (folder / TRANSCRIPT).open("a") as file:
+        file.write('{"sample": "torn')
+    reporter, client = Silent(), Judge(dlc_reply)
+    assert values_of(judge(folder, client, reporter))["average"] == 0.5
+    assert len(client.asked) == 3
+    assert reporter.starts == [("judge", 2, 1)]
+
+
+def test_many_at_once_give_the_same(run, root):
+    files = copy.deepcopy(DLC)
+    annotations = files["annotations/annotations.json"]["annotations"]
+    for number in range(30):
+        annotations.append({**annotations[0], "id": 100 + number})
+        files["annotations/class_names.json"][str(100 + number)] = "apple"
+        files["annotations/qa.json"][str(100 + number)] = files["annotations/qa.json"]["11"]
+    write(root, "dlc", files)
+    folder = run()
+    client = Judge(dlc_reply)
+    judged = judge(folder, client, Silent(), jobs=8)
+    assert len(client.asked) == 3 * 32
+    assert len(read_transcript(folder)) == 32
+    assert values_of(judged)["average"] == pytest.approx(31 / 32)
+
+
+def test_a_malformed_transcript_is_named(run):
+    folder = run()
+    (folder / TRANSCRIPT).write_text('{"sample": 3}\n')
+    with pytest.raises(ValueError, match=r"judge\.jsonl: line 1 is malformed"):
+        judge(folder, Judge(dlc_reply), Silent())
+
+
+def test_missing_files_for_judging_are_told_with_the_layout(run, root):
+    folder = run()
+    (root / "annotations" / "qa.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"qa\.json is missing\. Expected below the data root"):
+        judge(folder, Judge(dlc_reply), Silent())
+    assert not (folder / TRANSCRIPT).exists()
+
+
+def test_what_cannot_be_judged_is_refused(run, tmp_path, root, monkeypatch):
+    with pytest.raises(FileNotFoundError, match="is not a results folder"):
+        judge(tmp_path, Judge(dlc_reply), Silent())
+    folder = run()
+    with pytest.raises(ValueError, match="--jobs must be at least 1"):
+        judge(folder, Judge(dlc_reply), Silent(), jobs=0)
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**record, "status": "running"}))
+    with pytest.raises(ValueError, match="is not complete"):
+        judge(folder, Judge(dlc_reply), Silent())
+    (folder / "run.json").write_text(json.dumps(record))
+    monkeypatch.setattr(registry, "task_class", lambda name: VGCaption)
+    with pytest.raises(ValueError, match="the answers of dlc-bench are not for a judge"):
+        judge(folder, Judge(dlc_reply), Silent())
+
+
+def test_the_command(run, monkeypatch):
+    folder = run()
+    monkeypatch.setattr(JudgeClient, "ask", lambda self, messages, settings: dlc_reply(messages))
+    options = [str(folder), "--judge", "http://judge/v1", "--judge-model", "judge-1"]
+    result = CliRunner().invoke(judge_cli.app, options, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "judged by judge-1, 2 samples" in result.stdout
+    assert re.search(r"^Avg +50\.00$", result.stdout, re.MULTILINE)
+    result = CliRunner().invoke(judge_cli.app, [*options, "--json"], catch_exceptions=False)
+    assert json.loads(result.stdout)["primary"] == "average"
