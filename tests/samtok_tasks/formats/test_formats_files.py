@@ -1,0 +1,93 @@
+"""Records of annotation files: what is read, and what is said of a broken one."""
+
+import json
+
+import pytest
+from hypothesis import given
+from json_fuzz import json_values
+
+from samtok_tasks.formats.files import (
+    NoSplitError,
+    PathBelow,
+    Record,
+    parse,
+    read_lines,
+    read_list,
+    require_split,
+)
+
+
+class Mask(Record):
+    size: list[int]
+
+
+class Question(Record):
+    image: PathBelow
+    place: int
+    masks: list[Mask]
+
+
+RECORD = {"image": "a/./b.png", "place": 3, "masks": [{"size": [4, 6]}], "more": None}
+
+
+def test_a_record_is_read_and_more_fields_pass():
+    record = parse(Question, RECORD, "f.json: record 1")
+    assert record == Question(image="a/b.png", place=3, masks=[Mask(size=[4, 6])])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"place": "3"}, "place: Input should be a valid integer, got '3'"),
+        ({"place": True}, "place: Input should be a valid integer, got True"),
+        ({"place": 3.0}, "place: Input should be a valid integer, got 3.0"),
+        ({"image": "../b.png"}, "image: must be a path below the folder, got '../b.png'"),
+        ({"image": "/b.png"}, "image: must be a path below the folder, got '/b.png'"),
+        ({"image": "."}, "image: must be a path below the folder, got '.'"),
+        ({"image": "a\0"}, r"image: must be a path below the folder, got 'a\x00'"),
+        ({"masks": [3]}, "masks.0: Input should be a valid dictionary, got 3"),
+        ({"masks": [{}]}, "masks.0.size: Field required"),
+        ({"masks": "x" * 200}, f"masks: Input should be a valid list, got '{'x' * 79}..."),
+    ],
+)
+def test_a_broken_record_is_one_line(change, message):
+    with pytest.raises(ValueError, match=r"^f\.json: record 1: ") as error:
+        parse(Question, RECORD | change, "f.json: record 1")
+    assert str(error.value) == f"f.json: record 1: {message}"
+
+
+def test_a_record_is_a_dictionary():
+    with pytest.raises(ValueError, match=r"^f\.json: record 1: expected a dictionary, got list$"):
+        parse(Question, [RECORD], "f.json: record 1")
+
+
+@given(json_values("image", "place", "masks", "size"))
+def test_any_value_is_read_or_refused_in_one_line(value):
+    try:
+        parse(Question, value, "f.json: record 1")
+    except ValueError as error:
+        said = str(error)
+        assert said.startswith("f.json: record 1: ")
+        assert "\n" not in said
+
+
+def test_lists_and_lines_say_where_each_record_is(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([1, {}]))
+    assert list(read_list(path)) == [(f"{path}: record 0", 1), (f"{path}: record 1", {})]
+    path.write_text("1\n{}\r\n[")
+    lines = read_lines(path)
+    assert [next(lines), next(lines)] == [(f"{path}: line 1", 1), (f"{path}: line 2", {})]
+    with pytest.raises(ValueError, match=r"a\.json: line 3 is not JSON: "):
+        next(lines)
+    path.write_text("1\n\n2")
+    assert list(read_lines(path)) == [(f"{path}: line 1", 1), (f"{path}: line 3", 2)]
+    path.write_text("{}")
+    with pytest.raises(ValueError, match=r"a\.json: expected a list, got dict"):
+        list(read_list(path))
+
+
+def test_splits():
+    require_split("gres", "val", ("val", "test"))
+    with pytest.raises(NoSplitError, match=r"^gres has no split 'x'; it has val, test$"):
+        require_split("gres", "x", ("val", "test"))
