@@ -87,7 +87,7 @@ def decode(
     """Turn the mask words of a text into masks."""
     import numpy as np
 
-    from samtok import parse_words
+    from samtok import format_words, parse_words
     from samtok.images import open_image
     from samtok.mask_files import write_mask
     from samtok.pictures import outlined
@@ -98,7 +98,7 @@ def decode(
     faults = [f"{fault.kind} at {fault.start}..{fault.end}" for fault in parsed.faults]
     if not parsed.words:
         raise ValueError(
-            "no mask words in the text; a mask is <|mt_start|><|mt_0230|><|mt_0345|><|mt_end|>"
+            f"no mask words in the text; a mask is {format_words([(230, 89)])[0]}"
             + (f"; found instead: {', '.join(faults)}" if faults else "")
         )
     tokenizer = _load(model, device)

@@ -38,6 +38,11 @@ class ImageEmbedding:
     width: int
     """Of the image, in pixels."""
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the image in pixels, as masks have them."""
+        return self.height, self.width
+
 
 @dataclass(frozen=True)
 class SAMTokOutput:
@@ -176,11 +181,11 @@ class SAMTok(PreTrainedModel):
         ]
 
     @torch.no_grad()
-    def encode(self, e: ImageEmbedding, masks: Tensor | np.ndarray) -> Tensor:
+    def encode(self, embedding: ImageEmbedding, masks: Tensor | np.ndarray) -> Tensor:
         """Encode masks.
 
         Args:
-            e: the embedding of the masks' image.
+            embedding: of the masks' image.
             masks: (N, H, W) bool, or numbers where above 0 is inside, at the image's own size; N may be 0.
 
         Returns:
@@ -190,26 +195,28 @@ class SAMTok(PreTrainedModel):
             ValueError: the shape is wrong, or a mask is empty, which mask words cannot express.
         """
         masks = torch.as_tensor(masks, device=self.device)
-        if masks.ndim != 3 or tuple(masks.shape[1:]) != (e.height, e.width):
+        if masks.ndim != 3 or tuple(masks.shape[1:]) != embedding.size:
+            height, width = embedding.size
             raise ValueError(
-                f"masks must have shape (N, {e.height}, {e.width}) like the image, got {tuple(masks.shape)}"
+                f"masks must have shape (N, {height}, {width}) like the image, got {tuple(masks.shape)}"
             )
         masks = masks > 0
         if empty := (~masks.flatten(1).any(1)).nonzero().flatten().tolist():
             raise ValueError(f"masks {empty} are empty: mask words cannot express an empty mask")
         if not len(masks):
             return torch.empty(0, self.config.codebook_depth, dtype=torch.int64, device=self.device)
-        chunks = masks.split(self._chunk(e))
-        return torch.cat(
-            [self.quantizer.encode(self.encode_vectors(e.features, chunk[None])[0]) for chunk in chunks]
-        )
+        codes = [
+            self.quantizer.encode(self.encode_vectors(embedding.features, chunk[None])[0])
+            for chunk in masks.split(_chunk(embedding))
+        ]
+        return torch.cat(codes)
 
     @torch.no_grad()
-    def decode_logits(self, e: ImageEmbedding, codes: Tensor | np.ndarray) -> Tensor:
+    def decode_logits(self, embedding: ImageEmbedding, codes: Tensor | np.ndarray) -> Tensor:
         """Decode codes to mask logits.
 
         Args:
-            e: the embedding of the image.
+            embedding: of the image.
             codes: (N, depth) integers, or fewer columns to use only the first levels; N may be 0.
 
         Returns:
@@ -224,24 +231,23 @@ class SAMTok(PreTrainedModel):
             return torch.empty(0, side, side, device=self.device)
         vectors = self.quantizer.decode(codes)
         with self._autocast():
-            return best_mask(*decode_vectors(self.sam2, e.features, vectors[None].to(self.dtype)))[0]
+            return best_mask(*decode_vectors(self.sam2, embedding.features, vectors[None].to(self.dtype)))[0]
 
     @torch.no_grad()
-    def decode(self, e: ImageEmbedding, codes: Tensor | np.ndarray) -> Tensor:
+    def decode(self, embedding: ImageEmbedding, codes: Tensor | np.ndarray) -> Tensor:
         """Decode codes to masks: `decode_logits`, bilinear interpolation, then logit > 0.5, as released.
 
         Returns:
             (N, H, W) bool at the image's own size.
         """
-        logits = self.decode_logits(e, codes)
+        logits = self.decode_logits(embedding, codes)
         if not len(logits):
-            return torch.empty(0, e.height, e.width, dtype=torch.bool, device=self.device)
-        return torch.cat(
-            [
-                nn.functional.interpolate(chunk[None], (e.height, e.width), mode="bilinear")[0] > THRESHOLD
-                for chunk in logits.split(self._chunk(e))
-            ]
-        )
+            return torch.empty(0, *embedding.size, dtype=torch.bool, device=self.device)
+        masks = [
+            nn.functional.interpolate(chunk[None], embedding.size, mode="bilinear")[0] > THRESHOLD
+            for chunk in logits.split(_chunk(embedding))
+        ]
+        return torch.cat(masks)
 
     # ---- batches, with gradients ----------------------------------------------------------------------
 
@@ -302,5 +308,7 @@ class SAMTok(PreTrainedModel):
     def _autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, self.autocast) if self.autocast else nullcontext()
 
-    def _chunk(self, e: ImageEmbedding) -> int:
-        return max(1, PIXELS_AT_ONCE // (e.height * e.width))
+
+def _chunk(embedding: ImageEmbedding) -> int:
+    """How many masks are resized at once."""
+    return max(1, PIXELS_AT_ONCE // (embedding.height * embedding.width))

@@ -72,9 +72,9 @@ def test_saved_processor_loads_the_same(tmp_path):
     processor.save_pretrained(tmp_path)
     again = QwenVLProcessor.from_pretrained(tmp_path)
     arguments = {"text": ["<|image_pad|> red <|mt_0007|>"], "images": [picture()], "return_tensors": "pt"}
-    one, two = processor(**arguments), again(**arguments)
-    assert one.keys() == two.keys()
-    assert all(torch.equal(one[key], two[key]) for key in one)
+    saved, loaded = processor(**arguments), again(**arguments)
+    assert saved.keys() == loaded.keys()
+    assert all(torch.equal(saved[key], loaded[key]) for key in saved)
 
 
 def test_a_tokenizer_without_vision_tokens_is_refused():

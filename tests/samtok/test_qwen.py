@@ -51,14 +51,16 @@ MIXED = [
 @pytest.mark.parametrize("constrained", [False, True])
 def test_a_batch_answers_like_each_conversation_alone(qwen, constrained):
     together = qwen.chat(MIXED, max_new_tokens=12, constrained=constrained)
-    alone = [qwen.chat([one], max_new_tokens=12, constrained=constrained)[0] for one in MIXED]
+    alone = [
+        qwen.chat([conversation], max_new_tokens=12, constrained=constrained)[0] for conversation in MIXED
+    ]
     assert len({answer.text for answer in together}) == 3
-    for one, many in zip(alone, together, strict=True):
-        assert one.text == many.text
-        assert (one.prompt_tokens, one.new_tokens, one.stop_reason) == (
-            many.prompt_tokens, many.new_tokens, many.stop_reason,
+    for single, batched in zip(alone, together, strict=True):
+        assert single.text == batched.text
+        assert (single.prompt_tokens, single.new_tokens, single.stop_reason) == (
+            batched.prompt_tokens, batched.new_tokens, batched.stop_reason,
         )  # fmt: skip
-        assert np.array_equal(one.masks, many.masks)
+        assert np.array_equal(single.masks, batched.masks)
 
 
 def force(qwen, monkeypatch, text):
@@ -109,12 +111,12 @@ def test_the_parser_and_special_tokens_are_passed_on(qwen, monkeypatch):
 
 
 def test_a_region_is_written_as_its_words_on_the_image_before_it(qwen):
-    one, two = picture(), picture(32, 48, seed=1)
+    first, second = picture(), picture(32, 48, seed=1)
     small = np.zeros((48, 32), bool)
     small[5:20, 3:9] = True
     parts = [
-        {"type": "image", "image": one}, {"type": "text", "text": "A "}, {"type": "region", "mask": box()},
-        {"type": "image", "image": two}, {"type": "region", "mask": small},
+        {"type": "image", "image": first}, {"type": "text", "text": "A "}, {"type": "region", "mask": box()},
+        {"type": "image", "image": second}, {"type": "region", "mask": small},
         {"type": "region", "mask": ~small},
     ]  # fmt: skip
     seen = []
@@ -130,8 +132,8 @@ def test_a_region_is_written_as_its_words_on_the_image_before_it(qwen):
     finally:
         del qwen.processor.apply_chat_template
     tok = qwen.samtok
-    a = format_words(tok.encode(tok.embed(one), box()[None]))[0]
-    b, c = format_words(tok.encode(tok.embed(two), np.stack([small, ~small])))
+    a = format_words(tok.encode(tok.embed(first), box()[None]))[0]
+    b, c = format_words(tok.encode(tok.embed(second), np.stack([small, ~small])))
     picture_text = "<|vision_start|><|image_pad|><|vision_end|>"
     assert seen[0] == (
         f"<|im_start|>user\n{picture_text}A {a}{picture_text}{b}{c}<|im_end|>\n<|im_start|>assistant\n"
@@ -175,8 +177,8 @@ def test_saved_folder_gives_the_same_answers(tmp_path, family):
     qwen.save_pretrained(tmp_path)
     again = QwenVLSAMTok.from_pretrained(tmp_path, device="cpu")
     assert again.model.dtype == torch.float32
-    one, two = (q.chat(MIXED[:2], max_new_tokens=8) for q in (qwen, again))
-    assert [answer.text for answer in one] == [answer.text for answer in two]
+    before, after = (q.chat(MIXED[:2], max_new_tokens=8) for q in (qwen, again))
+    assert [answer.text for answer in before] == [answer.text for answer in after]
 
 
 def test_dtype_is_a_choice(tmp_path):

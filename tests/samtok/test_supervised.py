@@ -91,9 +91,9 @@ def test_visual_tokens_are_to_say_the_words_of_their_region(processor):
     on_image = batch["input_ids"] == processor.image_token_id
     assert (batch["image_labels"][~on_image] == IGNORED).all()
     mask = dialogue["turns"][0][1][0]
-    [[one, two]] = GeometryCodes()([None], [mask[None]])[0].tolist()
+    [[code, second_code]] = GeometryCodes()([None], [mask[None]])[0].tolist()
     _, first, second, _ = mask_word_ids(processor.tokenizer)
-    words = {*processor.tokenizer(" red square")["input_ids"], first[one], second[two]}
+    words = {*processor.tokenizer(" red square")["input_ids"], first[code], second[second_code]}
     shares = mask.reshape(2, 32, 2, 32).mean((1, 3)).ravel()
     for label, share in zip(batch["image_labels"][on_image], shares, strict=True):
         bag = set(label[label != IGNORED].tolist())
@@ -111,8 +111,8 @@ def test_the_loss_of_a_bag_is_the_mean_over_its_words_entering_and_leaving(famil
     entering = model.lm_head(model.model.language_model.norm(features)).log_softmax(-1)
     leaving = model(**batch).logits[on_image].log_softmax(-1)
     expected = [
-        -(one[bag].mean() + two[bag].mean()) / 2
-        for one, two, bag in zip(entering, leaving, bags, strict=True)
+        -(before[bag].mean() + after[bag].mean()) / 2
+        for before, after, bag in zip(entering, leaving, bags, strict=True)
     ]
     torch.testing.assert_close(image, torch.stack(expected), rtol=1e-4, atol=1e-4)
 
@@ -213,8 +213,8 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
     with pytest.raises(FileExistsError, match="holds a training"):
         train(path, tmp_path / "parts")
     parts = train(path, tmp_path / "parts", resume=True)
-    one, two = (load_qwen(folder, torch.float32)[0].state_dict() for folder in (whole, parts))
-    assert all(torch.equal(one[key], two[key]) for key in one)
+    uninterrupted, resumed = (load_qwen(folder, torch.float32)[0].state_dict() for folder in (whole, parts))
+    assert all(torch.equal(uninterrupted[key], resumed[key]) for key in uninterrupted)
     steps = [entry["step"] for entry in entries(tmp_path / "parts") if "loss_text" in entry]
     assert steps == [1, 2, 3, 4]  # the third was logged only by the second run: the first died before
 
@@ -235,9 +235,9 @@ def test_training_goes_on_from_a_checkpoint_with_new_code_rows(tmp_path):
         tmp_path, evaluation=None, start=start, learning_rate=0.0, stages=[{"until": 1, "images": 1}]
     )
     again = train(path, tmp_path / "two")
-    one, two = (load_qwen(folder, torch.float32) for folder in (final, again))
-    _, first, second, _ = mask_word_ids(one[1].tokenizer)
-    old, new = (model.get_input_embeddings().weight for model, _ in (one, two))
+    before, after = (load_qwen(folder, torch.float32) for folder in (final, again))
+    _, first, second, _ = mask_word_ids(before[1].tokenizer)
+    old, new = (model.get_input_embeddings().weight for model, _ in (before, after))
     assert (old != new).any(1).nonzero().flatten().tolist() == [*first, *second]
 
 
@@ -270,12 +270,15 @@ def test_a_pools_batches_are_of_one_length(processor):
     class Long(Collator):
         def prepare(self, dialogues):
             made = super().prepare(dialogues)
-            return [replace(one, text=one.text + one.text[-40:] * 5 * (k % 2)) for k, one in enumerate(made)]
+            return [
+                replace(dialogue, text=dialogue.text + dialogue.text[-40:] * 5 * (k % 2))
+                for k, dialogue in enumerate(made)
+            ]
 
     stages = [DialogueStage(until=12, images=2, pool=16)]
     batches = Batches(DATA, Long(processor, GeometryCodes()), seed=1, stages=stages)
     lengths = [batch["attention_mask"].sum(1) for batch in batches]
-    assert all(max(one) - min(one) < 10 for one in lengths)
+    assert all(max(batch) - min(batch) < 10 for batch in lengths)
     assert max(map(max, lengths)) > min(map(min, lengths)) + 40
 
 
@@ -317,9 +320,9 @@ def test_turns_apart_have_the_losses_of_dialogues_of_their_own(family, attention
     with torch.no_grad():
         answers, image = token_losses(model, collator(together))
         single = [token_losses(model, collator([dialogue])) for dialogue in alone]
-    assert answers.targets.tolist() == [t for one, _ in single for t in one.targets.tolist()]
+    assert answers.targets.tolist() == [t for loss, _ in single for t in loss.targets.tolist()]
     torch.testing.assert_close(
-        answers.losses, torch.cat([one.losses for one, _ in single]), rtol=1e-4, atol=1e-4
+        answers.losses, torch.cat([loss.losses for loss, _ in single]), rtol=1e-4, atol=1e-4
     )
     # the image is looked at once for all of them
     torch.testing.assert_close(image, torch.cat([single[0][1], single[3][1]]), rtol=1e-4, atol=1e-4)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from samtok.words import format_words, marks
 from samtok_bench.reading import Mark, ReadFault, Reading, ReadMask
 from samtok_tasks.released import GCG, LAST, RL, UNION
 
@@ -38,8 +39,8 @@ class Found(NamedTuple):
 
 def read(reading: Reading, text: str) -> Found:
     assert reading.read is not None
-    marks = [Mark(match[1] or "", *match.span()) for match in re.finditer(r"\[(?:([^\[\]]*)\])?", text)]
-    return Found(*reading.read(text, marks))
+    found = [Mark(match[1] or "", *match.span()) for match in re.finditer(r"\[(?:([^\[\]]*)\])?", text)]
+    return Found(*reading.read(text, found))
 
 
 NAMES = ["start", "end", "0000", "0255", "0256", "0511", "0512", "9999", "7", "00001", "٣٣٣٣", "x", "_", ""]
@@ -64,6 +65,14 @@ def test_no_text_raises_and_every_code_is_accounted_for(reading: Reading, text: 
 def test_all_readings_agree_on_one_good_mask(reading: Reading, pair: tuple[int, int]):
     text = f"It is [start][{pair[0]:04d}][{pair[1] + 256:04d}][end]."
     assert read(reading, text) == ([ReadMask(pair, 6, len(text) - 1)], [])
+
+
+@READINGS
+def test_a_reading_takes_the_marks_of_mask_words(reading: Reading):
+    text = f"It is {format_words([(230, 89)])[0]}."
+    assert reading.read is not None
+    found = reading.read(text, [Mark(*mark) for mark in marks(text)])
+    assert found == ([ReadMask((230, 89), 6, len(text) - 1)], [])
 
 
 @pytest.mark.parametrize(

@@ -249,13 +249,13 @@ def evaluate(
     for path in paths:
         ious, areas, codes = [], [], []
         for image, masks in samples:
-            masks_ = torch.as_tensor(masks, device=model.device)
+            truth = torch.as_tensor(masks, device=model.device)  # (N, H, W)
             pixels = to_pixels(image, model.config.image_size)[None].to(model.device)
-            out = model(pixels, masks_[None], path=path)
+            out = model(pixels, truth[None], path=path)
             best = best_mask(out.logits, out.iou)  # (1, N, h, w)
-            full = nn.functional.interpolate(best, masks_.shape[-2:], mode="bilinear")[0] > THRESHOLD
-            ious.append(mask_iou(full, masks_))
-            areas.append(masks_.float().mean((1, 2)))
+            full = nn.functional.interpolate(best, truth.shape[-2:], mode="bilinear")[0] > THRESHOLD
+            ious.append(mask_iou(full, truth))
+            areas.append(truth.float().mean((1, 2)))
             if out.codes is not None:
                 codes.append(out.codes[0])
         iou, area = torch.cat(ious), torch.cat(areas)
