@@ -23,4 +23,4 @@ def option(name: str, help: str, **more: Any) -> Any:
 
 def complete_tasks(typed: str) -> list[str]:
     """Names of installed tasks that begin so, for the shell."""
-    return [name for name in registry.names("task") if name.startswith(typed)]
+    return [name for name in (*registry.names("task"), registry.ALL) if name.startswith(typed)]

@@ -200,7 +200,7 @@ def _arithmetic(first: ComparedRun, second: ComparedRun) -> list[Finding]:
 
 
 def _notes(first: ComparedRun, second: ComparedRun) -> list[Finding]:
-    unknown = f"has no {RUN}: whether data, options and device are those of the other run is not known"
+    unknown = f"comes without {RUN}: it is not known whether data, options and device are the same"
     bare = [Finding("record", f"{run.path} {unknown}") for run in (first, second) if run.record is None]
     if bare or not (first.record and second.record):
         return bare

@@ -170,7 +170,9 @@ def read_versioned(path: Path, model: type[Model]) -> Model:
         raise FileNotFoundError(f"{path.parent} is not a results folder: it has no {path.name}") from None
     try:
         content = json.loads(raw)
-        version = content.get("schema_version") if isinstance(content, dict) else SCHEMA
+        if not isinstance(content, dict) or "schema_version" not in content:
+            raise ValueError(f"{path} is malformed: it has no schema_version")
+        version = content["schema_version"]
         if version != SCHEMA:
             raise ValueError(
                 f"{path} is of schema version {version}, this samtok-bench reads version {SCHEMA}: run the "

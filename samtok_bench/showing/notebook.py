@@ -14,7 +14,7 @@ from samtok_bench.showing.inspection import run_text, sample_text, shown_samples
 
 
 def load_run(path: str | Path) -> pd.DataFrame:
-    """A complete run as a frame, a row a sample.
+    """A complete run as a frame, one row per sample.
 
     Args:
         path: a results folder.
@@ -48,7 +48,7 @@ def load_run(path: str | Path) -> pd.DataFrame:
         for line in run.lines.values()
     ]
     frame = pd.DataFrame(rows).set_index("id")
-    frame.attrs = {"settings": run.record.settings, "summary": run.summary.model_dump(mode="json")}
+    frame.attrs = {"settings": run.settings.model_dump(mode="json"), "summary": run.summary.model_dump(mode="json")}
     return frame
 
 

@@ -12,7 +12,7 @@ from samtok_bench.statistics import Interval
 from samtok_bench.task import Task
 
 
-def settings_of(task: Task, **given: Any) -> RunSettings:
+def settings_of(task: Task, /, **given: Any) -> RunSettings:
     """Usual settings, but for those that are given."""
     usual: dict[str, Any] = {
         **{"task": task.name, "protocol": task.protocol, "data_format": task.data, "options": task.options},

@@ -5,57 +5,66 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samtok_bench import metric, statistics
-from samtok_bench.metric import MetricInfo
+from samtok_bench import statistics
+from samtok_bench.aggregate import (
+    Aggregate,
+    Collisions,
+    Corpus,
+    Median,
+    Perplexity,
+    Ratio,
+    Used,
+    WorstDecile,
+)
+from samtok_bench.metric import MetricInfo, numbered, values
 
 
-def info(aggregate: str, denominator: str | None = None) -> MetricInfo:
-    return MetricInfo("m", 1, "m", "higher", "x", denominator, "test", "test", aggregate=aggregate)
+def info(aggregate: Aggregate, denominator: str | None = None) -> MetricInfo:
+    return MetricInfo("m", "m", "test", "x", denominator, aggregate=aggregate)
 
 
 def value(aggregate, xs, clusters=None, takes_part=None):
     scores = [{"x": x, "y": y} for x, y in zip(xs, takes_part or [1] * len(xs), strict=True)]
-    rows, count = statistics.numbered(clusters or [str(k) for k in range(len(xs))])
-    return metric.value(info(aggregate, "y"), scores, rows, count)
+    return values([info(aggregate, "y")], scores, clusters or [str(k) for k in range(len(xs))])["m"]
 
 
 def test_median_and_worst_decile_by_hand():
     xs = [k / 10 for k in (9, 1, 5, 7, 3, 2, 8, 4, 6, 0)]
-    assert value("median", xs) == pytest.approx(0.45)
-    assert value("median", xs[:3]) == 0.5
-    assert value("worst_decile", xs) == 0
+    assert value(Median(), xs) == pytest.approx(0.45)
+    assert value(Median(), xs[:3]) == 0.5
+    assert value(WorstDecile(), xs) == 0
     # 15 samples: the lowest one and half of the second one
-    assert value("worst_decile", [0.2, 0.8] + [1.0] * 13) == pytest.approx((0.2 + 0.8 / 2) / 1.5)
-    assert value("median", xs, takes_part=[1, 1, 1] + [0] * 7) == 0.5
-    assert value("median", [0.5], takes_part=[0]) is None
-    assert value("worst_decile", []) is None
+    assert value(WorstDecile(), [0.2, 0.8] + [1.0] * 13) == pytest.approx((0.2 + 0.8 / 2) / 1.5)
+    assert value(Median(), xs, takes_part=[1, 1, 1] + [0] * 7) == 0.5
+    assert value(Median(), [0.5], takes_part=[0]) is None
+    assert value(WorstDecile(), []) is None
 
 
 def test_symbols_by_hand():
-    assert value("used", [3, 3, 7, 9], takes_part=[1, 1, 1, 0]) == 2
-    assert value("perplexity", [0, 1, 2, 3]) == pytest.approx(4)
-    assert value("perplexity", [5, 5]) == 1
-    assert value("perplexity", [1, 1, 1, 2]) == pytest.approx(4 / 3**0.75)
-    assert value("used", [1], takes_part=[0]) is None
+    assert value(Used(), [3, 3, 7, 9], takes_part=[1, 1, 1, 0]) == 2
+    assert value(Perplexity(), [0, 1, 2, 3]) == pytest.approx(4)
+    assert value(Perplexity(), [5, 5]) == 1
+    assert value(Perplexity(), [1, 1, 1, 2]) == pytest.approx(4 / 3**0.75)
+    assert value(Used(), [1], takes_part=[0]) is None
 
 
 def test_collisions_are_within_a_cluster():
     xs, clusters = [1, 1, 2, 1], ["a", "a", "a", "b"]
-    assert value("collisions", xs, clusters) == 0.5
-    assert value("collisions", xs, ["a", "b", "c", "d"]) == 0
+    assert value(Collisions(), xs, clusters) == 0.5
+    assert value(Collisions(), xs, ["a", "b", "c", "d"]) == 0
     # what takes no part collides with nothing
-    assert value("collisions", [1, 1, 2], ["a"] * 3, [1, 0, 1]) == 0
+    assert value(Collisions(), [1, 1, 2], ["a"] * 3, [1, 0, 1]) == 0
 
 
-@pytest.mark.parametrize("aggregate", ["ratio", "median", "worst_decile", "collisions"])
+@pytest.mark.parametrize("aggregate", [Ratio(), Median(), WorstDecile(), Collisions()])
 @given(data=st.data())
 def test_resampling_repeats_clusters(aggregate, data):
     xs = data.draw(st.lists(st.integers(0, 4), min_size=1, max_size=12))
     clusters = [data.draw(st.sampled_from("abc")) for _ in xs]
-    rows, count = statistics.numbered(clusters)
+    rows, count = numbered(clusters)
     weights = np.array([[data.draw(st.integers(0, 3)) for _ in range(count)]])
-    columns = metric.table(info(aggregate), [{"x": x} for x in xs], rows, count)
-    got = metric.resampled(info(aggregate), columns, weights.astype(float))[0]
+    columns = info(aggregate).table([{"x": x} for x in xs], rows, count)
+    got = aggregate.resampled(columns, weights.astype(float))[0]
     # a cluster drawn twice is two images that look alike
     repeated = [
         (x, f"{name}{copy}")
@@ -69,5 +78,34 @@ def test_resampling_repeats_clusters(aggregate, data):
 def test_shares_of_codes_have_no_interval():
     scores = [{"x": k % 3} for k in range(30)]
     clusters = [str(k) for k in range(30)]
-    metrics = [info("perplexity"), info("used")]
+    metrics = [info(Perplexity()), info(Used())]
     assert statistics.intervals(metrics, scores, clusters) == {"m": None}
+
+
+def test_a_ratio_is_one_line():
+    iou = MetricInfo("iou", "mIoU", "mean IoU over all samples")
+    assert (iou.keys, iou.sign, iou.version, iou.aggregate) == (("iou",), 1, 1, Ratio())
+    assert values([iou], [{"iou": 0.5}, {"iou": 1.0}], ["a", "b"]) == {"iou": 0.75}
+
+
+def test_the_epsilon_of_a_ratio_is_added_to_the_sum():
+    ratio = MetricInfo("r", "r", "test", "i", "u", aggregate=Ratio(epsilon=1.0))
+    scores = [{"i": 1.0, "u": 2.0}, {"i": 2.0, "u": 1.0}]
+    assert values([ratio], scores, ["a", "b"]) == {"r": 3 / 4}
+    assert values([ratio], [{"i": 0.0, "u": 0.0}], ["a"]) == {"r": 0.0}
+
+
+def test_own_values_are_of_samples_that_take_part():
+    ratio = MetricInfo("r", "r", "test", "i", "u")
+    assert ratio.own_value({"i": 1, "u": 4}) == 0.25
+    assert ratio.own_value({"i": 0, "u": 0}) is None
+    assert info(Median()).own_value({"x": 0.3}) == 0.3
+    for aggregate in (Collisions(), Used(), Perplexity(), Corpus()):
+        assert info(aggregate).own_value({"x": 0.3}) is None
+
+
+def test_corpus_metrics_look_at_no_score():
+    corpus = info(Corpus())
+    assert (corpus.keys, corpus.is_finite({})) == ((), True)
+    assert values([corpus], [{}, {}], ["a", "b"]) == {"m": None}
+    assert statistics.intervals([corpus], [{}, {}], ["a", "b"]) == {"m": None}

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samtok_bench import metric as metrics
 from samtok_bench import statistics
-from samtok_bench.metric import MetricInfo
+from samtok_bench.aggregate import Collisions, Median, Ratio, Used, WorstDecile
+from samtok_bench.metric import MetricInfo, values
 
 
 def metric(numerator: str, denominator: str | None) -> MetricInfo:
-    return MetricInfo(numerator, 1, numerator, "higher", numerator, denominator, "test", "test")
+    return MetricInfo(numerator, numerator, "test", numerator, denominator)
 
 
 MEAN = metric("x", None)
@@ -158,8 +158,8 @@ def test_images_change_sides_not_samples():
 
 
 AGGREGATES = [
-    MetricInfo(aggregate, 1, aggregate, "higher", "i", "u", "test", "test", aggregate=aggregate)
-    for aggregate in ("ratio", "median", "worst_decile", "collisions")
+    MetricInfo(type(aggregate).__name__, "m", "test", "i", "u", aggregate=aggregate)
+    for aggregate in (Ratio(), Median(), WorstDecile(), Collisions())
 ]
 
 
@@ -196,8 +196,7 @@ def test_exchanges_equal_a_plain_loop(info):
 
 
 def metric_value(info, scores, clusters) -> float:
-    numbers, count = statistics.numbered(clusters)
-    return metrics.value(info, scores, numbers, count)
+    return values([info], scores, clusters)[info.id]
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.015, 0.03])
@@ -238,7 +237,7 @@ def test_p_is_never_zero_and_undefined_without_two_images():
     assert statistics.permutation_test([metric("x", "z")], rows([1, 2]), rows([2, 3]), singles(2)) == {
         "x": None
     }
-    used = MetricInfo("x", 1, "x", "higher", "x", None, "test", "test", aggregate="used")
+    used = MetricInfo("x", "x", "test", aggregate=Used())
     assert statistics.permutation_test([used], rows([1, 2]), rows([2, 3]), singles(2)) == {"x": None}
 
 

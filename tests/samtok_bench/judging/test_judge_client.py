@@ -1,0 +1,177 @@
+"""The judge's client against a server that is well, slow, broken or hostile."""
+
+import json
+import socket
+import time
+
+import pytest
+from judge_server import completion, send, serving
+
+from samtok_bench.judging.client import KEY_VARIABLE, JudgeClient, JudgeError
+from samtok_bench.judging.contract import JudgeSettings
+
+MESSAGES = [{"role": "user", "content": "Is it ä red circle?"}]
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+
+
+def client(url, **options):
+    naps = []
+    made = JudgeClient(
+        url, "judge-1", **{"key": "", "timeout": 5, "retries": 2, "sleep": naps.append, **options}
+    )
+    return made, naps
+
+
+def test_the_protocol(monkeypatch):
+    monkeypatch.setenv(KEY_VARIABLE, "secret")
+    with serving(lambda handler, content, number: send(handler, completion("Yës."))) as server:
+        one = JudgeClient(server.url + "/", "judge-1")
+        assert one.ask(MESSAGES, JudgeSettings(0.2, 300, 0.9)) == "Yës."
+        assert one.ask(MESSAGES, JudgeSettings(0)) == "Yës."
+    first, second = server.requests
+    assert first == {
+        "path": "/v1/chat/completions",
+        "model": "judge-1",
+        "messages": MESSAGES,
+        "temperature": 0.2,
+        "max_tokens": 300,
+        "top_p": 0.9,
+    }
+    assert {"max_tokens", "top_p"}.isdisjoint(second)
+    assert server.headers[0]["Authorization"] == "Bearer secret"
+
+
+def test_no_key_sends_no_header(monkeypatch):
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    with serving(lambda handler, content, number: send(handler, completion("x"))) as server:
+        JudgeClient(server.url, "m").ask(MESSAGES, JudgeSettings(0))
+    assert "Authorization" not in server.headers[0]
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_a_refusal_without_text_is_an_empty_reply(content):
+    with serving(lambda handler, _, number: send(handler, completion(content))) as server:
+        assert client(server.url)[0].ask(MESSAGES, JudgeSettings(0)) == ""
+
+
+@pytest.mark.parametrize(
+    "ill",
+    [
+        lambda handler: send(handler, b"overloaded", 500),
+        lambda handler: send(handler, b"", 503),
+        lambda handler: send(handler, b"slower please", 429),
+        lambda handler: send(handler, b"<html>garbage"),
+        lambda handler: send(handler, b"\xff\xfe"),
+        lambda handler: send(handler, b"[" * 100_000),
+        lambda handler: send(handler, b'{"choices": []}'),
+        lambda handler: send(handler, b'{"choices": [{"message": null}]}'),
+        lambda handler: send(handler, completion(["parts"])),
+        lambda handler: handler.connection.shutdown(socket.SHUT_RDWR),
+    ],
+)
+def test_what_may_pass_is_tried_again(ill):
+    def respond(handler, content, number):
+        if number < 2:
+            ill(handler)
+        else:
+            send(handler, completion("well"))
+
+    with serving(respond) as server:
+        one, naps = client(server.url, backoff=3)
+        assert one.ask(MESSAGES, JudgeSettings(0)) == "well"
+    assert naps == [3, 6]
+    assert len(server.requests) == 3
+
+
+def test_tries_are_bounded_and_the_last_reason_is_told():
+    with serving(lambda handler, content, number: send(handler, b"no\nGPU", 500)) as server:
+        one, naps = client(server.url)
+        with pytest.raises(JudgeError, match=r"failed in 3 tries, the last time: HTTP 500: no GPU") as error:
+            one.ask(MESSAGES, JudgeSettings(0))
+    assert len(server.requests) == 3
+    assert naps == [1, 2]
+    assert "\n" not in str(error.value)
+
+
+def test_waiting_is_bounded():
+    with serving(lambda handler, content, number: send(handler, b"", 500)) as server:
+        one, naps = client(server.url, retries=9)
+        with pytest.raises(JudgeError):
+            one.ask(MESSAGES, JudgeSettings(0))
+    assert max(naps) == 60
+
+
+@pytest.mark.parametrize("status", [400, 401, 404])
+def test_what_cannot_pass_is_not_tried_again(status):
+    with serving(lambda handler, content, number: send(handler, b"unknown model", status)) as server:
+        one, naps = client(server.url)
+        with pytest.raises(JudgeError, match=f"refuses the request: HTTP {status}: unknown model"):
+            one.ask(MESSAGES, JudgeSettings(0))
+    assert (len(server.requests), naps) == (1, [])
+
+
+def test_redirects_do_not_carry_the_key_away():
+    with serving(lambda handler, content, number: send(handler, completion("stolen"))) as thief:
+        elsewhere = {"Location": thief.url}
+        moved = serving(lambda handler, content, number: send(handler, b"", 302, **elsewhere))
+        with moved as server, pytest.raises(JudgeError, match="HTTP 302"):
+            client(server.url, key="secret")[0].ask(MESSAGES, JudgeSettings(0))
+    assert thief.requests == []
+
+
+def test_a_silent_server_runs_into_the_timeout():
+    with serving(lambda handler, content, number: time.sleep(0.6)) as server:
+        one, _ = client(server.url, timeout=0.2, retries=1)
+        began = time.monotonic()
+        with pytest.raises(JudgeError, match="failed in 2 tries, the last time: TimeoutError"):
+            one.ask(MESSAGES, JudgeSettings(0))
+    assert time.monotonic() - began < 3
+
+
+def test_a_server_that_trickles_runs_into_the_timeout_too():
+    def trickle(handler, content, number):
+        handler.send_response(200)
+        handler.end_headers()
+        for _ in range(40):
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+            time.sleep(0.05)
+
+    with serving(trickle) as server:
+        one, _ = client(server.url, timeout=0.3, retries=0)
+        with pytest.raises(JudgeError, match=r"no whole answer within 0.3 s"):
+            one.ask(MESSAGES, JudgeSettings(0))
+
+
+def test_nobody_listens():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+    with pytest.raises(JudgeError, match=r"Connection refused"):
+        client(url)[0].ask(MESSAGES, JudgeSettings(0))
+
+
+@pytest.mark.parametrize(
+    ("url", "model", "options"),
+    [
+        ("localhost:8000", "m", {}),
+        ("file:///etc/passwd", "m", {}),
+        ("http://x", "", {}),
+        ("http://x", "m", {"timeout": 0}),
+        ("http://x", "m", {"retries": -1}),
+    ],
+)
+def test_what_is_no_judge(url, model, options):
+    with pytest.raises(ValueError, match=r"judge|negative"):
+        JudgeClient(url, model, **options)
+
+
+def test_the_key_is_in_no_message():
+    echo = serving(lambda handler, content, number: send(handler, json.dumps(content).encode(), 400))
+    with echo as server, pytest.raises(JudgeError) as error:
+        client(server.url, key="secret")[0].ask(MESSAGES, JudgeSettings(0))
+    assert "secret" not in str(error.value)

@@ -1,0 +1,232 @@
+"""Constant, oracle and local predictors, the last one with a model that answers from a script."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from samtok.words import parse_words
+from samtok_bench import rle
+from samtok_bench.codec import Codec
+from samtok_bench.predictor import PredictorOptions
+from samtok_bench.predictors.constant import ConstantPredictor
+from samtok_bench.predictors.oracle import OraclePredictor
+from samtok_bench.predictors.samtok import SAMTokPredictor, weights_hash
+from samtok_bench.reading import ReadFault, Reading, ReadMask
+from samtok_bench.sample import Code, ImagePart, Outcome, Region, Sample, Target, Text, Turn
+from samtok_bench.task import Generation
+
+OPTIONS = PredictorOptions(Generation(9), constrained=True, device="cpu")
+HALF = rle.encode(np.arange(48).reshape(6, 8) < 24)
+
+
+@pytest.fixture
+def image(tmp_path):
+    path = tmp_path / "a.png"
+    Image.new("RGB", (8, 6), "red").save(path)
+    return path
+
+
+def sample(image, id="s", size=(6, 8), masks=(HALF,), text="") -> Sample:
+    parts = (ImagePart(image), Text("Please segment "), Region(HALF), Text(" now."))
+    return Sample(id, image, size, (Turn("user", parts),), image.name, Target(masks, text))
+
+
+def test_constants(image):
+    (refused,) = ConstantPredictor("refuse", OPTIONS).predict([sample(image)])
+    (whole,) = ConstantPredictor("whole", OPTIONS).predict([sample(image)])
+    assert refused.masks == ()
+    assert whole.masks == (rle.full(6, 8),)
+
+
+def test_the_oracle_answers_with_the_target(image):
+    hit, none = OraclePredictor("", OPTIONS).predict([sample(image), sample(image, masks=())])
+    assert hit.masks == (HALF,)
+    assert hit.codes == ()
+    assert none.masks == ()
+
+
+class Corner(Codec):
+    """Writes the upper left corner's value, as a codebook index."""
+
+    codebooks = 1
+    embedded: list[str] = []  # noqa: RUF012
+
+    def identity(self):
+        return {"kind": "corner"}
+
+    def embed(self, image, size):
+        self.embedded.append(image.name)
+        if not image.is_file():
+            raise OSError(f"no {image.name}")
+        return size
+
+    def encode(self, embedding, masks):
+        return [(int(rle.decode(mask)[0, 0]),) for mask in masks]
+
+    def decode(self, embedding, codes):
+        return [rle.full(*embedding) if code[0] else rle.empty(*embedding) for code in codes]
+
+    def text(self, symbols):
+        return f"w{symbols[0]}"
+
+    def tokens(self, symbols):
+        return 3
+
+    def bits(self, symbols):
+        return 1.0
+
+
+def test_the_oracle_sends_masks_through_its_codec(image):
+    oracle = OraclePredictor("", OPTIONS, Corner("", OPTIONS))
+    assert oracle.identity() == {"kind": "oracle", "codec": {"kind": "corner"}}
+    other = rle.encode(np.arange(48).reshape(6, 8) >= 24)
+    # an empty instance has no words and is left out
+    samples = [
+        sample(image, "two", masks=(HALF, rle.empty(6, 8), other)),
+        sample(image, "one", masks=(other,)),
+        sample(image, "none", masks=()),
+        sample(image.with_name("lost.png"), "bad"),
+    ]
+    two, one, none, bad = oracle.predict(samples)
+    assert Corner.embedded == ["a.png", "lost.png"]  # once an image
+    assert (two.text, two.words) == ("w1w0", ("w1", "w0"))
+    assert two.masks == (rle.full(6, 8), rle.empty(6, 8))
+    assert two.codes == (Code(3, 1.0, (1,)), Code(3, 1.0, (0,)))
+    assert one.codes == (Code(3, 1.0, (0,)),)
+    assert set(one.timings) == {"embed", "encode", "decode"}
+    assert one.seconds == pytest.approx(sum(one.timings.values()))
+    assert (none.masks, none.codes) == ((), ())
+    assert (bad.outcome, bad.detail) == (Outcome.SKIPPED, "no lost.png")
+
+
+def test_the_oracle_writes_words_where_the_text_has_masks(image):
+    text = "a <region>, nothing <region> and b<region>"
+    other = rle.encode(np.arange(48).reshape(6, 8) >= 24)
+    masks = (HALF, rle.empty(6, 8), other)
+    asked = sample(image, masks=masks, text=text)
+    (plain,) = OraclePredictor("", OPTIONS).predict([asked])
+    assert (plain.text, plain.words) == ("a <region>, nothing  and b<region>", ("<region>", "<region>"))
+    assert plain.masks == (HALF, other)
+    (coded,) = OraclePredictor("", OPTIONS, Corner("", OPTIONS)).predict([asked])
+    assert (coded.text, coded.words) == ("a w1, nothing  and bw0", ("w1", "w0"))
+    silent = Corner("", OPTIONS)
+    silent.text = lambda symbols: "" if symbols[0] else "w0"
+    (kept,) = OraclePredictor("", OPTIONS, silent).predict([asked])
+    assert (kept.text, kept.words) == ("a <region>, nothing  and bw0", ("<region>", "w0"))
+    (nothing,) = OraclePredictor("", OPTIONS).predict([sample(image, masks=(), text="No target.")])
+    assert (nothing.text, nothing.words) == ("No target.", ())
+    with pytest.raises(ValueError, match="a target of 1 masks has 3 places in its text"):
+        OraclePredictor("", OPTIONS).predict([sample(image, text=text)])
+
+
+class Scripted:
+    """Stands for QwenVLSAMTok: one answer a conversation, in order."""
+
+    def __init__(self, *answers):
+        self.answers, self.calls = answers, []
+
+    def chat(self, conversations, **settings):
+        self.calls.append((conversations, settings))
+        return list(self.answers[: len(conversations)])
+
+
+def answer(text="", spans=(), faults=(), stop="stop"):
+    words = SimpleNamespace(
+        words=[SimpleNamespace(start=a, end=b) for a, b in spans],
+        faults=[SimpleNamespace(kind=kind) for kind in faults],
+    )
+    masks = np.stack([np.arange(48).reshape(6, 8) < 24] * len(spans)) if spans else np.zeros((0, 6, 8), bool)
+    return SimpleNamespace(
+        text=text, words=words, masks=masks, stop_reason=stop, prompt_tokens=3, new_tokens=4, seconds=0.5
+    )
+
+
+@pytest.fixture
+def local(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+
+    def local(*answers):
+        predictor = SAMTokPredictor(str(folder), OPTIONS)
+        predictor._model = Scripted(*answers)
+        return predictor
+
+    return local
+
+
+def test_a_sample_becomes_a_conversation(local, image):
+    predictor = local(answer(), answer())
+    predictor.predict([sample(image), sample(image, "t")])
+    ((conversations, settings),) = predictor._model.calls
+    content = conversations[0][0]["content"]
+    assert [part["type"] for part in content] == ["image", "text", "region", "text"]
+    assert content[0]["image"].size == (8, 6)
+    assert np.array_equal(content[2]["mask"], rle.decode(HALF))
+    # one picture for both samples, so the model embeds it once
+    assert conversations[1][0]["content"][0]["image"] is content[0]["image"]
+    assert settings == {
+        "max_new_tokens": 9,
+        "constrained": True,
+        "parse": parse_words,
+        "skip_special_tokens": True,
+    }
+
+
+def test_a_benchmark_may_read_mask_words_itself(image, local):
+    def first_two_marks(text, marks):
+        opened, code = marks[:2]
+        return [ReadMask((int(code.name), 0), opened.start, code.end)], [ReadFault("dropped", 25, 38)]
+
+    predictor = local(answer())
+    predictor.options = PredictorOptions(Generation(9, Reading("mine", first_two_marks)), device="cpu")
+    predictor.predict([sample(image)])
+    parsed = predictor._model.calls[0][1]["parse"]("<|mt_start|><|mt_0007|>, <|mt_0300|>")
+    assert [(word.codes, word.start, word.end) for word in parsed.words] == [((7, 0), 0, 23)]
+    assert [(fault.kind, fault.start, fault.end) for fault in parsed.faults] == [("dropped", 25, 38)]
+
+
+def test_answers_become_outcomes(local, image):
+    predictor = local(
+        answer("ab", spans=[(0, 1), (1, 2)]),
+        answer("x", faults=["unclosed"]),
+        answer("y", faults=["unclosed"], stop="length"),
+    )
+    good, broken, long = predictor.predict([sample(image, id) for id in "abc"])
+    assert (good.outcome, good.words, good.masks) == (Outcome.OK, ("a", "b"), (HALF, HALF))
+    assert (good.prompt_tokens, good.new_tokens, good.seconds) == (3, 4, 0.5)
+    assert (broken.outcome, broken.faults) == (Outcome.PARSE_ERROR, ("unclosed",))
+    assert (long.outcome, long.stop_reason) == (Outcome.TRUNCATED, "length")
+
+
+def test_unusable_images_are_skipped_with_the_reason(local, image, tmp_path):
+    torn = tmp_path / "torn.jpg"
+    Image.effect_noise((64, 64), 90).save(torn)
+    torn.write_bytes(torn.read_bytes()[:300])
+    missing = tmp_path / "missing.jpg"
+    predictor = local(answer("fine"))
+    made = predictor.predict(
+        [sample(missing, "a"), sample(torn, "b"), sample(image, "c", size=(8, 6)), sample(image, "d")]
+    )
+    assert [p.outcome for p in made] == [Outcome.SKIPPED] * 3 + [Outcome.OK]
+    assert "no image file at" in made[0].detail
+    assert "damaged or truncated" in made[1].detail
+    assert "is 8 x 6 pixels, its annotation says 6 x 8" in made[2].detail
+    assert made[3].text == "fine"
+
+
+def test_identity_follows_the_weights(local, tmp_path):
+    first = local().identity()
+    assert first["dtype"] == "float32"
+    assert local().identity() == first
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"other")
+    assert local().identity()["weights"] != first["weights"]
+    (tmp_path / "model" / "README.md").write_text("no part of the model")
+    assert local().identity()["weights"] == weights_hash(tmp_path / "model")
+
+
+def test_devices_are_checked(tmp_path):
+    with pytest.raises(ValueError, match="unknown device 'tpux'"):
+        SAMTokPredictor(str(tmp_path), PredictorOptions(Generation(1), device="tpux")).identity()

@@ -1,0 +1,283 @@
+"""Runs: outcomes, resuming, refusing, rescoring."""
+
+import importlib
+import json
+import shutil
+
+import pytest
+from notes import Notes
+
+from samtok_bench.running.options import RunOptions
+from samtok_bench.running.rescore import rescore
+from samtok_bench.running.run import run
+from samtok_bench.runs.folder import JOURNAL, RUN, SUMMARY, RunFolder
+from samtok_bench.runs.journal import Journal
+from samtok_bench.sample import Outcome, content_id
+
+
+@pytest.fixture
+def go(plugin, tmp_path):
+    def go(out, reporter=None, **options):
+        chosen = {"task": "squares", "model": "perfect", "batch_size": 5, **options}
+        return run(RunOptions(out=tmp_path / out, **chosen), reporter or Notes())
+
+    return go
+
+
+@pytest.fixture
+def fakes(plugin):
+    return importlib.import_module("bench_fakes")
+
+
+def journal_ids(folder) -> list[str]:
+    return [json.loads(line)["id"] for line in (folder / JOURNAL).read_text().splitlines()]
+
+
+def test_a_run_by_hand(go):
+    notes = Notes()
+    result = go("a", notes)
+    summary = result.summary
+    assert summary.samples == 24
+    assert summary.clusters == 8
+    assert summary.outcomes == {"ok": 24, "parse_error": 0, "model_error": 0, "truncated": 0, "skipped": 0}
+    assert summary.metric("giou").value == 1
+    # floors: refusing is right on 6 of 24; the whole image has IoU 0.4 on 18 and 0 on 6
+    assert (summary.metric("giou").floor, summary.metric("giou").floor_by) == (pytest.approx(0.3), "whole")
+    assert (summary.metric("n_acc").floor, summary.metric("n_acc").floor_by) == (1, "refuse")
+    assert summary.metric("ciou").floor == pytest.approx(18 * 40 / 2400)
+    assert summary.metric("giou").ceiling == 1
+    assert summary.metric("no_target_share").floor is None
+    odd, even = summary.breakdown["parity"]["odd"], summary.breakdown["parity"]["even"]
+    assert (odd.samples, odd.metrics["no_target_share"]) == (12, 0)
+    assert (even.samples, even.metrics["no_target_share"]) == (12, 0.5)
+    assert (odd.metrics["giou"], odd.low, odd.high) == (1, 1, 1)
+    assert notes.notes == ["left out by the reader: 2 crowds"]
+    assert RunFolder(result.folder).record().status == "complete"
+
+
+def test_samples_of_one_image_are_asked_together(go, fakes):
+    go("a", batch_size=3)
+    asked = fakes.Perfect.asked
+    assert asked[:3] == [content_id("squares", str(k)) for k in (0, 8, 16)]
+
+
+def test_two_runs_have_equal_summaries(go):
+    first, second = go("a"), go("b")
+    assert (first.folder / SUMMARY).read_bytes() == (second.folder / SUMMARY).read_bytes()
+
+
+def test_the_default_folder_names_the_configuration(go, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def folder(**options):
+        chosen = {"task": "squares", "model": "perfect:x/y", "limit": 3, **options}
+        return run(RunOptions(**chosen), Notes()).folder
+
+    first = folder()
+    assert first.parent.name == "runs"
+    assert first.name.startswith("squares-y-val-")
+    assert len(first.name.rsplit("-", 1)[1]) == 8
+    assert folder() == first
+    assert folder(limit=4) != first
+    assert folder(protocol="released") != first
+
+
+def test_an_interrupted_run_continues(go, fakes, tmp_path, monkeypatch):
+    whole = go("whole")
+    predict, calls = fakes.Perfect.predict, []
+
+    def interrupted(self, samples):
+        calls.append(len(samples))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return predict(self, samples)
+
+    monkeypatch.setattr(fakes.Perfect, "predict", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        go("cut")
+    monkeypatch.undo()
+    cut = RunFolder(tmp_path / "cut").record()
+    assert (cut.status, [s.answered for s in cut.sessions]) == ("running", [None])
+    fakes.Perfect.asked.clear()
+    notes = Notes()
+    result = go("cut", notes)
+    assert notes.starts[0] == ("predict", 24, 10)
+    assert len(fakes.Perfect.asked) == 14
+    ids = journal_ids(result.folder)
+    assert len(ids) == len(set(ids)) == 24
+    assert (result.folder / SUMMARY).read_bytes() == (whole.folder / SUMMARY).read_bytes()
+    assert [s.answered for s in RunFolder(result.folder).record().sessions] == [10, 14]
+    go("cut")
+    sessions = RunFolder(result.folder).record().sessions
+    assert [s.answered for s in sessions] == [10, 14, 0]
+    assert [s.seconds is None for s in sessions] == [True, False, False]
+
+
+@pytest.mark.parametrize("cut", [1, 7, 200])
+def test_a_torn_last_line_is_redone(go, fakes, cut):
+    result = go("a")
+    before = (result.folder / SUMMARY).read_bytes()
+    journal = result.folder / JOURNAL
+    journal.write_bytes(journal.read_bytes()[:-cut])
+    fakes.Perfect.asked.clear()
+    again = go("a")
+    assert len(fakes.Perfect.asked) == 1
+    assert len(set(journal_ids(again.folder))) == 24
+    assert (again.folder / SUMMARY).read_bytes() == before
+
+
+def test_a_complete_run_asks_nothing_again(go, fakes):
+    go("a")
+    fakes.Perfect.asked.clear()
+    go("a")
+    assert fakes.Perfect.asked == []
+
+
+def test_malformed_and_repeated_lines_are_named(go):
+    folder = go("a").folder
+    lines = (folder / JOURNAL).read_bytes().splitlines(keepends=True)
+    (folder / JOURNAL).write_bytes(b"".join([lines[0], b"{oops\n", *lines[2:]]))
+    with pytest.raises(ValueError, match=r"samples\.jsonl: line 2 is malformed"):
+        go("a")
+    (folder / JOURNAL).write_bytes(b"".join([lines[0], lines[0], *lines[2:]]))
+    with pytest.raises(ValueError, match=r"line 2 repeats the sample"):
+        go("a")
+
+
+def test_another_configuration_is_refused(go):
+    go("a")
+    with pytest.raises(ValueError, match=r"batch_size 5 there, 4 now") as caught:
+        go("a", batch_size=4)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match=r"predictor\.argument \"?.*there, other now"):
+        go("a", model="perfect:other")
+    with pytest.raises(ValueError, match=r"limit null there, 3 now"):
+        go("a", limit=3)
+
+
+def test_a_folder_with_other_files_is_refused(go, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "thesis.tex").write_text("x")
+    with pytest.raises(FileExistsError, match="holds other files"):
+        go("a")
+
+
+def test_a_folder_in_use_is_refused(go, tmp_path):
+    with RunFolder(tmp_path / "a").locked(), pytest.raises(OSError, match="another run is writing"):
+        go("a")
+
+
+def test_one_bad_sample_costs_one_sample(go):
+    notes = Notes()
+    result = go("a", notes, model="faulty")
+    assert result.summary.outcomes["model_error"] == 1
+    assert result.summary.outcomes["ok"] == 23
+    line = result.lines[content_id("squares", "5")]
+    assert line.prediction.outcome is Outcome.MODEL_ERROR
+    assert line.prediction.detail == "RuntimeError: boom"
+    # the error stays in the denominators: 23 of 24, and 17 of 18 with a target
+    assert result.summary.metric("giou").value == pytest.approx(23 / 24)
+    assert result.summary.metric("t_acc").value == pytest.approx(17 / 18)
+    assert result.summary.metric("ciou").value == pytest.approx(17 / 18)
+    assert notes.notes[-1] == "1 samples ended as model_error, the first: RuntimeError: boom"
+
+
+def test_too_few_predictions_are_an_error_of_the_model(go):
+    result = go("a", model="short")
+    assert result.summary.outcomes["model_error"] == 24
+    assert result.summary.metric("giou").value == 0
+
+
+def test_masks_of_another_size_are_an_error_of_the_model(go):
+    line = next(iter(go("a", model="misshapen", limit=1).lines.values()))
+    assert line.prediction.outcome is Outcome.MODEL_ERROR
+    assert line.prediction.detail == "RuntimeError: a mask of size [3, 4] on an image of [10, 10]"
+
+
+def test_a_model_that_cannot_be_loaded_leaves_no_folder(go, tmp_path):
+    with pytest.raises(FileNotFoundError, match="no weights here"):
+        go("a", model="unloadable")
+    assert not (tmp_path / "a").exists()
+
+
+def test_the_ceiling_is_cached_and_can_be_left_out(go, fakes):
+    result = go("a")
+    ceiling = (result.folder / "ceiling.jsonl").read_bytes()
+    notes = Notes()
+    go("a", notes)
+    assert notes.starts == []
+    assert (result.folder / "ceiling.jsonl").read_bytes() == ceiling
+    before = fakes.Perfect.ceilings
+    without = go("b", ceiling=False)
+    assert fakes.Perfect.ceilings == before
+    assert without.summary.metric("giou").ceiling is None
+
+
+def test_samples_by_beginning_of_id_and_limit(go):
+    wanted = content_id("squares", "7")
+    assert list(go("a", sample=(wanted[:10],)).lines) == [wanted]
+    assert go("b", limit=2).summary.samples == 2
+    with pytest.raises(ValueError, match="0 of 24 samples have such an id"):
+        go("c", sample=("zzz",))
+
+
+def test_rescoring_gives_the_same_without_the_model(go, plugin, monkeypatch):
+    result = go("a", model="faulty")
+    before = {name: (result.folder / name).read_bytes() for name in (SUMMARY, JOURNAL)}
+    (result.folder / SUMMARY).unlink()
+    again = rescore(result.folder, Notes())
+    assert {name: (again.folder / name).read_bytes() for name in before} == before
+
+
+def test_rescoring_uses_the_scorer_of_today(go, fakes, monkeypatch):
+    result = go("a")
+    score = fakes.Squares.score
+    monkeypatch.setattr(fakes.Squares, "score", lambda *a: {**score(*a), "iou": 0.25})
+    assert rescore(result.folder, Notes()).summary.metric("giou").value == 0.25
+
+
+def test_rescoring_refuses_what_it_cannot_score(go, tmp_path, monkeypatch):
+    result = go("a")
+    partial = tmp_path / "partial"
+    shutil.copytree(result.folder, partial)
+    lines = (partial / JOURNAL).read_bytes().splitlines(keepends=True)
+    (partial / JOURNAL).write_bytes(b"".join(lines[:20]))
+    with pytest.raises(ValueError, match="4 of 24 samples are missing"):
+        rescore(partial, Notes())
+    monkeypatch.setenv("SQUARES_SHIFT", "1")
+    with pytest.raises(ValueError, match="changed since"):
+        rescore(result.folder, Notes())
+    with pytest.raises(FileNotFoundError, match="not a results folder"):
+        rescore(tmp_path / "nowhere", Notes())
+    (result.folder / RUN).write_text("{}")
+    with pytest.raises(ValueError, match=r"run\.json is malformed: it has no schema_version"):
+        rescore(result.folder, Notes())
+
+
+def test_the_journal_keeps_any_text(tmp_path, go):
+    result = go("a")
+    stored = Journal(result.folder / JOURNAL).read()
+    assert stored[content_id("squares", "1")].prediction.text == "é\n"
+
+
+def test_another_schema_version_is_one_line_that_says_what_to_do(go):
+    folder = go("a").folder
+    for name, read in ((RUN, RunFolder(folder).record), (SUMMARY, RunFolder(folder).summary)):
+        content = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps({**content, "schema_version": 2}))
+        with pytest.raises(ValueError, match=r"is of schema version 2, this samtok-bench reads version 3: run"):
+            read()
+
+
+def test_complete_is_written_last(go, tmp_path, monkeypatch):
+    """A run that is killed while it is summarized is no complete one."""
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunFolder, "write_summary", killed)
+    with pytest.raises(KeyboardInterrupt):
+        go("a")
+    assert RunFolder(tmp_path / "a").record().status == "running"
+    monkeypatch.undo()
+    assert RunFolder(go("a").folder).record().status == "complete"
