@@ -3,8 +3,9 @@
 Definitions: GLaMM's scorer (mbzuai-oryx/groundingLMM, eval/gcg/evaluate.py). Masks are compared at the
 image's own size, an IoU is I / U from exact pixel counts. In both protocols alike:
 
-- METEOR and CIDEr of the captions against the one reference of each image, see samtok_bench.measures.captions;
-- AP50: pycocotools' COCOeval "segm" at IoU 0.5, one category, all scores 1.0, at most 100 masks an image.
+- METEOR and CIDEr of the captions against the one reference of each image, see
+  samtok_bench.measures.captions;
+- AP50: pycocotools' COCOeval "segm" at IoU 0.5, one category, all scores 1.0, at most 100 masks per image.
   Since all scores are equal, masks rank in reading order, images by the order of their ids. 0 to 1, undefined
   without target masks, 0 without any predicted mask (where GLaMM's scorer stops).
 
@@ -35,89 +36,58 @@ empty caption, and stays in every denominator.
 import contextlib
 import io
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from samtok_bench import rle
-from samtok_bench.metric import Aggregate, MetricInfo
+from samtok_bench.aggregate import Corpus
+from samtok_bench.metric import MetricInfo
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Scores
-from samtok_bench.task import Protocol as TaskProtocol
+from samtok_bench.task import Protocol
+from samtok_tasks.gcg.answers import GroundedPhrases
 
-Array = NDArray[np.float64]
+Array: TypeAlias = NDArray[np.float64]
+TextSimilarity: TypeAlias = Callable[[Sequence[str], Sequence[str]], Array]
+"""How alike F and S texts are: (F, S), -1 to 1."""
+
 IOU_THRESHOLD = 0.5
 TEXT_THRESHOLD = 0.5
 MAX_MASKS = 100
 
-_SOURCE = "GLaMM, eval/gcg/evaluate.py (arXiv 2311.03356)"
 
-
-class TextSimilarity(Protocol):
-    """How alike texts are, -1 to 1."""
-
-    def __call__(self, first: Sequence[str], second: Sequence[str]) -> Array:
-        """(F, S) of F and S texts."""
-
-
-@dataclass(frozen=True)
-class Grounded:
-    """Phrases and masks of a caption, in reading order."""
-
-    phrases: tuple[str, ...]
-    masks: tuple[RLE, ...]
-    phrase_of: tuple[int | None, ...]
-    """For each mask the number of the phrase it directly follows; None where it follows none."""
-
-
-def gcg_metrics(protocol: TaskProtocol) -> tuple[MetricInfo, ...]:
+def gcg_metrics(protocol: Protocol) -> tuple[MetricInfo, ...]:
     """Metrics over the scores of `gcg_scores`, the primary one first."""
     released = protocol == "released"
     over = "images" if released else "images with target masks"
-    gates = "sentence vectors' cosine" if released else "the same words"
+    same = "sentence vectors' cosine" if released else "the same words"
+    found = f"target phrases found: IoU >= 0.5 and {same}"
+    unnamed, unmasked = "share of answered masks", "share of answered phrases"
     return (
-        _metric("miou", "mIoU", "iou", None if released else "has_masks", f"mean over {over}"),
-        _metric("recall", "Recall", "matched", "matchable", f"target phrases found: IoU >= 0.5 and {gates}"),
-        _corpus("ap50", "AP50", "average precision of the masks at IoU 0.5, all scores equal"),
-        _corpus("meteor", "METEOR", "of the captions"),
-        _corpus("cider", "CIDEr", "CIDEr-D of the captions; 10 at most, 1000 in tables"),
-        _metric(
-            "unnamed_masks", "masks without phrase", "unnamed", "masks", "share of answered masks", "lower"
+        MetricInfo("miou", "mIoU", f"mean over {over}", "iou", None if released else "has_masks"),
+        MetricInfo("recall", "Recall", found, "matched", "matchable"),
+        MetricInfo(
+            "ap50", "AP50", "average precision of the masks at IoU 0.5, all scores equal", aggregate=Corpus()
         ),
-        _metric(
-            "unmasked_phrases",
-            "phrases without mask",
-            "unmasked",
-            "phrases",
-            "share of answered phrases",
-            "lower",
+        MetricInfo("meteor", "METEOR", "of the captions", aggregate=Corpus()),
+        MetricInfo(
+            "cider", "CIDEr", "CIDEr-D of the captions; 10 at most, 1000 in tables", aggregate=Corpus()
+        ),
+        MetricInfo("unnamed_masks", "masks without phrase", unnamed, "unnamed", "masks", direction="lower"),
+        MetricInfo(
+            "unmasked_phrases", "phrases without mask", unmasked, "unmasked", "phrases", direction="lower"
         ),
     )
-
-
-def _metric(
-    id: str,
-    display: str,
-    numerator: str,
-    denominator: str | None,
-    description: str,
-    direction: Literal["higher", "lower"] = "higher",
-    aggregate: Aggregate = "ratio",
-) -> MetricInfo:
-    return MetricInfo(
-        id, 1, display, direction, numerator, denominator, _SOURCE, description, aggregate=aggregate
-    )
-
-
-def _corpus(id: str, display: str, description: str) -> MetricInfo:
-    return _metric(id, display, id, None, description, aggregate="corpus")
 
 
 def gcg_scores(
-    target: Grounded, answer: Grounded, protocol: TaskProtocol, similarity: TextSimilarity | None = None
+    target: GroundedPhrases,
+    answer: GroundedPhrases,
+    protocol: Protocol,
+    similarity: TextSimilarity | None = None,
 ) -> Scores:
     """One image's sufficient statistics.
 
@@ -132,7 +102,7 @@ def gcg_scores(
         is not computed; target_masks, target_phrases; masks and phrases of the answer; unnamed, masks without
         a phrase; unmasked, phrases without a mask.
     """
-    ious = iou_matrix(target.masks, answer.masks)
+    ious = rle.iou_matrix(target.masks, answer.masks)
     there = bool(target.masks)
     if protocol == "released":
         pairs = paired_ious(ious.T)
@@ -157,15 +127,6 @@ def gcg_scores(
     }
 
 
-def iou_matrix(first: Sequence[RLE], second: Sequence[RLE]) -> Array:
-    """(F, S) IoU of masks of one size; nan for two empty ones."""
-    found = np.zeros((len(first), len(second)))
-    for place in np.ndindex(found.shape):
-        inter, union = rle.intersection_union(first[place[0]], second[place[1]])
-        found[place] = inter / union if union else np.nan
-    return found
-
-
 def paired_ious(ious: Array) -> list[float]:
     """IoUs of one-to-one pairs, always the largest left that is above 0.
 
@@ -174,7 +135,7 @@ def paired_ious(ious: Array) -> list[float]:
     """
     left, found = ious.copy(), []
     while left.size and left.max() > 0:
-        row, column = np.unravel_index(left.argmax(), left.shape)
+        row, column = divmod(int(left.argmax()), left.shape[1])
         found.append(float(left[row, column]))
         left[row, :] = left[:, column] = 0
     return found
@@ -193,22 +154,22 @@ def released_matches(
     """
     left, alike, count = ious.copy(), None, 0
     while left.size:
-        place = tuple(int(one) for one in np.unravel_index(left.argmax(), left.shape))
-        if left[place] < IOU_THRESHOLD:  # nan passes
+        row, column = divmod(int(left.argmax()), left.shape[1])
+        if left[row, column] < IOU_THRESHOLD:  # nan passes
             break
-        if place[0] >= len(labels) or place[1] >= len(phrases):
+        if row >= len(labels) or column >= len(phrases):
             return 0  # an index error there, which drops the image's pairs
         if alike is None:
             alike = np.array(similarity(labels, phrases))
-        if alike[place] < TEXT_THRESHOLD:
+        if alike[row, column] < TEXT_THRESHOLD:
             break
         count += 1
         for table in (left, alike):
-            table[place[0], :] = table[:, place[1]] = 0
+            table[row, :] = table[:, column] = 0
     return count
 
 
-def _same_things(ious: Array, target: Grounded, answer: Grounded) -> NDArray[np.bool_]:
+def _same_things(ious: Array, target: GroundedPhrases, answer: GroundedPhrases) -> NDArray[np.bool_]:
     """(T, M): whether a target with its phrase and an answered mask with its phrase are the same."""
     labels = [plain_words(label) for label in target.phrases]
     named = [None if at is None else plain_words(answer.phrases[at]) for at in answer.phrase_of]

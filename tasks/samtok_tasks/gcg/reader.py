@@ -4,15 +4,18 @@ A split is two files in COCO's form: captions with the list of their phrases ("l
 mask of an image, in the order of the file, belongs to its k-th label.
 """
 
-from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from samtok_bench import rle
 from samtok_bench.rle import RLE
+from samtok_bench.task import Dropped
 from samtok_tasks.formats.coco import parse_size
-from samtok_tasks.formats.files import field, read_json, require_file
+from samtok_tasks.formats.files import Record, RecordT, field, parse, read_json, require_file
 from samtok_tasks.formats.region_masks import image_size
 
 SPLITS = ("val", "test")
@@ -55,10 +58,42 @@ class GroundedCaptions:
     """A split, in the order of its images."""
 
     records: tuple[GroundedCaption, ...]
-    dropped: Counter[str]
-    """What was left out, or does not fit together, by reason."""
-    first: dict[str, str]
-    """The first place of each reason."""
+    dropped: Dropped
+    """What was left out, or does not fit together."""
+
+
+def _plain_name(value: Any) -> str:
+    """An image's id is its file's name without .jpg; numbers pass."""
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise ValueError(f"must be a plain name, got {type(value).__name__}")
+    name = str(value)
+    if not name or Path(name).name != name or name == ".." or "\0" in name:
+        raise ValueError(f"must be a plain name, got {name!r}")
+    return name
+
+
+ImageId = Annotated[str, BeforeValidator(_plain_name)]
+
+
+class _Image(Record):
+    id: ImageId
+    height: Any = None
+    width: Any = None
+
+
+class _Caption(Record):
+    image_id: ImageId
+    caption: str
+    labels: list[str]
+
+
+class _Mask(Record):
+    image_id: ImageId
+    segmentation: Any
+
+
+Placed = tuple[str, Any]
+"""A segmentation with its file and record before it, for messages."""
 
 
 def locate_grandf(root: Path, split: str) -> tuple[Path, Path]:
@@ -81,6 +116,12 @@ def _file(root: Path, name: str) -> Path:
     return require_file(found, LAYOUT)
 
 
+def require_images(root: Path) -> None:
+    """FileNotFoundError where no images are in any of their folders."""
+    if not any(any((root / folder).glob("*.jpg")) for folder in IMAGE_FOLDERS):
+        raise FileNotFoundError(f"no images in {root / IMAGE_FOLDERS[0]}")
+
+
 def image_place(root: Path, image_id: str) -> tuple[Path, str]:
     """The folder of the images and what stands before the names there, judged by one image."""
     places = [(root / folder, prefix) for folder in IMAGE_FOLDERS for prefix in ("", PREFIX)]
@@ -99,110 +140,91 @@ def read_grandf(root: Path, split: str) -> GroundedCaptions:
         ValueError: another split, or a broken file or record.
     """
     captions_file, masks_file = locate_grandf(root, split)
-    found = _Notes()
+    dropped = Dropped()
     content = read_json(captions_file)
     images = _images(content, captions_file)
-    captions = _captions(content, captions_file, images, found)
-    segmentations = _segmentations(read_json(masks_file), masks_file, images, found)
+    captions = _captions(content, captions_file, images, dropped)
+    segmentations = _segmentations(read_json(masks_file), masks_file, images, dropped)
     folder, prefix = image_place(root, next(iter(images), ""))
     records = []
     for image_id, record in images.items():
         where = f"{captions_file}: image {image_id}"
         if image_id not in captions:
-            found.note("images without a caption", where)
+            dropped.add("images without a caption", where)
             continue
-        caption, labels = captions[image_id]
-        placed = segmentations.get(image_id, [])
+        labels, placed = tuple(captions[image_id].labels), segmentations.get(image_id, [])
         image = folder / f"{prefix}{image_id}.jpg"
+        stated = _stated_size(record, placed, where)
         try:
-            height, width = _size(record, placed, image, where)
-        except OSError as error:
-            found.note("images without a known size", where, str(error))
+            height, width = stated or image_size(image)
+        except ValueError as error:
+            dropped.add("images without a known size", where, str(error))
             continue
         masks = tuple(_mask(segmentation, height, width, place) for place, segmentation in placed)
-        for reason, more in (("labels without a mask", labels), ("masks without a label", masks)):
-            for _ in range(len(more) - min(len(labels), len(masks))):
-                found.note(reason, where, f"{len(labels)} labels, {len(masks)} masks")
-        records.append(GroundedCaption(image_id, image, height, width, caption, labels, masks))
-    return GroundedCaptions(tuple(records), found.counts, found.first)
+        counts = f"{len(labels)} labels, {len(masks)} masks"
+        dropped.add("labels without a mask", where, counts, max(len(labels) - len(masks), 0))
+        dropped.add("masks without a label", where, counts, max(len(masks) - len(labels), 0))
+        records.append(
+            GroundedCaption(image_id, image, height, width, captions[image_id].caption, labels, masks)
+        )
+    return GroundedCaptions(tuple(records), dropped)
 
 
-class _Notes:
-    """What was noted, with the first place of each reason."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.first: dict[str, str] = {}
-
-    def note(self, reason: str, where: str, details: str = "") -> None:
-        self.counts[reason] += 1
-        self.first.setdefault(reason, f"{where}: {details}" if details else where)
+def _records(
+    content: Any, name: str, model: type[RecordT], path: Path, kind: str
+) -> Iterator[tuple[str, RecordT]]:
+    """The records of one of a file's lists, each with its place for messages."""
+    for number, record in enumerate(field(content, name, list, str(path))):
+        where = f"{path}: {kind} {number}"
+        yield where, parse(model, record, where)
 
 
-def _images(content: Any, path: Path) -> dict[str, Any]:
-    images: dict[str, Any] = {}
-    for place, record in enumerate(field(content, "images", list, str(path))):
-        image_id = _id(record, "id", f"{path}: image {place}")
-        if image_id in images:
-            raise ValueError(f"{path}: two images have the id {image_id!r}")
-        images[image_id] = record
+def _images(content: Any, path: Path) -> dict[str, _Image]:
+    images: dict[str, _Image] = {}
+    for _, image in _records(content, "images", _Image, path, "image"):
+        if image.id in images:
+            raise ValueError(f"{path}: two images have the id {image.id!r}")
+        images[image.id] = image
     return images
 
 
 def _captions(
-    content: Any, path: Path, images: dict[str, Any], found: _Notes
-) -> dict[str, tuple[str, tuple[str, ...]]]:
-    captions: dict[str, tuple[str, tuple[str, ...]]] = {}
-    for place, record in enumerate(field(content, "annotations", list, str(path))):
-        where = f"{path}: annotation {place}"
-        image_id = _id(record, "image_id", where)
-        caption, labels = field(record, "caption", str, where), field(record, "labels", list, where)
-        if not all(isinstance(label, str) for label in labels):
-            raise ValueError(f"{where}: 'labels' must list texts, got {labels!r}")
-        if image_id not in images:
-            raise ValueError(f"{where}: the image {image_id!r} is not listed")
-        if image_id in captions:
-            found.note("further captions of an image", where)
+    content: Any, path: Path, images: Mapping[str, _Image], dropped: Dropped
+) -> dict[str, _Caption]:
+    """The first caption of each image."""
+    captions: dict[str, _Caption] = {}
+    for where, caption in _records(content, "annotations", _Caption, path, "annotation"):
+        if caption.image_id not in images:
+            raise ValueError(f"{where}: the image {caption.image_id!r} is not listed")
+        if caption.image_id in captions:
+            dropped.add("further captions of an image", where)
         else:
-            captions[image_id] = caption, tuple(labels)
+            captions[caption.image_id] = caption
     return captions
 
 
 def _segmentations(
-    content: Any, path: Path, images: dict[str, Any], found: _Notes
-) -> dict[str, list[tuple[str, Any]]]:
-    """Place and segmentation of each mask, by image."""
-    masks: dict[str, list[tuple[str, Any]]] = {}
-    for place, record in enumerate(field(content, "annotations", list, str(path))):
-        where = f"{path}: annotation {place}"
-        image_id = _id(record, "image_id", where)
-        segmentation: Any = field(record, "segmentation", object, where)
-        if image_id in images:
-            masks.setdefault(image_id, []).append((where, segmentation))
+    content: Any, path: Path, images: Mapping[str, _Image], dropped: Dropped
+) -> dict[str, list[Placed]]:
+    """The segmentations of each image."""
+    found: dict[str, list[Placed]] = {}
+    for where, mask in _records(content, "annotations", _Mask, path, "annotation"):
+        if mask.image_id in images:
+            found.setdefault(mask.image_id, []).append((where, mask.segmentation))
         else:
-            found.note("masks of images that are not listed", where)
-    return masks
+            dropped.add("masks of images that are not listed", where)
+    return found
 
 
-def _id(record: Any, name: str, where: str) -> str:
-    """An image's id, which is its file's name without .jpg."""
-    given = str(field(record, name, str | int, where))  # type: ignore[arg-type]
-    if not given or Path(given).name != given or given == ".." or "\0" in given:
-        raise ValueError(f"{where}: {name!r} must be a plain name, got {given!r}")
-    return given
-
-
-def _size(record: Any, placed: list[tuple[str, Any]], image: Path, where: str) -> tuple[int, int]:
-    """Height and width: as the first mask says, else the image's record, else the image itself."""
+def _stated_size(image: _Image, placed: list[Placed], where: str) -> tuple[int, int] | None:
+    """Height and width: as the first mask says, else as the image's record does."""
     stated = placed[0][1] if placed else None
     if isinstance(stated, dict) and isinstance(stated.get("size"), list) and len(stated["size"]) == 2:
-        return parse_size(dict(zip(("height", "width"), stated["size"], strict=True)), placed[0][0])
-    if "height" in record and "width" in record:
-        return parse_size(record, where)
-    try:
-        return image_size(image)
-    except ValueError as error:
-        raise OSError(str(error)) from None
+        height, width = stated["size"]
+        return parse_size({"height": height, "width": width}, placed[0][0])
+    if image.height is None or image.width is None:
+        return None
+    return parse_size({"height": image.height, "width": image.width}, where)
 
 
 def _mask(segmentation: Any, height: int, width: int, where: str) -> RLE:

@@ -1,13 +1,13 @@
 """Scene graphs as text: how SAMTok models write them, and how they are read.
 
-An answer is a JSON list, one record a triplet, in the form on which the published models were trained
+An answer is a JSON list with one record per triplet, in the form on which the published models were trained
 (devinxzhang/CycleGRPO, the data for PSG):
 
     [{"subject": {"mask_2d": WORDS, "label": "person"}, "predicate": "riding",
       "object": {"mask_2d": WORDS, "label": "horse"}}, ...]
 
-with the mask's words in quotes, one record a line, the whole in a ```json fence. Read are all records in the
-text, whatever stands around them, keys in any order, so that a truncated answer keeps what it holds:
+with the mask's words in quotes, one record per line, the whole in a ```json fence. All records in the text
+are read, whatever stands around them, keys in any order, so that a truncated answer keeps what it holds:
 
 - A record is a JSON object that has `predicate` as text, and `subject` and `object` as objects with `label`
   as text. Names lose the spaces around them.
@@ -19,17 +19,30 @@ Masks are found by their words, in reading order, so that words may be of any co
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from samtok_bench.sample import MASK_PLACE, Prediction
-from samtok_tasks.scene_graph.metrics import Answer, Triplet
+from samtok_tasks.scene_graph.triplets import Triplet
 
 RECORD_KEYS = frozenset(("subject", "predicate", "object"))
 _RECORD = re.compile(r'\{\s*"(?:subject|predicate|object)"\s*:')
 _MARK = re.compile("\ue000([0-9]+)\ue001")
 """Stands for a mask while the text is read as JSON: words may hold quotes. Private characters."""
 _DECODER = json.JSONDecoder(strict=False)
+
+
+@dataclass(frozen=True)
+class GraphAnswer:
+    """A graph as it was read."""
+
+    triplets: tuple[Triplet, ...] = ()
+    """In the order of the answer."""
+    malformed: int = 0
+    """Records that are no triplet."""
+    loose_masks: int = 0
+    """Masks that belong to no triplet."""
 
 
 def write_graph(triplets: Sequence[tuple[str, str, str]]) -> str:
@@ -46,13 +59,15 @@ def region(label: str) -> dict[str, str]:
     return {"mask_2d": MASK_PLACE, "label": label}
 
 
-def fenced(records: Any) -> str:
-    """Records as a list in a fence, one a line."""
+def fenced(records: Iterable[str]) -> str:
+    """Records as a list in a fence, one per line."""
     return "```json\n[" + ",\n".join(records) + "]\n```"
 
 
-def read_graph(prediction: Prediction) -> Answer:
-    """The triplets of an answer; never raises."""
+def read_graph(prediction: Prediction) -> GraphAnswer:
+    """The triplets of an answer; none where there is no answer. Never raises."""
+    if not prediction.answered:
+        return GraphAnswer()
     text, loose = _marked(prediction)
     triplets, malformed, used = [], 0, 0
     records, broken = _records(text)
@@ -64,7 +79,7 @@ def read_graph(prediction: Prediction) -> Answer:
             triplets.append(triplet)
             used += sum(mask is not None for mask in triplet.masks)
     placed = len(prediction.masks) - loose
-    return Answer(tuple(triplets), malformed + broken, loose + placed - used)
+    return GraphAnswer(tuple(triplets), malformed + broken, loose + placed - used)
 
 
 def _marked(prediction: Prediction) -> tuple[str, int]:

@@ -37,125 +37,83 @@ denominator is undefined.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
-from samtok_bench import rle
-from samtok_bench.metric import Aggregate, MetricInfo
-from samtok_bench.rle import RLE
+from samtok_bench.aggregate import Corpus
+from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import Scores
 from samtok_bench.task import Protocol
+from samtok_tasks.scene_graph.answers import GraphAnswer
+from samtok_tasks.scene_graph.triplets import (
+    IOU,
+    Triplet,
+    Vocabulary,
+    duplicates,
+    finds,
+    finds_box,
+    is_self_relation,
+    mask_iou,
+)
 
 RANKS = (20, 50, 100)
-IOU = 0.5
 
-_OPENPSG = "OpenPSG, sgg_metrics.py (arXiv 2207.11247)"
-_R1_SGG = "R1-SGG, vg150_eval.py (arXiv 2504.13617)"
-_OURS = "this file"
-
-
-@dataclass(frozen=True)
-class Triplet:
-    """One relation."""
-
-    subject: str
-    predicate: str
-    object: str
-    subject_mask: RLE | None
-    """None where the answer has no mask for it; of the image's size, as all masks here."""
-    object_mask: RLE | None
-
-    @property
-    def names(self) -> tuple[str, str, str]:
-        """Subject, predicate, object."""
-        return self.subject, self.predicate, self.object
-
-    @property
-    def whole(self) -> bool:
-        """Whether both masks are there and not empty."""
-        return all(mask is not None and not rle.is_empty(mask) for mask in self.masks)
-
-    @property
-    def masks(self) -> tuple[RLE | None, RLE | None]:
-        """Subject, object."""
-        return self.subject_mask, self.object_mask
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A graph as it was read."""
-
-    triplets: tuple[Triplet, ...]
-    """In the order of the answer."""
-    malformed: int = 0
-    """Records that are no triplet."""
-    loose_masks: int = 0
-    """Masks that belong to no triplet."""
-
-
-@dataclass(frozen=True)
-class Names:
-    """What an answer may call things."""
-
-    labels: frozenset[str]
-    predicates: tuple[str, ...]
+R1_SGG = "R1-SGG, vg150_eval.py (arXiv 2504.13617)"
+OURS = "samtok_tasks/scene_graph/metrics.py"
 
 
 def relation_metrics(protocol: Protocol) -> tuple[MetricInfo, ...]:
     """Metrics over the scores of `relation_scores`, and those of `mean_recalls`; the primary one first."""
     strict = protocol == "standard"
-    metrics = [
+    no_graph = "share of answers without a triplet"
+    return (
         *_recalls("judged" if strict else "ranked", "", ""),
         *(_recalls("ranked", "_skip", " skip") if strict else ()),
-        _metric("recall", "recall", "hits", "relations", _OPENPSG, "share of all true triplets found"),
-        _metric(
+        MetricInfo("recall", "recall", "share of all true triplets found", "hits", "relations"),
+        MetricInfo(
             "precision",
             "precision",
+            "share of triplets with a rank that find a true one which no earlier triplet found",
             "right",
             "predicted",
-            _OURS,
-            "share of triplets with a rank that find a true one which no earlier triplet found",
+            source=OURS,
         ),
-        _metric(
+        MetricInfo(
             "f1",
             "F1",
+            "of precision and recall, 2 right / (P + T)",
             "twice_right",
             "predicted_and_true",
-            _OURS,
-            "of precision and recall, 2 right / (P + T)",
+            source=OURS,
         ),
-        _metric(
+        MetricInfo(
             "object_recall",
             "object recall",
+            "share of regions with a true relation for which the answer has a mask of that label, IoU >= 0.5",
             "objects_found",
             "objects",
-            _OURS,
-            "share of regions with a true relation for which the answer has a mask of that label, IoU >= 0.5",
+            source=OURS,
         ),
-        _metric("box_recall", "box ngR", "box_hits", "relations", _R1_SGG, "share of true triplets found"),
-        _metric(
+        MetricInfo(
+            "box_recall", "box ngR", "share of true triplets found", "box_hits", "relations", source=R1_SGG
+        ),
+        MetricInfo(
             "box_recall_image",
             "box ngR image",
+            "mean over images of the same",
             "box_recall",
             "judged",
-            _R1_SGG,
-            "mean over images of the same",
+            source=R1_SGG,
         ),
-        _metric(
+        MetricInfo(
             "box_mean_recall",
             "box mean ngR",
-            "",
-            None,
-            _R1_SGG,
             "mean of the same over the predicates that true triplets have",
-            aggregate="corpus",
+            source=R1_SGG,
+            aggregate=Corpus(),
         ),
-        _metric("listed", "triplets", "listed", None, _OURS, "records an answer", "none", unit="records"),
-        _metric(
-            "no_graph", "no graph", "no_graph", None, _OURS, "share of answers without a triplet", "lower"
-        ),
+        MetricInfo("listed", "triplets", "records per answer", source=OURS, direction="none", unit="records"),
+        MetricInfo("no_graph", "no graph", no_graph, source=OURS, direction="lower"),
         *(
-            _metric(id, display, id, "listed", _OURS, f"share of records {what}", "lower")
+            MetricInfo(id, display, f"share of records {what}", id, "listed", source=OURS, direction="lower")
             for id, display, what in (
                 ("malformed", "malformed", "that are no triplet"),
                 ("unknown", "unknown names", "with a label or predicate that the data set does not have"),
@@ -164,64 +122,37 @@ def relation_metrics(protocol: Protocol) -> tuple[MetricInfo, ...]:
                 ("self_relations", "self-relations", "whose subject is its object"),
             )
         ),
-    ]
-    return tuple(metrics)
+    )
 
 
-def _recalls(denominator: str, suffix: str, shown: str) -> list[MetricInfo]:
+def _recalls(denominator: str, suffix: str, shown: str) -> tuple[MetricInfo, ...]:
     """R@K and mR@K."""
     over = (
         "images with true triplets" if denominator == "judged" else "those whose answer has a ranked triplet"
     )
-    recalls = [
-        _metric(
-            f"r{k}{suffix}",
-            f"R@{k}{shown}",
-            f"recall_{k}",
-            denominator,
-            _OPENPSG,
-            f"share of an image's true triplets that its first {k} triplets find; mean over {over}",
-        )
-        for k in RANKS
-    ]
-    means = [
-        _metric(
-            f"mr{k}{suffix}",
-            f"mR@{k}{shown}",
-            "",
-            None,
-            _OPENPSG,
-            f"R@{k} of a predicate over the {over} that have it; mean over all predicates, 0 for absent ones",
-            aggregate="corpus",
-        )
-        for k in RANKS
-    ]
-    return recalls + means
-
-
-def _metric(
-    id: str,
-    display: str,
-    numerator: str,
-    denominator: str | None,
-    source: str,
-    description: str,
-    direction: Literal["higher", "lower", "none"] = "higher",
-    aggregate: Aggregate = "ratio",
-    unit: str = "",
-) -> MetricInfo:
-    return MetricInfo(
-        id, 1, display, direction, numerator, denominator, source, description, aggregate=aggregate, unit=unit
+    share = "share of an image's true triplets that its first {} triplets find; mean over {}"
+    mean = "R@{} of a predicate over the {} that have it; mean over all predicates, 0 for absent ones"
+    return (
+        *(
+            MetricInfo(f"r{k}{suffix}", f"R@{k}{shown}", share.format(k, over), f"recall_{k}", denominator)
+            for k in RANKS
+        ),
+        *(
+            MetricInfo(f"mr{k}{suffix}", f"mR@{k}{shown}", mean.format(k, over), aggregate=Corpus())
+            for k in RANKS
+        ),
     )
 
 
-def relation_scores(truth: Sequence[Triplet], answer: Answer, names: Names, protocol: Protocol) -> Scores:
+def relation_scores(
+    truth: Sequence[Triplet], answer: GraphAnswer, vocabulary: Vocabulary, protocol: Protocol
+) -> Scores:
     """One sample's sufficient statistics.
 
     Args:
         truth: without repetition, its masks there.
         answer: of any outcome; empty where there is none.
-        names: of the data set.
+        vocabulary: of the data set.
         protocol: see the module.
 
     Returns:
@@ -229,23 +160,22 @@ def relation_scores(truth: Sequence[Triplet], answer: Answer, names: Names, prot
         recall_100, box_recall, 0 to 1. For each predicate P of `truth`: `relations P`, `hits_20 P` (50, 100)
         and `box_hits P`.
     """
-    copies = _duplicates(answer.triplets)
-    unknown = [not _known(one, names) for one in answer.triplets]
-    ranked = list(answer.triplets)
-    if protocol == "released":
-        ranked = [
-            one
-            for one, copy, strange in zip(answer.triplets, copies, unknown, strict=True)
-            if None not in one.masks and not copy and not strange
-        ]
-    found = [[k for k, true in enumerate(truth) if finds(one, true)] for one in ranked]
-    boxed = {k for k, true in enumerate(truth) if any(finds_box(one, true) for one in answer.triplets)}
+    listed = answer.triplets
+    copies = duplicates(listed)
+    unknown = [not vocabulary.knows(triplet) for triplet in listed]
+    ranked = [
+        triplet
+        for triplet, copy, strange in zip(listed, copies, unknown, strict=True)
+        if protocol != "released" or not (None in triplet.masks or copy or strange)
+    ]
+    found = [[place for place, true in enumerate(truth) if finds(triplet, true)] for triplet in ranked]
+    boxed = {place for place, true in enumerate(truth) if any(finds_box(triplet, true) for triplet in listed)}
     right, seen = 0, set[int]()
     for places in found:
         right += not seen.issuperset(places)
         seen.update(places)
-    objects = {(name, mask["counts"]): mask for one in truth for name, mask in _regions(one)}
-    listed = len(answer.triplets) + answer.malformed
+    objects = {(label, mask["counts"]): mask for true in truth for label, mask in true.regions}
+    regions = [region for triplet in listed for region in triplet.regions]
     scores: Scores = {
         "relations": len(truth),
         "judged": int(bool(truth)),
@@ -257,25 +187,19 @@ def relation_scores(truth: Sequence[Triplet], answer: Answer, names: Names, prot
         "predicted_and_true": len(ranked) + len(truth),
         "objects": len(objects),
         "objects_found": sum(
-            any(
-                name == label and _iou(mask, part) >= IOU
-                for one in answer.triplets
-                for label, part in _regions(one)
-            )
-            for (name, _), mask in objects.items()
+            any(answered == label and mask_iou(mask, part) >= IOU for answered, part in regions)
+            for (label, _), mask in objects.items()
         ),
         "box_hits": len(boxed),
         "box_recall": len(boxed) / len(truth) if truth else 0.0,
-        "listed": listed,
-        "no_graph": int(not answer.triplets),
+        "listed": len(listed) + answer.malformed,
+        "no_graph": int(not listed),
         "malformed": answer.malformed,
         "loose_masks": answer.loose_masks,
         "unknown": sum(unknown),
-        "missing_masks": sum(not one.whole for one in answer.triplets),
+        "missing_masks": sum(not triplet.whole for triplet in listed),
         "duplicates": sum(copies),
-        "self_relations": sum(
-            one.subject == one.object and _iou(*one.masks) >= IOU for one in answer.triplets
-        ),
+        "self_relations": sum(map(is_self_relation, listed)),
     }
     scores |= _by_predicate("relations", truth, range(len(truth)))
     scores |= _by_predicate("box_hits", truth, boxed)
@@ -292,7 +216,7 @@ def mean_recalls(
     """The metrics of `relation_metrics` that are means over predicates, by id; None without true triplets.
 
     Args:
-        scores: of `relation_scores`, one a sample.
+        scores: of `relation_scores`, one per sample.
         predicates: all that the data set has.
         protocol: see the module.
     """
@@ -340,67 +264,8 @@ def predicate_recalls(
     return recalls
 
 
-def finds(one: Triplet, true: Triplet) -> bool:
-    """Whether a predicted triplet finds a true one: equal names, both masks with IoU >= 0.5."""
-    return one.names == true.names and all(
-        _iou(a, b) >= IOU for a, b in zip(one.masks, true.masks, strict=True)
-    )
-
-
-def finds_box(one: Triplet, true: Triplet) -> bool:
-    """The same by boxes: see the module."""
-    same = all(_plain(a) == _plain(b) for a, b in zip(one.names, true.names, strict=True))
-    return same and all(_box_iou(a, b) >= IOU for a, b in zip(one.masks, true.masks, strict=True))
-
-
-def _known(one: Triplet, names: Names) -> bool:
-    return {one.subject, one.object} <= names.labels and one.predicate in names.predicates
-
-
-def _duplicates(triplets: Sequence[Triplet]) -> list[bool]:
-    """Whether each repeats an earlier one."""
-    kept: dict[tuple[str, str, str], list[Triplet]] = {}
-    copies = []
-    for one in triplets:
-        earlier = kept.setdefault(one.names, [])
-        copies.append(
-            any(all(_iou(a, b) > IOU for a, b in zip(one.masks, old.masks, strict=True)) for old in earlier)
-        )
-        if not copies[-1]:
-            earlier.append(one)
-    return copies
-
-
 def _by_predicate(key: str, truth: Sequence[Triplet], places: Collection[int]) -> Scores:
-    counts = {f"{key} {one.predicate}": 0.0 for one in truth}
+    counts = {f"{key} {triplet.predicate}": 0.0 for triplet in truth}
     for place in places:
         counts[f"{key} {truth[place].predicate}"] += 1
     return counts
-
-
-def _regions(one: Triplet) -> list[tuple[str, RLE]]:
-    """Labels with their masks, where there are any."""
-    pairs = zip((one.subject, one.object), one.masks, strict=True)
-    return [(name, mask) for name, mask in pairs if mask is not None]
-
-
-def _iou(a: RLE | None, b: RLE | None) -> float:
-    if a is None or b is None:
-        return 0.0
-    inter, union = rle.intersection_union(a, b)
-    return inter / union if union else 0.0
-
-
-def _box_iou(a: RLE | None, b: RLE | None) -> float:
-    if a is None or b is None:
-        return 0.0
-    first, second = rle.box(a), rle.box(b)
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    inter = max(width, 0) * max(height, 0)
-    union = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (first, second)) - inter
-    return inter / union if union else 0.0
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ").replace("-", " ").strip().lower()

@@ -1,17 +1,18 @@
 """Panoptic scene graphs (PSG): segments of COCO panoptic PNGs, and the relations between them."""
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from samtok_bench import rle
 from samtok_bench.rle import RLE
-from samtok_tasks.formats.coco import nested_name, parse_size
-from samtok_tasks.formats.files import field, path_below, read_json, require_file
+from samtok_bench.task import Dropped
+from samtok_tasks.formats.coco import MAX_SIDE
+from samtok_tasks.formats.files import PathBelow, Record, parse, read_json, require_file
 from samtok_tasks.formats.panoptic import read_ids
 from samtok_tasks.formats.region_masks import find_images
 
@@ -23,6 +24,9 @@ LAYOUT = (
 SPLITS = ("test", "train")
 IMAGE_FOLDERS = ("coco", "images")
 PNG_FOLDERS = ("coco", "coco/annotations", "annotations")
+
+Relation = tuple[int, int, int]
+"""Subject, object and predicate by number."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class PsgImage:
     width: int
     segments: tuple[Segment, ...]
     """In the file's order; crowds too, as in the official loader."""
-    relations: tuple[tuple[int, int, int], ...]
+    relations: tuple[Relation, ...]
     """At least one, each once: places of subject and object among the segments, whose masks are not empty,
     and of the predicate among the predicates.
     """
@@ -60,13 +64,58 @@ class PsgData:
     things: tuple[str, ...]
     stuff: tuple[str, ...]
     predicates: tuple[str, ...]
-    dropped: Mapping[str, int]
-    """What was left out, by reason: images without relations, and repeated relations (both as in the official
-    loader); images whose PNG cannot be used, second records of an image, and relations of segments without a
-    pixel.
+    dropped: Dropped
+    """Images without relations, and repeated relations (both as in the official loader); images whose PNG
+    cannot be used, second records of an image, and relations of segments without a pixel.
     """
-    first: Mapping[str, str]
-    """The first place of each reason."""
+
+
+def _image_id(value: Any) -> str:
+    """PSG writes ids as text; numbers pass."""
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise ValueError(f"an image id is text, got {type(value).__name__}")
+    return str(value)
+
+
+def _name(text: str) -> str:
+    if text != text.strip() or not text.isprintable() or not text:
+        raise ValueError(f"expected a name, got {text!r}")
+    return text
+
+
+def _different(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError("a name comes twice")
+    return names
+
+
+ImageId = Annotated[str, BeforeValidator(_image_id)]
+ClassNames = Annotated[list[Annotated[str, AfterValidator(_name)]], AfterValidator(_different)]
+Place = Annotated[int, Field(ge=0)]
+Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
+
+
+class _SegmentRecord(Record):
+    id: int
+    category_id: Place
+
+
+class _ImageRecord(Record):
+    image_id: ImageId
+    height: Side
+    width: Side
+    file_name: PathBelow
+    pan_seg_file_name: PathBelow
+    segments_info: list[_SegmentRecord]
+    relations: list[Annotated[list[Place], Field(min_length=3, max_length=3)]]
+
+
+class _File(Record):
+    data: list[Any]
+    thing_classes: ClassNames
+    stuff_classes: ClassNames
+    predicate_classes: ClassNames
+    test_image_ids: list[ImageId]
 
 
 def locate_psg(root: Path) -> Path:
@@ -83,6 +132,13 @@ def image_folder(root: Path, name: str | None = None) -> Path:
     return find_images([root / folder for folder in IMAGE_FOLDERS], name)
 
 
+def require_images(root: Path) -> None:
+    """FileNotFoundError where no images are below their folder."""
+    folder = image_folder(root)
+    if not any(folder.glob("*/*.jpg")):
+        raise FileNotFoundError(f"no images below {folder}")
+
+
 def read_psg(root: Path, split: str) -> PsgData:
     """Read the graphs of a split: `test` is what `test_image_ids` names, `train` all else.
 
@@ -93,152 +149,103 @@ def read_psg(root: Path, split: str) -> PsgData:
     if split not in SPLITS:
         raise ValueError(f"PSG has no split {split!r}; there are {', '.join(SPLITS)}")
     path = locate_psg(root)
-    content = read_json(path)
-    things, stuff, predicates = (
-        _names(content, name, path) for name in ("thing_classes", "stuff_classes", "predicate_classes")
-    )
-    test = {_id(one, f"{path}: test_image_ids") for one in field(content, "test_image_ids", list, str(path))}
-    reader = _Reader(path, root, things + stuff, predicates)
-    images = [
-        image
-        for place, record in enumerate(field(content, "data", list, str(path)))
-        if (image := reader.read(record, f"{path}: record {place}", test, split == "test")) is not None
-    ]
-    return PsgData(tuple(images), things, stuff, predicates, reader.dropped, reader.first)
+    content = parse(_File, read_json(path), str(path))
+    labels, dropped = content.thing_classes + content.stuff_classes, Dropped()
+    records = _records(path, content, split, dropped)
+    images = tuple(_images(root, records, labels, dropped))
+    things, stuff = tuple(content.thing_classes), tuple(content.stuff_classes)
+    return PsgData(images, things, stuff, tuple(content.predicate_classes), dropped)
 
 
-class _Reader:
-    """Reads records and counts what is left out."""
-
-    def __init__(self, path: Path, root: Path, labels: tuple[str, ...], predicates: tuple[str, ...]) -> None:
-        self.path, self.root, self.labels, self.predicates = path, root, labels, predicates
-        self.dropped: Counter[str] = Counter()
-        self.first: dict[str, str] = {}
-        self._seen: set[str] = set()
-        self._folders: tuple[Path, Path] | None = None
-
-    def read(self, record: Any, where: str, test: set[str], wanted: bool) -> PsgImage | None:
-        """The image of a record; None where it is of the other split or left out."""
-        image_id = _id(field(record, "image_id", object, where), where)
-        height, width = parse_size(record, where)
-        name, png = nested_name(record, where), path_below(record, "pan_seg_file_name", where)
-        segments = self._segments(record, where)
-        relations = self._relations(record, len(segments), where)
-        if (image_id in test) != wanted:
-            return None
-        if image_id in self._seen:
-            self._drop("second records of an image", where)
-        elif not relations:
-            self._drop("images without relations", where)
+def _records(path: Path, content: _File, split: str, dropped: Dropped) -> Iterator[tuple[str, _ImageRecord]]:
+    """The records of a split with their places; all of the file are checked."""
+    labels = len(content.thing_classes) + len(content.stuff_classes)
+    test, seen = set(content.test_image_ids), set[str]()
+    for number, raw in enumerate(content.data):
+        where = f"{path}: record {number}"
+        record = parse(_ImageRecord, raw, where)
+        _check_numbers(record, labels, len(content.predicate_classes), where)
+        if (record.image_id in test) != (split == "test"):
+            continue
+        if record.image_id in seen:
+            dropped.add("second records of an image", where)
+        elif not record.relations:
+            dropped.add("images without relations", where)
         else:
-            return self._image(image_id, (height, width), name, png, segments, relations, where)
-        return None
+            seen.add(record.image_id)
+            yield where, record
 
-    def _image(
-        self,
-        image_id: str,
-        size: tuple[int, int],
-        name: str,
-        png: str,
-        segments: list[tuple[int, int]],
-        relations: list[tuple[int, int, int]],
-        where: str,
-    ) -> PsgImage | None:
-        self._seen.add(image_id)
-        images, pngs = self._where(name, png)
-        masks = self._masks(pngs / png, size, segments, where)
-        kept = self._kept(relations, masks, where) if masks else ()
-        if not masks or not kept:
-            return None
-        regions = [Segment(self.labels[kind], mask) for (_, kind), mask in zip(segments, masks, strict=True)]
-        return PsgImage(image_id, images / name, *size, tuple(regions), kept)
 
-    def _drop(self, reason: str, where: str, details: str = "") -> None:
-        self.dropped[reason] += 1
-        self.first.setdefault(reason, f"{where}: {details}" if details else where)
+def _check_numbers(record: _ImageRecord, labels: int, predicates: int, where: str) -> None:
+    """ValueError where a segment or a relation names what is not there."""
+    for place, segment in enumerate(record.segments_info):
+        if segment.category_id >= labels:
+            raise ValueError(
+                f"{where}, segment {place}: there are {labels} classes, not one numbered "
+                f"{segment.category_id}"
+            )
+    segments = len(record.segments_info)
+    for place, (subject, object, predicate) in enumerate(record.relations):
+        if max(subject, object) >= segments or predicate >= predicates:
+            raise ValueError(
+                f"{where}, relation {place}: {[subject, object, predicate]} names more than the "
+                f"{segments} segments and {predicates} predicates there are"
+            )
 
-    def _where(self, name: str, png: str) -> tuple[Path, Path]:
-        """The folders of images and PNGs, found by the first of each."""
-        if self._folders is None:
-            pngs = find_images([self.root / folder for folder in PNG_FOLDERS], png)
-            self._folders = image_folder(self.root, name), pngs
-        return self._folders
 
-    def _segments(self, record: Any, where: str) -> list[tuple[int, int]]:
-        """Id in the PNG and category of each."""
-        segments: list[tuple[int, int]] = []
-        for place, segment in enumerate(field(record, "segments_info", list, where)):
-            here = f"{where}, segment {place}"
-            kind = field(segment, "category_id", int, here)
-            if not 0 <= kind < len(self.labels):
-                raise ValueError(f"{here}: there are {len(self.labels)} classes, not one numbered {kind}")
-            segments.append((field(segment, "id", int, here), kind))
-        return segments
+def _images(
+    root: Path, records: Iterable[tuple[str, _ImageRecord]], labels: Sequence[str], dropped: Dropped
+) -> Iterator[PsgImage]:
+    """The images with their masks; one whose PNG leaves it no relation is left out."""
+    folders: tuple[Path, Path] | None = None
+    for where, record in records:
+        folders = folders or _folders(root, record)
+        masks = _masks(folders[1] / record.pan_seg_file_name, record, where, dropped)
+        relations = _usable_relations(record, masks, where, dropped) if masks else ()
+        if not relations:
+            continue
+        segments = tuple(
+            Segment(labels[segment.category_id], mask)
+            for segment, mask in zip(record.segments_info, masks, strict=True)
+        )
+        image = folders[0] / record.file_name
+        yield PsgImage(record.image_id, image, record.height, record.width, segments, relations)
 
-    def _relations(self, record: Any, segments: int, where: str) -> list[tuple[int, int, int]]:
-        relations: list[tuple[int, int, int]] = []
-        for place, relation in enumerate(field(record, "relations", list, where)):
-            here = f"{where}, relation {place}"
-            if not isinstance(relation, list) or len(relation) != 3 or not all(map(_is_place, relation)):
-                raise ValueError(f"{here}: expected three numbers, subject, object and predicate")
-            subject, object, predicate = relation
-            if max(subject, object) >= segments or predicate >= len(self.predicates):
-                raise ValueError(
-                    f"{here}: {relation} names more than the {segments} segments and "
-                    f"{len(self.predicates)} predicates there are"
-                )
-            relations.append((subject, object, predicate))
-        return relations
 
-    def _masks(
-        self, png: Path, size: tuple[int, int], segments: list[tuple[int, int]], where: str
-    ) -> list[RLE] | None:
-        """The mask of each segment, or None where the PNG cannot be used."""
-        try:
-            ids = read_ids(png)
-        except FileNotFoundError:
-            self._drop("images without a PNG", where, f"{png} is missing")
-        except ValueError as error:
-            self._drop("images with an unreadable PNG", where, str(error))
+def _folders(root: Path, first: _ImageRecord) -> tuple[Path, Path]:
+    """Those of the images and of the PNGs, judged by one record."""
+    pngs = find_images([root / folder for folder in PNG_FOLDERS], first.pan_seg_file_name)
+    return image_folder(root, first.file_name), pngs
+
+
+def _masks(png: Path, record: _ImageRecord, where: str, dropped: Dropped) -> list[RLE]:
+    """The mask of each segment; none where the PNG cannot be used."""
+    size = (record.height, record.width)
+    try:
+        ids = read_ids(png)
+    except FileNotFoundError:
+        dropped.add("images without a PNG", where, f"{png} is missing")
+    except ValueError as error:
+        dropped.add("images with an unreadable PNG", where, str(error))
+    else:
+        if ids.shape == size:
+            return [rle.encode(np.equal(ids, segment.id)) for segment in record.segments_info]
+        details = f"{png} is {ids.shape} pixels (height, width), the image {size}"
+        dropped.add("images with a PNG of another size", where, details)
+    return []
+
+
+def _usable_relations(
+    record: _ImageRecord, masks: Sequence[RLE], where: str, dropped: Dropped
+) -> tuple[Relation, ...]:
+    """The relations that count, each once."""
+    usable: dict[Relation, None] = {}
+    for place, (subject, object, predicate) in enumerate(record.relations):
+        relation, here = (subject, object, predicate), f"{where}, relation {place}"
+        if rle.is_empty(masks[subject]) or rle.is_empty(masks[object]):
+            dropped.add("relations of segments not in the PNG", here)
+        elif relation in usable:
+            dropped.add("repeated relations", here)
         else:
-            if ids.shape == size:
-                return [rle.encode(np.equal(ids, number)) for number, _ in segments]
-            details = f"{png} is {ids.shape} pixels (height, width), the image {size}"
-            self._drop("images with a PNG of another size", where, details)
-        return None
-
-    def _kept(
-        self, relations: list[tuple[int, int, int]], masks: list[RLE], where: str
-    ) -> tuple[tuple[int, int, int], ...]:
-        """The relations that count, each once."""
-        kept: dict[tuple[int, int, int], None] = {}
-        for place, relation in enumerate(relations):
-            if any(rle.is_empty(masks[segment]) for segment in relation[:2]):
-                self._drop("relations of segments not in the PNG", f"{where}, relation {place}")
-            elif relation in kept:
-                self._drop("repeated relations", f"{where}, relation {place}")
-            else:
-                kept[relation] = None
-        return tuple(kept)
-
-
-def _names(content: Any, name: str, path: Path) -> tuple[str, ...]:
-    """A list of different names."""
-    names = field(content, name, list, str(path))
-    for place, one in enumerate(names):
-        if not isinstance(one, str) or one != one.strip() or not one.isprintable() or not one:
-            raise ValueError(f"{path}: {name}, place {place}: expected a name, got {one!r}")
-    if len(set(names)) < len(names):
-        raise ValueError(f"{path}: {name} has a name twice")
-    return tuple(names)
-
-
-def _id(value: Any, where: str) -> str:
-    """PSG writes ids as text; numbers pass."""
-    if not isinstance(value, str | int) or isinstance(value, bool):
-        raise ValueError(f"{where}: an image id is text, got {type(value).__name__}")
-    return str(value)
-
-
-def _is_place(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+            usable[relation] = None
+    return tuple(usable)

@@ -1,10 +1,10 @@
 """Scene graphs: what is in an image and how it is related, each region with its mask (PSG).
 
 SAMTok's script for PSG is not published. Prompts, form of the answer and token limit are those of its
-public successor (devinxzhang/CycleGRPO, projects/vlm/tokenmask), see formats.graph_answers; metrics and
-protocols are in samtok_tasks.scene_graph.metrics.
+public successor (devinxzhang/CycleGRPO, projects/vlm/tokenmask), see samtok_tasks.scene_graph.answers;
+metrics and protocols are in samtok_tasks.scene_graph.metrics.
 
-Variants, by `--data`:
+The prompt, by `--option prompt=`:
 
 - `candidates`: the labels and predicates of the data set stand in the prompt.
 - `open`: nothing does but the question.
@@ -16,13 +16,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from samtok_bench import rle
 from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import (
     MASK_PLACE,
-    ImagePart,
     Part,
     Prediction,
     Region,
@@ -32,19 +31,14 @@ from samtok_bench.sample import (
     Text,
     Turn,
     content_id,
+    question,
 )
-from samtok_bench.task import DataStatus, Generation, SampleSet, Task
-from samtok_tasks.mini.writer import ensure_mini
+from samtok_bench.task import Generation, SampleSet
+from samtok_tasks.mini.task import MiniTask
 from samtok_tasks.scene_graph.answers import fenced, read_graph, region, write_graph
-from samtok_tasks.scene_graph.metrics import (
-    Answer,
-    Names,
-    Triplet,
-    mean_recalls,
-    relation_metrics,
-    relation_scores,
-)
-from samtok_tasks.scene_graph.reader import SPLITS, PsgData, PsgImage, image_folder, locate_psg, read_psg
+from samtok_tasks.scene_graph.metrics import mean_recalls, relation_metrics, relation_scores
+from samtok_tasks.scene_graph.reader import SPLITS, PsgData, PsgImage, locate_psg, read_psg, require_images
+from samtok_tasks.scene_graph.triplets import Triplet, Vocabulary
 
 CANDIDATES = "CANDIDATE CATEGORIES: \n{labels}\n"
 PREDICATES = "CANDIDATE PREDICATES: \n{predicates}\n"
@@ -61,27 +55,30 @@ DETECT = "Please carefully check the image and detect the following objects: {la
 MAX_NEW_TOKENS = 2048
 RELATION_COUNTS = ("1 to 3", "4 to 7", "8 or more")
 PREDICATES_OF_PSG, TEST_IMAGES_OF_PSG = 56, 2186
-NO_NAMES = Names(frozenset(), ())
+
+Names = tuple[str, str, str]
+"""Subject, predicate, object."""
 
 
 @dataclass(frozen=True)
-class GraphSample(Sample):
-    """A sample with its graph, ready to be compared."""
+class GraphTruth:
+    """The graph of a sample, ready to be compared."""
 
-    truth: tuple[Triplet, ...] = ()
-    names: Names = NO_NAMES
-    frequent: tuple[str, str, str] = ("", "", "")
+    triplets: tuple[Triplet, ...]
+    vocabulary: Vocabulary
+    frequent: Names
     """The names that most triplets of the split have."""
 
 
-class SceneGraph(Task):
+class SceneGraph(MiniTask):
     """Scene graphs on PSG or mini."""
 
     name = "scene_graph"
     summary = "triplets of subject, predicate and object with masks (PSG)"
     primary = "r20"
+    source = "OpenPSG, sgg_metrics.py (arXiv 2207.11247)"
     splits: ClassVar[tuple[str, ...]] = SPLITS
-    data_formats: ClassVar[tuple[str, ...]] = ("candidates", "open", "given")
+    option_values: ClassVar[Mapping[str, tuple[str, ...]]] = {"prompt": ("candidates", "open", "given")}
     generation = Generation(MAX_NEW_TOKENS)
     tag_values: ClassVar[dict[str, tuple[str, ...]]] = {
         "relations": RELATION_COUNTS,
@@ -92,50 +89,35 @@ class SceneGraph(Task):
     def metrics(self) -> tuple[MetricInfo, ...]:
         return relation_metrics(self.protocol)
 
-    def default_root(self) -> Path:
-        return ensure_mini()
-
-    def data_status(self, root: Path | None) -> DataStatus:
-        if root is None:
-            return mini_status()
-        try:
-            locate_psg(root)
-        except OSError as error:
-            return DataStatus(False, str(error))
-        folder = image_folder(root)
-        if not any(folder.glob("*/*.jpg")):
-            return DataStatus(False, f"no images below {folder}")
-        counts = (
-            f"the official file has {PREDICATES_OF_PSG} predicates and {TEST_IMAGES_OF_PSG:,} test images"
-        )
-        return DataStatus(True, f"PSG, in {root}; {counts}")
+    def locate(self, root: Path) -> str:
+        locate_psg(root)
+        require_images(root)
+        official = f"{PREDICATES_OF_PSG} predicates and {TEST_IMAGES_OF_PSG:,} test images"
+        return f"PSG, in {root}; the official file has {official}"
 
     def samples(self, root: Path, split: str) -> SampleSet:
-        read = read_psg(root, split)
-        shared = _Shared.of(read)
-        return SampleSet(
-            [_sample(one, shared, self.data or "candidates") for one in read.images],
-            dict(read.dropped),
-            dict(read.first),
-        )
+        data = read_psg(root, split)
+        vocabulary = Vocabulary(frozenset(data.things + data.stuff), data.predicates)
+        frequent = _most_frequent(data)
+        prompt = self.options["prompt"]
+        samples = [_sample(image, data, vocabulary, frequent, prompt) for image in data.images]
+        return SampleSet(samples, data.dropped, shared=data.predicates)
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
-        assert isinstance(sample, GraphSample)
-        answer = read_graph(prediction) if prediction.answered else Answer(())
-        return relation_scores(sample.truth, answer, sample.names, self.protocol)
+        truth: GraphTruth = sample.truth
+        return relation_scores(truth.triplets, read_graph(prediction), truth.vocabulary, self.protocol)
 
     def corpus(
-        self, samples: Sequence[Sample], predictions: Sequence[Prediction]
+        self, samples: Sequence[Sample], predictions: Sequence[Prediction], shared: Any
     ) -> Mapping[str, float | None]:
-        scores = [self.score(sample, one) for sample, one in zip(samples, predictions, strict=True)]
-        names = next((one.names for one in samples if isinstance(one, GraphSample)), NO_NAMES)
-        return mean_recalls(scores, names.predicates, self.protocol)
+        scores = [self.score(*answered) for answered in zip(samples, predictions, strict=True)]
+        return mean_recalls(scores, shared, self.protocol)
 
     def floors(self, sample: Sample) -> Mapping[str, Prediction]:
         """Nothing, and the triplet that is the most frequent one of the split, the whole image twice."""
-        assert isinstance(sample, GraphSample)
+        truth: GraphTruth = sample.truth
         whole = Prediction(
-            text=write_graph([sample.frequent]),
+            text=write_graph([truth.frequent]),
             masks=(rle.full(*sample.size),) * 2,
             words=(MASK_PLACE,) * 2,
             stop_reason="stop",
@@ -143,58 +125,47 @@ class SceneGraph(Task):
         return {"empty": Prediction(stop_reason="stop"), "most frequent": whole}
 
 
-@dataclass(frozen=True)
-class _Shared:
-    """What all samples of a split have in common."""
-
-    read: PsgData
-    names: Names
-    frequent: tuple[str, str, str]
-
-    @classmethod
-    def of(cls, read: PsgData) -> "_Shared":
-        counts = Counter(names for one in read.images for names in _names(one, read.predicates))
-        frequent = min(counts, key=lambda names: (-counts[names], names), default=("", "", ""))
-        return cls(read, Names(frozenset(read.things + read.stuff), read.predicates), frequent)
+def _most_frequent(data: PsgData) -> Names:
+    counts = Counter(names for image in data.images for names in _names(image, data.predicates))
+    return min(counts, key=lambda names: (-counts[names], names), default=("", "", ""))
 
 
-def _sample(image: PsgImage, shared: _Shared, variant: str) -> GraphSample:
-    read = shared.read
-    named = list(_names(image, read.predicates))
-    pairs = [(image.segments[a].mask, image.segments[b].mask) for a, b, _ in image.relations]
+def _sample(image: PsgImage, data: PsgData, vocabulary: Vocabulary, frequent: Names, prompt: str) -> Sample:
+    named = list(_names(image, data.predicates))
+    pairs = [
+        (image.segments[subject].mask, image.segments[object].mask) for subject, object, _ in image.relations
+    ]
     masks = tuple(mask for pair in pairs for mask in pair)
     text = write_graph(named)
     counts = (mask["counts"] for mask in masks)
-    return GraphSample(
-        id=content_id("scene_graph", variant, image.image.name, image.image_id, text, *counts),
+    triplets = tuple(Triplet(*names, *pair) for names, pair in zip(named, pairs, strict=True))
+    return Sample(
+        id=content_id("scene_graph", prompt, image.image.name, image.image_id, text, *counts),
         image=image.image,
         size=(image.height, image.width),
-        turns=_turns(image, read, variant),
+        turns=_turns(image, data, prompt),
         cluster=image.image.name,
         target=Target(masks, text),
-        tags=_tags(named, read.things),
-        truth=tuple(Triplet(*names, *pair) for names, pair in zip(named, pairs, strict=True)),
-        names=shared.names,
-        frequent=shared.frequent,
+        tags=_tags(named, data.things),
+        truth=GraphTruth(triplets, vocabulary, frequent),
     )
 
 
-def _names(image: PsgImage, predicates: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """Subject, predicate and object of each relation."""
+def _names(image: PsgImage, predicates: Sequence[str]) -> Iterator[Names]:
+    """The names of each relation."""
     for subject, object, predicate in image.relations:
         yield image.segments[subject].label, predicates[predicate], image.segments[object].label
 
 
-def _turns(image: PsgImage, read: PsgData, variant: str) -> tuple[Turn, ...]:
-    picture, labels = ImagePart(image.image), _listed(read.things + read.stuff)
-    predicates = PREDICATES.format(predicates=_listed(read.predicates))
-    if variant == "open":
-        return (Turn("user", (picture, Text(OPEN_QUESTION))),)
-    if variant == "candidates":
-        asked = CANDIDATES.format(labels=labels) + predicates + QUESTION
-        return (Turn("user", (picture, Text(asked))),)
+def _turns(image: PsgImage, data: PsgData, prompt: str) -> tuple[Turn, ...]:
+    labels = _listed(data.things + data.stuff)
+    predicates = PREDICATES.format(predicates=_listed(data.predicates))
+    if prompt == "open":
+        return question(image.image, OPEN_QUESTION)
+    if prompt == "candidates":
+        return question(image.image, CANDIDATES.format(labels=labels) + predicates + QUESTION)
     return (
-        Turn("user", (picture, Text(DETECT.format(labels=labels)))),
+        *question(image.image, DETECT.format(labels=labels)),
         Turn("assistant", tuple(_regions(image))),
         Turn("user", (Text(predicates + QUESTION),)),
     )
@@ -203,20 +174,21 @@ def _turns(image: PsgImage, read: PsgData, variant: str) -> tuple[Turn, ...]:
 def _regions(image: PsgImage) -> Iterator[Part]:
     """All segments with their labels, those of a label together, as an answer lists them."""
     seen = [segment for segment in image.segments if not rle.is_empty(segment.mask)]
-    order = {label: place for place, label in reversed(list(enumerate(one.label for one in seen)))}
-    seen.sort(key=lambda segment: order[segment.label])
-    pieces = fenced(json.dumps(region(one.label), ensure_ascii=False) for one in seen).split(MASK_PLACE)
+    labels = [segment.label for segment in seen]
+    seen.sort(key=lambda segment: labels.index(segment.label))
+    written = fenced(json.dumps(region(segment.label), ensure_ascii=False) for segment in seen)
+    *pieces, rest = written.split(MASK_PLACE)
     for piece, segment in zip(pieces, seen, strict=False):
         yield Text(piece)
         yield Region(segment.mask)
-    yield Text(pieces[-1])
+    yield Text(rest)
 
 
 def _listed(names: Sequence[str]) -> str:
     return "{" + ", ".join(names) + "}"
 
 
-def _tags(named: Sequence[tuple[str, str, str]], things: Sequence[str]) -> dict[str, str]:
+def _tags(named: Sequence[Names], things: Sequence[str]) -> dict[str, str]:
     stuff = any({subject, object} - set(things) for subject, _, object in named)
     return {
         "relations": RELATION_COUNTS[(len(named) > 3) + (len(named) > 7)],

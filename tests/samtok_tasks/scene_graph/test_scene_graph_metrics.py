@@ -3,34 +3,17 @@
 import numpy as np
 import pytest
 
-from samtok_bench import rle
-from samtok_bench.task import Generation, Task
-from samtok_tasks.scene_graph.metrics import (
-    RANKS,
-    Answer,
-    Names,
-    Triplet,
-    mean_recalls,
-    relation_metrics,
-    relation_scores,
-)
+from samtok_bench import metric, rle
+from samtok_bench.aggregate import Corpus
+from samtok_tasks.scene_graph.answers import GraphAnswer
+from samtok_tasks.scene_graph.metrics import RANKS, mean_recalls, relation_metrics, relation_scores
+from samtok_tasks.scene_graph.triplets import Triplet, Vocabulary
 
-NAMES = Names(frozenset(("cat", "dog", "sky")), ("on", "beside", "over"))
-
-
-class Metrics(Task):
-    """The base class's summary alone."""
-
-    generation = Generation(1)
-    default_root = samples = score = None  # type: ignore[assignment]
-
-    @property
-    def metrics(self):
-        return relation_metrics(self.protocol)
+NAMES = Vocabulary(frozenset(("cat", "dog", "sky")), ("on", "beside", "over"))
 
 
 def values(protocol, scores) -> dict[str, float | None]:
-    found = Metrics(protocol).summarize(scores, ["an image"] * len(scores))
+    found = metric.values(relation_metrics(protocol), scores, ["an image"] * len(scores))
     return found | mean_recalls(scores, NAMES.predicates, protocol)
 
 
@@ -50,11 +33,11 @@ TRUTH = (
 
 
 def score(*triplets: Triplet, protocol="standard", truth=TRUTH, **more):
-    return relation_scores(truth, Answer(triplets, **more), NAMES, protocol)
+    return relation_scores(truth, GraphAnswer(triplets, **more), NAMES, protocol)
 
 
 @pytest.mark.parametrize(
-    ("one", "hit"),
+    ("triplet", "hit"),
     [
         (TRUTH[0], True),
         (Triplet("cat", "on", "dog", rows(0, 2), DOG), True),  # IoU exactly 0.5
@@ -68,8 +51,8 @@ def score(*triplets: Triplet, protocol="standard", truth=TRUTH, **more):
         (Triplet("cat", "on", "dog", CAT, rle.empty(10, 10)), False),
     ],
 )
-def test_what_finds_a_triplet(one, hit):
-    got = score(one)
+def test_what_finds_a_triplet(triplet, hit):
+    got = score(triplet)
     assert (got["hits"], got["right"], got["recall_20"]) == (hit, hit, hit / 3)
     assert got["hits_20 on"] == hit
     assert got["hits_20 beside"] == 0
@@ -80,8 +63,8 @@ def test_what_finds_a_triplet(one, hit):
 def test_boxes_are_more_lenient():
     corners = np.zeros((10, 10), bool)
     corners[0, 0] = corners[3, 9] = True
-    one = Triplet("CAT", "on", "dog", rle.encode(corners), DOG)
-    got = score(one)
+    triplet = Triplet("CAT", "on", "dog", rle.encode(corners), DOG)
+    got = score(triplet)
     assert (got["hits"], got["box_hits"], got["box_hits on"], got["box_recall"]) == (0, 1, 1, 1 / 3)
     assert score(Triplet("cat", "on", "dog", rows(0, 1), DOG))["box_hits"] == 0
     assert score(Triplet("cat", "on", "dog", None, DOG))["box_hits"] == 0
@@ -158,7 +141,7 @@ def test_every_metric_has_its_scores():
         assert len({info.id for info in infos}) == len(infos)
         assert infos[0].id == "r20"
         computed = mean_recalls([], (), protocol)
-        assert {info.id for info in infos if info.aggregate == "corpus"} == set(computed)
+        assert {info.id for info in infos if info.aggregate == Corpus()} == set(computed)
 
 
 # The plain implementation: dense masks, lists of recalls as in the official evaluator
@@ -192,8 +175,10 @@ def plain(images, protocol) -> dict[str, float]:
                 if a is None or b is None:
                     continue
                 if any(
-                    (s, p, o) == one[:3] and dense_iou(a, one[3]) > 0.5 and dense_iou(b, one[4]) > 0.5
-                    for one in kept
+                    (s, p, o) == triplet[:3]
+                    and dense_iou(a, triplet[3]) > 0.5
+                    and dense_iou(b, triplet[4]) > 0.5
+                    for triplet in kept
                 ):
                     continue
                 kept.append((s, p, o, a, b))
@@ -204,11 +189,11 @@ def plain(images, protocol) -> dict[str, float]:
             [
                 g
                 for g, true in enumerate(truth)
-                if true[:3] == one[:3]
-                and dense_iou(true[3], one[3]) >= 0.5
-                and dense_iou(true[4], one[4]) >= 0.5
+                if true[:3] == triplet[:3]
+                and dense_iou(true[3], triplet[3]) >= 0.5
+                and dense_iou(true[4], triplet[4]) >= 0.5
             ]
-            for one in ranked
+            for triplet in ranked
         ]
         true_total += len(truth)
         predicted += len(ranked)
@@ -220,12 +205,13 @@ def plain(images, protocol) -> dict[str, float]:
         for true in truth:
             boxes[true[1]].append(
                 any(
-                    true[:3] == one[:3]
+                    true[:3] == triplet[:3]
                     and all(
-                        one[side] is not None and dense_iou(box_of(true[side]), box_of(one[side])) >= 0.5
+                        triplet[side] is not None
+                        and dense_iou(box_of(true[side]), box_of(triplet[side])) >= 0.5
                         for side in (3, 4)
                     )
-                    for one in answer
+                    for triplet in answer
                 )
             )
         for k in RANKS:
@@ -251,7 +237,7 @@ def plain(images, protocol) -> dict[str, float]:
                 continue
             out[f"r{k}{suffix}"] = np.mean(recall[k, skip])
             means = [by_predicate[k, skip, p] for p in NAMES.predicates]
-            out[f"mr{k}{suffix}"] = sum(np.mean(one) if one else 0 for one in means) / len(means)
+            out[f"mr{k}{suffix}"] = sum(np.mean(recalls) if recalls else 0 for recalls in means) / len(means)
     return out
 
 
@@ -299,6 +285,6 @@ def test_against_a_plain_implementation(protocol):
     rng = np.random.default_rng(7)
     for _ in range(50):
         images = [random_image(rng) for _ in range(20)]
-        scores = [relation_scores(packed(t), Answer(packed(a)), NAMES, protocol) for t, a in images]
+        scores = [relation_scores(packed(t), GraphAnswer(packed(a)), NAMES, protocol) for t, a in images]
         got, expected = values(protocol, scores), plain(images, protocol)
         assert {id: got[id] for id in expected} == pytest.approx(expected, abs=1e-9)

@@ -11,10 +11,9 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from samtok_bench import rle
-from samtok_bench.measures import sentences
-from samtok_bench.measures.sentences import SentenceSimilarity, sentence_similarity
-from samtok_bench.metric import value
-from samtok_tasks.gcg.metrics import Grounded, ap50, gcg_metrics, gcg_scores, maximum_matching, plain_words
+from samtok_bench.metric import values
+from samtok_tasks.gcg.answers import GroundedPhrases
+from samtok_tasks.gcg.metrics import ap50, gcg_metrics, gcg_scores, maximum_matching, plain_words
 
 SIDE = 10
 
@@ -37,12 +36,17 @@ def by_letter(first, second):
 
 def grounded(phrases, masks, phrase_of=None):
     owners = [k if k < len(phrases) else None for k in range(len(masks))] if phrase_of is None else phrase_of
-    return Grounded(tuple(phrases), tuple(masks), tuple(owners))
+    return GroundedPhrases(tuple(phrases), tuple(masks), tuple(owners))
 
 
 def both(target, answer):
     """Scores by protocol."""
     return gcg_scores(target, answer, "standard"), gcg_scores(target, answer, "released", by_letter)
+
+
+def value(protocol, id, *scores):
+    """A metric of images."""
+    return values(gcg_metrics(protocol), scores, ["an image"] * len(scores))[id]
 
 
 # ---- by hand ----------------------------------------------------------------------------------------------
@@ -102,17 +106,15 @@ def test_the_standard_recall_takes_the_best_assignment():
 
 
 def test_images_without_masks():
-    nothing, one = grounded([], []), grounded(["dog"], [box(0, 4)])
-    standard, released = both(nothing, one)
+    nothing, dog = grounded([], []), grounded(["dog"], [box(0, 4)])
+    standard, released = both(nothing, dog)
     assert (standard["iou"], standard["has_masks"], standard["matchable"]) == (0, 0, 0)
     assert (released["iou"], released["matched"]) == (0, 0)
-    standard, released = both(one, nothing)
+    standard, released = both(dog, nothing)
     assert (standard["iou"], standard["matched"], standard["matchable"]) == (0, 0, 1)
-    info = {protocol: gcg_metrics(protocol)[0] for protocol in ("standard", "released")}
-    rows = np.zeros(2, np.int64)
-    values = [both(nothing, one), both(one, one)]
-    assert value(info["standard"], [pair[0] for pair in values], rows, 1) == 1
-    assert value(info["released"], [pair[1] for pair in values], rows, 1) == 0.5
+    standard, released = zip(both(nothing, dog), both(dog, dog), strict=True)
+    assert value("standard", "miou", *standard) == 1
+    assert value("released", "miou", *released) == 0.5
 
 
 def test_alignment_faults_are_counted():
@@ -125,9 +127,8 @@ def test_alignment_faults_are_counted():
 def test_without_an_encoder_the_released_recall_is_undefined():
     same = grounded(["dog"], [box(0, 4)])
     scores = gcg_scores(same, same, "released")
-    recall = next(info for info in gcg_metrics("released") if info.id == "recall")
-    assert value(recall, [scores], np.zeros(1, np.int64), 1) is None
-    assert value(recall, [both(same, same)[1]], np.zeros(1, np.int64), 1) == 1
+    assert value("released", "recall", scores) is None
+    assert value("released", "recall", both(same, same)[1]) == 1
 
 
 @pytest.mark.parametrize(
@@ -206,7 +207,7 @@ def random_grounded(rng, most=5):
         masks.append(EMPTY if rng.random() < 0.05 else box(x, x + rng.integers(2, 5), rng.integers(6, 11)))
     phrases = rng.choice(["dog", "the dog", "a cat", "Cat", "horse"], max(0, count + rng.integers(-1, 2)))
     owners = [int(rng.integers(len(phrases))) if len(phrases) and rng.random() < 0.9 else None for _ in masks]
-    return Grounded(tuple(map(str, phrases)), tuple(masks), tuple(owners))
+    return GroundedPhrases(tuple(map(str, phrases)), tuple(masks), tuple(owners))
 
 
 def test_a_dense_implementation_agrees_on_random_answers():
@@ -311,66 +312,3 @@ def test_ap50_ranks_images_by_their_ids_and_looks_at_a_hundred_masks():
     assert ap50([("a", (box(0, 5),), late[1:])]) == pytest.approx(0.01)
     assert ap50([("a", (), (box(0, 5),))]) is None
     assert ap50([("a", (box(0, 5),), ())]) == 0
-
-
-# ---- sentences --------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def encoder(tmp_path):
-    """A tiny BERT with random weights, saved as a checkpoint."""
-    import torch
-    from transformers import BertConfig, BertModel, BertTokenizer
-
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "red", "dog", "##gy", "cat", "small"]
-    (tmp_path / "vocab.txt").write_text("\n".join(vocabulary))
-    BertTokenizer(str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)
-    torch.manual_seed(0)
-    size = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-    BertModel(BertConfig(vocab_size=len(vocabulary), **size)).save_pretrained(tmp_path)
-    return tmp_path
-
-
-def test_similarity_is_the_cosine_of_mean_states_with_cls_and_sep(encoder, monkeypatch):
-    import torch
-    from transformers import BertModel
-
-    monkeypatch.setenv(sentences.ENCODER_VARIABLE, str(encoder))
-    similarity = sentence_similarity()
-    assert isinstance(similarity, SentenceSimilarity)
-    model = BertModel.from_pretrained(encoder).eval()
-
-    def vector(ids):
-        with torch.no_grad():
-            return model(torch.tensor([ids])).last_hidden_state[0].mean(0).double().numpy()
-
-    # [CLS] a red doggy [SEP], [CLS] cat [SEP], [CLS] [SEP]
-    one, other, nothing = vector([2, 5, 6, 7, 8, 3]), vector([2, 9, 3]), vector([2, 3])
-
-    def cosine(a, b):
-        return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
-
-    found = similarity(["A red doggy", "cat"], ["cat", "", "a red doggy"])
-    expected = [[cosine(a, b) for b in (other, nothing, one)] for a in (one, other)]
-    assert found == pytest.approx(np.array(expected), abs=1e-6)
-    assert found[0, 2] == pytest.approx(1)
-    assert similarity(["cat"] * 2, ["word " * 600]).shape == (2, 1)
-
-
-def test_a_missing_encoder_is_one_clear_message(encoder, tmp_path, monkeypatch):
-    monkeypatch.setenv(sentences.ENCODER_VARIABLE, str(tmp_path / "nowhere"))
-    with pytest.raises(
-        ValueError, match=r"there is no text encoder .*nowhere.*hf download bert-base-uncased"
-    ):
-        sentence_similarity()
-
-
-def test_an_encoder_with_random_weights_is_refused(encoder, monkeypatch):
-    from safetensors.torch import load_file, save_file
-
-    weights = load_file(encoder / "model.safetensors")
-    del weights["encoder.layer.1.output.dense.weight"]
-    save_file(weights, encoder / "model.safetensors", metadata={"format": "pt"})
-    monkeypatch.setenv(sentences.ENCODER_VARIABLE, str(encoder))
-    with pytest.raises(ValueError, match=r"lacks 1 weights, the first: encoder.layer.1.output.dense.weight"):
-        sentence_similarity()

@@ -10,27 +10,31 @@ from samtok_bench import rle
 from samtok_bench.codecs.grid import GridCodec
 from samtok_bench.measures import captions as caption_metrics
 from samtok_bench.measures import sentences
-from samtok_bench.measures.captions import CaptionToolError
+from samtok_bench.measures.captions import CaptionToolError, scores_or_none
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.constant import ConstantPredictor
 from samtok_bench.predictors.oracle import OraclePredictor
+from samtok_bench.reading import STANDARD
 from samtok_bench.sample import Outcome, Prediction, prompt_text
 from samtok_bench.task import DataStatus
+from samtok_tasks import released
 from samtok_tasks.gcg import mini as grandf
 from samtok_tasks.gcg import task as gcg
+from samtok_tasks.gcg.answers import marked
+from samtok_tasks.gcg.labels import locate_labels
 from samtok_tasks.gcg.reader import read_grandf
-from samtok_tasks.gcg.task import BEGIN, END, GCG, caption, grounded, locate_labels
+from samtok_tasks.gcg.task import GCG
 from samtok_tasks.mini.picture import SIZE, Picture
 from samtok_tasks.mini.scene import draw_scene
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "gcg_prompts.txt"
+GOLDEN = Path(__file__).parents[2] / "golden" / "gcg_prompts.txt"
 MASKS = tuple(rle.rectangle(x, 0, x + 4, 6, 10, 20) for x in (0, 6, 12))
 ONE, TWO, THREE = (f"<|mt_start|><|mt_000{k}|><|mt_030{k}|><|mt_end|>" for k in (1, 2, 3))
 
 
 @pytest.fixture(autouse=True)
 def nothing_remembered():
-    remembering = (gcg._caption_scores, gcg._similarity)
+    remembering = (scores_or_none, gcg._similarity)
     for function in remembering:
         function.cache_clear()
     yield
@@ -101,10 +105,6 @@ def answer(text: str, words: tuple[str, ...] = (), masks=None) -> Prediction:
     return Prediction(text=text, words=words, masks=MASKS[: len(words)] if masks is None else masks)
 
 
-def phrase(text: str) -> str:
-    return f"{BEGIN}{text}{END}"
-
-
 # ---- samples ----------------------------------------------------------------------------------------------
 
 
@@ -117,35 +117,19 @@ def test_prompts_match_the_snapshot(root):
 def test_targets_are_captions_with_places_for_masks(root):
     read = GCG().samples(root, "val")
     first, second = (sample.target for sample in read.samples)
+    truth, nothing = (sample.truth for sample in read.samples)
     assert first.text == (
-        f"{phrase('A cat')} <region> on the {phrase('red mat')} <region>, a dog beside it. "
-        f"{phrase('the tail')} <region> {phrase('mat')}"
+        f"{marked('A cat')} <region> on the {marked('red mat')} <region>, a dog beside it. "
+        f"{marked('the tail')} <region> {marked('mat')}"
     ), "in reading order; what is not in the caption or inside another label follows"
-    assert first.labels == ("A cat", "red mat", "the tail", "mat")
+    assert truth.labels == ("A cat", "red mat", "the tail", "mat")
     assert first.masks == (MASKS[1], MASKS[0], MASKS[2])
-    assert first.caption == "A cat on the red mat, a dog beside it."
-    assert (second.text, second.masks, second.labels) == ("Only sand.", (), ())
+    assert truth.caption == "A cat on the red mat, a dog beside it."
+    assert (second.text, second.masks, nothing.labels) == ("Only sand.", (), ())
     assert [s.tags["masks"] for s in read.samples] == ["2 to 4", "none"]
     assert [s.cluster for s in read.samples] == ["sa_1", "sa_2"]
-    assert read.dropped == {"labels without a mask": 1}
+    assert read.dropped.counts == {"labels without a mask": 1}
     assert [s.id for s in read.samples] == [s.id for s in GCG("released").samples(root, "test").samples]
-
-
-@pytest.mark.parametrize(
-    ("text", "labels", "found"),
-    [
-        ("a dog and a dog", ["dog", "a dog"], ["dog", "a dog"]),
-        ("the dogs and a dog", ["dog"], ["dog"]),
-        ("one cat", ["dog", "", " "], [None, None, None]),
-        ("cat, dog", ["dog", "cat"], ["dog", "cat"]),
-        ("a (b)", ["(b)", "a"], ["(b)", "a"]),
-    ],
-)
-def test_labels_are_found_as_whole_words_in_free_places(text, labels, found):
-    spans = locate_labels(text, labels)
-    assert [span and text[slice(*span)] for span in spans] == found
-    taken = [place for span in spans if span for place in range(*span)]
-    assert len(taken) == len(set(taken))
 
 
 def test_data_status(root, no_tools):
@@ -159,111 +143,11 @@ def test_data_status(root, no_tools):
     assert "test_gcg_coco_mask_gt.json is missing" in task.data_status(root).detail
 
 
-def test_protocols_read_words_by_their_own_policy():
-    assert (GCG().generation.policy, GCG().generation.max_new_tokens) == ("standard", 512)
-    assert (GCG("released").generation.policy, GCG("released").generation.max_new_tokens) == (
-        "released-gcg",
-        512,
-    )
-
-
-# ---- answers ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "words", "phrases", "phrase_of"),
-    [
-        (
-            f"A {phrase(' red circle ')} {ONE} and {phrase('sand')}{TWO}.",
-            (ONE, TWO),
-            ["red circle", "sand"],
-            [0, 1],
-        ),
-        (f"{phrase('dogs')} {ONE}, {TWO} run {THREE}", (ONE, TWO, THREE), ["dogs"], [0, 0, None]),
-        (f"{ONE} {phrase('a')} {phrase('b')} {TWO}", (ONE, TWO), ["a", "b"], [None, 1]),
-        (f"{phrase('a')} is {ONE}", (ONE,), ["a"], [None]),
-        (f"{phrase('a')} {ONE} and again {ONE} {phrase('b')}{ONE}", (ONE,) * 3, ["a", "b"], [0, None, 1]),
-        (f"{BEGIN}a {ONE}", (ONE,), [], [None]),
-        (f"{phrase('a')} nothing", (TWO, ONE), ["a"], [None, None]),
-        ("", (), [], []),
-    ],
-)
-@pytest.mark.parametrize("protocol", ["standard", "released"])
-def test_masks_belong_to_the_phrase_right_before_them(protocol, text, words, phrases, phrase_of):
-    found = grounded(answer(text, words), protocol)
-    assert (list(found.phrases), list(found.phrase_of)) == (phrases, phrase_of)
-    assert found.masks == MASKS[: len(words)]
-
-
-def test_masks_without_words_have_no_phrase():
-    assert grounded(answer(phrase("a"), (), MASKS[:2]), "standard").phrase_of == (None, None)
-
-
-def test_phrases_in_glamms_tags_are_read_by_the_standard_only():
-    one = answer(f"<p> a dog </p> {ONE} runs", (ONE,))
-    assert grounded(one, "standard").phrases == ("a dog",)
-    assert grounded(one, "standard").phrase_of == (0,)
-    assert grounded(one, "released").phrases == ()
-
-
-@pytest.mark.parametrize(
-    ("text", "standard", "released"),
-    [
-        (f"A {phrase('dog')} {ONE} runs.<|im_end|>", "A dog runs.", "A dog runs."),
-        ("<think>\n\n</think>\n\nA\ndog 'runs'", "A dog 'runs'", "Adog 'runs"),
-        ("USER: x ASSISTANT: a  dog", "USER: x ASSISTANT: a dog", "a dog"),
-        ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2", "1 2"),
-        (f"a <|mt_start|><|mt_0001|> b {TWO}", "a b", "a b"),
-        ("'quoted'", "'quoted'", "quoted"),
-    ],
-)
-def test_captions_are_cleaned(text, standard, released):
-    one = answer(text, (TWO,) if TWO in text else ())
-    assert (caption(one, "standard"), caption(one, "released")) == (standard, released)
-
-
-def as_released(text: str) -> tuple[str, list[str]]:
-    """Caption and phrases by the steps that the released script takes, one after the other."""
-    text = text.replace("<think>\n\n</think>\n\n", "")
-    for old, new in (("<s>", ""), ("\n", ""), ("  ", " ")):
-        text = text.replace(old, new)
-    text = text.rsplit("ASSISTANT: ", 1)[-1]
-    phrases, rest = [], text
-    while BEGIN in rest and END in rest.split(BEGIN, 1)[1]:
-        inner, rest = rest.split(BEGIN, 1)[1].split(END, 1)
-        phrases.append(inner.strip())
-    while "<" in text and ">" in text[text.index("<") :]:
-        head, tail = text.split("<", 1)
-        text = f"{head}\0{tail.split('>', 1)[1]}"  # what is joined here is no new tag
-    return " ".join(text.replace("\0", "").split()).strip("'").strip(), phrases
-
-
-def test_the_released_reading_is_that_of_the_script():
-    rng = np.random.default_rng(0)
-    pieces = [
-        "a dog",
-        " ",
-        "  ",
-        "\n",
-        BEGIN,
-        END,
-        phrase("x y"),
-        ONE,
-        TWO,
-        "<s>",
-        "'",
-        "<",
-        ">",
-        ".",
-        "<|im_end|>",
-    ]
-    for _ in range(2000):
-        text = "".join(rng.choice(pieces, rng.integers(0, 14)))
-        if rng.random() < 0.2:
-            text = f"<think>\n\n</think>\n\nUSER: {phrase('no')} ASSISTANT: {text}"
-        one = answer(text)
-        expected = as_released(text)
-        assert (caption(one, "released"), list(grounded(one, "released").phrases)) == expected, text
+def test_protocols_read_words_in_their_own_way():
+    for protocol, reading in (("standard", STANDARD), ("released", released.GCG)):
+        generation = GCG(protocol).generation
+        assert (generation.reading, generation.max_new_tokens) == (reading, 512)
+        assert generation.special_tokens
 
 
 # ---- scores -----------------------------------------------------------------------------------------------
@@ -272,7 +156,7 @@ def test_the_released_reading_is_that_of_the_script():
 def test_scores_by_hand(root, by_words):
     sample = GCG().samples(root, "val").samples[0]
     # the cat is right, the mat is called otherwise
-    given = answer(f"{phrase('a CAT')} {ONE} and {phrase('rug')} {TWO}", (ONE, TWO), (MASKS[1], MASKS[0]))
+    given = answer(f"{marked('a CAT')} {ONE} and {marked('rug')} {TWO}", (ONE, TWO), (MASKS[1], MASKS[0]))
     standard, released = GCG().score(sample, given), GCG("released").score(sample, given)
     assert (standard["iou"], standard["matched"], standard["matchable"]) == (pytest.approx(2 / 3), 1, 4)
     assert (released["iou"], released["matched"], released["matchable"]) == (1, 0, 4)
@@ -294,7 +178,7 @@ def test_without_tools_metrics_are_undefined_and_say_why(root, no_tools):
     samples = task.samples(root, "val").samples
     answers = [Prediction(text="A cat.") for _ in samples]
     with pytest.warns(UserWarning, match="not computed: METEOR and CIDEr need Java"):
-        found = task.corpus(samples, answers)
+        found = task.corpus(samples, answers, None)
     assert found == {"ap50": 0, "meteor": None, "cider": None}
     with pytest.warns(UserWarning, match="Recall is not computed: there is no text encoder 'nowhere'"):
         scores = [task.score(sample, given) for sample, given in zip(samples, answers, strict=True)]
@@ -304,7 +188,7 @@ def test_without_tools_metrics_are_undefined_and_say_why(root, no_tools):
 
 def evaluate(task: GCG, samples, predictions):
     scores = [task.score(sample, made) for sample, made in zip(samples, predictions, strict=True)]
-    return {**task.summarize(scores, [s.cluster for s in samples]), **task.corpus(samples, predictions)}
+    return {**task.summarize(scores, [s.cluster for s in samples]), **task.corpus(samples, predictions, None)}
 
 
 @pytest.mark.parametrize("protocol", ["standard", "released"])
@@ -342,10 +226,10 @@ def test_oracle_floors_and_codecs_on_mini(mini, by_words, protocol, monkeypatch)
 def test_mini_names_each_object_once_in_its_caption(mini):
     for split, count in (("val", 12), ("test", 4)):
         data = read_grandf(mini, split)
-        assert (len(data.records), data.dropped) == (count, {})
-        for one in data.records:
-            assert None not in locate_labels(one.caption, one.labels)
-            assert 1 <= one.caption.count(".") == min(3, len(one.labels))
-            assert len(one.labels) == len(one.masks)
-            centres = [rle.box(mask)[0] + rle.box(mask)[2] for mask in one.masks]
+        assert (len(data.records), data.dropped.counts) == (count, {})
+        for record in data.records:
+            assert None not in locate_labels(record.caption, record.labels)
+            assert 1 <= record.caption.count(".") == min(3, len(record.labels))
+            assert len(record.labels) == len(record.masks)
+            centres = [rle.box(mask)[0] + rle.box(mask)[2] for mask in record.masks]
             assert centres == sorted(centres)

@@ -53,7 +53,7 @@ def test_masks_belong_to_labels_by_their_order(tmp_path: Path) -> None:
     assert (first.height, first.width) == (6, 8)
     assert first.image == tmp_path / "GranDf_HA_images/val_test/sa_1.jpg"
     assert (second.height, second.width, second.labels, second.masks) == (3, 5, (), ())
-    assert not read.dropped
+    assert not read.dropped.counts
 
 
 @pytest.mark.parametrize("folder", IMAGE_FOLDERS)
@@ -64,7 +64,7 @@ def test_images_may_lie_in_several_folders_and_have_a_prefix(
     (tmp_path / folder).mkdir(parents=True)
     (tmp_path / folder / f"{prefix}sa_1.jpg").touch()
     read = read_grandf(write(tmp_path), "val")
-    assert [one.image for one in read.records] == [
+    assert [record.image for record in read.records] == [
         tmp_path / folder / f"{prefix}{name}.jpg" for name in ("sa_1", "sa_2")
     ]
 
@@ -78,9 +78,9 @@ def test_files_may_have_the_prefix_or_lie_directly_below_the_root(tmp_path: Path
 def test_a_size_that_no_file_tells_comes_from_the_image(tmp_path: Path) -> None:
     write(tmp_path, changed(CAPTIONS, ("images", 1), {"id": "sa_2"}))
     read = read_grandf(tmp_path, "val")
-    assert [one.image_id for one in read.records] == ["sa_1"]
-    assert read.dropped == {"images without a known size": 1}
-    assert "image sa_2: " in read.first["images without a known size"]
+    assert [record.image_id for record in read.records] == ["sa_1"]
+    assert read.dropped.counts == {"images without a known size": 1}
+    assert "image sa_2: " in read.dropped.first["images without a known size"]
     folder = tmp_path / IMAGE_FOLDERS[0]
     folder.mkdir(parents=True)
     Image.fromarray(np.zeros((7, 9, 3), np.uint8)).save(folder / "sa_1.jpg")
@@ -100,16 +100,16 @@ def test_what_does_not_fit_together_is_counted(tmp_path: Path) -> None:
         {"image_id": "sa_9", "segmentation": mask(0, 1)},
     ]
     read = read_grandf(write(tmp_path, captions, masks), "val")
-    assert [(len(one.labels), len(one.masks)) for one in read.records] == [(2, 3), (2, 0)]
+    assert [(len(record.labels), len(record.masks)) for record in read.records] == [(2, 3), (2, 0)]
     assert read.records[0].caption == "A dog and a cat."
-    assert read.dropped == {
+    assert read.dropped.counts == {
         "images without a caption": 1,
         "further captions of an image": 1,
         "masks of images that are not listed": 1,
         "labels without a mask": 2,
         "masks without a label": 1,
     }
-    assert read.first["labels without a mask"].endswith("image sa_2: 2 labels, 0 masks")
+    assert read.dropped.first["labels without a mask"].endswith("image sa_2: 2 labels, 0 masks")
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,15 @@ def test_what_does_not_fit_together_is_counted(tmp_path: Path) -> None:
     [
         (True, ("images",), None, "'images' must be list, got NoneType"),
         (True, ("images", 1, "id"), "sa_1", "two images have the id 'sa_1'"),
-        (True, ("images", 0, "id"), "../sa_1", "image 0: 'id' must be a plain name"),
+        (True, ("images", 0, "id"), "../sa_1", "image 0: id: must be a plain name, got '../sa_1'"),
         (True, ("annotations", 0, "image_id"), "sa_9", "annotation 0: the image 'sa_9' is not listed"),
-        (True, ("annotations", 0, "labels"), [1], "annotation 0: 'labels' must list texts"),
-        (True, ("annotations", 0), {"image_id": "sa_1"}, "annotation 0: the field 'caption' is missing"),
+        (
+            True,
+            ("annotations", 0, "labels"),
+            [1],
+            "annotation 0: labels.0: Input should be a valid string, got 1",
+        ),
+        (True, ("annotations", 0), {"image_id": "sa_1"}, "annotation 0: caption: Field required"),
         (True, ("images", 1, "height"), 0, "image sa_2: impossible size, height 0"),
         (False, ("annotations", 1, "segmentation"), mask(0, 3) | {"size": [3, 4]}, "annotation 1: RLE size"),
         (
@@ -171,5 +176,6 @@ def test_any_change_is_read_or_refused_cleanly(
     except (ValueError, OSError) as error:
         refusal = str(error)
     assert "\n" not in refusal
-    for one in records:
-        assert all(rle.decode(mask).shape == (one.height, one.width) for mask in one.masks)
+    for record in records:
+        size = (record.height, record.width)
+        assert all(rle.decode(mask).shape == size for mask in record.masks)

@@ -24,7 +24,7 @@ from samtok_tasks.scene_graph.answers import read_graph, write_graph
 from samtok_tasks.scene_graph.reader import read_psg
 from samtok_tasks.scene_graph.task import SceneGraph
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "scene_graph_prompts.txt"
+GOLDEN = Path(__file__).parents[2] / "golden" / "scene_graph_prompts.txt"
 OPTIONS = PredictorOptions(SceneGraph.generation)
 MASKS = tuple(rle.rectangle(k, 0, k + 1, 4, 4, 6) for k in range(6))
 WORDS = tuple(f"<|mt_start|><|mt_{k:04d}|><|mt_{256 + k:04d}|><|mt_end|>" for k in range(6))
@@ -48,8 +48,8 @@ def mini(tmp_path_factory) -> Path:
         else:
             (root / path).write_text(json.dumps(content))
     (root / IMAGE_FOLDER).mkdir(parents=True)
-    for one in pictures:
-        Image.fromarray(one.scene.image).save(root / IMAGE_FOLDER / one.file_name)
+    for picture in pictures:
+        Image.fromarray(picture.scene.image).save(root / IMAGE_FOLDER / picture.file_name)
     return root
 
 
@@ -65,9 +65,9 @@ def filled(text: str) -> str:
 
 def test_prompts_match_the_snapshot(root):
     shown = []
-    for variant in SceneGraph.data_formats:
-        sample = SceneGraph(data=variant).samples(root, "test").samples[0]
-        shown.append(f"# {variant}\n{prompt_text(sample.turns)}\n\n{sample.target.text}\n")
+    for prompt in SceneGraph.option_values["prompt"]:
+        sample = SceneGraph(options={"prompt": prompt}).samples(root, "test").samples[0]
+        shown.append(f"# {prompt}\n{prompt_text(sample.turns)}\n\n{sample.target.text}\n")
     assert "\n".join(shown) == GOLDEN.read_text()
 
 
@@ -78,21 +78,21 @@ def test_samples_carry_targets_tags_and_stable_ids(root):
     assert [mask["counts"] for mask in first.target.masks[:2]] == [
         mask["counts"] for mask in first.target.masks[4:]
     ]
-    assert len(first.target.masks) == 2 * len(first.truth) == 6
+    assert len(first.target.masks) == 2 * len(first.truth.triplets) == 6
     assert first.tags == {"relations": "1 to 3", "between": "things and stuff"}
     assert second.tags == {"relations": "1 to 3", "between": "things"}
-    assert first.names.predicates == ("over", "on back of")
+    assert first.truth.vocabulary.predicates == ("over", "on back of")
     ids = {task.samples(root, "test").samples[0].id for task in map(SceneGraph, ("standard", "released"))}
     assert ids == {first.id}
-    assert SceneGraph(data="open").samples(root, "test").samples[0].id != first.id
-    assert dict(task.samples(root, "test").dropped) == {
+    assert SceneGraph(options={"prompt": "open"}).samples(root, "test").samples[0].id != first.id
+    assert task.samples(root, "test").dropped.counts == {
         "repeated relations": 1,
         "images without relations": 1,
     }
 
 
 def test_given_regions_come_with_their_labels(root):
-    sample = SceneGraph(data="given").samples(root, "test").samples[0]
+    sample = SceneGraph(options={"prompt": "given"}).samples(root, "test").samples[0]
     regions = [part.rle for part in sample.turns[1].parts if isinstance(part, Region)]
     assert [rle.area(mask) for mask in regions] == [8, 1, 6]
 
@@ -100,8 +100,8 @@ def test_given_regions_come_with_their_labels(root):
 def test_an_answer_is_read_back():
     names = [("person", "riding", "horse"), ('a "quoted" name', "über", "sky-other-merged")]
     got = read_graph(said(filled(write_graph(names)), 4))
-    assert [one.names for one in got.triplets] == names
-    assert [mask for one in got.triplets for mask in one.masks] == list(MASKS[:4])
+    assert [triplet.names for triplet in got.triplets] == names
+    assert [mask for triplet in got.triplets for mask in triplet.masks] == list(MASKS[:4])
     assert (got.malformed, got.loose_masks) == (0, 0)
 
 
@@ -142,13 +142,13 @@ def test_what_answers_may_look_like(text, triplets, malformed, loose):
         text = text.replace(f"<{k}>", word)
     got = read_graph(said(text, count))
     assert (len(got.triplets), got.malformed, got.loose_masks) == (triplets, malformed, loose)
-    assert all(one.names == ("a", "on", "b") for one in got.triplets)
+    assert all(triplet.names == ("a", "on", "b") for triplet in got.triplets)
 
 
 def test_masks_are_told_apart_by_their_order_alone():
     text = write_graph([("a", "on", "b"), ("b", "on", "a")])
     got = read_graph(Prediction(text=text, masks=MASKS[:4], words=(MASK_PLACE,) * 4))
-    assert [mask for one in got.triplets for mask in one.masks] == list(MASKS[:4])
+    assert [mask for triplet in got.triplets for mask in triplet.masks] == list(MASKS[:4])
     lost = read_graph(Prediction(text=text, masks=MASKS, words=(MASK_PLACE,) * 4))
     assert lost.loose_masks == 2
     odd = read_graph(Prediction(text="\ue0009\ue001" + text, masks=MASKS[:1], words=(MASK_PLACE,)))
@@ -166,7 +166,7 @@ def test_masks_are_told_apart_by_their_order_alone():
 )
 def test_no_answer_raises_and_no_mask_is_lost(pieces, count):
     got = read_graph(said("".join(pieces), count))
-    used = sum(mask is not None for one in got.triplets for mask in one.masks)
+    used = sum(mask is not None for triplet in got.triplets for mask in triplet.masks)
     assert used + got.loose_masks == count
 
 
@@ -181,11 +181,14 @@ def test_answers_that_failed_score_nothing(root):
 @pytest.mark.parametrize("protocol", ["standard", "released"])
 def test_the_oracle_reaches_the_maximum_on_mini(mini, protocol):
     task = SceneGraph(protocol)
-    samples = task.samples(mini, "test").samples
+    read = task.samples(mini, "test")
+    samples, shared = read.samples, read.shared
 
     def values(predictions):
         scores = [task.score(s, p) for s, p in zip(samples, predictions, strict=True)]
-        return task.summarize(scores, [s.cluster for s in samples]) | dict(task.corpus(samples, predictions))
+        return task.summarize(scores, [s.cluster for s in samples]) | dict(
+            task.corpus(samples, predictions, shared)
+        )
 
     best = values(OraclePredictor("", OPTIONS).predict(samples))
     for info in task.metrics:
@@ -215,8 +218,8 @@ def test_words_of_any_codec_are_found(mini, codec):
 def test_mini_states_what_is_clear_in_its_own_words(mini):
     data = read_psg(mini, "test")
     assert data.predicates == SIDES
-    assert len(data.images) + data.dropped["images without relations"] == 24
-    assert {one.label for image in data.images for one in image.segments} & set(data.stuff)
+    assert len(data.images) + data.dropped.counts["images without relations"] == 24
+    assert {segment.label for image in data.images for segment in image.segments} & set(data.stuff)
     assert all(len(image.relations) <= 7 for image in data.images)
     assert len(read_psg(mini, "train").images) == 1
 
@@ -225,16 +228,16 @@ def test_relations_of_mini_are_true_and_the_masks_are_the_scene():
     for seed in range(2_000_000, 2_000_030):
         scene = draw_scene(seed)
         for subject, object, predicate in mini_psg.relations(scene):
-            one, other = scene.objects[subject], scene.objects[object]
-            assert related(scene.objects, "nearest to", one) == [other]
+            item, near = scene.objects[subject], scene.objects[object]
+            assert related(scene.objects, "nearest to", item) == [near]
             axis, sign = ((0, -1), (0, 1), (1, -1), (1, 1))[predicate]
-            assert sign * (one.centre[axis] - other.centre[axis]) > 0
+            assert sign * (item.centre[axis] - near.centre[axis]) > 0
     files = mini_psg.files([Picture(1, "val", scene, [])])
     (png,) = (content for path, content in files.items() if path.endswith(".png"))
     ids = png.astype(int) @ [1, 256, 65536]
     records = files["psg/psg.json"]["data"][0]["segments_info"]
-    assert set(np.unique(ids)) == {one["id"] for one in records}
-    assert all((ids == one["id"]).sum() == one["area"] for one in records)
+    assert set(np.unique(ids)) == {record["id"] for record in records}
+    assert all((ids == record["id"]).sum() == record["area"] for record in records)
 
 
 def test_data_status_is_a_glance(root):
@@ -246,8 +249,13 @@ def test_data_status_is_a_glance(root):
     assert "the official file has 56 predicates and 2,186 test images" in task.data_status(root).detail
     (root / "psg/psg.json").unlink()
     assert "psg.json is missing" in task.data_status(root).detail
-    with pytest.raises(ValueError, match="unknown data format 'closed'"):
-        SceneGraph(data="closed")
+
+
+def test_prompts_are_options_and_no_data_formats():
+    with pytest.raises(ValueError, match=r"'open' is no data format .*: use --option prompt=open"):
+        SceneGraph(data="open")
+    with pytest.raises(ValueError, match=r"the option prompt .* is candidates, open, given, not 'closed'"):
+        SceneGraph(options={"prompt": "closed"})
 
 
 def test_a_target_without_relations_has_no_place():

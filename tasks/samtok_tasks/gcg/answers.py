@@ -1,0 +1,93 @@
+"""Grounded captions as text: how phrases are marked, and how answers are read.
+
+An answer is a text such as `A <|object_ref_start|>red circle<|object_ref_end|> WORDS lies on sand.` The
+protocols read it differently in these points:
+
+- released: tags and all else between < and > are cut out of the caption, line breaks too, without a space;
+- standard: mask words, Qwen's special tokens and GLaMM's <p> </p> are cut out of the caption, a line break is
+  a space. Phrases may also stand in <p> </p>.
+"""
+
+import re
+from dataclasses import dataclass
+
+from samtok_bench.rle import RLE
+from samtok_bench.sample import Prediction
+from samtok_bench.task import Protocol
+
+BEGIN, END = "<|object_ref_start|>", "<|object_ref_end|>"
+"""What stands around a phrase."""
+
+_RELEASED_PHRASE = re.compile(rf"{re.escape(BEGIN)}(.*?){re.escape(END)}", re.DOTALL)
+_PHRASE = re.compile(rf"{_RELEASED_PHRASE.pattern}|<p>(.*?)</p>", re.DOTALL)
+_MARKUP = re.compile(r"<\|[^<>|]*\|>|</?(?:p|think|answer)>")
+_NO_THOUGHT, _SPEAKER = "<think>\n\n</think>\n\n", "ASSISTANT: "
+_BETWEEN = re.compile(r"[\s,]*")
+"""What may stand between a phrase and its masks, or between these."""
+
+
+@dataclass(frozen=True)
+class GroundedPhrases:
+    """Phrases and masks of a caption, in reading order."""
+
+    phrases: tuple[str, ...]
+    masks: tuple[RLE, ...]
+    phrase_of: tuple[int | None, ...]
+    """For each mask the number of the phrase that it directly follows; None where it follows none."""
+
+
+def marked(phrase: str) -> str:
+    """A phrase with its tags."""
+    return f"{BEGIN}{phrase}{END}"
+
+
+def plain_caption(prediction: Prediction, protocol: Protocol) -> str:
+    """The caption of an answer without phrase tags and mask words; see the module for the protocols."""
+    if protocol == "released":
+        cleaned = _without_breaks(prediction.text.replace(_NO_THOUGHT, "")).split(_SPEAKER)[-1]
+        return " ".join(re.sub("<.*?>", "", cleaned).split()).strip("'").strip()
+    text, at = "", 0
+    for start, end in _spans(prediction):
+        text, at = text + prediction.text[at:start], end
+    return " ".join(_MARKUP.sub("", text + prediction.text[at:]).split())
+
+
+def grounded_phrases(prediction: Prediction, protocol: Protocol) -> GroundedPhrases:
+    """The phrases and masks of an answer.
+
+    A mask belongs to the phrase right before it; other masks, white space and commas may stand between. A
+    mask whose words are not in the text has no phrase.
+    """
+    text, released = prediction.text, protocol == "released"
+    pattern = _RELEASED_PHRASE if released else _PHRASE
+    tagged = list(pattern.finditer(text, max(0, text.rfind(_SPEAKER)) if released else 0))
+    owners = {match.end(): number for number, match in enumerate(tagged)}  # by where phrase or mask ends
+    phrase_of: list[int | None] = []
+    for start, end in _spans(prediction):
+        before = max((at for at in owners if at <= start), default=None)
+        if before is None or not _BETWEEN.fullmatch(text, before, start):
+            phrase_of.append(None)
+            continue
+        owners[end] = owners[before]
+        phrase_of.append(owners[before])
+    phrase_of += [None] * (len(prediction.masks) - len(phrase_of))
+    phrases = (match[1] if match[1] is not None else match[2] for match in tagged)
+    read = (_without_breaks(phrase) if released else " ".join(phrase.split()) for phrase in phrases)
+    return GroundedPhrases(tuple(phrase.strip() for phrase in read), prediction.masks, tuple(phrase_of))
+
+
+def _spans(prediction: Prediction) -> list[tuple[int, int]]:
+    """Where the words of the masks stand in the text, as far as they are there in order."""
+    spans, at = [], 0
+    for words in prediction.words[: len(prediction.masks)]:
+        start = prediction.text.find(words, at)
+        if not words or start < 0:
+            break
+        at = start + len(words)
+        spans.append((start, at))
+    return spans
+
+
+def _without_breaks(text: str) -> str:
+    """As the released script cleans a text first."""
+    return text.replace("<s>", "").replace("\n", "").replace("  ", " ")

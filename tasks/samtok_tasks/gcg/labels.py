@@ -1,0 +1,71 @@
+"""Where the labels of a caption stand in it, and the answer that this makes."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from samtok_bench.sample import MASK_PLACE, Target
+from samtok_tasks.gcg.answers import marked
+from samtok_tasks.gcg.reader import GroundedCaption
+
+
+@dataclass(frozen=True)
+class CaptionTruth:
+    """What scoring needs beside the target's masks."""
+
+    caption: str
+    """As the data set has it."""
+    labels: tuple[str, ...]
+    """The label of the mask with the same number; there may be more or fewer."""
+
+
+def target_and_truth(record: GroundedCaption) -> tuple[Target, CaptionTruth]:
+    """The caption as a model writes it, with its masks, and the labels in the same order.
+
+    A label that is not in the caption, or only inside another one, follows at the end.
+    """
+    caption, labels, masks = record.caption, record.labels, record.masks
+    spans = locate_labels(caption, labels)
+    order = sorted(range(len(labels)), key=lambda k: (spans[k] is None, spans[k] or (0, 0), k))
+    text, at = "", 0
+    for k in order:
+        place = f" {MASK_PLACE}" if k < len(masks) else ""
+        span = spans[k]
+        if span is None:
+            text += f"{caption[at:]} {marked(labels[k])}{place}"
+            at = len(caption)
+        else:
+            start, end = span
+            text += f"{caption[at:start]}{marked(caption[start:end])}{place}"
+            at = end
+    unlabelled = masks[len(labels) :]
+    text += caption[at:] + f" {MASK_PLACE}" * len(unlabelled)
+    paired, alone = ([k for k in order if (k < len(masks)) == has_mask] for has_mask in (True, False))
+    return (
+        Target((*(masks[k] for k in paired), *unlabelled), text),
+        CaptionTruth(caption, tuple(labels[k] for k in (*paired, *alone))),
+    )
+
+
+def locate_labels(caption: str, labels: Sequence[str]) -> list[tuple[int, int] | None]:
+    """Where each label stands in a caption, no two in the same place; None for those that do not.
+
+    Labels are looked for as whole words without regard to case, each after the one before it if it is there.
+    """
+    taken: list[tuple[int, int]] = []
+    spans: list[tuple[int, int] | None] = []
+    after = 0
+    for label in labels:
+        pattern = re.compile(rf"(?<!\w){re.escape(label)}(?!\w)", re.IGNORECASE)
+        found = [match.span() for match in pattern.finditer(caption)] if label.strip() else []
+        free = [
+            (start, end)
+            for start, end in found
+            if all(end <= other_start or other_end <= start for other_start, other_end in taken)
+        ]
+        span = next((place for place in free if place[0] >= after), next(iter(free), None))
+        if span is not None:
+            taken.append(span)
+            after = span[1]
+        spans.append(span)
+    return spans
