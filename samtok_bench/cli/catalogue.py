@@ -1,4 +1,4 @@
-"""`tasks` and `models`: what there is."""
+"""`tasks` and `models`: what is installed."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,9 @@ Json = Annotated[bool, option("--json", "Print JSON.")]
 
 @app.command()
 def tasks(
-    data_root: Annotated[Path | None, option("--data-root", "Data folder; generated data if absent.")] = None,
+    data_root: Annotated[
+        Path | None, option("--data-root", "Folder with the official data; generated data by default.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the tasks with their data and metrics."""
@@ -31,6 +33,7 @@ def tasks(
         rows.append(
             {
                 "task": name,
+                "group": task.group or None,
                 "summary": task.summary,
                 "splits": list(task.splits),
                 "data": {"ready": data.ready, "detail": data.detail},
@@ -42,7 +45,7 @@ def tasks(
                         "display": info.display,
                         "direction": info.direction,
                         "description": info.description,
-                        "source": info.source,
+                        "source": info.source or task.source,
                     }
                     for info in task.metrics
                 ],
@@ -57,7 +60,8 @@ def tasks(
         if "problem" in row:
             typer.echo(f"{row['task']}: broken: {row['problem']}\n")
             continue
-        typer.echo(f"{row['task']}: {row['summary']}; splits {', '.join(row['splits'])}")
+        group = f" (group {row['group']})" if row["group"] else ""
+        typer.echo(f"{row['task']}{group}: {row['summary']}; splits {', '.join(row['splits'])}")
         state = "ready" if row["data"]["ready"] else "not there"
         typer.echo(f"data {state}: {row['data']['detail']}\n")
         cells = [[m["display"], m["id"], f"{m['description']}"] for m in row["metrics"]]
@@ -66,7 +70,7 @@ def tasks(
 
 @app.command()
 def models(as_json: Json = False) -> None:
-    """List what --model takes."""
+    """List the values that --model and --codec accept."""
     rows: list[dict[str, Any]] = []
     for name in registry.names("predictor"):
         plugin = registry.attempt("predictor", name)

@@ -16,31 +16,36 @@ def compare(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN RUN", help="Results folders or summary.json; the first is the reference."
+            metavar="RUN RUN", help="Results folders or summary.json files; the first is the reference."
         ),
     ],
     metric: Annotated[
-        list[str] | None, option("--metric", "A metric's id; repeatable, all if absent.")
+        list[str] | None, option("--metric", "Id of a metric; repeatable. All metrics by default.")
     ] = None,
     by: Annotated[
-        list[str] | None, option("--by", "Break down by this tag; repeatable, all if absent.")
+        list[str] | None, option("--by", "Break down by this tag; repeatable. All tags by default.")
     ] = None,
     judged_by: Annotated[
-        str | None, option("--judged-by", "Compare what this judge's model said of the runs.")
+        str | None, option("--judged-by", "Compare the scores that this judge model gave.")
     ] = None,
     show: Annotated[
         int,
-        option("--show", "Name so many samples that changed most for the better, and for the worse.", min=0),
+        option("--show", "List the N samples that improved most and the N that got worse most.", min=0),
     ] = 0,
     pictures: Annotated[
-        Path | None, option("--pictures", "With --show: folder for pictures of these.")
+        Path | None, option("--pictures", "With --show: draw these samples into this folder.")
     ] = None,
-    all_pairs: Annotated[bool, option("--all-pairs", "Compare every pair, not only with the first.")] = False,
+    all_pairs: Annotated[
+        bool, option("--all-pairs", "Compare every pair of runs, not only each with the first.")
+    ] = False,
     force: Annotated[
         bool,
-        option("--force", "Also with another device, dtype or batch size; of other data the common samples."),
+        option(
+            "--force",
+            "Compare despite another device, dtype or batch size, or on the samples in common.",
+        ),
     ] = False,
-    format: Annotated[str | None, option("--format", "text (if absent), markdown, csv or json.")] = None,
+    format: Annotated[str | None, option("--format", "text (default), markdown, csv or json.")] = None,
     as_json: Annotated[bool, option("--json", "Print JSON.")] = False,
     out: Annotated[Path | None, option("--out", "Write to this file instead of the terminal.")] = None,
 ) -> None:

@@ -12,7 +12,7 @@ app = typer.Typer()
 
 @app.command()
 def doctor(as_json: Annotated[bool, option("--json", "Print JSON.")] = False) -> None:
-    """Check packages, threads, GPU and weights; exit code 1 when something is broken."""
+    """Check packages, threads, GPU and weights. The exit code is 1 if something is broken."""
     from samtok_bench.running.health import examine
     from samtok_bench.showing.tables import text_table
 

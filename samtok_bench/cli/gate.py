@@ -20,15 +20,23 @@ app = typer.Typer()
 def gate(
     file: Annotated[Path | None, typer.Argument(metavar="GATE", help="The gate's YAML file.")] = None,
     runs: Annotated[
-        list[Path] | None, typer.Argument(metavar="RUN", help="Results folders for checks that name no run.")
+        list[Path] | None,
+        typer.Argument(metavar="RUN", help="Results folders for the checks that name no run."),
     ] = None,
-    pictures: Annotated[Path, option("--pictures", "Folder for pictures of what got worse.")] = PICTURES,
+    pictures: Annotated[
+        Path, option("--pictures", "Folder for pictures of samples that got worse.")
+    ] = PICTURES,
     junit: Annotated[Path | None, option("--junit", "Also write JUnit XML to this file.")] = None,
     power: Annotated[
-        Path | None, option("--power", "No gate: the smallest drops that this run's samples can show.")
+        Path | None,
+        option(
+            "--power", "Instead of a gate: the smallest drops that can be detected with this run's samples."
+        ),
     ] = None,
-    baseline: Annotated[Path | None, option("--baseline", "With --power: a run to compare with.")] = None,
-    metric: Annotated[str | None, option("--metric", "With --power: one metric, all if absent.")] = None,
+    baseline: Annotated[
+        Path | None, option("--baseline", "With --power: measure the error against this run.")
+    ] = None,
+    metric: Annotated[str | None, option("--metric", "With --power: only this metric.")] = None,
     as_json: Annotated[bool, option("--json", "Print JSON.")] = False,
 ) -> None:
     """Check runs against floors and baselines.

@@ -19,14 +19,14 @@ Json = Annotated[bool, option("--json", "Print JSON instead of a table.")]
 @app.command()
 def runs(
     folders: Annotated[
-        list[Path] | None, typer.Argument(help="Where to look; results and runs if absent.")
+        list[Path] | None, typer.Argument(help="Folders to search; by default results and runs.")
     ] = None,
     task: Annotated[
-        str | None, option("--task", "Only runs of this task.", autocompletion=complete_tasks)
+        str | None, option("--task", "List only runs of this task.", autocompletion=complete_tasks)
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the runs in and below some folders."""
+    """List the runs in some folders and below."""
     from samtok_bench.showing.inspection import list_runs, of_task, runs_text
 
     for folder in folders or ():
@@ -36,7 +36,7 @@ def runs(
     if task is not None:
         found = of_task(found, task)
     if as_json:
-        typer.echo(json.dumps([one.as_dict() for one in found], indent=1))
+        typer.echo(json.dumps([run.as_dict() for run in found], indent=1))
     else:
         where = " and ".join(str(folder) for folder in folders or FOLDERS)
         what = f"runs of {task}" if task else "runs"
@@ -47,14 +47,14 @@ def runs(
 def show(
     run: Annotated[Path, typer.Argument(help="A complete results folder.")],
     sample: Annotated[
-        list[str] | None, option("--sample", "A sample's id, or its beginning; repeatable.")
+        list[str] | None, option("--sample", "Id of a sample, or the beginning of one; repeatable.")
     ] = None,
     pictures: Annotated[
-        Path | None, option("--pictures", f"Folder for the samples' pictures; {PICTURES}/RUN if absent.")
+        Path | None, option("--pictures", f"Folder for pictures of the samples; by default {PICTURES}/RUN.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show a run's table again, or single samples with what was asked, wanted and answered."""
+    """Show the table of a run again, or single samples: question, target and answer."""
     from samtok_bench.runs.reading import open_run
     from samtok_bench.showing.inspection import run_text, sample_text, shown_samples
 
@@ -66,6 +66,6 @@ def show(
     if problem:
         typer.echo(problem, err=True)
     if as_json:
-        typer.echo(json.dumps([one.as_dict() for one in shown], indent=1))
+        typer.echo(json.dumps([sample.as_dict() for sample in shown], indent=1))
     else:
         typer.echo("\n\n".join(map(sample_text, shown)))

@@ -13,16 +13,17 @@ app = typer.Typer()
 @app.command()
 def judge(
     folder: Annotated[Path, typer.Argument(help="A complete results folder.")],
-    url: Annotated[str, option("--judge", "OpenAI-compatible server, as http://localhost:8000/v1.")],
-    model: Annotated[str, option("--judge-model", "The judge's model, as the server calls it.")],
-    timeout: Annotated[float, option("--judge-timeout", "Seconds a request.")] = 120.0,
-    retries: Annotated[int, option("--judge-retries", "Tries of a request after the first one.")] = 4,
-    jobs: Annotated[int, option("--jobs", "Samples judged at once.")] = 4,
+    url: Annotated[str, option("--judge", "OpenAI-compatible server, such as http://localhost:8000/v1.")],
+    model: Annotated[str, option("--judge-model", "Name of the model on that server.")],
+    timeout: Annotated[float, option("--judge-timeout", "Seconds per request.")] = 120.0,
+    retries: Annotated[int, option("--judge-retries", "How often a failed request is retried.")] = 4,
+    jobs: Annotated[int, option("--jobs", "Samples judged in parallel.")] = 4,
     as_json: Annotated[bool, option("--json", "Print the summary as JSON instead of a table.")] = False,
 ) -> None:
-    """Let a language model score a run's answers; the same command continues an interrupted one.
+    """Let a language model score the answers of a run. The same command resumes an interrupted one.
 
-    The key comes from SAMTOK_BENCH_JUDGE_KEY. Scores depend on the judge: compare runs of one judge only.
+    The API key is read from SAMTOK_BENCH_JUDGE_KEY. Scores depend on the judge: compare only runs that the
+    same model judged.
     """
     from samtok_bench.cli.progress import make_reporter
     from samtok_bench.judging.client import JudgeClient

@@ -29,36 +29,40 @@ app.add_typer(board_app, name="leaderboard")
 def _complete_benchmarks(typed: str) -> list[str]:
     from samtok_bench.leaderboard.published import read_schema
 
-    return [one.id for one in read_schema().benchmarks if one.id.startswith(typed)]
+    return [benchmark.id for benchmark in read_schema().benchmarks if benchmark.id.startswith(typed)]
 
 
 @board_app.callback(invoke_without_command=True)
 def leaderboard(
     context: typer.Context,
     task: Annotated[
-        str | None, option("--task", "Only this task of ours.", autocompletion=complete_tasks)
+        str | None, option("--task", "Show only the benchmarks of this task.", autocompletion=complete_tasks)
     ] = None,
     benchmark: Annotated[
-        str | None, option("--benchmark", "Only this benchmark.", autocompletion=_complete_benchmarks)
+        str | None, option("--benchmark", "Show only this benchmark.", autocompletion=_complete_benchmarks)
     ] = None,
     results: Annotated[
         list[Path] | None,
-        option("--results", "Folder with results folders; results and runs if absent, results for --write."),
+        option("--results", "Folder with results folders; by default results and runs, for --write results."),
     ] = None,
-    form: Annotated[Format, option("--format", "How to print.")] = Format.TEXT,
+    form: Annotated[Format, option("--format", "Output format.")] = Format.TEXT,
     as_json: Annotated[bool, option("--json", "The same as --format json.")] = False,
-    html: Annotated[Path | None, option("--html", "Write one sortable page to this file instead.")] = None,
-    write: Annotated[bool, option("--write", "Write the pages of the leaderboards folder instead.")] = False,
-    folder: Annotated[Path, option("--folder", "With --write: where.")] = FOLDER,
+    html: Annotated[
+        Path | None, option("--html", "Write one sortable page to this file instead of printing.")
+    ] = None,
+    write: Annotated[
+        bool, option("--write", "Write the pages of the leaderboards folder instead of printing.")
+    ] = False,
+    folder: Annotated[Path, option("--folder", "With --write: the folder to write to.")] = FOLDER,
 ) -> None:
     """Show our runs beside published figures.
 
-    Only complete runs of all official samples stand there; the others are listed with the reason.
+    Only complete runs of all official samples are ranked; other runs are listed with the reason.
     """
     if context.invoked_subcommand is not None:
         sources = [context.get_parameter_source(name) for name in context.params]
         if any(source and source.name == "COMMANDLINE" for source in sources):
-            raise ValueError("options of a subcommand stand behind it: leaderboard add RUN [OPTIONS]")
+            raise ValueError("put the options after the subcommand: leaderboard add RUN [OPTIONS]")
         return
     if (write or html) and (as_json or form is not Format.TEXT):
         raise ValueError("--html and --write do not go with --format or --json")
@@ -74,15 +78,15 @@ def leaderboard(
     from samtok_bench.leaderboard.published import read_published, read_schema
     from samtok_bench.runs.folder import find_runs
 
-    for one in results or []:
-        if not one.is_dir():
-            raise FileNotFoundError(f"no folder {one}")
+    for place in results or []:
+        if not place.is_dir():
+            raise FileNotFoundError(f"no folder {place}")
     schema = read_schema()
     published = read_published(schema)
     searched = results or ([RESULTS] if write else [RESULTS, RUNS])
     board = make_board(schema, published, searched, task=task, benchmark=benchmark)
     if not find_runs(searched):
-        typer.echo(f"note: no runs below {' or '.join(str(one) for one in searched)}", err=True)
+        typer.echo(f"note: no runs below {' or '.join(str(place) for place in searched)}", err=True)
     if write:
         written = render.write_pages(board, folder)
         typer.echo(f"{len(written)} pages in {folder}")
@@ -106,7 +110,9 @@ def leaderboard(
 def add(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A complete results folder.")],
     results: Annotated[Path, option("--results", "Folder of the committed runs.")] = RESULTS,
-    name: Annotated[str | None, option("--name", "Of the copy; the run's own if absent.")] = None,
+    name: Annotated[
+        str | None, option("--name", "Name of the copy; by default the name of the run's folder.")
+    ] = None,
     as_json: Annotated[bool, option("--json", "Print JSON.")] = False,
 ) -> None:
     """Check a run and copy it to RESULTS/TASK/NAME."""
@@ -121,6 +127,9 @@ def add(
         content = {"folder": str(taken.folder), "checked": taken.checked, "remarks": taken.remarks}
         typer.echo(json.dumps(content, indent=1))
         return
-    for line in (*(f"ok: {one}" for one in taken.checked), *(f"note: {one}" for one in taken.remarks)):
+    for line in (
+        *(f"ok: {check}" for check in taken.checked),
+        *(f"note: {remark}" for remark in taken.remarks),
+    ):
         typer.echo(line)
     typer.echo(f"copied to {taken.folder}; now: {WRITE}")

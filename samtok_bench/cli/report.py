@@ -14,16 +14,16 @@ app = typer.Typer()
 @app.command()
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN", help="Results folders; several must be comparable.")
+        list[Path], typer.Argument(metavar="RUN", help="Results folders; several are shown side by side.")
     ],
     out: Annotated[
-        Path | None, option("--out", "HTML file; report.html in the first run's folder if absent.")
+        Path | None, option("--out", "HTML file; by default report.html in the folder of the first run.")
     ] = None,
     as_json: Annotated[bool, option("--json", "Print JSON.")] = False,
 ) -> None:
-    """Write one HTML file with figures, distributions and every answer on its image.
+    """Write one HTML file with figures, distributions and every answer drawn on its image.
 
-    Two runs stand side by side. A report above 30 MB keeps its samples in a folder beside the file.
+    Two runs are shown side by side. A report above 30 MB keeps its samples in a folder next to the file.
     """
     from samtok_bench.report.html import write_report
 

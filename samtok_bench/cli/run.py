@@ -25,42 +25,59 @@ def run(
         str,
         option(
             "--task",
-            "A task of `samtok-bench tasks`, a Python file with one, or all.",
+            "A task, a group of tasks (all, referring, ...), or a Python file that defines a task.",
             autocompletion=complete_tasks,
         ),
     ],
     model: Annotated[
-        str, option("--model", "nano, a folder, a hub id, oracle[:CODEC], constant:refuse.")
+        str,
+        option(
+            "--model",
+            "nano, a folder, a hub id, oracle[:CODEC] or constant:refuse; see `samtok-bench models`.",
+        ),
     ] = "nano",
-    data_root: Annotated[Path | None, option("--data-root", "Data folder; generated data if absent.")] = None,
-    split: Annotated[str | None, option("--split", "Split; the task's first one if absent.")] = None,
-    limit: Annotated[int | None, option("--limit", "Only the first N samples.")] = None,
-    sample: Annotated[
-        list[str] | None, option("--sample", "Only the sample with this id; repeatable.")
+    data_root: Annotated[
+        Path | None, option("--data-root", "Folder with the official data; generated data by default.")
     ] = None,
-    out: Annotated[Path | None, option("--out", "Results folder; runs/... if absent.")] = None,
-    protocol: Annotated[str, option("--protocol", "standard, or released to reproduce papers.")] = "standard",
+    split: Annotated[
+        str | None, option("--split", "Split to run; by default the first split of the task.")
+    ] = None,
+    limit: Annotated[int | None, option("--limit", "Run the first N samples only.")] = None,
+    sample: Annotated[
+        list[str] | None, option("--sample", "Run only the sample with this id; repeatable.")
+    ] = None,
+    out: Annotated[Path | None, option("--out", "Results folder; by default a new one below runs/.")] = None,
+    protocol: Annotated[
+        str, option("--protocol", "standard, or released to reproduce the published scripts.")
+    ] = "standard",
     data: Annotated[
-        str | None, option("--data", "Format of the data root, for tasks that read several.")
+        str | None, option("--data", "File format of the data, for tasks that read several.")
     ] = None,
     task_option: Annotated[
-        list[str] | None, option("--option", "NAME=VALUE, for tasks that have options; repeatable.")
+        list[str] | None, option("--option", "NAME=VALUE, for tasks that have variants; repeatable.")
     ] = None,
     codec: Annotated[
         list[str] | None,
-        option("--codec", "Send the targets through a codec instead of asking a model; repeatable, or all."),
+        option(
+            "--codec",
+            "Instead of a model: code the target masks and decode them; repeatable, or all.",
+        ),
     ] = None,
-    batch_size: Annotated[int, option("--batch-size", "Samples a batch.")] = 16,
-    constrained: Annotated[bool, option("--constrained", "Mask words are always well formed.")] = False,
-    seed: Annotated[int, option("--seed", "Seed of the intervals and of the model's library.")] = 0,
-    threads: Annotated[int | None, option("--threads", "CPU threads of the model.")] = None,
+    batch_size: Annotated[int, option("--batch-size", "Samples per batch.")] = 16,
+    constrained: Annotated[bool, option("--constrained", "Allow well-formed mask words only.")] = False,
+    seed: Annotated[int, option("--seed", "Seed of the bootstrap and of torch.")] = 0,
+    threads: Annotated[int | None, option("--threads", "CPU threads for the model.")] = None,
     device: Annotated[str, option("--device", "auto, cpu, cuda or cuda:N.")] = "auto",
     ceiling: Annotated[
-        bool | None, option("--ceiling/--no-ceiling", "Also send the targets through the model's tokenizer.")
+        bool | None,
+        option(
+            "--ceiling/--no-ceiling",
+            "Also compute the ceiling: the target masks through the model's own tokenizer.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run a task on a model; the same command continues an interrupted run."""
+    """Run a task on a model. The same command resumes an interrupted run."""
     from samtok_bench import registry
     from samtok_bench.cli.progress import make_reporter
     from samtok_bench.running.options import RunOptions

@@ -29,8 +29,8 @@ class SentenceSimilarity:
 
     def __call__(self, first: Sequence[str], second: Sequence[str]) -> NDArray[np.float64]:
         """(F, S) cosines of F and S texts."""
-        one, other = ([self._vector(text) for text in texts] for texts in (first, second))
-        return np.array(one).reshape(len(one), -1) @ np.array(other).reshape(len(other), -1).T
+        rows, columns = ([self._vector(text) for text in texts] for texts in (first, second))
+        return np.array(rows).reshape(len(rows), -1) @ np.array(columns).reshape(len(columns), -1).T
 
     def _vector(self, text: str) -> NDArray[np.float64]:
         """(D,), of length 1."""

@@ -66,7 +66,7 @@ class OraclePredictor(Predictor):
     def _through(self, codec: Codec, samples: Sequence[Sample]) -> list[Prediction]:
         """Answers to samples of one image, whose masks go through the codec in one go."""
         masks = [_kept(sample) for sample in samples]
-        every = [mask for one in masks for mask in one]
+        every = [mask for of_sample in masks for mask in of_sample]
         if not every:
             return [_answer(sample, [], [], []) for sample in samples]
         clock = _Clock()
@@ -80,14 +80,14 @@ class OraclePredictor(Predictor):
         decoded = clock.time("decode", lambda: codec.decode(embedding, codes))
         spent = {step: clock.seconds.get(step, 0.0) / len(every) for step in STEPS}
         answers, at = [], 0
-        for sample, one in zip(samples, masks, strict=True):
-            end = at + len(one)
+        for sample, its_masks in zip(samples, masks, strict=True):
+            end = at + len(its_masks)
             texts = [codec.text(symbols) for symbols in codes[at:end]]
             costs = [
                 Code(codec.tokens(symbols), codec.bits(symbols), symbols if codec.codebooks else ())
                 for symbols in codes[at:end]
             ]
-            timings = {step: seconds * len(one) for step, seconds in spent.items()}
+            timings = {step: seconds * len(its_masks) for step, seconds in spent.items()}
             answers.append(_answer(sample, decoded[at:end], texts, costs, timings))
             at = end
         return answers

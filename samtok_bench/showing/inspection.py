@@ -42,7 +42,7 @@ class ListedRun:
     def as_dict(self) -> dict[str, Any]:
         """JSON values."""
         primary = self.primary.model_dump() if self.primary else None
-        judges = [one.model_dump() for one in self.judges]
+        judges = [judge.model_dump() for judge in self.judges]
         return {**vars(self), "path": str(self.path), "primary": primary, "judges": judges}
 
     @property
@@ -50,25 +50,25 @@ class ListedRun:
         """The primary metric, and that of each judge; the status of a run that is not complete."""
         if self.primary is None:
             return self.status
-        judged = [f"{_shown(one.headline)} by {one.model}" for one in self.judges]
+        judged = [f"{_shown(judge.headline)} by {judge.model}" for judge in self.judges]
         return ", ".join([_shown(self.primary), *judged])
 
 
 def list_runs(folders: Sequence[Path]) -> list[ListedRun]:
-    """The results folders in and below some folders, those that cannot be read with their problem."""
+    """The results folders in and below some folders; those that cannot be read come with their problem."""
     return [_listed(path) for path in find_runs(folders)]
 
 
 def of_task(runs: Sequence[ListedRun], task: str) -> list[ListedRun]:
-    """Those of a task, and those that cannot be read, as nobody knows what they are of.
+    """The runs of a task, and those that cannot be read and may be of it.
 
     Raises:
         ValueError: there is no such task, neither installed nor in these runs.
     """
-    known = [*dict.fromkeys([*registry.names("task"), *(one.task for one in runs if one.task)])]
+    known = [*dict.fromkeys([*registry.names("task"), *(run.task for run in runs if run.task)])]
     if task not in known:
         raise ValueError(f"unknown task {task!r}{registry.suggestion(task, known)}")
-    return [one for one in runs if one.problem or one.task == task]
+    return [run for run in runs if run.problem or run.task == task]
 
 
 def _listed(path: Path) -> ListedRun:
@@ -103,22 +103,22 @@ def runs_text(runs: Sequence[ListedRun]) -> str:
     """A table of runs, then those that cannot be read."""
     rows = [
         [
-            str(one.path),
-            one.task,
-            one.split,
-            one.protocol,
-            one.model,
-            one.data,
-            str(one.samples),
-            one.result,
-            minute(one.started),
+            str(run.path),
+            run.task,
+            run.split,
+            run.protocol,
+            run.model,
+            run.data,
+            str(run.samples),
+            run.result,
+            minute(run.started),
         ]
-        for one in runs
-        if not one.problem
+        for run in runs
+        if not run.problem
     ]
     headers = ["run", "task", "split", "protocol", "model", "data", "samples", "result", "started (UTC)"]
     table = [text_table(headers, rows, right=(6,))] if rows else []
-    return "\n\n".join([*table, *(f"{one.path}: {one.problem}" for one in runs if one.problem)])
+    return "\n\n".join([*table, *(f"{run.path}: {run.problem}" for run in runs if run.problem)])
 
 
 def run_text(run: LoadedRun) -> str:
@@ -167,7 +167,7 @@ def shown_samples(
     Raises:
         ValueError: no sample, or several, have such an id.
     """
-    lines = [run.lines[matching_id(run.lines, one)] for one in asked]
+    lines = [run.lines[matching_id(run.lines, beginning)] for beginning in asked]
     try:
         samples = samples_of(run)
         missing = [line.id for line in lines if line.id not in samples]
@@ -177,15 +177,15 @@ def shown_samples(
         return [ShownSample(line, None, None) for line in lines], f"answers alone: {error}"
     pictures.mkdir(parents=True, exist_ok=True)
     shown = [ShownSample(line, samples[line.id], pictures / f"{line.id}.png") for line in lines]
-    for one in shown:
-        assert one.sample is not None
-        assert one.picture is not None
-        write_overlays(one.picture, [one.sample], {one.line.id: one.line})
+    for sample in shown:
+        assert sample.sample is not None
+        assert sample.picture is not None
+        write_overlays(sample.picture, [sample.sample], {sample.line.id: sample.line})
     return shown, None
 
 
 def sample_text(shown: ShownSample) -> str:
-    """All there is to say of a sample, a line each."""
+    """Everything known about a sample, one line per fact."""
     line, sample = shown.line, shown.sample
     answer = line.prediction
     rows = [["sample", line.id], ["image", str(sample.image) if sample else line.cluster]]
@@ -217,4 +217,4 @@ def _wanted(sample: Sample) -> str:
 
 
 def _areas(masks: Sequence[rle.RLE]) -> str:
-    return f"{len(masks)}, of {', '.join(str(rle.area(one)) for one in masks)} pixels" if masks else "none"
+    return f"{len(masks)}, of {', '.join(str(rle.area(mask)) for mask in masks)} pixels" if masks else "none"

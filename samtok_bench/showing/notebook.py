@@ -48,7 +48,10 @@ def load_run(path: str | Path) -> pd.DataFrame:
         for line in run.lines.values()
     ]
     frame = pd.DataFrame(rows).set_index("id")
-    frame.attrs = {"settings": run.settings.model_dump(mode="json"), "summary": run.summary.model_dump(mode="json")}
+    frame.attrs = {
+        "settings": run.settings.model_dump(mode="json"),
+        "summary": run.summary.model_dump(mode="json"),
+    }
     return frame
 
 
@@ -89,7 +92,10 @@ def display(path: str | Path, sample: str | Sequence[str] = ()) -> Display:
     with tempfile.TemporaryDirectory() as folder:
         shown, problem = shown_samples(run, asked, Path(folder))
         blocks = [
-            (sample_text(replace(one, picture=None)), one.picture.read_bytes() if one.picture else None)
-            for one in shown
+            (
+                sample_text(replace(sample, picture=None)),
+                sample.picture.read_bytes() if sample.picture else None,
+            )
+            for sample in shown
         ]
     return Display(tuple([(problem, None)] if problem else []) + tuple(blocks))
