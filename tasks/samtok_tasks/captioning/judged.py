@@ -44,8 +44,6 @@ class JudgedCaption(RegionCaption, Judged):
     generation = Generation(max_new_tokens=1024)
     tag_values: ClassVar[dict[str, tuple[str, ...]]] = {"view": ("whole", "zoom")}
 
-    data_name: ClassVar[str]
-    """The benchmark's name in the ids of samples."""
     zoomed_below: ClassVar[float]
     """Share of the image that a region's box must stay below to be zoomed in on."""
 

@@ -5,16 +5,15 @@ are the same. The prompt is Osprey's; GLaMM asks for a detailed description.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from samtok_bench.aggregate import Corpus
 from samtok_bench.measures.captions import scores_or_none
 from samtok_bench.metric import MetricInfo
-from samtok_bench.rle import RLE
-from samtok_bench.sample import MASK_PLACE, Prediction, Sample, Turn, question
+from samtok_bench.sample import MASK_PLACE, Prediction, Sample, Target, content_id, question
 from samtok_bench.task import Generation
 from samtok_tasks.captioning.task import CAPTION_METRICS, RegionCaption, caption, with_region
+from samtok_tasks.formats.region_captions import CaptionRegion
 from samtok_tasks.mini.task import MiniTask
 
 PROMPT = f"Please give me a short description of {MASK_PLACE}."
@@ -33,6 +32,19 @@ class ReferencedCaption(RegionCaption, MiniTask):
         *CAPTION_METRICS,
     )
 
+    def sample(self, region: CaptionRegion, place: str) -> Sample:
+        """A region as a sample; `place` tells images apart."""
+        height, width = region.mask["size"]
+        mask, reference = region.mask["counts"], region.reference
+        return Sample(
+            id=content_id("region_caption", self.data_name, place, region.key, reference, mask),
+            image=region.image,
+            size=(height, width),
+            turns=question(region.image, *with_region(PROMPT, region.mask)),
+            cluster=place,
+            target=Target(text=reference),
+        )
+
     def corpus(
         self, samples: Sequence[Sample], predictions: Sequence[Prediction], shared: Any
     ) -> Mapping[str, float | None]:
@@ -40,8 +52,3 @@ class ReferencedCaption(RegionCaption, MiniTask):
         references = (sample.target.text for sample in samples)
         scores = scores_or_none(tuple(zip(references, answers, strict=True)))
         return {"cider": scores.cider, "meteor": scores.meteor} if scores else {"cider": None, "meteor": None}
-
-
-def short_question(image: Path, mask: RLE) -> tuple[Turn, ...]:
-    """The question for a short caption of a region."""
-    return question(image, *with_region(PROMPT, mask))

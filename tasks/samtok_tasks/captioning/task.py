@@ -1,6 +1,7 @@
 """What all benchmarks of region captions share: the region in the prompt, and the caption in an answer."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from samtok_bench.metric import MetricInfo
 from samtok_bench.rle import RLE
@@ -24,6 +25,8 @@ class RegionCaption(Task):
     """Describe the region of a mask."""
 
     group = "region_caption"
+    data_name: ClassVar[str]
+    """The benchmark's name in the ids of samples."""
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
         words = len(caption(prediction.text).split())

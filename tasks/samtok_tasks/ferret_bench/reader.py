@@ -55,15 +55,6 @@ class _Text(Record):
     text: str
 
 
-def locate_ferret_bench(root: Path) -> Path:
-    """The file of the boxes.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-    """
-    return require_file(root / FILE, LAYOUT)
-
-
 def read_ferret_bench(root: Path) -> CaptionRegions:
     """Read the boxes. Keys are question ids; images are opened for their size. References are GPT-4's answers
     where the files for judging are there.
@@ -76,7 +67,7 @@ def read_ferret_bench(root: Path) -> CaptionRegions:
     if (root / ANSWERS).is_file():
         references = {text.question_id: text.text for text in _texts(root / ANSWERS)}
     found = CaptionCollector()
-    for where, record in read_list(locate_ferret_bench(root)):
+    for where, record in read_list(require_file(root / FILE, LAYOUT)):
         item = parse(_Item, record, where)
         folder = find_images([root / "annotations" / "coco" / "val2017", root / "val2017"], item.image)
         found.add(

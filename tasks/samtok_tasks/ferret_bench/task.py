@@ -13,12 +13,13 @@ from samtok_tasks.captioning.judged import JudgedCaption
 from samtok_tasks.captioning.review import review_scores
 from samtok_tasks.ferret_bench import judge
 from samtok_tasks.ferret_bench.reader import (
+    FILE,
     LAYOUT,
     FerretReview,
-    locate_ferret_bench,
     read_ferret_bench,
     read_ferret_reviews,
 )
+from samtok_tasks.formats.files import require_file
 from samtok_tasks.formats.region_captions import CaptionRegion, CaptionRegions
 
 RELEASED_PROMPT = f"What is the interaction between the object {MASK_PLACE} and its surroundings?"
@@ -39,7 +40,7 @@ class FerretBench(JudgedCaption):
         return judge.settings(self.protocol)
 
     def locate(self, root: Path) -> str:
-        return f"Ferret-Bench, {locate_ferret_bench(root)}"
+        return f"Ferret-Bench, {require_file(root / FILE, LAYOUT)}"
 
     def regions(self, root: Path) -> CaptionRegions:
         return read_ferret_bench(root)

@@ -37,15 +37,6 @@ class _Region(Record):
     dataset_name: Annotated[str, AfterValidator(_domain)]
 
 
-def locate_mdvp_bench(root: Path) -> Path:
-    """The file of the regions.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-    """
-    return require_file(root / FILE, LAYOUT)
-
-
 def read_mdvp_bench(root: Path) -> CaptionRegions:
     """Read the regions; groups are DOMAINS, references are the captions.
 
@@ -54,7 +45,7 @@ def read_mdvp_bench(root: Path) -> CaptionRegions:
         ValueError: a broken file or record.
     """
     found = CaptionCollector()
-    for place, (where, record) in enumerate(read_list(locate_mdvp_bench(root))):
+    for place, (where, record) in enumerate(read_list(require_file(root / FILE, LAYOUT))):
         region = parse(_Region, record, where)
         found.add(
             where,

@@ -10,9 +10,10 @@ from samtok_bench.judging.contract import JudgeSettings, Messages
 from samtok_bench.sample import Sample, Scores
 from samtok_tasks.captioning.judged import JudgedCaption
 from samtok_tasks.captioning.review import ReviewRule, review_scores
+from samtok_tasks.formats.files import require_file
 from samtok_tasks.formats.region_captions import CaptionRegions
 from samtok_tasks.mdvp_bench import judge
-from samtok_tasks.mdvp_bench.reader import DOMAINS, locate_mdvp_bench, read_mdvp_bench, read_mdvp_rule
+from samtok_tasks.mdvp_bench.reader import DOMAINS, FILE, LAYOUT, read_mdvp_bench, read_mdvp_rule
 
 
 class MDVPBench(JudgedCaption):
@@ -30,7 +31,7 @@ class MDVPBench(JudgedCaption):
         return judge.settings(self.protocol)
 
     def locate(self, root: Path) -> str:
-        return f"MDVP-Bench, {locate_mdvp_bench(root)}"
+        return f"MDVP-Bench, {require_file(root / FILE, LAYOUT)}"
 
     def regions(self, root: Path) -> CaptionRegions:
         return read_mdvp_bench(root)

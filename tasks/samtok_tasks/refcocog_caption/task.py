@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from samtok_bench.sample import Sample, Target, content_id
 from samtok_bench.task import SampleSet
-from samtok_tasks.captioning.referenced import ReferencedCaption, short_question
+from samtok_tasks.captioning.referenced import ReferencedCaption
 from samtok_tasks.formats.refer import ReferringExpression, locate_refer, read_refer, require_images
-
-DATA = "refcocog"
+from samtok_tasks.formats.region_captions import CaptionRegion
 
 
 class RefCOCOgCaption(ReferencedCaption):
@@ -16,26 +14,20 @@ class RefCOCOgCaption(ReferencedCaption):
     name = "refcocog-caption"
     summary = "describe an object in one phrase (RefCOCOg)"
     splits = ("val", "test", "train")
+    data_name = "refcocog"
 
     def locate(self, root: Path) -> str:
-        locate_refer(root, DATA)
+        locate_refer(root, self.data_name)
         require_images(root)
         return f"RefCOCOg, in {root}; `samtok-bench data check` reads all of it"
 
     def samples(self, root: Path, split: str) -> SampleSet:
-        data = read_refer(root, DATA).split(split)
-        return SampleSet([_sample(expression) for expression in data], data.dropped)
+        data = read_refer(root, self.data_name).split(split)
+        samples = [self.sample(_region(expression), expression.image_path.name) for expression in data]
+        return SampleSet(samples, data.dropped)
 
 
-def _sample(expression: ReferringExpression) -> Sample:
-    image, (mask,) = expression.image_path, expression.targets
-    reference = expression.sent.strip().lower()
-    place = f"{expression.ref_id}/{expression.sent_id}"
-    return Sample(
-        id=content_id("region_caption", DATA, image.name, place, reference, mask["counts"]),
-        image=image,
-        size=(expression.height, expression.width),
-        turns=short_question(image, mask),
-        cluster=image.name,
-        target=Target(text=reference),
-    )
+def _region(expression: ReferringExpression) -> CaptionRegion:
+    (mask,) = expression.targets
+    key = f"{expression.ref_id}/{expression.sent_id}"
+    return CaptionRegion(key, expression.image_path, mask, reference=expression.sent.strip().lower())

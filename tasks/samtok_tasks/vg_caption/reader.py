@@ -36,15 +36,6 @@ class _Annotation(Record):
     segmentation: Any = None
 
 
-def locate_visual_genome(root: Path) -> Path:
-    """The file of the captions.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-    """
-    return require_file(root / FILE, LAYOUT)
-
-
 def read_visual_genome(root: Path) -> CaptionRegions:
     """Read the regions: the mask of an annotation that has one, else its filled box. Keys are annotation ids.
 
@@ -54,7 +45,7 @@ def read_visual_genome(root: Path) -> CaptionRegions:
         FileNotFoundError: with the layout and where to get the data.
         ValueError: a broken file or record.
     """
-    path = locate_visual_genome(root)
+    path = require_file(root / FILE, LAYOUT)
     content = read_json(path)
     images = _images(path, content)
     found = CaptionCollector()

@@ -36,15 +36,6 @@ class _Entry(Record):
     """For each object its masks by frame."""
 
 
-def locate_videorefer_bench(root: Path) -> Path:
-    """The file of the objects.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-    """
-    return require_file(root / FILE, LAYOUT)
-
-
 def read_videorefer_bench(root: Path) -> CaptionRegions:
     """Read the first object of each entry on its frame `frame_idx`, as SAMTok's script does.
 
@@ -53,7 +44,7 @@ def read_videorefer_bench(root: Path) -> CaptionRegions:
         ValueError: a broken file or record.
     """
     found = CaptionCollector()
-    for place, (where, record) in enumerate(read_list(locate_videorefer_bench(root), "entry")):
+    for place, (where, record) in enumerate(read_list(require_file(root / FILE, LAYOUT), "entry")):
         entry = parse(_Entry, record, where)
         frame = field(entry.annotation[0], entry.frame_idx, dict, f"{where}: annotation 0")
         found.add(

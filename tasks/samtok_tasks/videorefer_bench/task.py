@@ -13,10 +13,12 @@ from samtok_bench.sample import ImagePart, Sample, Scores, View
 from samtok_bench.task import HubSource
 from samtok_tasks.captioning.judged import JudgedCaption
 from samtok_tasks.captioning.zoom import JPEG_QUALITY
+from samtok_tasks.formats.files import require_file
 from samtok_tasks.formats.region_captions import CaptionRegion, CaptionRegions
 from samtok_tasks.videorefer_bench import judge
 from samtok_tasks.videorefer_bench.reader import (
-    locate_videorefer_bench,
+    FILE,
+    LAYOUT,
     read_videorefer_bench,
     read_videorefer_instruction,
 )
@@ -42,7 +44,7 @@ class VideoReferBench(JudgedCaption):
     judge_settings = judge.SETTINGS
 
     def locate(self, root: Path) -> str:
-        return f"VideoRefer-Bench-D, {locate_videorefer_bench(root)}"
+        return f"VideoRefer-Bench-D, {require_file(root / FILE, LAYOUT)}"
 
     def regions(self, root: Path) -> CaptionRegions:
         return read_videorefer_bench(root)
