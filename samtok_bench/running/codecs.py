@@ -58,8 +58,9 @@ def run_codecs(options: RunOptions, codecs: Sequence[str], reporter: Reporter) -
     choices = [registry.codec_choices() if name == ALL else [name] for name in codecs]
     named = dict.fromkeys(choice for some in choices for choice in some)
     results = []
+    registry.task_class(options.task)  # a misspelt name fails before the work
     for name in named:
-        registry.codec_class(name)  # a misspelt one fails before the work
+        registry.codec_class(name)
     for name in named:
         reporter.note(f"codec {name}")
         out = options.out / name.replace("/", "-").replace(":", "-") if options.out else None

@@ -13,6 +13,7 @@ FAKES = Path(__file__).parent / "plugin"
 ENTRY_POINTS = """\
 [samtok_bench.tasks]
 squares = bench_fakes:Squares
+far-squares = bench_fakes:FarSquares
 torn = bench_fakes_missing:Task
 dialogues = dialogue_fakes:Dialogues
 

@@ -115,7 +115,7 @@ def test_the_traceback_can_be_had(plugin, monkeypatch):
 def test_a_broken_plug_in_is_listed_as_broken(command):
     _, out, _ = command("tasks")
     assert "torn: broken: ModuleNotFoundError: No module named 'bench_fakes_missing'" in out
-    assert "squares: for tests; splits val\ndata ready: found or written by the first run" in out
+    assert "squares (group shapes): for tests; splits val\ndata ready: found or written by the first run" in out
     rows = json.loads(command("tasks", "--json")[1])
     assert {row["task"] for row in rows if "problem" in row} == {"torn"}
     assert next(row for row in rows if row["task"] == "gres")["primary"] == "giou"
@@ -123,7 +123,7 @@ def test_a_broken_plug_in_is_listed_as_broken(command):
 
 def test_tasks_looks_at_the_data_root(command, tmp_path):
     _, out, _ = command("tasks", "--data-root", "nowhere")
-    assert "data not there: no folder at nowhere" in out
+    assert "data not there: no folder nowhere" in out
     rows = json.loads(command("tasks", "--data-root", str(tmp_path), "--json")[1])
     data = {row["task"]: row["data"] for row in rows if "data" in row}
     assert data["squares"] == {"ready": True, "detail": str(tmp_path)}

@@ -21,6 +21,7 @@ class Squares(Task):
 
     name = "squares"
     summary = "for tests"
+    group = "shapes"
     primary = "giou"
     splits = ("val",)
     generation = Generation(8)
@@ -57,6 +58,18 @@ class Squares(Task):
         masks = sample.target.masks
         target = masks[0] if masks else rle.empty(*sample.size)
         return gres_scores(target, not masks, prediction, self.protocol)
+
+
+class FarSquares(Squares):
+    """Squares without data of their own; there is data where a folder has a square."""
+
+    name = "far-squares"
+    default_root = Task.default_root
+
+    def locate(self, root):
+        if not (root / "image0.png").is_file():
+            raise FileNotFoundError(f"{root / 'image0.png'} is missing")
+        return str(root)
 
 
 class Perfect(Predictor):
