@@ -122,7 +122,12 @@ def rows_of_runs(
             else:
                 yield from _rows(schema, values, run)
         except NotComparable as reason:
-            yield LeftOut(path, str(reason).removeprefix(f"{path}").removeprefix(":").strip(), name)
+            yield LeftOut(path, _beginning_below(path, str(reason)), name)
+
+
+def _beginning_below(path: Path, reason: str) -> str:
+    """A reason without the folder that it begins with: the folder is said next to it."""
+    return reason.removeprefix(str(path)).removeprefix("/").removeprefix(":").strip()
 
 
 def _rows(schema: Schema, values: Mapping[Key, float], run: LoadedRun) -> Iterator[Row]:

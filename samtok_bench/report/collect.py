@@ -56,8 +56,10 @@ class Report:
     events: Events
     problem: str
     """Why only the answers can be shown; empty if the data was found."""
-    differing: list[str]
-    """What differs between the runs besides what is compared, in the words of `comparability`."""
+    warnings: list[str]
+    """What makes the runs hard to compare, in the words of `comparability`."""
+    notes: list[str]
+    """What else differs between the runs and might matter."""
 
 
 def collect(paths: Sequence[Path]) -> Report:
@@ -68,7 +70,7 @@ def collect(paths: Sequence[Path]) -> Report:
             asked different things.
     """
     runs = [open_run(path) for path in paths]
-    differing = _differing(runs)
+    warnings, notes = _differing(runs)
     for run in runs:
         agreed_values(run, from_scores(run.metrics), run.lines)
     samples, problem = _data(runs)
@@ -122,7 +124,8 @@ def collect(paths: Sequence[Path]) -> Report:
         pictures=pictures,
         events=events,
         problem=problem,
-        differing=differing,
+        warnings=warnings,
+        notes=notes,
     )
 
 
@@ -133,25 +136,25 @@ def count_unread(report: Report) -> None:
             report.events.add(IMAGES, picture.note)
 
 
-def _differing(runs: Sequence[LoadedRun]) -> list[str]:
-    """What differs between the runs; NotComparable if they cannot be shown side by side."""
-    lines = []
+def _differing(runs: Sequence[LoadedRun]) -> tuple[list[str], list[str]]:
+    """Warnings and notes on what differs; NotComparable if the runs cannot be shown side by side."""
+    warnings, notes = [], []
     for first, second in combinations(runs, 2):
         found = comparability(first, second)
         found.require(insist=True)
         if found.grave:
-            lines.append(f"{found.where}: {joined(found.grave)}")
+            warnings.append(f"{found.where}: {joined(found.grave)}")
         if found.notes and first is runs[0]:
-            lines.append(f"{second.path} differs from {first.path}: {joined(found.notes)}")
+            notes.append(f"{second.path} differs from {first.path}: {joined(found.notes)}")
     common = len(_common(runs))
     partial = [run for run in runs if len(run.lines) > common]
     if partial:
         lost = [f"{len(run.lines) - common} of the {len(run.lines)} samples of {run.path}" for run in partial]
-        lines.append(
+        warnings.append(
             f"{' and '.join(lost)} are left out: values are those of all samples of a run, differences and"
             " answers those of the samples in common"
         )
-    return lines
+    return warnings, notes
 
 
 def _common(runs: Sequence[LoadedRun]) -> list[str]:

@@ -73,7 +73,7 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Written:
     content = _render(report, index, [place for place, _ in pages], "" if folder else pages[0][1], folder)
     path.write_bytes(content)
     notes = [f"no pictures and no targets: {report.problem}"] if report.problem else []
-    notes += report.differing
+    notes += [*report.warnings, *report.notes]
     return Written(
         path, folder, len(details), len(pictures), size + len(content), [*notes, *report.events.lines()]
     )

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from synthetic_runs import COUNT, HALF_LOST, PLAIN, Synthetic, edit, write_run
 
-from samtok_bench.comparison import given_runs as sources
 from samtok_bench.comparison.compare import compare
+from samtok_bench.comparison.given_runs import read_given_runs
 from samtok_bench.runs.folder import JOURNAL, RUN, SUMMARY
 
 THIRDS = [0.8 + 0.1 * (k % 3 - 1) for k in range(COUNT)]
@@ -60,7 +60,7 @@ def pair(work):
 
 
 def metrics(found: dict, place: int = 0) -> dict[str, dict]:
-    return {one["metric"]: one for one in found["pairs"][place]["metrics"]}
+    return {metric["metric"]: metric for metric in found["pairs"][place]["metrics"]}
 
 
 def summarized(folder: str, bounds: tuple[float, float] | None = None) -> Path:
@@ -113,7 +113,14 @@ def test_few_losses_have_an_exact_p(compared, work):
     # mean, part, miss, bits, middle; the medians are equal
     assert metrics(found)["middle"]["p"] == 1
     assert found["test"]["adjusted_over"] == 5
-    assert [one["p_holm"] for one in metrics(found).values()] == [5 / 16, 5 / 16, 5 / 16, 5 / 16, 1, None]
+    assert [metric["p_holm"] for metric in metrics(found).values()] == [
+        5 / 16,
+        5 / 16,
+        5 / 16,
+        5 / 16,
+        1,
+        None,
+    ]
 
 
 def test_images_change_sides(compared, work):
@@ -135,7 +142,7 @@ def test_wins_and_losses_are_of_samples_that_take_part_in_both(compared, work):
 def test_holm_goes_over_all_pairs(compared, pair):
     write_run(Path("third"), THIRDS)
     found = compared(*pair, "third", "--metric", "mean")
-    assert [(one["first"], one["second"]) for one in found["pairs"]] == [
+    assert [(pair["first"], pair["second"]) for pair in found["pairs"]] == [
         ("first", "second"),
         ("first", "third"),
     ]
@@ -143,7 +150,7 @@ def test_holm_goes_over_all_pairs(compared, pair):
     assert small["p_holm"] == pytest.approx(2 * small["p"])
     assert large["p_holm"] == large["p"]
     every = compared(*pair, "third", "--metric", "mean", "--all-pairs")
-    assert [(one["first"], one["second"]) for one in every["pairs"]][2] == ("second", "third")
+    assert [(pair["first"], pair["second"]) for pair in every["pairs"]][2] == ("second", "third")
     assert every["test"]["adjusted_over"] == 3
 
 
@@ -200,7 +207,7 @@ def test_the_samples_that_changed_most(compared, work):
     less = compared("first", "second", "--show", "1", "--metric", "miss")["pairs"][0]
     assert less["better"][0]["id"] == "s00"  # less is better
     noted = compared("first", "second", "--show", "1", "--metric", "used")
-    assert "no single samples: used is no value of single samples" in noted["notes"]
+    assert "no single samples: used is not defined for a single sample" in noted["notes"]
 
 
 def test_pictures(command, pair, tmp_path):
@@ -234,16 +241,16 @@ def test_without_the_data_one_line_takes_the_pictures_place(command, pair):
     [
         ({"protocol": "released"}, "protocol standard there, released now"),
         ({"split": "testA"}, "split val there, testA now"),
-        ({"options": {"prompt": "b"}}, 'options null there, {"prompt": "b"} now'),
-        ({"data_format": "coco"}, "data_format null there, coco now"),
+        ({"options": {"prompt": "b"}}, "options.prompt a there, b now"),
+        ({"data_format": "lvis"}, "data_format coco there, lvis now"),
     ],
 )
 @pytest.mark.parametrize("force", [[], ["--force"]])
-def test_runs_of_different_things_never_compare(refused, pair, settings, reason, force, monkeypatch):
-    monkeypatch.setattr(Synthetic, "data_formats", ("coco",))
+def test_runs_of_different_things_never_compare(refused, work, settings, reason, force, monkeypatch):
+    monkeypatch.setattr(Synthetic, "data_formats", ("coco", "lvis"))
     monkeypatch.setattr(Synthetic, "option_values", {"prompt": ("a", "b")})
+    write_run(Path("first"), PLAIN)
     write_run(Path("other"), PLAIN, settings=settings)
-    edit(Path("other") / SUMMARY, lambda one: one.update({k: settings.get(k, one[k]) for k in one}))
     assert refused("first", "other", *force) == f"other does not compare with first: {reason}"
 
 
@@ -260,8 +267,8 @@ def test_another_version_of_a_metric_never_compares(refused, compared, pair):
     ("settings", "reason"),
     [
         ({"batch_size": 8}, "batch_size 16 there, 8 now"),
-        ({"max_new_tokens": 64}, "max_new_tokens null there, 64 now"),
-        ({"policy": "lenient"}, "policy null there, lenient now"),
+        ({"max_new_tokens": 64}, "max_new_tokens 8 there, 64 now"),
+        ({"reading": "lenient"}, "reading standard there, lenient now"),
         ({"predictor": {"weights": "w", "dtype": "bfloat16"}}, "dtype float32 there, bfloat16 now"),
         (
             {"predictor": {"kind": "oracle", "codec": {"weights": "w", "dtype": "bfloat16"}}},
@@ -274,7 +281,7 @@ def test_other_arithmetic_is_refused_and_flagged_when_forced(command, refused, p
     assert refused("first", "other") == (
         f"other does not compare with first: {reason} (--force compares them anyway)"
     )
-    flag = f"other and first differ: {reason}"
+    flag = f"other differs from first: {reason}"
     for format, shown in (("text", f"\nFORCED: {flag}\n"), ("csv", flag), ("json", flag)):
         code, out, _ = command("compare", "first", "other", "--force", "--format", format)
         assert code == 0
@@ -285,8 +292,8 @@ def test_samples_that_are_described_otherwise_are_noted(compared, pair):
     assert not any("tags" in note for note in compared(*pair)["notes"])
     rewrite(Path("second") / JOURNAL, '"side":"left"', '"side":"west"')
     rewrite(Path("second") / JOURNAL, '"cluster":"image1.png"', '"cluster":"other.png"')
-    what = "tags or image of 21 of 40 samples; those of the run that is subtracted count"
-    assert f"second unlike first: {what}" in compared(*pair)["notes"]
+    what = "tags or image of 21 of 40 samples; those of the subtracted run are used"
+    assert f"second differs from first: {what}" in compared(*pair)["notes"]
 
 
 def test_without_weights_there_is_no_arithmetic(compared, pair):
@@ -295,7 +302,7 @@ def test_without_weights_there_is_no_arithmetic(compared, pair):
     # but two runs with weights are beside each other in the table
     write_run(Path("small"), PLAIN, settings={"batch_size": 1})
     with pytest.raises(ValueError, match="small does not compare with first"):
-        compare(sources.open_sources([Path(name) for name in ("constant", "first", "small")]))
+        compare(read_given_runs([Path(name) for name in ("constant", "first", "small")]))
 
 
 def test_what_is_compared_is_no_difference_and_the_rest_is_noted(compared, pair):
@@ -305,8 +312,8 @@ def test_what_is_compared_is_no_difference_and_the_rest_is_noted(compared, pair)
     found = compared("first", "other")
     assert found["forced"] == []
     (note,) = found["notes"]
-    assert note.startswith("other unlike first: ")
-    assert "constrained null there, true now" in note
+    assert note.startswith("other differs from first: ")
+    assert "constrained false there, true now" in note
     assert "packages.torch null there, 2.2 now" in note
 
 
@@ -318,7 +325,7 @@ def test_other_data_compare_in_what_they_share_when_forced(command, compared, re
     )
     found = compared("first", "half", "--force")
     assert found["forced"] == [
-        f"half and first differ: {shared}",
+        f"half differs from first: {shared}",
         "20 of the 40 samples of first are left out",
     ]
     assert (found["samples"], found["images"]) == (20, 20)
@@ -374,14 +381,13 @@ def test_a_summary_file_is_enough(compared, pair, tmp_path):
     assert found["pairs"][0]["paired"] is False
     (Path("second") / RUN).unlink()
     found = compared("first", f"second/{SUMMARY}")
-    assert found["notes"] == [
-        "second has no run.json: whether data, options and device are those of the other run is not known"
-    ]
+    unknown = "it is not known whether data, options and device are the same"
+    assert found["notes"] == [f"second/{SUMMARY} comes without run.json: {unknown}"]
     assert metrics(found)["mean"]["difference"] == pytest.approx(-0.1)
     # with others that can be paired
     write_run(Path("third"), THIRDS)
     found = compared("first", "third", f"second/{SUMMARY}", "--show", "1")
-    assert [one["paired"] for one in found["pairs"]] == [True, False]
+    assert [pair["paired"] for pair in found["pairs"]] == [True, False]
     assert "no single samples of runs without samples.jsonl" in found["notes"]
 
 
@@ -458,7 +464,7 @@ def test_the_text(command, pair):
     ]
     assert blocks[3][0] == "mean, second minus first: samples that changed most for the better: none"
     assert blocks[4][3].split() == ["s00", "80.00", "60.00", "-20.00"]
-    assert "p (Holm): p adjusted for all tests shown, 1" in blocks[5]
+    assert "p (Holm): p adjusted for all tests shown (1)" in blocks[5]
 
 
 def test_all_runs_side_by_side(command, pair):
@@ -486,10 +492,10 @@ def test_csv_reads_back_as_json_has_it(command, compared, pair):
     rows = list(csv.DictReader(io.StringIO(out)))
     expected = [*found["pairs"][0]["metrics"], *found["pairs"][0]["groups"]]
     assert len(rows) == len(expected) == 8
-    for row, one in zip(rows, expected, strict=True):
-        assert row["metric"] == one["metric"]
+    for row, difference in zip(rows, expected, strict=True):
+        assert row["metric"] == difference["metric"]
         for name in ("first_value", "second_value", "difference", "low", "high", "p", "p_holm", "wins"):
-            assert (float(row[name]) if row[name] else None) == one[name]
+            assert (float(row[name]) if row[name] else None) == difference[name]
     assert [row["tag_value"] for row in rows[6:]] == ["left", "right"]
     assert rows[0]["samples"] == "40"
 

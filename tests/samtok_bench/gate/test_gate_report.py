@@ -18,7 +18,7 @@ from samtok_bench.gate.verdicts import CheckResult, Verdict
 from samtok_bench.runs.changes import Change
 from samtok_bench.showing import tables
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "gate"
+EXAMPLES = Path(__file__).parents[3] / "examples" / "gate"
 PLAIN = [0.8] * COUNT
 HALF_LOST = [0.8 if k % 2 else 0.6 for k in range(COUNT)]
 """Against PLAIN: mean difference -0.1, interval -0.131 to -0.069."""

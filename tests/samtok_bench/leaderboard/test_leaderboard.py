@@ -8,19 +8,21 @@ from pathlib import Path
 
 import pytest
 from official_runs import CO, gres_score, refusal, write_official
+from synthetic_runs import edit
 from typer.testing import CliRunner
 
 from samtok_bench import registry
 from samtok_bench.cli import main as cli
-from samtok_bench.judging import judge as judging
-from samtok_bench.judging.judge import JudgeFile
-from samtok_bench.judging.transcript import JudgeSummary, Verdict
-from samtok_bench.leaderboard import render, rows
+from samtok_bench.judging import transcript
+from samtok_bench.judging.transcript import JudgeFile, Judgement, JudgeSummary
+from samtok_bench.leaderboard import render
+from samtok_bench.leaderboard.board import make_board
 from samtok_bench.leaderboard.published import read_published, read_schema
+from samtok_bench.leaderboard.toys import MINI_MARKER
 from samtok_bench.runs.folder import RunFolder
 from samtok_bench.runs.summary import MetricValue
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HALF = [gres_score(0.75), gres_score(0.63)] * 10
 """gIoU 69.0."""
 RL = "zhouyik/Qwen2.5-VL-3B-SAMTok-gres-rl"
@@ -55,8 +57,8 @@ def write_gres(
 
 
 def ours(found: dict, metric: str = "gIoU") -> list[dict]:
-    figures = [one for benchmark in found["benchmarks"] for one in benchmark["figures"]]
-    return [one for one in figures if one["source"] == "ours" and one["metric"] == metric]
+    figures = [figure for benchmark in found["benchmarks"] for figure in benchmark["figures"]]
+    return [figure for figure in figures if figure["source"] == "ours" and figure["metric"] == metric]
 
 
 def squeezed(text: str) -> list[str]:
@@ -69,18 +71,19 @@ def squeezed(text: str) -> list[str]:
 
 def test_a_published_checkpoint_beside_its_published_figure(command, board):
     write_gres()
-    (one,) = ours(board())
-    assert (one["benchmark"], one["split"], one["method"], one["params"]) == (
+    (figure,) = ours(board())
+    assert (figure["benchmark"], figure["split"], figure["method"], figure["params"]) == (
         "gres",
         "testB",
         "Qwen3-VL-SAMTok",
         "4B",
     )
-    assert one["value"] == pytest.approx(69.0)
-    assert (one["low"], one["high"]) == (pytest.approx(68), pytest.approx(70))
-    assert (one["published"], one["inside"]) == (69.1, True)
-    assert (one["run"], one["model"], one["protocol"], one["samples"]) == ("runs/a", CO, "released", 20)
-    assert one["notes"] == ["the number of samples is not checked", "undefined: N-acc"]
+    assert figure["value"] == pytest.approx(69.0)
+    assert (figure["low"], figure["high"]) == (pytest.approx(68), pytest.approx(70))
+    assert (figure["published"], figure["inside"]) == (69.1, True)
+    described = tuple(figure[name] for name in ("run", "model", "protocol", "samples"))
+    assert described == ("runs/a", CO, "released", 20)
+    assert figure["notes"] == ["the number of samples is not checked", "undefined: N-acc"]
     code, out, _ = command("--task", "gres")
     assert code == 0
     assert "testB Qwen3-VL-SAMTok 4B released 20 gIoU 69.0 68.0 to 70.0 69.1 -0.1 inside" in squeezed(out)
@@ -106,8 +109,8 @@ def test_inside_or_outside(board, low, high, inside):
 
 def test_a_metric_without_interval_has_a_difference_and_no_verdict(command, board):
     write_gres()
-    (one,) = ours(board(), "cIoU")
-    assert (one["published"], one["inside"], one["low"]) == (68.3, None, None)
+    (figure,) = ours(board(), "cIoU")
+    assert (figure["published"], figure["inside"], figure["low"]) == (68.3, None, None)
     out = command("--task", "gres")[1]
     assert "testB Qwen3-VL-SAMTok 4B released 20 cIoU 69.0 68.3 +0.7 no interval" in squeezed(out)
 
@@ -132,28 +135,28 @@ def test_a_defined_one_by_hand(board):
         ({"protocol": "standard"}, "not how the paper's figures were made"),
         ({"model": "someone/else"}, "not a published checkpoint"),
         ({"model": "/data/Qwen3-VL-4B-SAMTok-co"}, "not a published checkpoint"),
-        ({"model": "zhouyik/Qwen3-VL-4B-SAMTok"}, "no published figures of this checkpoint"),
-        ({"model": "zhouyik/Qwen3-VL-4B-SAMTok-dam"}, "no published figures of this checkpoint"),
-        ({"model": "zhouyik/Qwen2.5-VL-3B-SAMTok-gcg-rl"}, "no published figures of this checkpoint"),
-        ({"model": RL}, "the paper's figures of this checkpoint are by protocol released-rl"),
+        ({"model": "zhouyik/Qwen3-VL-4B-SAMTok"}, "no published figures for this checkpoint"),
+        ({"model": "zhouyik/Qwen3-VL-4B-SAMTok-dam"}, "no published figures for this checkpoint"),
+        ({"model": "zhouyik/Qwen2.5-VL-3B-SAMTok-gcg-rl"}, "no published figures for this checkpoint"),
+        ({"model": RL}, "the paper's figures for this checkpoint are by protocol released-rl"),
         (
             {"protocol": "released-rl"},
-            "the paper's figures of this checkpoint are by protocol released",
+            "the paper's figures for this checkpoint are by protocol released",
         ),
-        ({"constrained": True}, "constrained decoding, which the paper's figures are without"),
+        ({"constrained": True}, "constrained decoding, which the paper did not use"),
     ],
 )
 def test_no_difference_where_it_would_mislead(board, settings, reason):
     write_gres(**settings)
-    (one,) = ours(board())
-    assert (one["published"], one["inside"]) == (None, None)
-    assert reason in one["notes"]
+    (figure,) = ours(board())
+    assert (figure["published"], figure["inside"]) == (None, None)
+    assert reason in figure["notes"]
 
 
 def test_a_model_trained_by_reinforcement_has_a_protocol_of_its_own(board):
     write_gres(protocol="released-rl", model=RL)
-    (one,) = ours(board())
-    assert (one["method"], one["published"]) == ("Qwen2.5-VL-SAMTok (rl)", 71.3)
+    (figure,) = ours(board())
+    assert (figure["method"], figure["published"]) == ("Qwen2.5-VL-SAMTok (rl)", 71.3)
 
 
 def test_cautions(board):
@@ -180,7 +183,7 @@ def test_mini_and_nano_stand_apart(command, board, work):
     """By no data root, mini's own files, the data or weights of such a run, or the name."""
     marked = work / "mini"
     marked.mkdir()
-    (marked / rows.MINI_MARKER).touch()
+    (marked / MINI_MARKER).touch()
     write_gres("runs/own", data_root=None, data="1" * 64)
     write_gres("runs/written", data_root=str(marked), data="2" * 64)
     write_gres("runs/moved", data="2" * 64)
@@ -190,7 +193,7 @@ def test_mini_and_nano_stand_apart(command, board, work):
     write_gres("runs/oracle", model="oracle:nano", data="5" * 64)
     write_gres("runs/real", data="6" * 64)
     found = board()
-    assert [one["run"] for one in ours(found)] == ["runs/real"]
+    assert [figure["run"] for figure in ours(found)] == ["runs/real"]
     toys = {
         "runs/folder",
         "runs/moved",
@@ -200,7 +203,7 @@ def test_mini_and_nano_stand_apart(command, board, work):
         "runs/renamed",
         "runs/written",
     }
-    assert {one["run"] for one in found["nano_and_mini"]} == toys
+    assert {run["run"] for run in found["nano_and_mini"]} == toys
     assert found["left_out"] == []
     out = command("--task", "gres")[1]
     apart = out.index("nano and mini\n=====")
@@ -210,7 +213,7 @@ def test_mini_and_nano_stand_apart(command, board, work):
 def test_the_marker_is_the_one_that_mini_writes():
     from samtok_tasks.mini.writer import MARKER
 
-    assert rows.MINI_MARKER == MARKER
+    assert MINI_MARKER == MARKER
 
 
 @pytest.mark.parametrize(
@@ -222,11 +225,11 @@ def test_the_marker_is_the_one_that_mini_writes():
         ({"split": "train"}, "no table has gres on train by protocol released"),
         (
             {"model": "oracle:x/y", "predictor": {"kind": "oracle", "codec": None}},
-            "oracle:x/y is no model: it tells a ceiling or a floor",
+            "oracle:x/y is not a model: it gives a ceiling or a floor",
         ),
         (
             {"model": "constant:refuse", "predictor": {"kind": "constant", "answer": "refuse"}},
-            "constant:refuse is no model: it tells a ceiling or a floor",
+            "constant:refuse is not a model: it gives a ceiling or a floor",
         ),
     ],
 )
@@ -239,7 +242,7 @@ def test_left_out_with_the_reason(command, board, settings, reason):
 
 
 def test_unfinished_and_unreadable_runs_are_listed(board, work):
-    names = ("cut", "torn", "running", "stale", "version", "stranger", "empty")
+    names = ("cut", "torn", "running", "stale", "version", "stranger", "empty", "old", "more")
     for name in names:
         write_gres(f"runs/{name}")
     journal = work / "runs/cut/samples.jsonl"
@@ -252,52 +255,58 @@ def test_unfinished_and_unreadable_runs_are_listed(board, work):
         stored = json.loads(file.read_text())
         stored["metrics"][0][key] = value
         file.write_text(json.dumps(stored))
-    folder = RunFolder(work / "runs/stranger")
-    settings = {**folder.record().settings, "task": "gers"}
-    folder.write_record(folder.record().model_copy(update={"settings": settings}))
+    edit(work / "runs/stranger/run.json", lambda record: record["settings"].update(task="gers"))
+    edit(work / "runs/old/run.json", lambda record: record.update(schema_version=2))
+    edit(work / "runs/more/run.json", lambda record: record["settings"].update(policy="strict"))
     (work / "runs/empty/run.json").write_text("")
     found = board()
     assert ours(found) == []
-    reasons = {Path(one["run"]).name: one["reason"] for one in found["left_out"]}
+    reasons = {Path(run["run"]).name: run["reason"] for run in found["left_out"]}
     assert reasons.keys() == set(names)
     assert reasons["cut"] == "is incomplete: samples.jsonl holds 19 of 20 samples"
     assert "line 1 is malformed" in reasons["torn"]
     assert reasons["running"] == "is incomplete: run its command again"
     assert reasons["stale"] == "summary.json and samples.jsonl differ in giou: rescore it"
     assert reasons["version"] == "has version 7 of giou, not 1: rescore it"
-    assert reasons["stranger"] == "unknown task 'gers'; did you mean 'gres'?"
-    assert "run.json is malformed" in reasons["empty"]
+    assert reasons["stranger"] == "run.json: unknown task 'gers'; did you mean 'gres'?"
+    assert reasons["old"].startswith(
+        "run.json is of schema version 2, this samtok-bench reads version 3: run"
+    )
+    assert reasons["more"].startswith("run.json is malformed: settings.policy: Extra inputs")
+    assert reasons["empty"].startswith("run.json is malformed: ")
 
 
 def test_the_official_number_of_samples(board):
-    task = registry.task_class("region_vqa")("standard")
+    task = registry.task_class("gar-bench")("standard")
     scores = [{"exact": float(k % 2), "parsed": 1.0, "unreadable": 0.0} for k in range(424)]
     write_official(Path("runs/all"), task, "test", scores, model="org/new")
     write_official(Path("runs/most"), task, "test", scores[1:], model="org/new")
     found = board("--benchmark", "gar-bench-vqa")
-    (one,) = ours(found, "Overall")
-    assert (one["run"], one["value"]) == ("runs/all", 50)
-    assert one["notes"] == ["not a published checkpoint"]
+    (figure,) = ours(found, "Overall")
+    assert (figure["run"], figure["value"]) == ("runs/all", 50)
+    assert figure["notes"] == ["not a published checkpoint"]
     assert found["left_out"] == [{"run": "runs/most", "reason": "partial: 423 samples, officially 424"}]
 
 
 def test_a_run_may_be_in_two_tables(board):
     """Masks and boxes of one run of RefCOCO, by the usual definitions."""
     task = registry.task_class("refcoco")("standard")
-    keys = {key for info in task.metrics for key in (info.numerator, info.denominator) if key}
+    keys = {key for info in task.metrics for key in info.keys}
     scores = [{**dict.fromkeys(keys, 0.0), "intersection": 3, "union": 4} for _ in range(5095)]
     write_official(Path("runs/b"), task, "testB", scores)
     found = board("--task", "refcoco")
     assert ours(found, "cIoU")[0]["value"] == pytest.approx(75)
     assert ours(found, "cIoU")[0]["benchmark"] == "referring-segmentation"
     assert ours(found, "Acc@0.5")[0]["benchmark"] == "referring-comprehension"
-    assert {one["split"] for one in (*ours(found, "cIoU"), *ours(found, "Acc@0.5"))} == {"RefCOCO testB"}
+    assert {figure["split"] for figure in (*ours(found, "cIoU"), *ours(found, "Acc@0.5"))} == {
+        "RefCOCO testB"
+    }
 
 
 def test_another_format_of_the_data_is_another_benchmark(board):
     """Google's split of RefCOCO has as many samples here as UNC's."""
     task = registry.task_class("refcoco")("standard", "google")
-    keys = {key for info in task.metrics for key in (info.numerator, info.denominator) if key}
+    keys = {key for info in task.metrics for key in info.keys}
     write_official(Path("runs/google"), task, "testB", [dict.fromkeys(keys, 1.0)] * 5095)
     (left,) = board("--task", "refcoco")["left_out"]
     assert left["reason"] == "no table has refcoco on testB by protocol standard, data google"
@@ -307,10 +316,10 @@ def test_options_of_a_task_decide(board):
     kind = registry.task_class("multi_round")
     for history in ("ground-truth", "own"):
         task = kind("released", "rounds", {"history": history})
-        keys = {key for info in task.metrics for key in (info.numerator, info.denominator) if key}
+        keys = {key for info in task.metrics for key in info.keys}
         write_official(Path(f"runs/{history}"), task, "paco_val", [dict.fromkeys(keys, 1.0)] * 9281)
     found = board("--benchmark", "multi-round")
-    assert [(one["run"], one["published"]) for one in ours(found, "cIoU round 2")] == [
+    assert [(figure["run"], figure["published"]) for figure in ours(found, "cIoU round 2")] == [
         ("runs/ground-truth", 58.7)
     ]
     (left,) = found["left_out"]
@@ -324,7 +333,7 @@ def test_options_of_a_task_decide(board):
 
 
 def write_captions(judges: dict[str, float] | None, samples: int = 100) -> Path:
-    task = registry.task_class("region_caption")("released", "dlc")
+    task = registry.task_class("dlc-bench")("released")
     folder = write_official(
         Path("runs/dlc"),
         task,
@@ -349,12 +358,12 @@ def write_captions(judges: dict[str, float] | None, samples: int = 100) -> Path:
         )
         for model, value in judges.items()
     ]
-    content = JudgeFile(task="region_caption", data_format="dlc", protocol="released", judges=summaries)
-    (folder / judging.SUMMARY).write_text(content.model_dump_json())
-    keys = {info.numerator for info in task.judge_metrics}
+    content = JudgeFile(task="dlc-bench", protocol="released", judges=summaries)
+    (folder / transcript.SUMMARY).write_text(content.model_dump_json())
+    keys = {key for info in task.judge_metrics for key in info.keys}
     counts = {info.denominator: 1.0 for info in task.judge_metrics if info.denominator}
-    verdicts = [
-        Verdict(
+    judgements = [
+        Judgement(
             **{"sample": id, "judge": model, "url": "http://x", "model": model, "settings": {}},
             **{"prompt_hash": "p", "asked": "", "exchanges": []},
             scores=dict.fromkeys(keys, value) | counts,
@@ -362,16 +371,16 @@ def write_captions(judges: dict[str, float] | None, samples: int = 100) -> Path:
         for model, value in judges.items()
         for id in RunFolder(folder).journal.read()
     ]
-    lines = [verdict.model_dump_json() + "\n" for verdict in verdicts]
-    (folder / judging.TRANSCRIPT).write_text("".join(lines))
+    lines = [judgement.model_dump_json() + "\n" for judgement in judgements]
+    (folder / transcript.TRANSCRIPT).write_text("".join(lines))
     return folder
 
 
 def test_each_judge_has_a_row_and_none_is_compared(board):
     write_captions({"llama": 0.655, "other": 0.7})
-    found = [one for one in ours(board("--benchmark", "dlc-bench"), "Avg")]
-    assert [(one["value"], one["published"]) for one in found] == [(70, None), (65.5, None)]
-    assert [one["notes"][-1] for one in found] == ["judged by other", "judged by llama"]
+    found = ours(board("--benchmark", "dlc-bench"), "Avg")
+    assert [(figure["value"], figure["published"]) for figure in found] == [(70, None), (65.5, None)]
+    assert [figure["notes"][-1] for figure in found] == ["judged by other", "judged by llama"]
 
 
 @pytest.mark.parametrize(
@@ -387,20 +396,23 @@ def test_unjudged_captions_are_left_out(board, judges, samples, reason):
 
 
 def test_a_malformed_judgement_is_named(board):
-    (write_captions({}) / judging.SUMMARY).write_text("{")
+    file = write_captions({}) / transcript.SUMMARY
+    edit(file, lambda content: content.update(schema_version=2))
+    assert "judge.json is of schema version 2, " in board("--benchmark", "dlc-bench")["left_out"][0]["reason"]
+    file.write_text("{")
     assert "judge.json is malformed: " in board("--benchmark", "dlc-bench")["left_out"][0]["reason"]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("0.655", "0.7", "judge.json and judge.jsonl differ in average: judge it again"),
+        ("0.655", "0.7", "judge.json and judge.jsonl differ in positive: judge it again"),
         ('"sample"', '"simple"', "judge.jsonl: line 1 is malformed (sample: Field required)"),
     ],
 )
 def test_a_judgement_stands_on_its_transcript(board, old, new, reason):
-    transcript = write_captions({"llama": 0.655}) / judging.TRANSCRIPT
-    transcript.write_text(transcript.read_text().replace(old, new))
+    path = write_captions({"llama": 0.655}) / transcript.TRANSCRIPT
+    path.write_text(path.read_text().replace(old, new))
     assert reason in board("--benchmark", "dlc-bench")["left_out"][0]["reason"]
 
 
@@ -409,10 +421,10 @@ def test_a_judgement_stands_on_its_transcript(board, old, new, reason):
 
 def test_formats_tell_the_same(command, board):
     write_gres(model="org/a|b")
-    found = [one for benchmark in board()["benchmarks"] for one in benchmark["figures"]]
+    found = [figure for benchmark in board()["benchmarks"] for figure in benchmark["figures"]]
     lines = list(csv.DictReader(io.StringIO(command("--task", "gres", "--format", "csv")[1])))
-    assert [float(line["value"]) for line in lines] == [one["value"] for one in found]
-    assert [line["metric"] for line in lines] == [one["metric"] for one in found]
+    assert [float(line["value"]) for line in lines] == [figure["value"] for figure in found]
+    assert [line["metric"] for line in lines] == [figure["metric"] for figure in found]
     assert len(lines) == 93 + 18 + 2
     (line,) = [line for line in lines if line["source"] == "ours" and line["metric"] == "gIoU"]
     assert (line["run"], line["method"], line["published"]) == ("runs/a", "a|b", "")
@@ -433,11 +445,11 @@ def test_no_filter_shows_all_and_what_is_missing(command):
     out = command()[1]
     for number in range(1, 11):
         assert f"Table {number} of the SAMTok paper" in out
-    assert "- Table 11 of the SAMTok paper: its figures are not at hand" in out
+    assert "- Table 11 of the SAMTok paper: we do not have its figures" in out
 
 
 def test_a_task_without_published_figures_says_so(command):
-    assert command("--task", "reasonseg")[1].endswith("- ReasonSeg: no published figures at hand\n")
+    assert command("--task", "reasonseg")[1].endswith("- ReasonSeg: no published figures have been entered\n")
 
 
 @pytest.mark.parametrize(
@@ -452,7 +464,7 @@ def test_a_task_without_published_figures_says_so(command):
         (("--json", "--format", "csv"), "give either --json or --format csv"),
         (("--folder", "elsewhere"), "--folder needs --write"),
         (("--html", "."), "Is a directory: '.'"),
-        (("--json", "add", "x"), "options of a subcommand stand behind it: leaderboard add RUN [OPTIONS]"),
+        (("--json", "add", "x"), "put the options after the subcommand: leaderboard add RUN [OPTIONS]"),
     ],
 )
 def test_usage_errors_are_one_line(command, arguments, message):
@@ -494,7 +506,7 @@ def test_the_committed_pages_are_what_would_be_rendered(monkeypatch):
     """Else: samtok-bench leaderboard --write."""
     monkeypatch.chdir(ROOT)
     schema = read_schema()
-    board = rows.make_board(schema, read_published(schema), [Path("results")])
+    board = make_board(schema, read_published(schema), [Path("results")])
     pages = render.pages(board)
     folder = ROOT / "leaderboards"
     stale = [

@@ -8,9 +8,9 @@ from notes import Notes
 from official_runs import gres_score, write_official
 from synthetic_runs import edit
 
+from samtok_bench import registry
 from samtok_bench.running.options import RunOptions
 from samtok_bench.running.run import run
-from samtok_bench import registry
 from samtok_bench.runs.folder import CEILING, JOURNAL, RUN, SUMMARY, RunFolder
 from samtok_bench.showing.overlays import OVERLAYS
 
@@ -28,16 +28,16 @@ def go(name: str, **options) -> Path:
 
 
 def test_a_good_run_is_copied(add, work):
+    (work / "mine" / OVERLAYS).write_bytes(b"a picture of the data set")
     code, out, err = add("mine")
     assert (code, err) == (0, "")
-    assert "ok: 24 answers scored anew give the same scores and summary" in out
+    assert "ok: 24 answers, scored again, give the same scores and summary" in out
     assert "ok: the first run of its table" in out
     assert out.endswith("copied to results/squares/mine; now: samtok-bench leaderboard --write\n")
     copy = work / "results/squares/mine"
     assert {path.name for path in copy.iterdir()} == {RUN, JOURNAL, SUMMARY, CEILING}
     assert all(path.read_bytes() == (work / "mine" / path.name).read_bytes() for path in copy.iterdir())
-    # pictures stay, and nothing else is left behind
-    assert (work / "mine" / OVERLAYS).is_file()
+    # nothing else is left behind
     assert [path.name for path in copy.parent.iterdir()] == ["mine"]
 
 
@@ -63,7 +63,7 @@ def test_nothing_is_overwritten(add, work):
 def test_a_name_is_one_folder(add, work, name):
     code, _, err = add("mine", "--name", name)
     if name:
-        assert (code, "is no name for a folder" in err) == (2, True)
+        assert (code, "cannot name a folder" in err) == (2, True)
     else:
         assert code == 0  # as if it were absent
     assert {path.name for path in work.iterdir()} <= {"mine", "results"}
@@ -115,6 +115,14 @@ def limited(folder: Path) -> None:
     edit(folder / RUN, lambda content: content["settings"].update(limit=24))
 
 
+def more_settings(folder: Path) -> None:
+    edit(folder / RUN, lambda content: content["settings"].update(policy="strict"))
+
+
+def older(folder: Path) -> None:
+    edit(folder / RUN, lambda content: content.update(schema_version=2))
+
+
 def unknown_task(folder: Path) -> None:
     edit(folder / RUN, lambda content: content["settings"].update(task="circles"))
 
@@ -122,16 +130,18 @@ def unknown_task(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (stale_value, "scored anew, summary.json differs in giou: rescore it"),
-        (stale_interval, "scored anew, summary.json differs in giou: rescore it"),
-        (stale_floor, "scored anew, summary.json differs in ciou: rescore it"),
+        (stale_value, "scored again, summary.json differs in giou: rescore it"),
+        (stale_interval, "scored again, summary.json differs in giou: rescore it"),
+        (stale_floor, "scored again, summary.json differs in ciou: rescore it"),
         (other_version, "has version 2 of giou, not 1: rescore it"),
         (more_metrics, "the task has no metric 'more': rescore it"),
         (fewer_metrics, "summary.json has no ciou"),
-        (better_scores, "in samples.jsonl gets other scores now: rescore it"),
-        (other_model, "summary.json is not of run.json: model perfect there, best now"),
+        (better_scores, "in samples.jsonl now gets other scores: rescore it"),
+        (other_model, "summary.json does not belong to run.json: model perfect there, best now"),
         (unfinished, "mine is incomplete: run its command again"),
         (limited, "mine was made with --limit or --sample: a table needs all samples"),
+        (more_settings, "mine/run.json is malformed: settings.policy: Extra inputs are not permitted"),
+        (older, "mine/run.json is of schema version 2, this samtok-bench reads version 3"),
         (unknown_task, "unknown task 'circles'"),
     ],
 )
@@ -157,7 +167,7 @@ def test_other_data_than_the_table_has_is_refused(add, work, monkeypatch):
     go("shifted")
     code, _, err = add("shifted")
     assert code == 2
-    assert "shifted is of other data than results/squares/mine: " in err
+    assert "shifted has other data than results/squares/mine: " in err
     # of another table it may be
     go("released", protocol="released")
     assert add("released")[0] == 0
@@ -168,8 +178,8 @@ def test_without_the_data_the_sums_are_checked_and_that_is_told(add, work):
     write_official(Path("far"), task, "val", [gres_score(0.4)] * 4, dirty=True, failed=1)
     code, out, err = add("far")
     assert code == 0, err
-    assert "the summary agrees with the scores in samples.jsonl; not scored anew, the data is not here" in out
-    assert "note: the run was made by uncommitted code on cccccccccccc" in out
+    assert "the summary agrees with the scores in samples.jsonl; not scored again without the data: " in out
+    assert "note: the run was made by uncommitted code on top of cccccccccccc" in out
     assert "note: run.json names the data folder of your machine: /official" in out
     stale_value(work / "far")
     code, _, err = add("far", "--name", "again")
@@ -181,8 +191,8 @@ def test_no_commit_and_failed_samples_are_told(add, work):
     go("faulty", model="faulty")
     edit(work / "faulty" / RUN, lambda content: content["sessions"][0].update(git_commit=None))
     out = add("faulty")[1]
-    assert "note: the run has no commit on record" in out
-    assert "note: 1 of 24 samples have no answer and count as such" in out
+    assert "note: the run has no recorded commit" in out
+    assert "note: 1 of 24 samples have no answer and are scored as unanswered" in out
 
 
 def test_a_copy_that_is_cut_short_leaves_nothing(add, work, monkeypatch):

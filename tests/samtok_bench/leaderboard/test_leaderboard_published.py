@@ -53,9 +53,9 @@ def test_no_line_is_lost(published):
 
 def test_a_benchmark_splits_and_metrics_have_figures_or_runs(schema, published):
     """No name in the schema is left over."""
-    there = {(one.benchmark, one.split) for one in published}
+    there = {(figure.benchmark, figure.split) for figure in published}
     for benchmark in schema.benchmarks:
-        assert {one.metric for one in published if one.benchmark == benchmark.id} == {
+        assert {figure.metric for figure in published if figure.benchmark == benchmark.id} == {
             metric.name for metric in benchmark.metrics
         }
         for split in benchmark.splits:
@@ -63,9 +63,9 @@ def test_a_benchmark_splits_and_metrics_have_figures_or_runs(schema, published):
 
 
 def test_the_paper_s_table_numbers_are_those_of_the_sources(schema, published):
-    for one in published:
-        if one.source.startswith("SAMTok paper (arXiv 2601.16093), Table "):
-            assert one.source.endswith(f"Table {schema.by_id[one.benchmark].table}")
+    for figure in published:
+        if figure.source.startswith("SAMTok paper (arXiv 2601.16093), Table "):
+            assert figure.source.endswith(f"Table {schema.by_id[figure.benchmark].table}")
     assert {benchmark.table for benchmark in schema.benchmarks} == {*range(1, 11), None}
 
 
@@ -77,7 +77,7 @@ def test_every_mapped_metric_is_the_task_s(schema):
         assert set(split.counts) <= {*kind.data_formats, ANY_FORMAT}
         # all have formats, or none; RefCOCOg's is called umd where the others' is called unc
         assert bool(ours.data) == bool(kind.data_formats)
-        formats = [one for one in ours.data if one in kind.data_formats] if ours.data else [None]
+        formats = [name for name in ours.data if name in kind.data_formats] if ours.data else [None]
         assert formats
         for data in formats:
             task = kind(ours.protocol, data, ours.options)
@@ -104,7 +104,7 @@ def test_no_run_is_twice_in_one_table(schema):
 
 def test_every_task_is_in_a_benchmark_or_said_to_have_no_figures(schema):
     named = {task for benchmark in schema.benchmarks for task in benchmark.tasks}
-    without = {one.task for one in schema.without_figures if one.task}
+    without = {absent.task for absent in schema.without_figures if absent.task}
     assert not named & without
     ours = {
         name for name in registry.names("task") if registry.task_class(name).__module__.startswith("samtok")
@@ -113,21 +113,27 @@ def test_every_task_is_in_a_benchmark_or_said_to_have_no_figures(schema):
 
 
 def test_checkpoints_have_the_rows_that_they_name(schema, published):
-    rows = {(one.benchmark, one.method, one.params) for one in published}
-    for one in schema.checkpoints:
-        for benchmark in one.benchmarks:
-            assert (benchmark, one.method, one.params) in rows, one.hub
+    rows = {(figure.benchmark, figure.method, figure.params) for figure in published}
+    for checkpoint in schema.checkpoints:
+        for benchmark in checkpoint.benchmarks:
+            assert (benchmark, checkpoint.method, checkpoint.params) in rows, checkpoint.hub
     # and each row of SAMTok's own models has its checkpoint, but those evaluated by others
-    named = {(b, one.method, one.params) for one in schema.checkpoints for b in one.benchmarks}
+    named = {
+        (b, checkpoint.method, checkpoint.params)
+        for checkpoint in schema.checkpoints
+        for b in checkpoint.benchmarks
+    }
     assert {row for row in rows if "SAMTok" in row[1] and "(re-evaluated)" not in row[1]} == named
 
 
 def value_of(published, *key: str) -> float:
-    return next(one.value for one in published if one.key == key)
+    return next(figure.value for figure in published if figure.key == key)
 
 
 def methods(published, benchmark: str) -> set[tuple[str, str, str]]:
-    return {(one.split, one.method, one.params) for one in published if one.benchmark == benchmark}
+    return {
+        (figure.split, figure.method, figure.params) for figure in published if figure.benchmark == benchmark
+    }
 
 
 def test_the_figures_agree_among_themselves(published):
@@ -151,9 +157,15 @@ def test_the_figures_agree_among_themselves(published):
 
 def test_one_name_for_each_model(published):
     """Spellings that differ in signs and case alone would be two methods in a filter."""
-    plain = {one.method: "".join(sign for sign in one.method.lower() if sign.isalnum()) for one in published}
+    plain = {
+        figure.method: "".join(sign for sign in figure.method.lower() if sign.isalnum())
+        for figure in published
+    }
     assert len(set(plain.values())) == len(plain)
-    assert all(one.params == "" or (one.params[:-1].isdigit() and one.params[-1] == "B") for one in published)
+    assert all(
+        figure.params == "" or (figure.params[:-1].isdigit() and figure.params[-1] == "B")
+        for figure in published
+    )
 
 
 @pytest.mark.parametrize(
@@ -185,7 +197,7 @@ def test_a_wrong_line_is_named(schema, tmp_path, line, message):
 def test_a_figure_twice_and_other_columns(schema, tmp_path):
     file = tmp_path / "published.csv"
     file.write_text(f"{HEADER}gres,val,Y,7B,gIoU,1,s\ngres,val,Y,7B,gIoU,2,t\n")
-    with pytest.raises(ValueError, match="line 3: gres val Y 7B gIoU is there twice"):
+    with pytest.raises(ValueError, match="line 3: gres val Y 7B gIoU appears twice"):
         read_published(schema, file)
     file.write_text(HEADER.replace("params,", "") + "gres,val,Y,gIoU,1,s\n")
     with pytest.raises(ValueError, match="the columns must be benchmark, split, method"):
@@ -208,7 +220,7 @@ def test_any_text_is_read_or_refused_in_one_line(schema, tmp_path_factory, text)
 def broken(change) -> str:
     content = yaml.safe_load(SCHEMA.read_text())
     content = json.loads(json.dumps(content))  # without YAML's shared parts
-    change({one["id"]: one for one in content["benchmarks"]}, content)
+    change({benchmark["id"]: benchmark for benchmark in content["benchmarks"]}, content)
     return yaml.safe_dump(content)
 
 
@@ -222,8 +234,8 @@ def broken(change) -> str:
         (lambda b, c: b["gres"]["metrics"].append({"name": "T-acc"}), "needs either `ours` or not_computed"),
         (lambda b, c: b["gres"].update(ours=[]), "gres needs `ours` if and only if a split names a task"),
         (lambda b, c: b["gres"]["splits"][0].pop("task"), "needs either task and split or not_computed"),
-        (lambda b, c: b["gcg"].update(id="gres"), "the benchmark 'gres' is there 2 times"),
-        (lambda b, c: b["gcg"].update(table=3), "the table '3' is there 2 times"),
+        (lambda b, c: b["gcg"].update(id="gres"), "the benchmark 'gres' appears 2 times"),
+        (lambda b, c: b["gcg"].update(table=3), "the table '3' appears 2 times"),
         (lambda b, c: b["gres"]["splits"][0].update(counts={"any": [0]}), "greater than 0"),
         (lambda b, c: c["checkpoints"][0].update(benchmarks=["x"]), "has an unknown benchmark 'x'"),
         (lambda b, c: c["checkpoints"][0].update(hub="x"), "String should match pattern"),

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from synthetic_runs import COUNT, Synthetic, write_run
+from synthetic_runs import edit as change_json
 
 from samtok_bench import rle
 from samtok_bench.report import collect, html
@@ -85,6 +86,62 @@ def test_runs_that_do_not_compare_are_one_line(command, run, work):
     assert not (run / "report.html").exists()
 
 
+def test_runs_that_differ_gravely_have_a_page_with_a_notice(command, run, work, data):
+    settings = {"batch_size": 8, "predictor": {"weights": "other", "dtype": "bfloat16"}, "seed": 1}
+    write_run(work / "other", VALUES, settings=settings, data_root=data)
+    code, out, _ = command("report", str(run), "other")
+    assert code == 0
+    differing = (
+        f"other does not compare with {run}: dtype float32 there, bfloat16 now; batch_size 16 there, 8 now"
+    )
+    assert out.splitlines()[0] == f"note: {differing}"
+    assert out.splitlines()[1].startswith(
+        f"note: other differs from {run}: seed 0 there, 1 now; code run there"
+    )
+    notices = re.findall(r'<p class="(\w+)" role="note">(.*?)</p>', (run / "report.html").read_text())
+    assert notices[0] == ("warning", differing)
+    assert notices[1][0] == "note"
+    assert notices[1][1].startswith(f"other differs from {run}: seed 0 there, 1 now; code run there")
+    # beside each other, not only beside the first
+    write_run(work / "constant", VALUES, settings={"predictor": {"kind": "constant"}}, data_root=data)
+    report = collect.collect([work / "constant", run, Path("other")])
+    assert differing in report.warnings
+
+
+def test_runs_of_other_data_are_shown_on_the_samples_in_common(command, run, work, data):
+    write_run(work / "half", VALUES[:20], settings={"data": "e" * 64, "code": "run"}, data_root=data)
+    code, out, _ = command("report", str(run), "half")
+    assert code == 0
+    shared = "data dddddddddddd... there, eeeeeeeeeeee... now, 20 samples in common"
+    assert out.splitlines()[:2] == [
+        f"note: half does not compare with {run}: {shared}",
+        f"note: 20 of the 40 samples of {run} are left out: values are those of all samples of a run, "
+        "differences and answers those of the samples in common",
+    ]
+    page = (run / "report.html").read_text()
+    assert len(part(page, "index")["samples"]) == len(part(page, "part-0")["samples"]) == 20
+    rows = {row[0]: row[1:] for row in rows_of(page, "metrics")}
+    assert rows["mean"][4:6] == ["0.00", "0.00 to 0.00"]
+
+
+def test_a_damaged_record_is_one_line(command, run):
+    for change, fault in (
+        (
+            lambda record: record["settings"].update(policy="strict"),
+            "is malformed: settings.policy: Extra inputs",
+        ),
+        (
+            lambda record: record.update(schema_version=2),
+            "is of schema version 2, this samtok-bench reads version 3",
+        ),
+    ):
+        change_json(run / "run.json", change)
+        code, out, err = command("report", str(run))
+        assert (code, out) == (2, "")
+        assert err.startswith(f"error: {run}/run.json {fault}")
+        assert err.count("\n") == 1
+
+
 def test_a_summary_that_is_not_its_journals_is_refused(command, run):
     edit(run, lambda k, record: record["scores"].update(x=0.5))
     code, _, err = command("report", str(run))
@@ -99,7 +156,7 @@ def test_without_the_data_there_is_a_report_without_pictures(command, work):
     assert out.splitlines()[0] == f"note: no pictures and no targets: no data in {work}/gone"
     assert out.splitlines()[1].startswith("report: run/report.html (40 samples, 0 images")
     page = Path("run/report.html").read_text()
-    assert f"No images and no targets here: no data in {work}/gone" in page
+    assert f"No images and no targets: no data in {work}/gone" in page
     shown = part(page, "part-0")["samples"][0]
     assert shown["target"] is None
     assert shown["answers"][0]["masks"] == [{"h": 10, "w": 12, "rle": rle.full(10, 12)["counts"]}]
@@ -177,9 +234,14 @@ def test_the_difference_of_two_runs(command, run, work, data):
 
 
 def test_histogram_bins_hold_their_samples(run, work, data):
-    (one,) = collect.collect([run]).histograms
-    assert [bin.count for bin in one.bins] == [2] * 20
-    assert (one.bins[0].low, one.bins[-1].high, one.tallest, one.undefined) == (0, 1, 2, 0)
+    (histogram,) = collect.collect([run]).histograms
+    assert [bin.count for bin in histogram.bins] == [2] * 20
+    assert (histogram.bins[0].low, histogram.bins[-1].high, histogram.tallest, histogram.undefined) == (
+        0,
+        1,
+        2,
+        0,
+    )
     half = write_run(work / "half", VALUES, data_root=data)
     same = write_run(work / "same", [1.0] * COUNT, data_root=data)
     first, second = collect.collect([half, same]).histograms
@@ -214,7 +276,9 @@ def test_a_picture_is_there_once_however_many_samples_it_has(command, run, monke
 
     def on_one_image(self, root, split):
         samples = whole(self, root, split).samples
-        return SampleSet([replace(one, image=samples[0].image, turns=samples[0].turns) for one in samples])
+        return SampleSet(
+            [replace(sample, image=samples[0].image, turns=samples[0].turns) for sample in samples]
+        )
 
     monkeypatch.setattr(Synthetic, "samples", on_one_image)
     _, out, _ = command("report", str(run))
@@ -254,7 +318,7 @@ def test_regions_and_views_of_a_prompt(command, run, data, monkeypatch):
     sample = shown["samples"][0]
     pieces = [["image", 0, ""], ["region", 0, ""], " or ", ["region", 0, ""], " near "]
     assert sample["prompts"] == [[["user", [*pieces, ["image", 1, ""], ["region", 1, ""]]]]]
-    assert [one["picture"] for one in sample["regions"]] == [0, 1]
+    assert [region["picture"] for region in sample["regions"]] == [0, 1]
     close = shown["pictures"][str(sample["pictures"][1])]
     assert (close["w"], close["h"]) == (60, 40)
 
@@ -268,7 +332,7 @@ def test_earlier_answers_are_shown_as_each_run_was_told(command, plugin, work):
         assert code == 0, err
     command("report", "a", "b", "--out", "two.html")
     samples = part(Path("two.html").read_text(), "part-0")["samples"]
-    told = [one["prompts"] for one in samples]
+    told = [sample["prompts"] for sample in samples]
     assert max(map(len, told)) == 2
     assert any("[model_error:]" in str(prompts[1]) for prompts in told if len(prompts) == 2)
 
@@ -293,9 +357,9 @@ def test_pieces_add_up_to_the_answer(parts, data):
     masks = (rle.empty(2, 2),) * len(words)
     text = "".join(parts)
     pieces = _answer_pieces(Prediction(text=text, words=tuple(words), masks=masks))
-    found = [one for one in pieces if isinstance(one, str) or one[2]]
+    found = [piece for piece in pieces if isinstance(piece, str) or piece[2]]
     assert plain(found) == text
-    assert sorted(one[1] for one in pieces if not isinstance(one, str)) == list(range(len(words)))
+    assert sorted(piece[1] for piece in pieces if not isinstance(piece, str)) == list(range(len(words)))
 
 
 def test_a_large_report_keeps_its_samples_in_a_folder(command, run, monkeypatch):
@@ -310,13 +374,13 @@ def test_a_large_report_keeps_its_samples_in_a_folder(command, run, monkeypatch)
     assert len(files) == len(starts) > 2
     assert 'id="part-0"' not in page
     told = [re.fullmatch(r"receivePart\((\d+),(.*)\);\n", file.read_text()) for file in files]
-    parts = [json.loads(one[2]) for one in told]
-    assert [int(one[1]) for one in told] == list(range(len(files)))
-    assert sum(len(one["samples"]) for one in parts) == COUNT
-    assert [len(one["samples"]) for one in parts[:-1]] == list(np.diff(starts))
-    for one in parts:
-        used = {str(number) for sample in one["samples"] for number in sample["pictures"]}
-        assert used == set(one["pictures"])
+    parts = [json.loads(match[2]) for match in told]
+    assert [int(match[1]) for match in told] == list(range(len(files)))
+    assert sum(len(content["samples"]) for content in parts) == COUNT
+    assert [len(content["samples"]) for content in parts[:-1]] == list(np.diff(starts))
+    for content in parts:
+        used = {str(number) for sample in content["samples"] for number in sample["pictures"]}
+        assert used == set(content["pictures"])
     # a smaller report afterwards leaves no part of this one behind
     monkeypatch.setattr(html, "PAGE_BYTES", 30_000)
     command("report", str(run))
@@ -347,11 +411,11 @@ def test_a_thousand_photographs_fit_in_one_file(work, data, monkeypatch, count, 
 
     def photographs(self, root, split):
         images = [root / f"image{k}.jpg" for k in range(count)]
-        turns = [(Turn("user", (ImagePart(one), Text("this"))),) for one in images]
+        turns = [(Turn("user", (ImagePart(image), Text("this"))),) for image in images]
         return SampleSet(
             [
-                Sample(f"s{k:02d}", one, (480, 640), turn, one.name, Target((mask,) * 3))
-                for k, (one, turn) in enumerate(zip(images, turns, strict=True))
+                Sample(f"s{k:02d}", image, (480, 640), turn, image.name, Target((mask,) * 3))
+                for k, (image, turn) in enumerate(zip(images, turns, strict=True))
             ]
         )
 
@@ -364,7 +428,8 @@ def test_a_thousand_photographs_fit_in_one_file(work, data, monkeypatch, count, 
     assert limit / 3 < written.size < limit
     uris = part(written.path.read_text(), "part-0")["pictures"]
     widths = {
-        Image.open(io.BytesIO(base64.b64decode(one["uri"].split(",")[1]))).width for one in uris.values()
+        Image.open(io.BytesIO(base64.b64decode(picture["uri"].split(",")[1]))).width
+        for picture in uris.values()
     }
     assert min(widths) >= 320
 
@@ -374,7 +439,7 @@ def test_a_thousand_photographs_fit_in_one_file(work, data, monkeypatch, count, 
     [
         *[
             (name, "constant:whole")
-            for name in ("gres", "multi_round", "region_vqa", "scene_graph", "reasonseg")
+            for name in ("gres", "multi_round", "gar-bench", "scene_graph", "reasonseg")
         ],
         ("reconstruction", "oracle:grid16"),
     ],
@@ -387,7 +452,7 @@ def test_real_tasks_have_reports(command, work, task, model):
     assert written.notes == []
     shown = part(written.path.read_text(), "part-0")
     assert len(shown["samples"]) == 6
-    assert all(one["uri"] for one in shown["pictures"].values())
-    assert all(one["prompts"] and one["target"]["pieces"] is not None for one in shown["samples"])
-    regions = task in ("region_vqa", "reconstruction", "multi_round")
-    assert any(one["regions"] for one in shown["samples"]) == regions
+    assert all(picture["uri"] for picture in shown["pictures"].values())
+    assert all(sample["prompts"] and sample["target"]["pieces"] is not None for sample in shown["samples"])
+    regions = task in ("gar-bench", "reconstruction", "multi_round")
+    assert any(sample["regions"] for sample in shown["samples"]) == regions

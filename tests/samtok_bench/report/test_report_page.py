@@ -93,7 +93,7 @@ def page(browser):
 
 
 @pytest.fixture
-def one(page, work, data):
+def single(page, work, data):
     run = write_run(work / "run", VALUES, data_root=data, failed=2)
     return page.open(html.write_report([run]).path)
 
@@ -109,149 +109,151 @@ def two(page, work, data):
     return page.open(html.write_report([first, second], work / "two.html").path)
 
 
-def test_masks_are_decoded_as_here(one):
+def test_masks_are_decoded_as_here(single):
     rng = np.random.default_rng(0)
     for height, width in ((1, 1), (7, 3), (40, 61), (300, 200)):
         for share in (0, 0.02, 0.5, 1):
             mask = rng.random((height, width)) < share
             packed = {"h": height, "w": width, "rle": rle.encode(mask)["counts"]}
-            found = one.js("return Array.from(decodeMask(arguments[0]))", packed)
+            found = single.js("return Array.from(decodeMask(arguments[0]))", packed)
             assert np.array_equal(np.array(found, dtype=bool), mask.ravel(order="F"))
     far = np.zeros((2000, 1500), bool)
     far[1500:1900, 700:1400] = True
     packed = {"h": 2000, "w": 1500, "rle": rle.encode(far)["counts"]}
-    assert one.js("return countBits(decodeMask(arguments[0]))", packed) == 400 * 700
+    assert single.js("return countBits(decodeMask(arguments[0]))", packed) == 400 * 700
 
 
-def test_all_samples_are_listed_and_the_first_is_shown(one):
-    assert one.listed == list(range(COUNT))
-    assert one.current == 0
-    assert one.text("#count") == "40 samples"
-    assert one.text("#sample-title") == "1 of 40"
-    assert one.text("#announce") == "Sample 1 of 40: square 0. model_error, mean 0.00"
+def test_all_samples_are_listed_and_the_first_is_shown(single):
+    assert single.listed == list(range(COUNT))
+    assert single.current == 0
+    assert single.text("#count") == "40 samples"
+    assert single.text("#sample-title") == "1 of 40"
+    assert single.text("#announce") == "Sample 1 of 40: square 0. model_error, mean 0.00"
 
 
-def test_search_finds_questions_answers_and_ids(one):
-    one.set("search", "SQUARE 3")
-    assert one.listed == [3, *range(30, 40)]
-    assert one.current == 3
-    one.set("search", "s07")
-    assert one.listed == [7]
-    one.set("search", "no such")
-    assert one.listed == []
-    assert one.js("return document.getElementById('sample').hidden")
-    assert "No sample has all of this" in one.text("#none")
-    one.click("#reset-none")
-    assert len(one.listed) == COUNT
+def test_search_finds_questions_answers_and_ids(single):
+    single.set("search", "SQUARE 3")
+    assert single.listed == [3, *range(30, 40)]
+    assert single.current == 3
+    single.set("search", "s07")
+    assert single.listed == [7]
+    single.set("search", "no such")
+    assert single.listed == []
+    assert single.js("return document.getElementById('sample').hidden")
+    assert "No sample has all of this" in single.text("#none")
+    single.click("#reset-none")
+    assert len(single.listed) == COUNT
 
 
-def test_filters_by_tag_outcome_and_score(one):
-    one.set("outcome", "model_error")
-    assert one.listed == [0, 1]
-    one.click("#reset")
-    one.js("const b = document.querySelector('#controls [data-tag=side]'); b.value = 'left';"
+def test_filters_by_tag_outcome_and_score(single):
+    single.set("outcome", "model_error")
+    assert single.listed == [0, 1]
+    single.click("#reset")
+    single.js("const b = document.querySelector('#controls [data-tag=side]'); b.value = 'left';"
            "b.dispatchEvent(new Event('change'))")  # fmt: skip
-    assert one.listed == list(range(0, COUNT, 2))
-    one.set("from", "50")
-    one.set("to", "60")
-    assert one.listed == [20, 22, 24]
-    one.click("#reset")
-    one.set("score", "x")
-    one.set("to", "0.05")
-    assert one.listed == [0, 1, 2], "raw scores keep the scale of the file"
+    assert single.listed == list(range(0, COUNT, 2))
+    single.set("from", "50")
+    single.set("to", "60")
+    assert single.listed == [20, 22, 24]
+    single.click("#reset")
+    single.set("score", "x")
+    single.set("to", "0.05")
+    assert single.listed == [0, 1, 2], "raw scores keep the scale of the file"
 
 
-def test_order(one):
-    one.set("order", "high")
-    assert one.listed == list(range(COUNT))[::-1]
-    one.set("order", "low")
-    assert one.listed == list(range(COUNT))
-    one.set("search", "square 1")
-    one.set("order", "high")
-    assert one.listed == [*range(19, 9, -1), 1]
+def test_order(single):
+    single.set("order", "high")
+    assert single.listed == list(range(COUNT))[::-1]
+    single.set("order", "low")
+    assert single.listed == list(range(COUNT))
+    single.set("search", "square 1")
+    single.set("order", "high")
+    assert single.listed == [*range(19, 9, -1), 1]
 
 
-def test_each_bar_shows_its_samples(one):
-    counts = one.js("return [...document.querySelectorAll('.histogram button')].map(b => parseInt(b.title))")
+def test_each_bar_shows_its_samples(single):
+    counts = single.js(
+        "return [...document.querySelectorAll('.histogram button')].map(b => parseInt(b.title))"
+    )
     assert counts == [2] * 20
     for k in range(20):
-        one.js("document.querySelectorAll('.histogram button')[arguments[0]].click()", k)
-        assert one.listed == [2 * k, 2 * k + 1]
+        single.js("document.querySelectorAll('.histogram button')[arguments[0]].click()", k)
+        assert single.listed == [2 * k, 2 * k + 1]
 
 
-def test_keys(one):
+def test_keys(single):
     from selenium.webdriver.common.keys import Keys
 
-    one.keys(Keys.ARROW_RIGHT)
-    one.keys(Keys.ARROW_RIGHT)
-    assert one.current == 2
-    one.keys(Keys.ARROW_LEFT)
-    assert one.current == 1
-    one.keys("/")
-    assert one.js("return document.activeElement.id") == "search"
-    one.keys("square", Keys.ARROW_LEFT)
-    assert one.current == 1, "arrows move the cursor while one types"
-    assert one.js("return document.getElementById('search').value") == "square"
-    one.keys(Keys.ESCAPE)
-    assert one.js("return document.activeElement.id") != "search"
-    one.keys(Keys.ARROW_RIGHT)
-    assert one.current == 2
+    single.keys(Keys.ARROW_RIGHT)
+    single.keys(Keys.ARROW_RIGHT)
+    assert single.current == 2
+    single.keys(Keys.ARROW_LEFT)
+    assert single.current == 1
+    single.keys("/")
+    assert single.js("return document.activeElement.id") == "search"
+    single.keys("square", Keys.ARROW_LEFT)
+    assert single.current == 1, "arrows move the cursor while single types"
+    assert single.js("return document.getElementById('search').value") == "square"
+    single.keys(Keys.ESCAPE)
+    assert single.js("return document.activeElement.id") != "search"
+    single.keys(Keys.ARROW_RIGHT)
+    assert single.current == 2
 
 
-def test_ends_of_the_list_hold(one):
-    one.click("#previous")
-    assert one.current == 0
-    one.js("show(39)")
-    one.click("#next")
-    assert one.current == 39
+def test_ends_of_the_list_hold(single):
+    single.click("#previous")
+    assert single.current == 0
+    single.js("show(39)")
+    single.click("#next")
+    assert single.current == 39
 
 
-def test_a_link_leads_to_its_sample(one):
-    one.js("show(17)")
-    address = one.browser.current_url
+def test_a_link_leads_to_its_sample(single):
+    single.js("show(17)")
+    address = single.browser.current_url
     assert address.endswith("#s17")
-    one.browser.get("about:blank")
-    one.browser.get(address)
-    one.settle()
-    assert one.current == 17
+    single.browser.get("about:blank")
+    single.browser.get(address)
+    single.settle()
+    assert single.current == 17
 
 
-def test_layers_change_what_is_drawn(one):
+def test_layers_change_what_is_drawn(single):
     """The target is the box x 3 to 9, y 2 to 5 of 12 x 10 pixels, the answer the whole image."""
-    one.js("show(20)")
-    one.set("opacity", "100")
+    single.js("show(20)")
+    single.set("opacity", "100")
     target, answer, difference = range(3)
     outside, inside = (1.5, 8), (4.2, 3.5)
-    image = one.colour(target, *outside)
+    image = single.colour(target, *outside)
     assert np.abs(np.subtract(image, (120, 90, 120))).max() < 12, "WebP of a plain image"
     orange, blue, vermilion = (230, 159, 0), (0, 114, 178), (213, 94, 0)
-    assert one.colour(target, *inside) == orange
-    assert one.colour(answer, *outside) == orange
-    assert one.colour(difference, *inside) == blue
-    assert one.colour(difference, *outside) == vermilion
+    assert single.colour(target, *inside) == orange
+    assert single.colour(answer, *outside) == orange
+    assert single.colour(difference, *inside) == blue
+    assert single.colour(difference, *outside) == vermilion
     for layer, panel, place in (
         ("target", target, inside), ("answer", answer, outside), ("difference", difference, inside),
         ("image", target, outside),
     ):  # fmt: skip
-        before = one.colour(panel, *place)
-        one.click(f"#layer-{layer}")
-        assert one.colour(panel, *place) != before, layer
-        one.click(f"#layer-{layer}")
-        assert one.colour(panel, *place) == before, layer
+        before = single.colour(panel, *place)
+        single.click(f"#layer-{layer}")
+        assert single.colour(panel, *place) != before, layer
+        single.click(f"#layer-{layer}")
+        assert single.colour(panel, *place) == before, layer
 
 
-def test_opacity(one):
-    one.js("show(20)")
+def test_opacity(single):
+    single.js("show(20)")
     found = []
     for value in ("0", "50", "100"):
-        one.set("opacity", value)
-        found.append(one.colour(1, 1.5, 8)[0])
+        single.set("opacity", value)
+        found.append(single.colour(1, 1.5, 8)[0])
     assert found[0] < found[1] < found[2]
 
 
-def test_a_failed_sample_says_why(one):
-    assert "outcome: model_error, RuntimeError: boom" in one.text("#texts")
-    assert one.text("#badges").startswith("model_error mean 0.00")
+def test_a_failed_sample_says_why(single):
+    assert "outcome: model_error, RuntimeError: boom" in single.text("#texts")
+    assert single.text("#badges").startswith("model_error mean 0.00")
 
 
 def test_a_missing_image_is_grey_with_a_note(page, work, data):
@@ -398,24 +400,24 @@ def test_a_missing_part_is_said(page, work, data, monkeypatch):
     assert "ERR_FILE_NOT_FOUND" in said["message"]
 
 
-def test_nothing_is_fetched(one):
-    names = one.js("return performance.getEntriesByType('resource').map(e => e.name)")
+def test_nothing_is_fetched(single):
+    names = single.js("return performance.getEntriesByType('resource').map(e => e.name)")
     assert [name for name in names if not name.startswith("data:")] == []
 
 
-def test_screen_readers_find_their_way(one):
-    assert one.js("return ['header', 'main', 'nav', 'article', 'footer', '[role=search]']"
+def test_screen_readers_find_their_way(single):
+    assert single.js("return ['header', 'main', 'nav', 'article', 'footer', '[role=search]']"
                   ".filter(s => !document.querySelector(s))") == []  # fmt: skip
-    unnamed = one.js(
+    unnamed = single.js(
         "return [...document.querySelectorAll('button, input, select, canvas, svg[role]')].filter(e =>"
         "!(e.getAttribute('aria-label') || e.textContent.trim() || (e.labels && e.labels.length)))"
         ".map(e => e.outerHTML)"
     )
     assert unnamed == []
-    assert one.js("return document.documentElement.lang") == "en"
-    ids = one.js("return [...document.querySelectorAll('[id]')].map(e => e.id).filter(id => id)")
+    assert single.js("return document.documentElement.lang") == "en"
+    ids = single.js("return [...document.querySelectorAll('[id]')].map(e => e.id).filter(id => id)")
     assert len(ids) == len(set(ids))
-    levels = one.js("return [...document.querySelectorAll('h1,h2,h3,h4')].map(h => Number(h.tagName[1]))")
+    levels = single.js("return [...document.querySelectorAll('h1,h2,h3,h4')].map(h => Number(h.tagName[1]))")
     assert all(b - a <= 1 for a, b in zip([0, *levels], levels, strict=False)), "no level is left out"
 
 
@@ -434,26 +436,26 @@ def test_nothing_is_wider_than_the_window(two, width):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_have_contrast(one, scheme):
+def test_texts_have_contrast(single, scheme):
     """WCAG AA, 4.5 to 1, for every text on the ground that it has."""
-    emulate = one.browser.execute_cdp_cmd
+    emulate = single.browser.execute_cdp_cmd
     feature = {"name": "prefers-color-scheme", "value": scheme}
     emulate("Emulation.setEmulatedMedia", {"features": [feature]})
     try:
-        one.settle()
-        poor = one.js(CONTRAST)
+        single.settle()
+        poor = single.js(CONTRAST)
     finally:
         emulate("Emulation.setEmulatedMedia", {"features": []})
     assert poor == []
 
 
-def test_inks_have_contrast_on_every_colour_of_a_mask(one):
+def test_inks_have_contrast_on_every_colour_of_a_mask(single):
     def light(colour: str) -> float:
         values = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
         linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    pairs = one.js("return MASK_COLOURS.map(c => [c, inkOn(c)])")
+    pairs = single.js("return MASK_COLOURS.map(c => [c, inkOn(c)])")
     assert len({colour for colour, _ in pairs}) == len(pairs) == 8
     for colour, ink in pairs:
         low, high = sorted([light(colour), light(ink)])
