@@ -16,7 +16,7 @@ from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
 from samtok_tasks.formats.coco import parse_size
 from samtok_tasks.formats.files import Record, RecordT, field, parse, read_json, require_file
-from samtok_tasks.formats.region_masks import image_size
+from samtok_tasks.formats.images import image_size
 
 SPLITS = ("val", "test")
 ANNOTATION_FOLDERS = ("GranDf/annotations/val_test", "annotations/val_test")
