@@ -13,8 +13,8 @@ from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
 from samtok_tasks.formats.coco import MAX_SIDE
 from samtok_tasks.formats.files import PathBelow, Record, parse, read_json, require_file
-from samtok_tasks.formats.panoptic import read_ids
 from samtok_tasks.formats.images import find_images
+from samtok_tasks.formats.panoptic import read_ids
 
 LAYOUT = (
     "Expected below the data root: psg/psg.json (github.com/Jingkang50/OpenPSG), COCO's images as its "
