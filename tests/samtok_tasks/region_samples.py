@@ -1,4 +1,4 @@
-"""A tiny data set of each format of region masks, and the tools to change and write it."""
+"""A tiny data set of each format of masks, and the tools to change and write it."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from samtok_bench import rle
-from samtok_tasks.reconstruction.data_formats import RegionData
+from samtok_tasks.formats.annotated_masks import AnnotatedMasks
 
 HEIGHT, WIDTH = 4, 6
 
@@ -59,12 +59,12 @@ COCO: dict[str, Any] = {
 LVIS: dict[str, Any] = {
     "images": [
         {
-            "id": one["id"],
-            "coco_url": f"http://images.cocodataset.org/{folder}/{one['file_name']}",
+            "id": image["id"],
+            "coco_url": f"http://images.cocodataset.org/{folder}/{image['file_name']}",
             "height": HEIGHT,
             "width": WIDTH,
         }
-        for one, folder in zip(COCO["images"], ("val2017", "train2017"), strict=True)
+        for image, folder in zip(COCO["images"], ("val2017", "train2017"), strict=True)
     ],
     "annotations": COCO["annotations"],
     "categories": [{"id": 1, "name": "cat", "synset": "cat.n.01"}],
@@ -193,7 +193,7 @@ def sa1b(root: Path, content: Any = SA1B) -> Path:
 
 
 def grounding(root: Path, content: Any = GROUNDING) -> Path:
-    lines = content if isinstance(content, str) else "".join(json.dumps(one) + "\n" for one in content)
+    lines = content if isinstance(content, str) else "".join(json.dumps(record) + "\n" for record in content)
     write_text(root / "GroundingSuite-Eval.jsonl", lines)
     return root
 
@@ -204,14 +204,14 @@ def gar(root: Path, content: Any = GAR) -> Path:
     return root
 
 
-def shown(data: RegionData, root: Path) -> dict[tuple[str, str], tuple[str | None, list[list[int]]]]:
+def shown(data: AnnotatedMasks, root: Path) -> dict[tuple[str, str], tuple[str | None, list[list[int]]]]:
     """Kind and pixels by image and key."""
     return {
-        (one.image.relative_to(root).as_posix(), one.key): (
-            one.kind,
-            rle.decode(one.mask).astype(int).tolist(),
+        (found.image.relative_to(root).as_posix(), found.key): (
+            found.kind,
+            rle.decode(found.mask).astype(int).tolist(),
         )
-        for one in data.regions
+        for found in data.masks
     }
 
 

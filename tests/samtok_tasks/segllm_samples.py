@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from hypothesis import strategies as st
 from PIL import Image
 
 from samtok_bench import rle
@@ -117,3 +118,31 @@ def write_rounds(folder: Path, content: Any) -> Path:
     height, width = SIZES[1]
     Image.new("RGB", (width, height)).save(images / Path(A).name)
     return folder
+
+
+TAGS = st.lists(
+    st.sampled_from(
+        [
+            "[MASK-DECODE:",
+            "[MASK-ENCODE:",
+            "[IMAGE256:",
+            "[BOX-ENCODE:",
+            A,
+            "|",
+            "|refcoco|",
+            ":",
+            "11",
+            "]",
+            "[",
+        ]
+    ),
+    max_size=9,
+).map("".join)
+TAGGED_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | TAGS,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["size", "counts", "from"]), inner)
+    ),
+    max_leaves=6,
+)
+"""Any JSON value; texts have pieces of tags."""

@@ -1,4 +1,4 @@
-"""What all readers of region masks have in common."""
+"""What all readers of masks have in common."""
 
 import json
 import os
@@ -31,13 +31,14 @@ from region_samples import (
 )
 
 from samtok_bench import rle
-from samtok_tasks.reconstruction.data_formats import FORMATS, SPLITS, RegionData, read_regions
+from samtok_tasks.formats.annotated_masks import AnnotatedMasks
+from samtok_tasks.reconstruction.data_formats import DATA_FORMATS, read_masks
 
-REAL_DATA = Path(os.environ.get("SAMTOK_BENCH_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
+REAL_DATA = Path(os.environ.get("SAMTOK_BENCH_REAL_DATA", Path(__file__).parents[4] / "shared" / "data"))
 
 
 def masks_of_panoptic(content: Any) -> int:
-    listed = [{segment["id"] for segment in one["segments_info"]} for one in content["annotations"]]
+    listed = [{segment["id"] for segment in image["segments_info"]} for image in content["annotations"]]
     return sum(map(len, listed)) + sum(len(set(np.unique(IDS).tolist()) - {0} - ids) for ids in listed)
 
 
@@ -59,41 +60,39 @@ SAMPLES: dict[str, tuple[str, Callable[..., Path], Any, Callable[[Any], int]]] =
 """Format, writer, content and the number of masks in such a content."""
 
 
-def check_contract(data: RegionData) -> None:
+def check_contract(data: AnnotatedMasks) -> None:
     """What holds of every result of a reader."""
-    assert len({(one.image, one.key) for one in data.regions}) == len(data.regions)
-    for one in data.regions:
-        assert one.mask["size"] == [one.height, one.width]
-        assert rle.decode(one.mask).any()
-    assert data.first.keys() == data.dropped.keys()
-    assert all(data.dropped.values())
-    assert not any("\n" in text for text in data.first.values())
+    assert len({(found.image, found.key) for found in data.masks}) == len(data.masks)
+    for found in data.masks:
+        assert rle.decode(found.mask).shape == found.size
+        assert not rle.is_empty(found.mask)
+    assert data.dropped.first.keys() == data.dropped.counts.keys()
+    assert all(data.dropped.counts.values())
+    assert not any("\n" in text for text in data.dropped.first.values())
 
 
 def test_every_format_has_its_splits() -> None:
-    assert FORMATS.keys() == SPLITS.keys() == {name for name, *_ in SAMPLES.values()} | {"png"}
-    assert all(SPLITS.values())
+    assert DATA_FORMATS.keys() == {name for name, *_ in SAMPLES.values()} | {"png"}
+    assert all(data_format.splits for data_format in DATA_FORMATS.values())
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_samples(tmp_path: Path, sample: str) -> None:
     name, write, content, count = SAMPLES[sample]
-    data = read_regions(name, write(tmp_path, content), SPLITS[name][0])
+    data = read_masks(name, write(tmp_path, content), DATA_FORMATS[name].splits[0])
     check_contract(data)
-    assert data.dropped == ({"crowds": 1} if name == "panoptic" else {})
-    assert len(data.regions) + data.dropped.total() == count(content)
+    assert data.dropped.counts == ({"crowds": 1} if name == "panoptic" else {})
+    assert len(data.masks) + data.dropped.counts.total() == count(content)
 
 
 def test_unknown_names(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="unknown format 'coc'; there are coco, lvis, panoptic"):
-        read_regions("coc", tmp_path, "val")
-    with pytest.raises(ValueError, match="gar-bench has no split 'val'; there are all, VQA, Caption-Simple"):
-        read_regions("gar-bench", tmp_path, "val")
-    with pytest.raises(ValueError, match="png has no split 'val'; there are all"):
-        read_regions("png", tmp_path, "val")
+    with pytest.raises(ValueError, match="gar-bench has no split 'val'; it has all, VQA, Caption-Simple"):
+        read_masks("gar-bench", tmp_path, "val")
+    with pytest.raises(ValueError, match="png has no split 'val'; it has all"):
+        read_masks("png", tmp_path, "val")
     for split in ("../val", "", "..", "/"):
         with pytest.raises(ValueError, match=f"a split is a plain name, got '{split}'"):
-            read_regions("coco", tmp_path, split)
+            read_masks("coco", tmp_path, split)
 
 
 @pytest.mark.parametrize(
@@ -112,24 +111,24 @@ def test_unknown_names(tmp_path: Path) -> None:
 def test_missing_files_show_the_layout(tmp_path: Path, name: str, missing: str, source: str) -> None:
     for root in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(FileNotFoundError, match="Expected") as error:
-            read_regions(name, root, SPLITS[name][0])
+            read_masks(name, root, DATA_FORMATS[name].splits[0])
         assert str(root / missing) in str(error.value)
         assert source in str(error.value)
         assert "{" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[" * 100_000, "7", "[]", "[7]", "{}", "null"], ids=lambda one: one[:9]
+    "text", ["", "{", "[" * 100_000, "7", "[]", "[7]", "{}", "null"], ids=lambda text: text[:9]
 )
 @pytest.mark.parametrize("sample", ["coco", "lvis", "entityseg", "panoptic", "sa1b", "grounding-suite"])
 def test_what_is_no_annotation_file(tmp_path: Path, sample: str, text: str) -> None:
     name, write, _, _ = SAMPLES[sample]
     root = write(tmp_path, text)
     if (name, text) in (("entityseg", "[]"), ("grounding-suite", "")):
-        assert read_regions(name, root, SPLITS[name][0]).regions == ()
+        assert read_masks(name, root, DATA_FORMATS[name].splits[0]).masks == ()
         return
     with pytest.raises(ValueError, match=r"\.jsonl?") as error:
-        read_regions(name, root, SPLITS[name][0])
+        read_masks(name, root, DATA_FORMATS[name].splits[0])
     assert "\n" not in str(error.value)
 
 
@@ -182,19 +181,19 @@ def test_an_unusable_mask_is_counted(tmp_path: Path, sample: str, fault: str) ->
     if sample == "entityseg list" and reason == "masks of another size":
         segmentation, reason = {"size": [4, 0], "counts": [24]}, "broken masks"
     content = changed(content, PLACES[sample], segmentation)
-    data = read_regions(name, write(tmp_path, content), SPLITS[name][0])
+    data = read_masks(name, write(tmp_path, content), DATA_FORMATS[name].splits[0])
     check_contract(data)
-    assert data.dropped == {reason: 1}
-    assert WHERE[sample] in data.first[reason]
-    assert len(data.regions) == count(content) - 1
+    assert data.dropped.counts == {reason: 1}
+    assert WHERE[sample] in data.dropped.first[reason]
+    assert len(data.masks) == count(content) - 1
 
 
 def test_the_first_place_says_what_is_wrong(tmp_path: Path) -> None:
     content = changed(COCO, ("annotations", 1, "segmentation"), {"size": [4, 6], "counts": [1, 2]})
     content = changed(content, ("annotations", 2, "segmentation"), {"size": [4, 6], "counts": [9]})
-    data = read_regions("coco", coco(tmp_path, content), "val2017")
-    assert data.dropped == {"broken masks": 2}
-    assert data.first["broken masks"] == (
+    data = read_masks("coco", coco(tmp_path, content), "val2017")
+    assert data.dropped.counts == {"broken masks": 2}
+    assert data.dropped.first["broken masks"] == (
         f"{tmp_path / 'annotations/instances_val2017.json'}: annotation 2: "
         "RLE counts cover 3 pixels, the image [4, 6] has 24"
     )
@@ -215,7 +214,7 @@ def test_any_change_is_read_or_refused_cleanly(tmp_path: Path, sample: str) -> N
         broken = changed(content, place, value)
         refusal = ""
         try:
-            data = read_regions(name, write(tmp_path, broken), SPLITS[name][0])
+            data = read_masks(name, write(tmp_path, broken), DATA_FORMATS[name].splits[0])
         except (ValueError, OSError) as error:
             refusal = str(error)
         if refusal:
@@ -223,7 +222,7 @@ def test_any_change_is_read_or_refused_cleanly(tmp_path: Path, sample: str) -> N
             assert "\n" not in refusal
         else:
             check_contract(data)
-            assert len(data.regions) + data.dropped.total() == count(broken), "nothing is lost silently"
+            assert len(data.masks) + data.dropped.counts.total() == count(broken), "nothing is lost silently"
 
     check()
 
@@ -233,20 +232,20 @@ def test_any_change_is_read_or_refused_cleanly(tmp_path: Path, sample: str) -> N
     reason=f"no real data: no grounding-suite in {REAL_DATA} (set SAMTOK_BENCH_REAL_DATA)",
 )
 def test_real_grounding_suite() -> None:
-    data = read_regions("grounding-suite", REAL_DATA / "grounding-suite", "all")
-    assert data.dropped == {}
-    assert Counter(one.kind for one in data.regions) == {
+    data = read_masks("grounding-suite", REAL_DATA / "grounding-suite", "all")
+    assert data.dropped.counts == {}
+    assert Counter(found.kind for found in data.masks) == {
         "stuff": 1011,
         "part": 455,
         "group": 769,
         "object": 1480,
     }
-    assert len({one.image for one in data.regions}) == 2727
+    assert len({found.image for found in data.masks}) == 2727
     lines = (REAL_DATA / "grounding-suite/GroundingSuite-Eval.jsonl").read_text().splitlines()
-    for line, one in zip(lines, data.regions, strict=True):
+    for line, found in zip(lines, data.masks, strict=True):
         record = json.loads(line)
-        assert one.key == str(record["idx"])
-        assert one.mask == record["segmentation"]
+        assert found.key == str(record["idx"])
+        assert found.mask == record["segmentation"]
 
 
 @pytest.mark.skipif(
@@ -254,9 +253,10 @@ def test_real_grounding_suite() -> None:
     reason=f"no real data: no gar-bench in {REAL_DATA} (set SAMTOK_BENCH_REAL_DATA)",
 )
 def test_real_gar_bench() -> None:
-    data = read_regions("gar-bench", REAL_DATA / "gar-bench", "all")
+    data = read_masks("gar-bench", REAL_DATA / "gar-bench", "all")
     check_contract(data)
-    assert (len(data.regions), data.dropped) == (209, {})
-    assert len({one.image for one in data.regions}) == 116
-    parts = [read_regions("gar-bench", REAL_DATA / "gar-bench", split) for split in SPLITS["gar-bench"][1:]]
-    assert [len(one.regions) for one in parts] == [117, 60, 32]
+    assert (len(data.masks), data.dropped.counts) == (209, {})
+    assert len({found.image for found in data.masks}) == 116
+    splits = DATA_FORMATS["gar-bench"].splits[1:]
+    parts = [read_masks("gar-bench", REAL_DATA / "gar-bench", split) for split in splits]
+    assert [len(part.masks) for part in parts] == [117, 60, 32]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from json_fuzz import json_values
+from json_fuzz import changed, json_values
 from PIL import Image
 
 from samtok_bench import rle
@@ -18,10 +18,10 @@ from samtok_bench.sample import Prediction, prompt_text
 from samtok_bench.task import DataStatus
 from samtok_tasks.mini.writer import pictures_of
 from samtok_tasks.reasonseg import mini as official
-from samtok_tasks.reasonseg.reader import FOLDER, IGNORE, TARGET, Shape, paint, read_reasonseg
+from samtok_tasks.reasonseg.reader import FOLDER, IGNORE, TARGET, Outline, paint, read_reasonseg
 from samtok_tasks.reasonseg.task import ReasonSeg
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "reasonseg_prompts.txt"
+GOLDEN = Path(__file__).parents[2] / "golden" / "reasonseg_prompts.txt"
 
 
 def shape(label: str, x0: int, y0: int, x1: int, y1: int) -> dict[str, object]:
@@ -79,19 +79,21 @@ def test_samples_carry_ignored_pixels_and_tags(tmp_path):
 
 
 def test_smaller_shapes_are_painted_over_larger_ones():
-    small, large = np.array([[2, 2], [5, 2], [5, 5], [2, 5]]), np.array([[0, 0], [9, 0], [9, 9], [0, 9]])
-    small, large = small.astype(np.int32), large.astype(np.int32)
+    def outline(label, points):
+        return Outline(label=label, points=points)
+
+    small, large = [[2, 2], [5, 2], [5, 5], [2, 5]], [[0, 0], [9, 0], [9, 9], [0, 9]]
     expected = np.full((10, 10), TARGET, np.uint8)
     expected[2:6, 2:6] = IGNORE
     for order in ([0, 1], [1, 0]):
-        shapes = [Shape("Ignored area", small), Shape("target", large)]
+        shapes = [outline("Ignored area", small), outline("target", large)]
         assert np.array_equal(paint([shapes[k] for k in order], 10, 10), expected)
     # of equal areas the first in the file is on top, as LISA's reversed sort has it
-    labels = paint([Shape("ignore", small), Shape("target", small)], 10, 10)
+    labels = paint([outline("ignore", small), outline("target", small)], 10, 10)
     assert (labels == IGNORE).sum() == 16
     # what is outside of the image counts for nothing
-    far = np.array([[-50, -50], [3, -50], [3, 3], [-50, 3]], np.int32)
-    assert (paint([Shape("target", far)], 10, 10) == TARGET).sum() == 16
+    far = [[-50, -50], [3, -50], [3, 3], [-50, 3]]
+    assert (paint([outline("target", far)], 10, 10) == TARGET).sum() == 16
     assert not paint([], 4, 4).any()
 
 
@@ -100,8 +102,8 @@ def test_points_are_cut_towards_zero(tmp_path):
         "shapes": [{"label": "target", "points": [[0.9, 0.9], [2.99, 0], [2.2, 2.7], [-0.9, 2]]}]
     }
     write(tmp_path, {"a": content})
-    (one,) = read_reasonseg(tmp_path, "val").records
-    assert np.array_equal(np.argwhere(rle.decode(one.target)), np.argwhere(np.ones((3, 3))))
+    (image,) = read_reasonseg(tmp_path, "val").images
+    assert np.array_equal(np.argwhere(rle.decode(image.target)), np.argwhere(np.ones((3, 3))))
 
 
 def test_two_encodings(tmp_path):
@@ -110,7 +112,7 @@ def test_two_encodings(tmp_path):
     raw = json.dumps(LONG | {"text": [text]}, ensure_ascii=False)
     for encoding in ("utf-8", "cp1252"):
         (folder / "a.json").write_bytes(raw.encode(encoding))
-        assert read_reasonseg(tmp_path, "val").records[0].text == text
+        assert read_reasonseg(tmp_path, "val").images[0].text == text
     (folder / "a.json").write_bytes(b'{"text": "\x81"}')  # in neither
     with pytest.raises(ValueError, match=r"a\.json is not a JSON file"):
         read_reasonseg(tmp_path, "val")
@@ -129,27 +131,30 @@ def test_what_cannot_be_used_is_counted(tmp_path):
     turned.save(folder / "turned.jpg", exif=exif)
     read = ReasonSeg().samples(tmp_path, "val")
     assert len(read.samples) == 1
-    assert read.dropped == {
+    assert read.dropped.counts == {
         "outlines without a point": 1,
         "images without a JSON file": 1,
         "JSON files without an image": 1,
         "images that cannot be opened": 1,
         "images that are shown turned": 1,
     }
-    assert read.first["images without a JSON file"].endswith("lonely")
-    assert read.first["outlines without a point"].endswith("a.json: shape 0")
+    assert read.dropped.first["images without a JSON file"].endswith("lonely")
+    assert read.dropped.first["outlines without a point"].endswith("a.json: shape 0")
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"text": []}, "'text' must list at least one text"),
-        ({"text": "a"}, "'text' must be list, got str"),
-        ({"is_sentence": 1}, "'is_sentence' must be bool, got int"),
-        ({"shapes": [{"label": "target"}]}, "shape 0: the field 'points' is missing"),
-        ({"shapes": [{"label": "target", "points": [[1, float("nan")]]}]}, "a point is two numbers"),
-        ({"shapes": [{"label": "target", "points": [[1, 2, 3]]}]}, "a point is two numbers"),
-        ({"shapes": [{"label": "target", "points": [[1, 1 << 40]]}]}, "a point is two numbers"),
+        ({"text": []}, "text: List should have at least 1 item"),
+        ({"text": "a"}, "text: Input should be a valid list, got 'a'"),
+        ({"is_sentence": 1}, "is_sentence: Input should be a valid boolean, got 1"),
+        ({"shapes": [{"label": "target"}]}, "shapes.0.points: Field required"),
+        ({"shapes": [{"label": "target", "points": [[1, float("nan")]]}]}, "points.0.1: Input should be"),
+        ({"shapes": [{"label": "target", "points": [[1, 2, 3]]}]}, "points.0: List should have at most 2"),
+        (
+            {"shapes": [{"label": "target", "points": [[1, 1 << 40]]}]},
+            "points.0.1: Input should be less than",
+        ),
     ],
 )
 def test_broken_files_are_named(tmp_path, change, message):
@@ -165,18 +170,18 @@ def test_missing_folders_show_the_layout(tmp_path):
     with pytest.raises(ValueError, match="a split is a plain name"):
         read_reasonseg(tmp_path, "../val")
     task = ReasonSeg()
-    assert task.data_status(tmp_path) == DataStatus(False, f"no JSON files below {tmp_path / FOLDER}")
+    assert task.data_status(tmp_path).detail.startswith(f"no JSON files below {tmp_path / FOLDER}. Expected")
     write(tmp_path, {"a": LONG}, "test")
     assert task.data_status(tmp_path) == DataStatus(True, f"ReasonSeg (test), in {tmp_path}")
 
 
 def test_mini_paints_back_what_was_drawn(mini):
-    pictures = {f"{one.image_id:08d}.jpg": one for one in pictures_of("val")}
+    pictures = {f"{picture.image_id:08d}.jpg": picture for picture in pictures_of("val")}
     samples = ReasonSeg().samples(mini, "val").samples
     assert len(samples) > 60
     for sample in samples:
         picture = pictures[sample.image.name]
-        targets = next(one for one in picture.expressions if one.targets).targets
+        targets = next(said for said in picture.expressions if said.targets).targets
         masks = [picture.scene.objects[index].mask for index in targets]
         assert sample.target.masks == (rle.encode(np.any(masks, axis=0)),)
     assert {s.tags["query"] for s in samples} == {"short", "long"}
@@ -212,12 +217,7 @@ PLACES = [("text",), ("is_sentence",), ("shapes",), SHAPE, (*SHAPE, "label"), (*
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
 @given(place=st.sampled_from(PLACES), value=VALUES)
 def test_any_change_is_read_or_refused_cleanly(tmp_path, place, value):
-    content = json.loads(json.dumps(CONTENT))
-    inner = content
-    for key in place[:-1]:
-        inner = inner[key]
-    inner[place[-1]] = value
-    write(tmp_path, {"a": content})
+    write(tmp_path, {"a": changed(CONTENT, place, value)})
     samples, refusal = [], "a.json"
     try:
         samples = ReasonSeg().samples(tmp_path, "val").samples

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from region_samples import EMPTY, LEFT, RIGHT, RING, pixels, shown, write_picture, write_png
 
-from samtok_tasks.reconstruction.data_formats import RegionData, read_regions
+from samtok_tasks.formats.annotated_masks import AnnotatedMasks
+from samtok_tasks.reconstruction.data_formats import read_masks
 
 
-def read(root: Path) -> RegionData:
-    return read_regions("png", root, "all")
+def read(root: Path) -> AnnotatedMasks:
+    return read_masks("png", root, "all")
 
 
 def one_channel(mask: NDArray[np.bool_], value: int = 255) -> NDArray[np.uint8]:
@@ -40,8 +41,8 @@ def test_pairs(root: Path) -> None:
         ("images/c.PNG", "c/0.png"): (None, pixels(RING)),
         ("images/c.PNG", "c/1.png"): (None, pixels(RIGHT)),
     }
-    assert [one.key for one in data.regions] == ["a.b.png", "c/0.png", "c/1.png"]
-    assert (data.dropped, data.first) == ({}, {})
+    assert [found.key for found in data.masks] == ["a.b.png", "c/0.png", "c/1.png"]
+    assert (data.dropped.counts, data.dropped.first) == ({}, {})
 
 
 def test_the_index_of_a_palette_counts(root: Path) -> None:
@@ -84,10 +85,10 @@ def test_sixteen_bits_and_no_background(root: Path) -> None:
 def test_masks_that_cannot_be_used(root: Path, values: NDArray[np.uint8], reason: str, details: str) -> None:
     write_png(root / "masks/a.b.png", values)
     data = read(root)
-    assert [one.key for one in data.regions] == ["c/0.png", "c/1.png"]
-    assert data.dropped == {reason: 1}
-    assert data.first[reason].startswith(str(root / "masks/a.b.png"))
-    assert details in data.first[reason]
+    assert [found.key for found in data.masks] == ["c/0.png", "c/1.png"]
+    assert data.dropped.counts == {reason: 1}
+    assert data.dropped.first[reason].startswith(str(root / "masks/a.b.png"))
+    assert details in data.dropped.first[reason]
 
 
 def test_unreadable_masks(root: Path) -> None:
@@ -97,8 +98,8 @@ def test_unreadable_masks(root: Path) -> None:
     (root / "masks/c/0.png").write_text("no image")
     Image.new("L", (6, 4)).save(root / "masks/c/1.png", format="JPEG")
     data = read(root)
-    assert (data.regions, data.dropped) == ((), {"unreadable masks": 3})
-    assert data.first["unreadable masks"].startswith(f"{path}: ")
+    assert (data.masks, data.dropped.counts) == ((), {"unreadable masks": 3})
+    assert data.dropped.first["unreadable masks"].startswith(f"{path}: ")
 
 
 def test_files_without_their_counterpart(root: Path) -> None:
@@ -108,21 +109,21 @@ def test_files_without_their_counterpart(root: Path) -> None:
     (root / "masks/e").mkdir()
     write_picture(root / "masks/a.b/more.jpg")
     data = read(root)
-    assert [one.key for one in data.regions] == ["a.b.png"]
-    assert data.dropped == {
+    assert [found.key for found in data.masks] == ["a.b.png"]
+    assert data.dropped.counts == {
         "masks without an image": 2,
         "images without a mask": 2,
         "masks that are no PNG file": 1,
     }
-    assert data.first["masks without an image"].startswith(f"{root / 'masks/c/0.png'}: expected in ")
-    assert data.first["images without a mask"] == str(root / "images/d.jpeg")
+    assert data.dropped.first["masks without an image"].startswith(f"{root / 'masks/c/0.png'}: expected in ")
+    assert data.dropped.first["images without a mask"] == str(root / "images/d.jpeg")
 
 
 def test_unreadable_images(root: Path) -> None:
     (root / "images/c.PNG").write_text("no image")
     data = read(root)
-    assert data.dropped == {"masks without a readable image": 2}
-    assert "c.PNG: UnidentifiedImageError" in data.first["masks without a readable image"]
+    assert data.dropped.counts == {"masks without a readable image": 2}
+    assert "c.PNG: UnidentifiedImageError" in data.dropped.first["masks without a readable image"]
 
 
 def test_two_images_of_a_name(root: Path) -> None:
@@ -154,4 +155,4 @@ def test_any_change_of_bytes_is_counted(root: Path, path: str, start: int, new: 
         data = read(root)
     finally:
         (root / path).write_bytes(whole)
-    assert len(data.regions) + data.dropped.total() == 3
+    assert len(data.masks) + data.dropped.counts.total() == 3

@@ -5,12 +5,11 @@ import pytest
 
 from samtok_bench import metric, rle
 from samtok_bench.sample import Outcome, Prediction
-from samtok_tasks.reasonseg.metrics import reasonseg_metrics, reasonseg_scores
+from samtok_tasks.reasonseg.metrics import REASONSEG_METRICS, reasonseg_scores
 
 
 def values(scores):
-    rows = np.arange(len(scores))
-    return {info.id: metric.value(info, scores, rows, len(scores)) for info in reasonseg_metrics()}
+    return metric.values(REASONSEG_METRICS, scores, ["an image"] * len(scores))
 
 
 def columns(first: int, last: int) -> rle.RLE:

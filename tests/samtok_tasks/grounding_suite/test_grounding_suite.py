@@ -16,19 +16,18 @@ from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.constant import ConstantPredictor
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.sample import Outcome, Prediction, prompt_text
-from samtok_bench.task import DataStatus
 from samtok_tasks.grounding_suite import mini as official
 from samtok_tasks.grounding_suite.reader import CLASSES, FILE
 from samtok_tasks.grounding_suite.task import GroundingSuite
 from samtok_tasks.mini.writer import pictures_of
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "grounding_suite_prompts.txt"
-REAL_DATA = Path(os.environ.get("SAMTOK_BENCH_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
+GOLDEN = Path(__file__).parents[2] / "golden" / "grounding_suite_prompts.txt"
+REAL_DATA = Path(os.environ.get("SAMTOK_BENCH_REAL_DATA", Path(__file__).parents[4] / "shared" / "data"))
 GSEVAL = REAL_DATA / "grounding-suite"
 CAPTIONS = ("The sky above the house.", "Handle of the cup", "Two dogs, both asleep.", "A bus.")
 
 
-def record(idx: int, class_id: int, caption: str, mask: rle.RLE) -> dict[str, object]:
+def made_record(idx: int, class_id: int, caption: str, mask: rle.RLE) -> dict[str, object]:
     return {
         "idx": idx,
         "image_path": f"unlabeled2017/{idx:012d}.jpg",
@@ -41,12 +40,12 @@ def record(idx: int, class_id: int, caption: str, mask: rle.RLE) -> dict[str, ob
 
 
 RECORDS = [
-    record(n, n + 1, caption, rle.rectangle(0, 0, 20, 10, 30, 40)) for n, caption in enumerate(CAPTIONS)
+    made_record(n, n + 1, caption, rle.rectangle(0, 0, 20, 10, 30, 40)) for n, caption in enumerate(CAPTIONS)
 ]
 
 
 def write(root: Path, records: list[dict[str, object]]) -> Path:
-    (root / FILE).write_text("".join(json.dumps(one) + "\n" for one in records))
+    (root / FILE).write_text("".join(json.dumps(record) + "\n" for record in records))
     return root
 
 
@@ -72,7 +71,7 @@ def test_samples_carry_class_box_and_stable_ids(tmp_path):
     assert [s.tags["class"] for s in samples] == ["stuff", "part", "multi", "single"]
     assert {s.size for s in samples} == {(30, 40)}
     assert samples[1].image == tmp_path / "unlabeled2017" / "000000000001.jpg"
-    assert json.loads(samples[0].target.text) == [0.5, 0.5, 19.5, 9.5]
+    assert (samples[0].truth, samples[0].target.text) == ((0.5, 0.5, 19.5, 9.5), "")
     released = GroundingSuite("released").samples(tmp_path, "all").samples
     assert [s.id for s in samples] == [s.id for s in released]
     moved = [RECORDS[0] | {"box": [0, 0, 1, 1]}]
@@ -88,29 +87,31 @@ def test_scores_use_the_box_of_the_file(tmp_path):
 
 
 def test_protocols_read_words_by_their_own_policy():
-    assert GroundingSuite().generation.policy == "standard"
-    assert GroundingSuite("released").generation.policy == "released-union"
+    assert GroundingSuite().generation.reading.name == "standard"
+    assert GroundingSuite("released").generation.reading.name == "released-union"
     assert GroundingSuite().generation.max_new_tokens == 512
 
 
 def test_broken_masks_are_counted_and_broken_records_named(tmp_path):
     broken = RECORDS[0] | {"segmentation": {"size": [30, 40], "counts": [5]}}
     read = GroundingSuite().samples(write(tmp_path, [broken, RECORDS[1]]), "all")
-    assert (len(read.samples), read.dropped) == (1, {"broken masks": 1})
-    assert "idx 0: RLE counts cover 5 pixels" in read.first["broken masks"]
-    with pytest.raises(ValueError, match="'class_id' must be one of 1, 2, 3, 4, got 5"):
+    assert (len(read.samples), read.dropped.counts) == (1, {"broken masks": 1})
+    assert "idx 0: RLE counts cover 5 pixels" in read.dropped.first["broken masks"]
+    with pytest.raises(ValueError, match="line 1: class_id: Input should be 1, 2, 3 or 4, got 5"):
         GroundingSuite().samples(write(tmp_path, [RECORDS[0] | {"class_id": 5}]), "all")
-    with pytest.raises(ValueError, match="has no split 'val'; all of it is 'all'"):
+    with pytest.raises(ValueError, match="GroundingSuite-Eval has no split 'val'; it has all"):
         GroundingSuite().samples(tmp_path, "val")
     with pytest.raises(FileNotFoundError, match="Expected below the data root"):
         GroundingSuite().samples(tmp_path / "nowhere", "all")
 
 
 def test_data_status_is_a_glance(tmp_path, monkeypatch):
-    assert GroundingSuite().data_status(tmp_path) == DataStatus(False, f"{tmp_path / FILE} is missing")
+    status = GroundingSuite().data_status(tmp_path)
+    assert not status.ready
+    assert status.detail.startswith(f"{tmp_path / FILE} is missing. Expected below the data root")
     assert GroundingSuite().data_status(write(tmp_path, RECORDS)).ready
     monkeypatch.setenv("SAMTOK_BENCH_CACHE", str(tmp_path / "cache"))
-    assert not GroundingSuite().data_status(None).ready
+    assert "to be written" in GroundingSuite().data_status(None).detail
 
 
 def test_mini_has_every_class_and_captions_that_differ(mini):
@@ -126,10 +127,10 @@ def test_mini_has_every_class_and_captions_that_differ(mini):
 def test_mini_names_the_half_that_it_cuts():
     for picture in list(pictures_of("val"))[:40]:
         records = official.files([picture])[FILE]
-        part = next((one for one in records if one["class_id"] == official.PART), None)
+        part = next((record for record in records if record["class_id"] == official.PART), None)
         if part is None:
             continue
-        whole = next(one for one in records if one["class_id"] == official.SINGLE)
+        whole = next(record for record in records if record["class_id"] == official.SINGLE)
         x0, y0, x1, y1 = whole["box"]
         a0, b0, a1, b1 = part["box"]
         inside = {
@@ -157,7 +158,7 @@ def test_constants_and_oracle_on_mini_have_the_values_they_must(mini, protocol):
 def test_the_official_file():
     task = GroundingSuite()
     read = task.samples(GSEVAL, "all")
-    assert (len(read.samples), dict(read.dropped)) == (3715, {})
+    assert (len(read.samples), dict(read.dropped.counts)) == (3715, {})
     assert Counter(s.tags["class"] for s in read.samples) == {
         "stuff": 1011, "part": 455, "multi": 769, "single": 1480
     }  # fmt: skip
@@ -183,6 +184,6 @@ def test_any_changed_field_is_read_or_refused_cleanly(tmp_path, name, value):
     if read is None:
         assert "line 1" in refusal
         return
-    assert len(read.samples) + sum(read.dropped.values()) == 1
+    assert len(read.samples) + read.dropped.counts.total() == 1
     for sample in read.samples:
         assert task.score(sample, Prediction(masks=sample.target.masks))["iou"] == 1

@@ -10,9 +10,9 @@ import pytest
 from samtok_tasks.mini.expressions import EXTREMES
 from samtok_tasks.mini.picture import Picture
 from samtok_tasks.mini.scene import COLOURS, PATTERNS, Scene, SceneObject
-from samtok_tasks.mini.writer import _write, pictures_of
+from samtok_tasks.mini.writer import pictures_of, write_file
 from samtok_tasks.multi_round import mini as segllm
-from samtok_tasks.multi_round.reader import read_dialogues
+from samtok_tasks.multi_round.segllm_dialogues import SegLLMReader
 
 CLEAR = 1.2
 """A figure that decides must be so much larger than the next one."""
@@ -28,8 +28,8 @@ def pictures() -> list[Picture]:
 @pytest.fixture(scope="module")
 def dialogues(pictures: list[Picture]) -> list[tuple[Scene, list[segllm.MadeRound]]]:
     made = [
-        (one.scene, segllm.dialogue(np.random.default_rng((one.scene.seed, seed)), one.scene))
-        for one in pictures
+        (picture.scene, segllm.dialogue(np.random.default_rng((picture.scene.seed, seed)), picture.scene))
+        for picture in pictures
         for seed in range(6)
     ]
     return [(scene, rounds) for scene, rounds in made if rounds]
@@ -59,12 +59,12 @@ def fits(item: SceneObject, words: list[str]) -> bool:
 def first_by(items: list[SceneObject], word: str) -> SceneObject:
     """The object that is clearly first by a word of EXTREMES."""
     key = {
-        "largest": lambda one: one.width,
-        "smallest": lambda one: -one.width,
-        "leftmost": lambda one: -one.centre[0],
-        "rightmost": lambda one: one.centre[0],
-        "topmost": lambda one: -one.centre[1],
-        "bottommost": lambda one: one.centre[1],
+        "largest": lambda item: item.width,
+        "smallest": lambda item: -item.width,
+        "leftmost": lambda item: -item.centre[0],
+        "rightmost": lambda item: item.centre[0],
+        "topmost": lambda item: -item.centre[1],
+        "bottommost": lambda item: item.centre[1],
     }[word]
     best, *others = sorted(items, key=key, reverse=True)
     for other in others:
@@ -112,8 +112,8 @@ def meant(scene: Scene, text: str, earlier: list[SceneObject | None]) -> np.ndar
         assert placed is not None, text
         kind = [item for item in scene.objects if item is not anchor and fits(item, placed[1].split())]
         if placed[2] == "nearest to":
-            away = sorted(kind, key=lambda one: np.hypot(*np.subtract(one.centre, anchor.centre)))
-            near, next_ = (np.hypot(*np.subtract(one.centre, anchor.centre)) for one in away[:2])
+            away = sorted(kind, key=lambda item: np.hypot(*np.subtract(item.centre, anchor.centre)))
+            near, next_ = (np.hypot(*np.subtract(item.centre, anchor.centre)) for item in away[:2])
             assert next_ >= CLEAR * near
             found = away[:1]
         else:
@@ -125,10 +125,10 @@ def meant(scene: Scene, text: str, earlier: list[SceneObject | None]) -> np.ndar
 def test_every_round_is_true_of_one_mask(dialogues: Any) -> None:
     seen = set()
     for scene, rounds in dialogues:
-        for place, one in enumerate(rounds):
+        for place, made in enumerate(rounds):
             earlier = [before.item for before in rounds[:place]]
-            assert np.array_equal(meant(scene, one.text, earlier), one.mask), one.text
-            seen.add(one.kind)
+            assert np.array_equal(meant(scene, made.text, earlier), made.mask), made.text
+            seen.add(made.kind)
     assert seen == {"none", "relational", "property", "part"}
 
 
@@ -137,17 +137,17 @@ def test_dialogues_have_two_to_six_rounds_and_no_mask_twice(dialogues: Any) -> N
     assert lengths == {2, 3, 4, 5, 6}
     for _, rounds in dialogues:
         assert rounds[0].kind == "none"
-        assert len({one.mask.tobytes() for one in rounds}) == len(rounds)
-        assert sum(one.kind == "part" for one in rounds) <= 3
-        assert all(one.mask.sum() >= 40 for one in rounds)
-        for place, one in enumerate(rounds):
-            if one.reference is not None:
-                assert one.reference <= place
-                assert rounds[one.reference - 1].item is not None, "parts are referred to by no one"
+        assert len({made.mask.tobytes() for made in rounds}) == len(rounds)
+        assert sum(made.kind == "part" for made in rounds) <= 3
+        assert all(made.mask.sum() >= 40 for made in rounds)
+        for place, made in enumerate(rounds):
+            if made.reference is not None:
+                assert made.reference <= place
+                assert rounds[made.reference - 1].item is not None, "parts are referred to by no round"
 
 
 def test_the_kinds_are_balanced(dialogues: Any) -> None:
-    later = [one.kind for _, rounds in dialogues for one in rounds[1:]]
+    later = [made.kind for _, rounds in dialogues for made in rounds[1:]]
     shares = {kind: later.count(kind) / len(later) for kind in set(later)}
     assert all(share > 0.08 for share in shares.values()), shares
 
@@ -160,15 +160,15 @@ def test_files_are_read_back(pictures: list[Picture], tmp_path: Any) -> None:
     ]
     assert json.dumps(segllm.files(pictures)) == json.dumps(made)
     for path, content in made.items():
-        _write(tmp_path / path, content)
-    data = read_dialogues(tmp_path, "refcoco_val")
-    assert not data.dropped
+        write_file(tmp_path / path, content)
+    data = SegLLMReader().read(tmp_path, "refcoco_val")
+    assert not data.dropped.counts
     assert len(data.dialogues) > 90
-    assert sum(len(one.rounds) for one in data.dialogues) > 300
-    for one in data.dialogues:
-        for each in one.rounds:
-            masks = [piece for piece in each.question if not isinstance(piece, str)]
-            assert len(masks) == (each.reference != "none")
+    assert sum(map(len, data.dialogues)) > 300
+    for rounds in data.dialogues:
+        for asked in rounds:
+            masks = [piece for piece in asked.turns[-1] if not isinstance(piece, str)]
+            assert len(masks) == (asked.tags["reference"] != "none")
 
 
 def test_turns_are_of_segllms_form(pictures: list[Picture]) -> None:
@@ -187,7 +187,7 @@ def test_turns_are_of_segllms_form(pictures: list[Picture]) -> None:
 
 
 def test_scenes_of_one_object_and_none_of_a_split(pictures: list[Picture]) -> None:
-    alone = next(one for one in pictures if len(one.scene.objects) == 1)
+    alone = next(picture for picture in pictures if len(picture.scene.objects) == 1)
     rounds = segllm.dialogue(np.random.default_rng(0), alone.scene)
-    assert {one.kind for one in rounds} <= {"none", "part"}
+    assert {made.kind for made in rounds} <= {"none", "part"}
     assert segllm.files([]) == {}

@@ -13,9 +13,10 @@ from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.sample import Prediction, prompt_text
 from samtok_bench.task import DataStatus
 from samtok_tasks.gres.task import GRES
+from samtok_tasks.mini.cache import mini_cache
 from samtok_tasks.mini.expressions import KINDS
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "gres_prompts.txt"
+GOLDEN = Path(__file__).parents[2] / "golden" / "gres_prompts.txt"
 RECTANGLES = {11: [0, 0, 20, 10], 12: [10, 0, 20, 10], 13: [0, 30, 120, 40]}
 REFS = [
     ([11], [("The LEFT box ", 0), ("box on the left", 1)], False),
@@ -82,7 +83,9 @@ def test_a_sentence_may_tell_its_kind(root):
     ]
     refs[1]["sentences"][0]["kind"] = 3
     path.write_text(json.dumps(refs))
-    with pytest.raises(ValueError, match="reference 1: 'kind' must be str, got int"):
+    with pytest.raises(
+        ValueError, match=r"reference 1: sentences\.0\.kind: Input should be a valid string, got 3"
+    ):
         GRES().samples(root, "val")
 
 
@@ -102,7 +105,8 @@ def test_data_status_is_a_glance(root, tmp_path, monkeypatch):
     (root / "grefcoco" / "instances.json").unlink()
     assert task.data_status(root).detail.startswith(f"{root / 'grefcoco' / 'instances.json'} is missing")
     monkeypatch.setenv("SAMTOK_BENCH_CACHE", str(tmp_path / "cache"))
-    assert task.data_status(None) == DataStatus(False, "mini; the first run writes it in some seconds")
+    unwritten = f"mini, to be written in some seconds to {mini_cache()}"
+    assert task.data_status(None) == DataStatus(True, unwritten)
     assert not (tmp_path / "cache").exists()
     monkeypatch.undo()
     root = task.default_root()
@@ -130,8 +134,8 @@ def test_several_targets_are_scored_as_their_union(root):
 
 
 def test_protocols_read_words_by_their_own_policy():
-    assert GRES().generation.policy == "standard"
-    assert GRES("released").generation.policy == "released-union"
+    assert GRES().generation.reading.name == "standard"
+    assert GRES("released").generation.reading.name == "released-union"
     assert GRES().generation.max_new_tokens == GRES("released").generation.max_new_tokens == 128
     with pytest.raises(ValueError, match="unknown protocol 'paper'"):
         GRES("paper")
@@ -174,8 +178,8 @@ def test_thinking_models_have_a_prompt_and_a_reading_of_their_own(root):
     task = GRES("released-rl")
     prompts = "\n".join(prompt_text(s.turns) for s in task.samples(root, "val").samples[:1]) + "\n"
     assert prompts == (GOLDEN.parent / "gres_rl_prompts.txt").read_text()
-    assert (task.generation.max_new_tokens, task.generation.policy) == (1024, "released-rl")
+    assert (task.generation.max_new_tokens, task.generation.reading.name) == (1024, "released-rl")
     # scored as the other released script, on the same samples
-    assert [info.epsilon for info in task.metrics] == [info.epsilon for info in GRES("released").metrics]
+    assert task.metrics == GRES("released").metrics
     ids = [[s.id for s in GRES(name).samples(root, "val").samples] for name in GRES.protocols]
     assert ids[0] == ids[1] == ids[2]

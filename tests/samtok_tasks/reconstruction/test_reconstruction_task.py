@@ -12,12 +12,13 @@ from typer.testing import CliRunner
 
 from samtok_bench.cli.main import build_app
 from samtok_bench.sample import Prediction
-from samtok_tasks.mini.regions import KINDS, blob
+from samtok_bench.task import DataStatus
+from samtok_tasks.mini.scene_masks import KINDS, blob
 from samtok_tasks.mini.writer import write_mini
-from samtok_tasks.reconstruction.data_formats import FORMATS
+from samtok_tasks.reconstruction.data_formats import DATA_FORMATS
 from samtok_tasks.reconstruction.task import Reconstruction
 
-REAL_DATA = Path(os.environ.get("SAMTOK_BENCH_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
+REAL_DATA = Path(os.environ.get("SAMTOK_BENCH_REAL_DATA", Path(__file__).parents[4] / "shared" / "data"))
 
 
 def frame(side=100) -> np.ndarray:
@@ -174,13 +175,25 @@ def test_mini_has_regions_of_every_kind(mini):
 def test_blobs_are_sometimes_cut_and_never_missing():
     rng = np.random.default_rng(0)
     blobs = [blob(rng, 192, 192) for _ in range(50)]
-    assert all(one.shape == (192, 192) for one in blobs)
-    assert sum(one.sum() >= 40 for one in blobs) > 45
+    assert all(mask.shape == (192, 192) for mask in blobs)
+    assert sum(mask.sum() >= 40 for mask in blobs) > 45
+
+
+def test_data_status_is_a_glance(pairs, tmp_path):
+    assert Reconstruction(data="png").data_status(pairs) == DataStatus(True, f"png, in {pairs}")
+    assert not Reconstruction(data="sa1b").data_status(pairs).ready
+    missing = tmp_path / "annotations/instances_val2017.json"
+    assert Reconstruction().data_status(tmp_path).detail.startswith(f"{missing} is missing. Expected")
+    missing.parent.mkdir()
+    (tmp_path / "annotations/instances_val.json").touch()
+    assert Reconstruction().data_status(tmp_path).ready, "mini's name for the split"
+    assert Reconstruction().data_status(None).ready
+    assert "needs a --data-root" in Reconstruction(data="png").data_status(None).detail
 
 
 def test_formats_are_listed():
     assert Reconstruction.data_formats[0] == "coco"
-    assert set(Reconstruction.data_formats) == set(FORMATS)
+    assert set(Reconstruction.data_formats) == set(DATA_FORMATS)
 
 
 @pytest.mark.skipif(not (REAL_DATA / "grounding-suite").is_dir(), reason=f"no grounding-suite in {REAL_DATA}")

@@ -59,9 +59,9 @@ def test_run_lengths_keep_holes(tmp_path: Path) -> None:
 
 def test_unusable_polygons_are_counted(tmp_path: Path) -> None:
     instances = read_instances(write(tmp_path, CONTENT))
-    assert instances.dropped == {"polygons": 2, "empty annotations": 1}
+    assert instances.dropped.counts == {"polygons": 2, "empty annotations": 1}
     assert rle.is_empty(instances.mask(3))
-    assert [one.iscrowd for one in instances.annotations.values()] == [False, True, False]
+    assert [annotation.iscrowd for annotation in instances.annotations.values()] == [False, True, False]
 
 
 def test_the_three_forms_of_one_mask_agree(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_any_change_is_read_or_refused_cleanly(tmp_path: Path, place: tuple[Any,
     masks: list[rle.RLE] = []
     try:
         instances = read_instances(path)
-        masks = [instances.mask(one) for one in instances.annotations]
+        masks = [instances.mask(number) for number in instances.annotations]
     except ValueError as error:
         refusal = str(error)
     assert "instances.json" in refusal
