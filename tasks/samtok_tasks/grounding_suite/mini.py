@@ -9,7 +9,7 @@ from samtok_bench import rle
 from samtok_tasks.mini.expressions import Expression
 from samtok_tasks.mini.picture import IMAGE_FOLDER, Picture
 from samtok_tasks.mini.scene import Mask
-from samtok_tasks.mini.scene_masks import MIN_PART_PIXELS, HALVES, background, half, union
+from samtok_tasks.mini.scene_masks import HALVES, MIN_PART_PIXELS, background, half, union
 
 HASH = "525d575feaca1dbfdf4d32e44561052c95270a00258aa22436bb84af88b9dcb0"
 
