@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from samtok_bench.sample import Sample
-from samtok_bench.task import Task
+from samtok_bench.task import Dropped, SampleSet, Task
 from samtok_tasks.formats.files import NoSplitError
 
 NO_IMAGE = "without a readable image"
@@ -24,9 +23,11 @@ class SplitCount:
     one_target: int
     several_targets: int
     missing_images: int
+    dropped: Dropped
+    """What the reader leaves out, as the official loaders do, or because it cannot be used."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class CheckReport:
     """What was found of one task's data."""
 
@@ -35,10 +36,6 @@ class CheckReport:
     splits: dict[str, SplitCount] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     """Splits that are not there, with the reason."""
-    dropped: dict[str, int] = field(default_factory=dict)
-    """What the reader leaves out, as the official loaders do, or because it cannot be used."""
-    first: dict[str, str] = field(default_factory=dict)
-    """For a reason, the first that was left out."""
     problem: str | None = None
     """The first thing that keeps the data from being used; None if all is there."""
 
@@ -49,7 +46,7 @@ class CheckReport:
 
     def to_json(self) -> str:
         """All fields, and `ok`, as one JSON object."""
-        return json.dumps(asdict(self) | {"root": str(self.root), "ok": self.ok}, indent=1)
+        return json.dumps(asdict(self) | {"root": str(self.root), "ok": self.ok}, indent=1, default=vars)
 
 
 def check(task: Task, root: Path, splits: Sequence[str]) -> CheckReport:
@@ -62,45 +59,53 @@ def check(task: Task, root: Path, splits: Sequence[str]) -> CheckReport:
         root: the data root.
         splits: those to look for.
     """
-    found = CheckReport(task.name, root)
+    report = CheckReport(task.name, root)
     missing: dict[Path, None] = {}
     for split in splits:
         try:
             read = task.samples(root, split)
         except (FileNotFoundError, NoSplitError) as error:
-            found.absent[split] = str(error)
+            report.absent[split] = str(error)
             continue
         except (ValueError, OSError) as error:
-            return _with(found, str(error))
-        found.splits[split] = _count(read.samples)
-        found.dropped.update(read.dropped)
-        found.first.update(read.first)
-        missing |= dict.fromkeys(s.image for s in read.samples if not s.image.is_file())
-    for reason in found.dropped:
-        if reason.endswith(NO_IMAGE):
-            place = found.first.get(reason, "its place is not known")
-            return _with(found, f"{found.dropped[reason]} {reason}, the first: {place}")
-    if not any(one.samples for one in found.splits.values()):
-        return _with(found, next(iter(found.absent.values()), f"{root} holds no sample"))
-    if missing:
-        return _with(found, f"{len(missing)} images are missing, the first is {next(iter(missing))}")
-    return found
+            report.problem = str(error)
+            return report
+        images = dict.fromkeys(sample.image for sample in read.samples)
+        lacking = [image for image in images if not image.is_file()]
+        report.splits[split] = _count(read, len(images), len(lacking))
+        missing |= dict.fromkeys(lacking)
+    report.problem = _unreadable(report) or _nothing(report)
+    if missing and not report.problem:
+        report.problem = f"{len(missing)} images are missing, the first is {next(iter(missing))}"
+    return report
 
 
-def _with(report: CheckReport, problem: str) -> CheckReport:
-    return CheckReport(
-        report.task, report.root, report.splits, report.absent, report.dropped, report.first, problem
-    )
-
-
-def _count(samples: Sequence[Sample]) -> SplitCount:
-    sizes = [len(sample.target.masks) for sample in samples]
-    images = {sample.image for sample in samples}
+def _count(read: SampleSet, images: int, missing_images: int) -> SplitCount:
+    targets = [len(sample.target.masks) for sample in read.samples]
     return SplitCount(
-        images=len(images),
-        samples=len(samples),
-        no_target=sizes.count(0),
-        one_target=sizes.count(1),
-        several_targets=sum(size > 1 for size in sizes),
-        missing_images=sum(not path.is_file() for path in images),
+        images=images,
+        samples=len(targets),
+        no_target=targets.count(0),
+        one_target=targets.count(1),
+        several_targets=sum(count > 1 for count in targets),
+        missing_images=missing_images,
+        dropped=read.dropped,
     )
+
+
+def _unreadable(report: CheckReport) -> str | None:
+    """What was left out for want of an image."""
+    lines = [
+        line
+        for split in report.splits.values()
+        for reason, line in zip(split.dropped.counts, split.dropped.lines(), strict=True)
+        if reason.endswith(NO_IMAGE)
+    ]
+    return next(iter(lines), None)
+
+
+def _nothing(report: CheckReport) -> str | None:
+    """Why there is no sample at all."""
+    if any(split.samples for split in report.splits.values()):
+        return None
+    return next(iter(report.absent.values()), f"{report.root} holds no sample")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from samtok_bench.cli.options import complete_tasks
+from samtok_bench.cli.options import complete_tasks, option
 
 if TYPE_CHECKING:
     from samtok_bench.task import Task
@@ -16,18 +16,20 @@ app = typer.Typer(no_args_is_help=True)
 data = typer.Typer(no_args_is_help=True, help="Write mini, check a data root, or fetch official files.")
 app.add_typer(data, name="data")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DataFormat = Annotated[str | None, option("--data", "Format of the data root, for tasks that read several.")]
+Json = Annotated[bool, option("--json", "Print JSON.")]
 
 
 @data.command()
 def mini(
-    out: Annotated[Path | None, typer.Option(help="Folder to write to; the cache by default.")] = None,
-    sheet: Annotated[Path | None, typer.Option(help="Also draw a contact sheet to this PNG.")] = None,
-    split: Annotated[str, typer.Option(help="The split that the contact sheet shows.")] = "val",
+    out: Annotated[Path | None, option("--out", "Folder to write to; the cache if absent.")] = None,
+    sheet: Annotated[Path | None, option("--sheet", "Also draw a contact sheet to this PNG.")] = None,
+    split: Annotated[str, option("--split", "Split that the contact sheet shows.")] = "val",
     as_json: Json = False,
 ) -> None:
-    """Write mini, the generated data set, as gRefCOCO and refer files."""
-    from samtok_tasks.mini.writer import ensure_mini, read_marker, write_mini
+    """Write mini, the generated data set, in the official file formats of its benchmarks."""
+    from samtok_tasks.mini.cache import ensure_mini
+    from samtok_tasks.mini.writer import read_marker, write_mini
 
     root = ensure_mini() if out is None else write_mini(out).root
     written = read_marker(root)
@@ -44,8 +46,8 @@ def mini(
 
     counts = ("images", "expressions", "no_target", "one_target", "several_targets")
     rows = [
-        [name, *(str(one[key]) for key in counts), percent(one["no_target"] / one["expressions"])]
-        for name, one in written["splits"].items()
+        [name, *(str(report[key]) for key in counts), percent(report["no_target"] / report["expressions"])]
+        for name, report in written["splits"].items()
     ]
     headers = ["split", "images", "expressions", "no target", "one", "several", "no-target %"]
     typer.echo(text_table(headers, rows, right=range(1, 7)))
@@ -55,59 +57,48 @@ def mini(
 @data.command()
 def check(
     task: Annotated[
-        str, typer.Option(help="The task whose data to look at.", autocompletion=complete_tasks)
+        str, option("--task", "A task of `samtok-bench tasks`.", autocompletion=complete_tasks)
     ] = "gres",
     data_root: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the official files; mini by default.", envvar="SAMTOK_BENCH_DATA_ROOT"),
+        Path | None, option("--data-root", "Folder of the official files; mini if absent.")
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Format of the data root, as for `run`.")] = None,
+    data: DataFormat = None,
     split: Annotated[
-        list[str] | None, typer.Option(help="A split to look at; all usual ones by default; repeatable.")
+        list[str] | None, option("--split", "A split to look at; all of the task's if absent; repeatable.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Compare a data root with the official layout: counts, missing images, the first problem.
 
-    Exits with 1 when something is missing or broken.
+    Exits with 1 if something is missing or broken.
     """
     from samtok_bench.registry import task_class
 
-    kind = task_class(task)("standard", data)
-    _check(kind, data_root or kind.default_root(), split, as_json)
+    checked = task_class(task)("standard", data)
+    _check(checked, data_root or checked.default_root(), split, as_json)
 
 
 @data.command()
 def fetch(
-    task: Annotated[
-        str, typer.Option(help="The task whose files to download.", autocompletion=complete_tasks)
-    ],
-    root: Annotated[
-        Path,
-        typer.Option(
-            "--root",
-            "--data-root",
-            help="Data root; the files go where they belong below it.",
-            envvar="SAMTOK_BENCH_DATA_ROOT",
-        ),
-    ],
-    data: Annotated[str | None, typer.Option(help="Format of the data root, as for `run`.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the download.")] = False,
+    task: Annotated[str, option("--task", "A task of `samtok-bench tasks`.", autocompletion=complete_tasks)],
+    data_root: Annotated[Path, option("--data-root", "Folder below which the files belong.")],
+    data: DataFormat = None,
+    yes: Annotated[bool, option("--yes", "Do not ask before the download.")] = False,
 ) -> None:
-    """Download a task's official files from the Hugging Face hub, as far as they are there, and check them.
+    """Download those official files of a task that are on the Hugging Face hub, and check them.
 
-    Says what comes from where to where, and asks first. Other commands download no data.
+    Shows the source, the destination and the size, and asks first. No other command downloads data.
 
-    Exits with 1 when something is still missing after it, such as the images of another project.
+    Exits with 1 if something is still missing afterwards, such as images that another project distributes.
     """
     from samtok_bench.registry import task_class
     from samtok_tasks.data.fetch import address, hub_source, listing
     from samtok_tasks.data.fetch import fetch as fetch_files
 
-    kind = task_class(task)("standard", data)
-    source = hub_source(kind, root)
+    fetched = task_class(task)("standard", data)
+    source = hub_source(fetched, data_root)
     typer.echo(f"from  {address(source)}: {', '.join(source.patterns)}")
-    typer.echo(f"to    {root / source.folder}")
+    typer.echo(f"to    {data_root / source.folder}")
     if source.rest:
         typer.echo(f"not fetched: {source.rest}")
     listed = listing(source)
@@ -116,9 +107,9 @@ def fetch(
     )
     if not yes:
         typer.confirm("Download?", abort=True)
-    fetch_files(source, listed, root)
+    fetch_files(source, listed, data_root)
     typer.echo("")
-    _check(kind, root, None, False)
+    _check(fetched, data_root, None, False)
 
 
 def _check(task: "Task", root: Path, split: list[str] | None, as_json: bool) -> None:
@@ -137,19 +128,16 @@ def _show(report: "CheckReport") -> None:
     from samtok_bench.showing.tables import text_table
 
     if report.splits:
-        rows = [
-            [
-                name,
-                *(str(n) for n in (one.images, one.missing_images, one.samples)),
-                *(str(n) for n in (one.no_target, one.one_target, one.several_targets)),
-            ]
-            for name, one in report.splits.items()
-        ]
+        keys = ("images", "missing_images", "samples", "no_target", "one_target", "several_targets")
+        rows = [[name, *(str(getattr(split, key)) for key in keys)] for name, split in report.splits.items()]
         headers = ["split", "images", "missing", "samples", "no mask", "one", "several"]
         typer.echo(text_table(headers, rows, right=range(1, 7)) + "\n")
     for name in report.absent:
         typer.echo(f"not there: split {name}")
-    for name, count in report.dropped.items():
-        first = f", the first: {report.first[name]}" if name in report.first else ""
-        typer.echo(f"left out: {count} {name}{first}")
+    dropped: dict[str, list[str]] = {}  # what is left out of the whole file comes with each of its splits
+    for name, split in report.splits.items():
+        for line in split.dropped.lines():
+            dropped.setdefault(line, []).append(name)
+    for line, names in dropped.items():
+        typer.echo(f"left out of {', '.join(names)}: {line}")
     typer.echo(f"{report.task} in {report.root}: {report.problem or 'complete'}")

@@ -8,7 +8,7 @@ from samtok_bench.task import HubSource, Task
 
 
 class NoHubSourceError(ValueError):
-    """A task whose files are no data set on the hub that we know; says where they are."""
+    """No data set on the hub is known for a task; says where its files are."""
 
 
 @dataclass(frozen=True)
@@ -27,19 +27,17 @@ class Listing:
 
 
 def hub_source(task: Task, root: Path) -> HubSource:
-    """What the hub has of a task's files.
+    """The data set on the hub that has a task's files, or some of them.
 
     Raises:
-        NoHubSourceError: nothing of them in this data format.
+        NoHubSourceError: there is none in this data format.
     """
     if task.data in task.hub:
         return task.hub[task.data]
     named = f"{task.name} --data {task.data}" if task.data else task.name
-    others = ", ".join(f"--data {one}" for one in task.hub if one)
+    others = ", ".join(f"--data {data}" for data in task.hub if data)
     there = f" (there is one for {others})" if others else ""
-    raise NoHubSourceError(
-        f"no data set on the hub is known for {named}{there}. {_where(task, root)}".strip()
-    )
+    raise NoHubSourceError(f"no data set on the hub is known for {named}{there}. {_where(task, root)}")
 
 
 def address(source: HubSource) -> str:
@@ -60,12 +58,12 @@ def listing(source: HubSource) -> Listing:
 
     try:
         info = HfApi().dataset_info(source.id, files_metadata=True)
-    except Exception as error:  # the hub's library promises no one type, nor does what it stands on
+    except Exception as error:  # neither the hub's library nor what it stands on promises one type
         raise _failure(source, error) from None
     files = {
-        one.rfilename: one.size
-        for one in info.siblings or ()
-        if any(fnmatch(one.rfilename, pattern) for pattern in source.patterns)
+        file.rfilename: file.size
+        for file in info.siblings or ()
+        if any(fnmatch(file.rfilename, pattern) for pattern in source.patterns)
     }
     if not files or info.sha is None:
         patterns = ", ".join(source.patterns)
@@ -108,11 +106,9 @@ def _failure(source: HubSource, error: Exception) -> OSError:
 
 
 def _where(task: Task, root: Path) -> str:
-    """Where the reader says that the files are from, for a root that lacks them."""
+    """Where the task says that its files are from, for a root that lacks them."""
     try:
-        task.samples(root, task.default_split(root))
-    except FileNotFoundError as error:
+        task.locate(root)
+    except OSError as error:
         return str(error)
-    except (ValueError, OSError):
-        return ""
     return f"They are in {root} already."

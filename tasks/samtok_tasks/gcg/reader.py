@@ -222,9 +222,8 @@ def _stated_size(image: _Image, placed: list[Placed], where: str) -> tuple[int, 
     if isinstance(stated, dict) and isinstance(stated.get("size"), list) and len(stated["size"]) == 2:
         height, width = stated["size"]
         return parse_size({"height": height, "width": width}, placed[0][0])
-    if image.height is None or image.width is None:
-        return None
-    return parse_size({"height": image.height, "width": image.width}, where)
+    given = image.model_dump(include={"height", "width"}, exclude_unset=True)
+    return parse_size(given, where) if len(given) == 2 else None
 
 
 def _mask(segmentation: Any, height: int, width: int, where: str) -> RLE:

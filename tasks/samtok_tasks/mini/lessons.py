@@ -1,35 +1,37 @@
 """Training dialogues made of tasks: mini's official files of training scenes, read by the tasks themselves.
 
-What a task asks is what it teaches: prompt, regions and answer come from its samples, so there is one place
-for each. Only the scenes differ from those of mini's splits.
+What a task asks is what it teaches: prompt, regions and answer come from its samples, so each has one place.
+Only the scenes differ from those of mini's splits.
 """
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from samtok_bench import registry, rle
-from samtok_bench.sample import MASK_PLACE, ImagePart, Sample, Text
+from samtok_bench.sample import MASK_PLACE, ImagePart, Region, Sample, Text
+from samtok_tasks.mini.cache import ensure_written, mini_cache
 from samtok_tasks.mini.training import (
     NO_TARGET_ANSWER,
     TRAINING_SEEDS,
-    Dialogue,
-    Part,
-    Turn,
+    Exchange,
+    TextOrMask,
+    TrainingDialogue,
     dialogues,
     joined,
 )
-from samtok_tasks.mini.writer import SplitPlan, ensure_written, mini_cache
+from samtok_tasks.mini.writer import SplitPlan
 
 TASKS: Mapping[str, float] = {
     "grounding-suite": 1,
     "reasonseg": 1,
     "gcg": 1,
-    "region_caption": 2,
-    "region_vqa": 1,
+    "refcocog-caption": 2,
+    "gar-bench": 1,
     "multi_round": 2,
     "scene_graph": 3,
 }
@@ -45,8 +47,8 @@ def curriculum(
     scenes: int = 2000,
     tasks: Mapping[str, float] = TASKS,
     questions: int = 4,
-    **options: object,
-) -> Iterator[Dialogue]:
+    **options: Any,
+) -> Iterator[TrainingDialogue]:
     """Dialogues of `samtok_tasks.mini.training`, a share of them replaced by questions of tasks.
 
     Args:
@@ -59,14 +61,14 @@ def curriculum(
     """
     rng = np.random.default_rng((seed, 0x1E550))
     asked = task_dialogues(rng, scenes, tasks, questions)
-    streams = dialogues(seed, **options), asked  # type: ignore[arg-type]
+    streams = dialogues(seed, **options), asked
     while True:
         yield next(streams[int(rng.random() < lessons)])
 
 
 def task_dialogues(
     rng: np.random.Generator, scenes: int, tasks: Mapping[str, float], questions: int
-) -> Iterator[Dialogue]:
+) -> Iterator[TrainingDialogue]:
     """Questions of one task about one image, each a dialogue of its own; or one dialogue of many rounds."""
     asked = _samples(scenes, tuple(tasks))
     shares = np.array([tasks[name] for name in asked]) / sum(tasks.values())
@@ -79,34 +81,35 @@ def task_dialogues(
             yield _dialogue(image, [*_rounds(longest)], apart=False)
             continue
         chosen = [samples[k] for k in rng.permutation(len(samples))[:questions]]
-        yield _dialogue(image, [turn for sample in chosen for turn in _rounds(sample)], apart=True)
+        yield _dialogue(image, [exchange for sample in chosen for exchange in _rounds(sample)], apart=True)
 
 
-def _dialogue(image: Path, said: list[Turn], apart: bool) -> Dialogue:
+def _dialogue(image: Path, said: list[Exchange], apart: bool) -> TrainingDialogue:
     with Image.open(image) as file:
         pixels = np.asarray(file.convert("RGB"))
     return {"image": pixels, "turns": said, "regions": [], "apart": apart}
 
 
-def _rounds(sample: Sample) -> Iterator[Turn]:
+def _rounds(sample: Sample) -> Iterator[Exchange]:
     """The turns of a sample with its answer, as pairs of question and answer."""
     spoken = [
-        [_part(part) for part in turn.parts if not isinstance(part, ImagePart)] for turn in sample.turns
+        [_text_or_mask(part) for part in turn.parts if not isinstance(part, ImagePart)]
+        for turn in sample.turns
     ]
     spoken.append(_answer(sample))
     yield from zip(spoken[::2], spoken[1::2], strict=True)
 
 
-def _part(part: object) -> Part:
-    return part.text if isinstance(part, Text) else rle.decode(part.rle)  # type: ignore[attr-defined]
+def _text_or_mask(part: Text | Region) -> TextOrMask:
+    return part.text if isinstance(part, Text) else rle.decode(part.rle)
 
 
-def _answer(sample: Sample) -> list[Part]:
+def _answer(sample: Sample) -> list[TextOrMask]:
     """The target as it should be said: text with its masks in their places, or masks from left to right."""
     masks, text = sample.target.masks, sample.target.text
     if MASK_PLACE in text:
         pieces = text.split(MASK_PLACE)
-        parts: list[Part] = [pieces[0]]
+        parts: list[TextOrMask] = [pieces[0]]
         for mask, piece in zip(masks, pieces[1:], strict=True):
             parts += [rle.decode(mask), piece]
         return [part for part in parts if not isinstance(part, str) or part]

@@ -27,8 +27,8 @@ def contact_sheet(root: Path, *, split: str = "val", images: int = 20, columns: 
         FileNotFoundError, ValueError: the data root is incomplete or has no such split.
     """
     groups: dict[int, list[ReferringExpression]] = {}
-    for one in read_grefcoco(root).split(split):
-        groups.setdefault(one.image_id, []).append(one)
+    for expression in read_grefcoco(root).split(split):
+        groups.setdefault(expression.image_id, []).append(expression)
     tiles = [_tile(group) for group in list(groups.values())[:images]]
     width = max(tile.width for tile in tiles)
     height = max(tile.height for tile in tiles)
@@ -48,24 +48,24 @@ def _tile(expressions: list[ReferringExpression]) -> Image.Image:
             (file.width * ZOOM, file.height * ZOOM), Image.Resampling.NEAREST
         )
     pixels = np.asarray(picture).copy()
-    for place, one in enumerate(expressions):
-        for target in one.targets:
+    for place, expression in enumerate(expressions):
+        for target in expression.targets:
             mask = np.kron(rle.decode(target), np.ones((ZOOM, ZOOM), dtype=bool))
             pixels[_border(mask, inset=2 * place)] = OUTLINES[place % len(OUTLINES)]
     tile = Image.new("RGB", (picture.width, picture.height + _LINE * len(expressions)), "white")
     tile.paste(Image.fromarray(pixels))
     draw = ImageDraw.Draw(tile)
     font = ImageFont.load_default(size=15)
-    for place, one in enumerate(expressions):
+    for place, expression in enumerate(expressions):
         top = picture.height + _LINE * place
         draw.rectangle((0, top + 4, 14, top + 18), fill=OUTLINES[place % len(OUTLINES)])
-        count = str(len(one.annotation_ids)) if one.annotation_ids else "-"
-        draw.text((20, top + 2), f"{count}  {one.raw}", fill="black", font=font)
+        count = len(expression.annotation_ids) or "-"
+        draw.text((20, top + 2), f"{count}  {expression.raw}", fill="black", font=font)
     return tile
 
 
 def _border(mask: Mask, inset: int) -> NDArray[np.bool_]:
-    """Two pixels along the inner edge of a mask, so many pixels inside it."""
+    """Two pixels along the inner edge of a mask, `inset` pixels inside it."""
     for _ in range(inset):
         mask = _eroded(mask)
     return mask & ~_eroded(_eroded(mask))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from samtok_bench.task import DataStatus, Task
-from samtok_tasks.mini.writer import ensure_mini, has_mini, mini_cache
+from samtok_tasks.mini.cache import ensure_mini, has_mini, mini_cache
 
 
 class MiniTask(Task):
@@ -21,9 +21,8 @@ class MiniTask(Task):
             self._only_the_first_format()
         except ValueError as error:
             return DataStatus(False, str(error))
-        return DataStatus(
-            True, f"mini, {'in' if has_mini() else 'to be written in some seconds to'} {mini_cache()}"
-        )
+        where = "in" if has_mini() else "to be written in some seconds to"
+        return DataStatus(True, f"mini, {where} {mini_cache()}")
 
     def _only_the_first_format(self) -> None:
         if self.data_formats and self.data != self.data_formats[0]:

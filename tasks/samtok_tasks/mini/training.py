@@ -1,15 +1,16 @@
 """Endless streams of fresh scenes for training, named in recipes as `module:attribute`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypedDict
+from typing import TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from samtok_tasks.gres.task import PROMPT
-from samtok_tasks.mini.expressions import KINDS, Noun, describe, full_name, make_expression
+from samtok_tasks.mini.expressions import KINDS, make_expression
+from samtok_tasks.mini.meaning import Noun, describe, full_name
 from samtok_tasks.mini.scene import Mask, Scene, SceneObject, draw_scene
-from samtok_tasks.mini.scene_masks import MIN_PART_PIXELS, HALVES, background, group, half, union
+from samtok_tasks.mini.scene_masks import HALVES, MIN_PART_PIXELS, background, group, half, union
 
 TRAINING_SEEDS = 1 << 40
 """Training scenes have seeds from here on; the frozen splits of mini stay far below."""
@@ -68,18 +69,18 @@ def regions(
         yield scene.image, batch
 
 
-Part = str | Mask
+TextOrMask: TypeAlias = str | Mask
 """Text, or a region as a mask (H, W) bool."""
-Turn = tuple[list[Part], list[Part]]
+Exchange: TypeAlias = tuple[list[TextOrMask], list[TextOrMask]]
 """Question and answer."""
 
 
-class Dialogue(TypedDict):
+class TrainingDialogue(TypedDict):
     """Questions about one image with their answers."""
 
     image: NDArray[np.uint8]
     """(H, W, 3) uint8."""
-    turns: list[Turn]
+    turns: list[Exchange]
     regions: list[tuple[str, Mask]]
     """All objects: their names and masks."""
     apart: bool
@@ -103,7 +104,7 @@ def dialogues(
     kinds: Mapping[str, float] | None = None,
     prompt: str = PROMPT,
     apart: bool = True,
-) -> Iterator[Dialogue]:
+) -> Iterator[TrainingDialogue]:
     """Dialogues for supervised fine-tuning, for ever.
 
     Args:
@@ -116,8 +117,8 @@ def dialogues(
             expressions, "list" (all objects in reading order), "describe" (a region's attributes)
             and "point" (the object at a grid cell, column and row counted from 1).
         prompt: the question of referring expressions, with `{phrase}`.
-        apart: see Dialogue. A model that reads earlier answers while it learns copies their mask words,
-            and misses them when a single question is asked.
+        apart: see TrainingDialogue. A model that reads earlier answers while it learns copies their mask
+            words, and misses them when a single question is asked.
 
     Yields:
         "image" (size, size, 3) uint8, "turns" [(question parts, answer parts), ...] where a part is text or
@@ -132,12 +133,12 @@ def dialogues(
     if "{phrase}" not in prompt:
         raise ValueError(f"prompt must contain {{phrase}}, got {prompt!r}")
     for scene, rng in _scenes(seed, size, objects):
-        said: list[Turn] = []
+        said: list[Exchange] = []
         asked: set[object] = set()
         for _ in range(4 * turns):
             if len(said) == turns:
                 break
-            made = _turn(rng, scene, names[rng.choice(len(names), p=shares)], prompt)
+            made = _exchange(rng, scene, names[rng.choice(len(names), p=shares)], prompt)
             if made is not None and made[0] not in asked:
                 asked.add(made[0])
                 said.append(made[1])
@@ -152,8 +153,12 @@ def reading_order(scene: Scene) -> list[SceneObject]:
     return sorted(scene.objects, key=lambda item: (item.centre[1] // row_height, item.centre))
 
 
-def _turn(rng: np.random.Generator, scene: Scene, kind: str, prompt: str) -> tuple[object, Turn] | None:
-    """A turn with what makes its question different from others, None where the scene has none."""
+def _exchange(
+    rng: np.random.Generator, scene: Scene, kind: str, prompt: str
+) -> tuple[object, Exchange] | None:
+    """What makes a question different from others, and the question with its answer; None where the scene has
+    none of this kind.
+    """
     if kind == "list":
         return kind, ([LIST_QUESTION], _named(reading_order(scene)))
     if kind == "describe":
@@ -174,17 +179,17 @@ def _turn(rng: np.random.Generator, scene: Scene, kind: str, prompt: str) -> tup
     return expression.text, ([prompt.format(phrase=expression.text)], answer)
 
 
-def joined(masks: Sequence[Mask]) -> list[Part]:
+def joined(masks: Sequence[Mask]) -> list[TextOrMask]:
     """Masks with a comma between them."""
-    parts: list[Part] = []
+    parts: list[TextOrMask] = []
     for mask in masks:
         parts += [", ", mask] if parts else [mask]
     return parts
 
 
-def _named(items: Sequence[SceneObject]) -> list[Part]:
+def _named(items: Sequence[SceneObject]) -> list[TextOrMask]:
     """`red circle MASK, blue star MASK.`"""
-    parts: list[Part] = []
+    parts: list[TextOrMask] = []
     for item in items:
         phrase = Noun(item.shape, item.colour).phrase()
         parts += [f"{', ' if parts else ''}{phrase} ", item.mask]

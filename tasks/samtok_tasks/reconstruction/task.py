@@ -16,8 +16,8 @@ from samtok_bench.task import Generation, SampleSet
 from samtok_tasks.areas import COCO_AREAS, coco_area
 from samtok_tasks.formats.annotated_masks import AnnotatedMask
 from samtok_tasks.formats.files import locate_any
+from samtok_tasks.mini.cache import mini_cache
 from samtok_tasks.mini.task import MiniTask
-from samtok_tasks.mini.writer import mini_cache
 from samtok_tasks.reconstruction.data_formats import DATA_FORMATS, read_masks
 from samtok_tasks.reconstruction.metrics import reconstruction_metrics, reconstruction_scores
 

@@ -9,12 +9,15 @@ from PIL import Image
 
 from samtok_bench import rle
 from samtok_tasks.formats.pickles import read_plain_pickle
-from samtok_tasks.formats.refer import read_refer
+from samtok_tasks.formats.refer import ReferringExpression, read_refer
 from samtok_tasks.gres.reader import read_grefcoco
-from samtok_tasks.mini import writer
+from samtok_tasks.mini import cache, writer
+from samtok_tasks.mini.cache import ensure_mini, mini_cache
+from samtok_tasks.mini.contents import MINI_VERSION, combined, expected_hashes
+from samtok_tasks.mini.picture import IMAGE_FOLDER
 from samtok_tasks.mini.scene import draw_scene
 from samtok_tasks.mini.sheet import contact_sheet
-from samtok_tasks.mini.writer import MINI_HASH, SPLITS, MiniReport, ensure_mini, mini_cache, write_mini
+from samtok_tasks.mini.writer import SPLITS, MiniReport, write_mini
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +26,7 @@ def mini(tmp_path_factory: pytest.TempPathFactory) -> MiniReport:
 
 
 def test_content_is_pinned(mini: MiniReport) -> None:
-    assert mini.content_hash == MINI_HASH, "the content changed: this needs a new MINI_VERSION"
+    assert mini.hashes == expected_hashes(), "the content changed: this needs a new MINI_VERSION"
 
 
 def test_splits_have_their_sizes(mini: MiniReport) -> None:
@@ -38,9 +41,9 @@ def test_splits_have_their_sizes(mini: MiniReport) -> None:
 
 def test_splits_share_no_picture(mini: MiniReport) -> None:
     seen: dict[bytes, str] = {}
-    for one in read_grefcoco(mini.root):
-        digest = hashlib.sha256(one.image_path.read_bytes()).digest()
-        assert seen.setdefault(digest, one.split) == one.split
+    for expression in read_grefcoco(mini.root):
+        digest = hashlib.sha256(expression.image_path.read_bytes()).digest()
+        assert seen.setdefault(digest, expression.split) == expression.split
     assert len(seen) == sum(plan.images for plan in SPLITS.values())
 
 
@@ -64,32 +67,37 @@ def test_files_are_the_official_ones(mini: MiniReport) -> None:
 
 def test_masks_and_pictures_survive_the_files(mini: MiniReport) -> None:
     scene = draw_scene(SPLITS["val"].first_seed)
-    one = next(iter(read_grefcoco(mini.root).split("val")))
-    annotations = [one for one in one.instances.annotations.values() if one.image_id == 101]
-    masks = [rle.decode(one.instances.mask(annotation.id)) for annotation in annotations]
+    first = next(iter(read_grefcoco(mini.root).split("val")))
+    instances = first.instances
+    annotations = [annotation for annotation in instances.annotations.values() if annotation.image_id == 101]
+    masks = [rle.decode(instances.mask(annotation.id)) for annotation in annotations]
     assert len(masks) == len(scene.objects)
     assert all(np.array_equal(mask, item.mask) for mask, item in zip(masks, scene.objects, strict=True))
-    assert one.image_id == 101, "train has the first hundred"
-    with Image.open(one.image_path) as file:
+    assert first.image_id == 101, "train has the first hundred"
+    with Image.open(first.image_path) as file:
         error = np.abs(np.asarray(file).astype(int) - scene.image)
     assert error.mean() < 4
 
 
+def meant(expression: ReferringExpression) -> tuple[int, str, tuple[int, ...]]:
+    return expression.image_id, expression.raw, expression.annotation_ids
+
+
 def test_refer_files_hold_the_single_targets(mini: MiniReport) -> None:
-    single = [one for one in read_grefcoco(mini.root) if len(one.annotation_ids) == 1]
+    single = [sentence for sentence in read_grefcoco(mini.root) if len(sentence.annotation_ids) == 1]
     refcoco, plus, umd = (read_refer(mini.root, name) for name in ("refcoco", "refcoco+", "refcocog"))
-    expected = sorted((one.image_id, one.raw, one.annotation_ids) for one in single)
-    assert sorted((one.image_id, one.raw, one.annotation_ids) for one in refcoco) == expected
+    expected = sorted(map(meant, single))
+    assert sorted(map(meant, refcoco)) == expected
     assert set(umd.splits) == {"train", "val", "test"}
     places = (" of ", "left", "right", "top", "bottom", "above", "below", "middle", "nearest")
     assert plus.expressions
-    assert not [one.raw for one in plus if any(word in one.raw for word in places)]
+    assert not [sentence.raw for sentence in plus if any(word in sentence.raw for word in places)]
 
 
 def test_one_split_alone(tmp_path: Path) -> None:
     report = write_mini(tmp_path, only=["testB"])
     assert list(report.splits) == ["testB"] == read_grefcoco(tmp_path).splits
-    assert len(list((tmp_path / writer.IMAGE_FOLDER).iterdir())) == 40
+    assert len(list((tmp_path / IMAGE_FOLDER).iterdir())) == 40
     with pytest.raises(ValueError, match="tests; there are train, val"):
         write_mini(tmp_path, only=["tests"])
 
@@ -108,7 +116,7 @@ def test_the_cache_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         first = ensure_mini(tmp_path)
     assert first == mini_cache(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [first.name], "nothing temporary is left"
-    monkeypatch.setattr(writer, "write_mini", None)
+    monkeypatch.setattr(cache, "write_mini", None)
     assert ensure_mini(tmp_path) == first
 
 
@@ -130,13 +138,13 @@ def test_another_process_may_be_first(tmp_path: Path, monkeypatch: pytest.Monkey
         write(mini_cache(tmp_path))
         return write(root, **options)
 
-    monkeypatch.setattr(writer, "write_mini", slow)
+    monkeypatch.setattr(cache, "write_mini", slow)
     assert read_grefcoco(ensure_mini(tmp_path)).splits == ["val"]
 
 
 def test_the_cache_can_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAMTOK_BENCH_CACHE", str(tmp_path))
-    assert mini_cache() == tmp_path / f"mini-{writer.MINI_VERSION}-{MINI_HASH[:8]}"
+    assert mini_cache() == tmp_path / f"mini-{MINI_VERSION}-{combined(expected_hashes())[:8]}"
 
 
 def test_contact_sheet_outlines_targets(mini: MiniReport) -> None:

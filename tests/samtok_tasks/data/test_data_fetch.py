@@ -11,16 +11,16 @@ from caption_samples import DLC
 from hub_server import REVISION, Hub
 from huggingface_hub import constants
 from PIL import Image
-from test_formats_referring import GREFS, INSTANCES
-from test_vip_bench import FILES as VIP_FILES
-from test_vip_bench import HEIGHT, WIDTH
+from refer_samples import GREFS, INSTANCES
 from typer.testing import CliRunner
+from vip_samples import FILES as VIP_FILES
+from vip_samples import HEIGHT, WIDTH
 
 from samtok_bench import registry
 from samtok_bench.task import HubSource, Task
-from samtok_tasks.cli import app
-from samtok_tasks.fetch import listing
-from samtok_tasks.mini.writer import ensure_mini
+from samtok_tasks.data.cli import app
+from samtok_tasks.data.fetch import listing
+from samtok_tasks.mini.cache import ensure_mini
 
 
 def picture(width, height) -> bytes:
@@ -30,7 +30,7 @@ def picture(width, height) -> bytes:
 
 
 def lines(content) -> bytes:
-    return "".join(f"{json.dumps(one)}\n" for one in content).encode()
+    return "".join(f"{json.dumps(record)}\n" for record in content).encode()
 
 
 VIP = {
@@ -38,8 +38,8 @@ VIP = {
     "human/questions.jsonl": b"not asked for",
     "source_image/a.png": picture(WIDTH, HEIGHT),
     **{
-        path: lines(one) if path.endswith(".jsonl") else json.dumps(one).encode()
-        for path, one in VIP_FILES.items()
+        path: lines(content) if path.endswith(".jsonl") else json.dumps(content).encode()
+        for path, content in VIP_FILES.items()
     },
 }
 
@@ -50,18 +50,18 @@ def hub(monkeypatch):
     started = []
 
     def start(datasets, **more):
-        one = Hub(datasets, **more)
-        started.append(one)
-        monkeypatch.setattr(constants, "ENDPOINT", one.url)
+        server = Hub(datasets, **more)
+        started.append(server)
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)
         monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", one.url + "/{repo_id}/resolve/{revision}/{filename}"
+            constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
         )
         monkeypatch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
-        return one
+        return server
 
     yield start
-    for one in started:
-        one.close()
+    for server in started:
+        server.close()
 
 
 def fetch(*options, **more):
@@ -69,44 +69,44 @@ def fetch(*options, **more):
 
 
 def test_all_that_is_asked_for_comes_and_is_checked(hub, tmp_path):
-    one = hub({"mucai/ViP-Bench": VIP})
+    server = hub({"mucai/ViP-Bench": VIP})
     root = tmp_path / "data"
-    done = fetch("--task", "region_vqa", "--data", "vip-bench", "--root", root, "--yes")
+    done = fetch("--task", "vip-bench", "--data-root", root, "--yes")
     assert done.exit_code == 0, done.output
     before, _, after = done.output.partition("\n\n")
     assert before.splitlines()[:2] == [
-        f"from  {one.url}/datasets/mucai/ViP-Bench: "
+        f"from  {server.url}/datasets/mucai/ViP-Bench: "
         "vip-bench-meta-data.json, source_image/*, bbox/questions.jsonl",
         f"to    {root / 'ViP-Bench'}",
     ]
     assert "size  4 files, 0.0 MB, revision 0123456789ab" in before
-    assert after.rstrip().endswith(f"region_vqa in {root}: complete")
+    assert after.rstrip().endswith(f"vip-bench in {root}: complete")
     for path, content in VIP.items():
         wanted = content != b"not asked for"
         assert (root / "ViP-Bench" / path).is_file() == wanted
         assert not wanted or (root / "ViP-Bench" / path).read_bytes() == content
-    downloads = [line for line in one.asked if line.startswith("GET /datasets")]
+    downloads = [line for line in server.asked if line.startswith("GET /datasets")]
     assert len(downloads) == 4
-    again = fetch("--task", "region_vqa", "--data", "vip-bench", "--data-root", root, "--yes")
+    again = fetch("--task", "vip-bench", "--data-root", root, "--yes")
     assert again.exit_code == 0, again.output
-    assert [line for line in one.asked if line.startswith("GET /datasets")] == downloads, "nothing twice"
+    assert [line for line in server.asked if line.startswith("GET /datasets")] == downloads, "nothing twice"
 
 
 @pytest.mark.parametrize(("said", "comes"), [("y\n", True), ("n\n", False), ("", False)])
 def test_it_asks_first(hub, tmp_path, said, comes):
-    one = hub({"mucai/ViP-Bench": VIP})
+    server = hub({"mucai/ViP-Bench": VIP})
     root = tmp_path / "data"
-    done = fetch("--task", "region_vqa", "--data", "vip-bench", "--root", root, input=said)
+    done = fetch("--task", "vip-bench", "--data-root", root, input=said)
     assert "Download? [y/N]" in done.output
     assert done.exit_code == (0 if comes else 1)
     assert root.exists() == comes
-    assert any("/resolve/" in line for line in one.asked) == comes
+    assert any("/resolve/" in line for line in server.asked) == comes
 
 
 def test_what_is_from_elsewhere_is_said_and_missed(hub, tmp_path):
     annotations = {"grefs(unc).json": GREFS, "instances.json": INSTANCES}
-    hub({"FudanCVL/gRefCOCO": {path: json.dumps(one).encode() for path, one in annotations.items()}})
-    done = fetch("--task", "gres", "--root", tmp_path, "--yes")
+    hub({"FudanCVL/gRefCOCO": {path: json.dumps(content).encode() for path, content in annotations.items()}})
+    done = fetch("--task", "gres", "--data-root", tmp_path, "--yes")
     assert done.exit_code == 1
     assert "not fetched: COCO's train2014 images in images/train2014/ (images.cocodataset.org" in done.output
     assert (tmp_path / "grefcoco/grefs(unc).json").is_file()
@@ -133,17 +133,17 @@ def test_files_come_to_where_the_readers_look(hub, tmp_path, name, data, left):
     assert files
     hub({source.id: files})
     options = ["--data", data] if data else []
-    done = fetch("--task", name, *options, "--root", tmp_path / "data", "--yes")
+    done = fetch("--task", name, *options, "--data-root", tmp_path / "data", "--yes")
     assert done.exit_code == 1
     assert left in done.output.rstrip().splitlines()[-1], done.output
 
 
 def test_dlc_bench_is_read_where_it_lies(hub, tmp_path):
-    files = {path.removeprefix("annotations/"): json.dumps(one).encode() for path, one in DLC.items()}
+    files = {path.removeprefix("annotations/"): json.dumps(content).encode() for path, content in DLC.items()}
     hub({"nvidia/DLC-Bench": {**files, "images/a.jpg": picture(400, 300), "README.md": b""}})
-    done = fetch("--task", "region_caption", "--data", "dlc", "--root", tmp_path, "--yes")
+    done = fetch("--task", "dlc-bench", "--data-root", tmp_path, "--yes")
     assert done.exit_code == 0, done.output
-    assert f"region_caption in {tmp_path}: complete" in done.output
+    assert f"dlc-bench in {tmp_path}: complete" in done.output
     assert not (tmp_path / "README.md").exists()
 
 
@@ -151,15 +151,15 @@ def test_dlc_bench_is_read_where_it_lies(hub, tmp_path):
     ("options", "words"),
     [
         (["refcocog"], ["for refcocog --data umd. ", "github.com/lichengunc/refer", "web.archive.org"]),
-        (["region_vqa", "--data", "visual7w"], ["(there is one for --data vip-bench)", "visual7w-toolkit"]),
-        (["region_caption", "--data", "vg"], ["docs/datasets.md of github.com/mbzuai-oryx/groundingLMM"]),
+        (["visual7w"], ["for visual7w. ", "visual7w-toolkit"]),
+        (["vg-caption"], ["docs/datasets.md of github.com/mbzuai-oryx/groundingLMM"]),
         (["scene_graph"], ["for scene_graph", "github.com/Jingkang50/OpenPSG"]),
         (["reasonseg"], ["github.com/dvlab-research/LISA, on its Google Drive"]),
         (["reconstruction", "--data", "sa1b"], ["for reconstruction --data sa1b. "]),
     ],
 )
 def test_a_task_that_is_on_no_hub_says_where_its_files_are(tmp_path, options, words):
-    done = fetch("--task", *options, "--root", tmp_path / "nowhere", "--yes")
+    done = fetch("--task", *options, "--data-root", tmp_path / "nowhere", "--yes")
     assert isinstance(done.exception, ValueError)
     text = str(done.exception)
     assert text.startswith("no data set on the hub is known for ")
@@ -170,7 +170,7 @@ def test_a_task_that_is_on_no_hub_says_where_its_files_are(tmp_path, options, wo
 def test_no_network_and_other_failures_are_one_line(hub, tmp_path):
     def failure(datasets, **more):
         hub(datasets, **more)
-        done = fetch("--task", "region_vqa", "--data", "vip-bench", "--root", tmp_path / "data", "--yes")
+        done = fetch("--task", "vip-bench", "--data-root", tmp_path / "data", "--yes")
         assert isinstance(done.exception, OSError | ValueError), done.output
         assert "\n" not in str(done.exception)
         return str(done.exception)
@@ -182,7 +182,7 @@ def test_no_network_and_other_failures_are_one_line(hub, tmp_path):
     )
     gone = hub({})
     gone.close()
-    done = fetch("--task", "region_vqa", "--data", "vip-bench", "--root", tmp_path / "data", "--yes")
+    done = fetch("--task", "vip-bench", "--data-root", tmp_path / "data", "--yes")
     assert isinstance(done.exception, OSError)
     assert "cannot be fetched: " in str(done.exception)
 
@@ -191,7 +191,7 @@ def test_files_that_did_not_come_are_no_success(hub, tmp_path, monkeypatch):
     # what the library does when the network goes and the folder is there
     hub({"mucai/ViP-Bench": VIP})
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, local_dir, **__: str(local_dir))
-    done = fetch("--task", "region_vqa", "--data", "vip-bench", "--root", tmp_path, "--yes")
+    done = fetch("--task", "vip-bench", "--data-root", tmp_path, "--yes")
     assert isinstance(done.exception, OSError)
     assert str(done.exception).startswith("mucai/ViP-Bench: 4 files did not come, the first is ")
 
@@ -203,11 +203,11 @@ def test_sizes_are_added(hub):
 
 
 def test_the_users_environment_names_the_hub(tmp_path):
-    one = Hub({"mucai/ViP-Bench": VIP})
-    command = "import sys; from samtok_tasks.cli import app; app(sys.argv[1:])"
-    options = ["data", "fetch", "--task", "region_vqa", "--data", "vip-bench", "--yes"]
+    server = Hub({"mucai/ViP-Bench": VIP})
+    command = "import sys; from samtok_tasks.data.cli import app; app(sys.argv[1:])"
+    options = ["data", "fetch", "--task", "vip-bench", "--yes"]
     settings = {
-        "HF_ENDPOINT": one.url,
+        "HF_ENDPOINT": server.url,
         "HF_HOME": str(tmp_path / "hf"),
         "SAMTOK_BENCH_DATA_ROOT": str(tmp_path / "data"),
     }
@@ -215,7 +215,7 @@ def test_the_users_environment_names_the_hub(tmp_path):
         [sys.executable, "-c", command, *options],
         env={**os.environ, **settings}, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    one.close()
+    server.close()
     assert done.returncode == 0, done.stderr
     assert done.stdout.rstrip().endswith("complete")
 

@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from samtok_tasks.cli import app
-from samtok_tasks.mini.writer import MINI_HASH, write_mini
+from samtok_tasks.data.cli import app
+from samtok_tasks.mini.contents import combined, expected_hashes
+from samtok_tasks.mini.writer import write_mini
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def test_mini_then_check(cache: Path, tmp_path: Path) -> None:
     made = CliRunner().invoke(app, ["data", "mini", "--json", "--sheet", str(sheet)])
     assert made.exit_code == 0, made.output
     written = json.loads(made.output)
-    assert written["content_hash"] == MINI_HASH
+    assert written["content_hash"] == combined(expected_hashes())
     assert Path(written["root"]).parent == cache
     with Image.open(sheet) as picture:
         assert min(picture.size) > 500
@@ -54,3 +55,19 @@ def test_an_unknown_task_is_an_error() -> None:
     result = CliRunner().invoke(app, ["data", "check", "--task", "gers"])
     assert isinstance(result.exception, ValueError)
     assert "unknown task 'gers'; did you mean 'gres'?" in str(result.exception)
+
+
+def test_a_group_of_tasks_is_an_error_that_names_its_members() -> None:
+    result = CliRunner().invoke(app, ["data", "check", "--task", "region_vqa"])
+    assert isinstance(result.exception, ValueError)
+    assert "gar-bench" in str(result.exception)
+
+
+def test_options_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_mini(tmp_path, only=["testA"])
+    for name, value in (("TASK", "gres"), ("DATA_ROOT", str(tmp_path)), ("SPLIT", "testA")):
+        monkeypatch.setenv(f"SAMTOK_BENCH_{name}", value)
+    checked = CliRunner().invoke(app, ["data", "check"])
+    assert checked.exit_code == 0, checked.output
+    assert checked.output.rstrip().endswith(f"gres in {tmp_path}: complete")
+    assert "not there" not in checked.output

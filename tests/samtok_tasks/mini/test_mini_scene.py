@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samtok_tasks.mini import scene as scene_module
-from samtok_tasks.mini.scene import COLOURS, MIN_VISIBLE_PIXELS, SHAPES, WIDTHS, draw_scene, fill
+from samtok_tasks.mini.scene import MIN_VISIBLE_PIXELS, WIDTHS, draw_scene
+from samtok_tasks.mini.shapes import SHAPES, fill
+from samtok_tasks.mini.textures import COLOURS
 
 SCENES = [draw_scene(seed) for seed in range(60)]
 OBJECTS = [(scene, item) for scene in SCENES for item in scene.objects]
@@ -15,7 +17,7 @@ OBJECTS = [(scene, item) for scene in SCENES for item in scene.objects]
 def test_a_seed_gives_one_picture() -> None:
     first, second = draw_scene(7), draw_scene(7)
     assert np.array_equal(first.image, second.image)
-    assert [one.shape for one in first.objects] == [one.shape for one in second.objects]
+    assert [item.shape for item in first.objects] == [item.shape for item in second.objects]
     assert all(np.array_equal(a.mask, b.mask) for a, b in zip(first.objects, second.objects, strict=True))
     assert len({hashlib.sha256(scene.image).digest() for scene in SCENES}) == len(SCENES)
 
@@ -25,8 +27,8 @@ def test_scene_is_what_it_says() -> None:
         assert scene.image.shape == (192, 192, 3)
         assert scene.image.dtype == np.uint8
         assert 1 <= len(scene.objects) <= 7
-        assert sum(one.mask.astype(int) for one in scene.objects).max() == 1, "visible masks do not overlap"
-        assert [one.index for one in scene.objects] == list(range(len(scene.objects)))
+        assert sum(item.mask.astype(int) for item in scene.objects).max() == 1, "visible masks do not overlap"
+        assert [item.index for item in scene.objects] == list(range(len(scene.objects)))
     assert {item.shape for _, item in OBJECTS} == set(SHAPES)
     assert {item.colour for _, item in OBJECTS} == set(COLOURS)
 
@@ -77,7 +79,7 @@ def test_covered_objects_stay_visible(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_size_scales_the_picture() -> None:
-    widths = {size: [one.width for one in draw_scene(3, size=size).objects] for size in (96, 192)}
+    widths = {size: [item.width for item in draw_scene(3, size=size).objects] for size in (96, 192)}
     assert draw_scene(3, size=96).image.shape == (96, 96, 3)
     assert max(widths[96]) <= WIDTHS["large"][1] / 2
 

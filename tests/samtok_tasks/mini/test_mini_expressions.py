@@ -5,27 +5,27 @@ import re
 import numpy as np
 import pytest
 
-from samtok_tasks.mini.expressions import (
-    KINDS,
-    NUMBERS,
+from samtok_tasks.mini.expressions import KINDS, NUMBERS, Expression, make_expression, make_expressions
+from samtok_tasks.mini.meaning import (
     PLACES,
     RELATIONS,
-    Expression,
     Noun,
     describe,
     extreme,
     located,
-    make_expression,
-    make_expressions,
     related,
     select,
 )
-from samtok_tasks.mini.scene import COLOURS, PATTERNS, SHAPES, Scene, SceneObject, draw_scene
+from samtok_tasks.mini.scene import Scene, SceneObject, draw_scene
+from samtok_tasks.mini.shapes import SHAPES
+from samtok_tasks.mini.textures import COLOURS, PATTERNS
 
 SIDE = 192
 SCENES = [draw_scene(seed) for seed in range(500, 620)]
 PAIRS = [
-    (scene, one) for scene in SCENES for one in make_expressions(np.random.default_rng(scene.seed), scene, 12)
+    (scene, expression)
+    for scene in SCENES
+    for expression in make_expressions(np.random.default_rng(scene.seed), scene, 12)
 ]
 
 
@@ -88,8 +88,8 @@ def understood(scene: Scene, text: str) -> list[SceneObject]:
     """What the text means in the scene."""
     if match := re.fullmatch(r"the (.+) and the (.+)", text):
         both = [of_kind(scene, phrase) for phrase in match.groups()]
-        assert [len(one) for one in both] == [1, 1], "each half must be unique"
-        return [one for found in both for one in found]
+        assert [len(found) for found in both] == [1, 1], "each half must be unique"
+        return [item for found in both for item in found]
     if match := re.fullmatch(rf"(?:the ({'|'.join(NUMBERS)})|(both)) (.+)", text):
         number = NUMBERS.index(match[1]) if match[1] else 2
         found = of_kind(scene, match[3])
@@ -113,55 +113,59 @@ def understood(scene: Scene, text: str) -> list[SceneObject]:
 
 def test_every_expression_means_its_targets() -> None:
     assert len(PAIRS) > 1000
-    for scene, one in PAIRS:
-        indices = sorted(item.index for item in understood(scene, one.text))
-        assert indices == list(one.targets), f"seed {scene.seed}: {one}"
+    for scene, expression in PAIRS:
+        indices = sorted(item.index for item in understood(scene, expression.text))
+        assert indices == list(expression.targets), f"seed {scene.seed}: {expression}"
 
 
 def test_singular_phrases_mean_one_object_at_most() -> None:
     plural = re.compile(r"s\b|\ball\b|\bevery\b|\band\b")
-    for scene, one in PAIRS:
-        if not plural.search(one.text.replace("cross ", " ").replace("cross", " ")):
-            assert len(one.targets) <= 1, f"seed {scene.seed}: {one}"
+    for scene, expression in PAIRS:
+        if not plural.search(expression.text.replace("cross ", " ").replace("cross", " ")):
+            assert len(expression.targets) <= 1, f"seed {scene.seed}: {expression}"
 
 
 def test_texts_are_bare_lower_case_phrases() -> None:
-    for _, one in PAIRS:
-        assert re.fullmatch(r"[a-z]+( [a-z]+)*", one.text)
+    for _, expression in PAIRS:
+        assert re.fullmatch(r"[a-z]+( [a-z]+)*", expression.text)
     for scene in SCENES:
-        texts = [one.text for other, one in PAIRS if other is scene]
+        texts = [expression.text for other, expression in PAIRS if other is scene]
         assert len(set(texts)) == len(texts)
 
 
 def test_every_kind_comes_with_the_targets_that_it_promises() -> None:
-    assert {one.kind for _, one in PAIRS} == set(KINDS)
-    for _, one in PAIRS:
-        assert (not one.targets) == one.kind.startswith("no-target")
-        if one.kind in ("attribute", "extreme"):
-            assert len(one.targets) == 1
-        if one.kind in ("counting", "multi"):
-            assert len(one.targets) >= 2
-    share = sum(not one.targets for _, one in PAIRS) / len(PAIRS)
+    assert {expression.kind for _, expression in PAIRS} == set(KINDS)
+    for _, expression in PAIRS:
+        assert (not expression.targets) == expression.kind.startswith("no-target")
+        if expression.kind in ("attribute", "extreme"):
+            assert len(expression.targets) == 1
+        if expression.kind in ("counting", "multi"):
+            assert len(expression.targets) >= 2
+    share = sum(not expression.targets for _, expression in PAIRS) / len(PAIRS)
     assert 0.25 < share < 0.4
 
 
 def test_absent_things_are_plausible() -> None:
     """The shape or the colour, or the pattern or the size, of what is missing is there."""
-    for scene, one in PAIRS:
-        if one.kind == "no-target-attribute":
+    for scene, expression in PAIRS:
+        if expression.kind == "no-target-attribute":
             present = {
                 word
                 for item in scene.objects
                 for word in (item.shape, item.colour, item.pattern, item.size)
                 if word
             }
-            assert any(word in one.text for word in present), f"seed {scene.seed}: {one}"
+            assert any(word in expression.text for word in present), f"seed {scene.seed}: {expression}"
 
 
 def test_kinds_can_be_chosen() -> None:
     rng = np.random.default_rng(0)
-    only = [one for scene in SCENES[:20] for one in make_expressions(rng, scene, 3, {"extreme": 1.0})]
-    assert {one.kind for one in only} == {"extreme"}
+    only = [
+        expression
+        for scene in SCENES[:20]
+        for expression in make_expressions(rng, scene, 3, {"extreme": 1.0})
+    ]
+    assert {expression.kind for expression in only} == {"extreme"}
     single = draw_scene(0, objects=(1, 1))
     assert make_expression(rng, single, "multi") is None
 

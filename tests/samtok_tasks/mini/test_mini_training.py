@@ -111,7 +111,7 @@ def test_dialogues_hold_alternating_parts() -> None:
 
 def test_dialogues_are_set_by_their_seed() -> None:
     def said(seed: int) -> list[str]:
-        return [text_of(part) for one in take(dialogues(seed), 3) for turn in one["turns"] for part in turn]
+        return [text_of(part) for talk in take(dialogues(seed), 3) for turn in talk["turns"] for part in turn]
 
     assert said(5) == said(5) != said(6)
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from samtok_bench import registry
+from samtok_tasks.mini.cache import mini_cache
 from samtok_tasks.mini.lessons import TASKS, curriculum, task_dialogues
 from samtok_tasks.mini.training import TRAINING_SEEDS
-from samtok_tasks.mini.writer import SPLITS, mini_cache, read_marker
+from samtok_tasks.mini.writer import SPLITS, read_marker
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def test_lessons_are_a_share_of_the_curriculum():
     def first(**options):
         return [
             text(d["turns"][0][0])
-            for d in islice(curriculum(3, scenes=40, tasks={"region_vqa": 1}, **options), 60)
+            for d in islice(curriculum(3, scenes=40, tasks={"gar-bench": 1}, **options), 60)
         ]
 
     shares = [

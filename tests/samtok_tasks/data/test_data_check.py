@@ -1,0 +1,97 @@
+"""What `samtok-bench data check` finds in a data root."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+from refer_samples import INSTANCES, grefcoco
+
+from samtok_bench.sample import Sample, Target
+from samtok_bench.task import Dropped, Generation, SampleSet, Task
+from samtok_tasks.data.check import NO_IMAGE, CheckReport, check
+from samtok_tasks.data.cli import _show
+from samtok_tasks.gres.task import GRES
+from samtok_tasks.mini.cache import ensure_mini
+from samtok_tasks.mini.writer import write_mini
+from samtok_tasks.reconstruction.task import Reconstruction
+
+
+def look(root: Path) -> CheckReport:
+    return check(GRES(), root, GRES.splits)
+
+
+def test_counts(tmp_path: Path) -> None:
+    root = grefcoco(tmp_path)
+    report = look(root)
+    assert not report.ok
+    assert "2 images are missing, the first is " in str(report.problem)
+    val = report.splits["val"]
+    assert val.dropped.counts == {"crowd targets": 2, "sentences about crowds": 2}
+    assert (val.images, val.samples, val.no_target, val.one_target, val.several_targets) == (1, 3, 1, 0, 2)
+    assert set(report.absent) == {"testB", "train"}
+    (root / "images/train2014").mkdir(parents=True)
+    for image in INSTANCES["images"]:
+        (root / "images/train2014" / image["file_name"]).touch()
+    assert look(root).ok
+    told = json.loads(look(root).to_json())
+    assert told["splits"]["testA"]["one_target"] == 2
+    assert told["splits"]["testA"]["dropped"]["counts"]["crowd targets"] == 2
+
+
+def test_the_first_problem(tmp_path: Path) -> None:
+    assert "is missing" in str(look(tmp_path).problem)
+    broken = copy.deepcopy(INSTANCES)
+    broken["annotations"][3]["segmentation"] = {"size": [4, 4], "counts": [3]}
+    assert "annotation 60: RLE counts cover 3 pixels" in str(
+        look(grefcoco(tmp_path, instances=broken)).problem
+    )
+    assert "has no split 'val'" in str(look(grefcoco(tmp_path, [])).problem)
+
+
+@pytest.mark.parametrize("task", [GRES(), Reconstruction()])
+def test_mini_is_complete(task, tmp_path: Path) -> None:
+    root = write_mini(tmp_path, only=["val", "testA"]).root
+    report = check(task, root, ("val", "testA"))
+    assert report.ok, report.problem
+    assert not any(split.dropped.counts for split in report.splits.values())
+    assert report.splits["val"].images == 100
+
+
+def test_the_cached_mini_is_complete(tmp_path: Path) -> None:
+    assert check(GRES(), ensure_mini(tmp_path), GRES.splits).ok
+
+
+class Left(Task):
+    """A sample in each split, and a reader that leaves some out."""
+
+    name = "left"
+    splits = ("one", "two")
+    metrics = ()
+    generation = Generation(1)
+    score = None  # type: ignore[assignment]
+
+    def samples(self, root, split):
+        dropped = Dropped()
+        dropped.add("crowds", "all.json: record 3", count=2)
+        dropped.add("boxes" if split == "one" else f"boxes {NO_IMAGE}", f"{split}.json: box 1")
+        sample = Sample("a", root / "a.png", (4, 4), (), "a", Target())
+        return SampleSet([sample], dropped)
+
+
+def test_what_cannot_be_read_for_want_of_an_image_is_a_problem(tmp_path: Path) -> None:
+    assert check(Left(), tmp_path, ["one"]).problem == f"1 images are missing, the first is {tmp_path}/a.png"
+    (tmp_path / "a.png").touch()
+    assert check(Left(), tmp_path, ["one"]).ok
+    report = check(Left(), tmp_path, Left.splits)
+    assert report.problem == f"1 boxes {NO_IMAGE}, the first: two.json: box 1"
+    assert report.splits["one"].dropped.counts == {"crowds": 2, "boxes": 1}
+
+
+def test_what_all_splits_leave_out_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _show(check(Left(), tmp_path, Left.splits))
+    assert capsys.readouterr().out.splitlines()[5:-1] == [
+        "left out of one, two: 2 crowds, the first: all.json: record 3",
+        "left out of one: 1 boxes, the first: one.json: box 1",
+        f"left out of two: 1 boxes {NO_IMAGE}, the first: two.json: box 1",
+    ]
