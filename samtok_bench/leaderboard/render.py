@@ -192,7 +192,7 @@ def not_computed(benchmark: Benchmark) -> Iterator[str]:
     parts: tuple[Split | Metric, ...] = (*benchmark.splits, *benchmark.metrics)
     for part in parts:
         if part.not_computed:
-            yield f"{part.name}: not computed here, {part.not_computed}"
+            yield f"{part.name} is not computed here: {part.not_computed}"
 
 
 def _split_block(board: Board, benchmark: Benchmark, split: Split, numbers: dict[str, int]) -> Block:

@@ -33,9 +33,12 @@ def gate(tmp_path_factory):
     used = {id: summary.metric(id).value for id in ("used_1", "used_2")}
 
     def gate(model):
-        one = {"run": {**run, "model": str(model), "out": str(work / model.name)}, "baseline": str(baseline)}
-        checks = [{**one, "metric": "mean_iou", "tolerance": 0.01}]
-        checks += [{**one, "metric": id, "floor": 0.9 * value} for id, value in used.items()]
+        entry = {
+            "run": {**run, "model": str(model), "out": str(work / model.name)},
+            "baseline": str(baseline),
+        }
+        checks = [{**entry, "metric": "mean_iou", "tolerance": 0.01}]
+        checks += [{**entry, "metric": id, "floor": 0.9 * value} for id, value in used.items()]
         file = work / f"{model.name}.yaml"
         file.write_text(yaml.safe_dump({"checks": checks}))
         result = CliRunner().invoke(app, ["gate", str(file), "--pictures", str(work / "pictures")])
