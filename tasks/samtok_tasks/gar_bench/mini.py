@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from samtok_bench import rle
-from samtok_tasks.mini.expressions import SIDES, side_of
-from samtok_tasks.mini.picture import IMAGE_FOLDER, Picture
-from samtok_tasks.mini.scene import COLOURS, PATTERNS, SHAPES, Scene, SceneObject, patterns_of
+from samtok_tasks.mini.meaning import SIDES, side_of
+from samtok_tasks.mini.picture import IMAGE_FOLDER, MiniPicture
+from samtok_tasks.mini.scene import Scene, SceneObject, patterns_of
+from samtok_tasks.mini.shapes import SHAPES
+from samtok_tasks.mini.textures import COLOURS, PATTERNS
 
 HASH = "133c5c90aaadda0fbb881a9cb8381bf5e82966323325eda8f86d3f64dedad8b3"
 
@@ -20,13 +22,13 @@ _STREAM = 7
 """Tells the draws of this file from those of others about the same scene."""
 
 
-def files(pictures: Sequence[Picture]) -> dict[str, Any]:
+def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
     """`GAR-Bench-VQA.json`: of each picture up to one question per type."""
     records = [record for picture in pictures if picture.split == SPLIT for record in _records(picture)]
     return {"GAR-Bench-VQA.json": records} if records else {}
 
 
-def _records(picture: Picture) -> Iterator[dict[str, Any]]:
+def _records(picture: MiniPicture) -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng((picture.scene.seed, _STREAM))
     items = [picture.scene.objects[k] for k in rng.permutation(len(picture.scene.objects))]
     for type, asked, question, right, others in _questions(rng, picture.scene, items):

@@ -5,8 +5,8 @@ from itertools import pairwise
 from typing import Any
 
 from samtok_tasks.mini.coco import annotation
-from samtok_tasks.mini.expressions import describe, full_name
-from samtok_tasks.mini.picture import SIZE, Picture
+from samtok_tasks.mini.meaning import describe, full_name
+from samtok_tasks.mini.picture import SIZE, MiniPicture
 from samtok_tasks.mini.scene import SceneObject
 
 HASH = "6b876d54c213950f105d9bcd8d9643cb1d2503dcb307d6f2cebdb7c5e2a1b517"
@@ -18,7 +18,7 @@ FRAMES = ("The picture shows {}.", "There is also {}.", "At the end there is {}.
 """The sentences of a caption, no more than there are objects; the same for all, so that it can be learnt."""
 
 
-def files(pictures: Sequence[Picture]) -> dict[str, Any]:
+def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
     """`SPLIT_gcg_coco_caption_gt.json` and `SPLIT_gcg_coco_mask_gt.json`; images lie where all others do."""
     made: dict[str, Any] = {}
     for split, names in SPLITS.items():
@@ -29,7 +29,7 @@ def files(pictures: Sequence[Picture]) -> dict[str, Any]:
     return made
 
 
-def caption(picture: Picture) -> tuple[str, list[SceneObject]]:
+def caption(picture: MiniPicture) -> tuple[str, list[SceneObject]]:
     """Sentences that name each object once, from left to right, and the objects in that order."""
     items = sorted(picture.scene.objects, key=lambda item: (item.centre, item.index))
     shares = min(len(items), len(FRAMES))
@@ -44,18 +44,18 @@ def _listed(items: Sequence[SceneObject]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _image_id(picture: Picture) -> str:
+def _image_id(picture: MiniPicture) -> str:
     return picture.file_name.removesuffix(".jpg")
 
 
-def _images(pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+def _images(pictures: Sequence[MiniPicture]) -> list[dict[str, Any]]:
     return [
         {"id": _image_id(picture), "file_name": picture.file_name, "height": SIZE, "width": SIZE}
         for picture in pictures
     ]
 
 
-def _captions(pictures: Sequence[Picture]) -> dict[str, Any]:
+def _captions(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
     annotations = []
     for number, picture in enumerate(pictures, start=1):
         text, items = caption(picture)
@@ -64,7 +64,7 @@ def _captions(pictures: Sequence[Picture]) -> dict[str, Any]:
     return {"info": {}, "images": _images(pictures), "annotations": annotations}
 
 
-def _masks(pictures: Sequence[Picture]) -> dict[str, Any]:
+def _masks(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
     annotations = [
         annotation(picture.annotation_id(item.index), picture, 1, item.mask)
         | {"image_id": _image_id(picture)}

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from samtok_tasks.mini.coco import instances
-from samtok_tasks.mini.picture import Picture, category
+from samtok_tasks.mini.picture import MiniPicture, category
 from samtok_tasks.mini.sentences import Sentences, by_targets
 
 HASH = "49363efe558ea1a39e1f523bdb311b6b9d09bc7281a7d63f9f2e03554152b93a"
 
 
-def files(pictures: Sequence[Picture]) -> dict[str, Any]:
+def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
     """`grefcoco/grefs(unc).json` and `grefcoco/instances.json`."""
     return {
         "grefcoco/grefs(unc).json": _references(pictures),
@@ -18,7 +18,7 @@ def files(pictures: Sequence[Picture]) -> dict[str, Any]:
     }
 
 
-def _references(pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+def _references(pictures: Sequence[MiniPicture]) -> list[dict[str, Any]]:
     """References of gRefCOCO's form: sentences with the same targets share one."""
     refs: list[dict[str, Any]] = []
     sentences = Sentences()

@@ -7,7 +7,7 @@ import numpy as np
 
 from samtok_bench import rle
 from samtok_tasks.mini.expressions import Expression
-from samtok_tasks.mini.picture import IMAGE_FOLDER, Picture
+from samtok_tasks.mini.picture import IMAGE_FOLDER, MiniPicture
 from samtok_tasks.mini.scene import Mask
 from samtok_tasks.mini.scene_masks import HALVES, MIN_PART_PIXELS, background, half, union
 
@@ -19,7 +19,7 @@ SPLIT = "val"
 """The pictures that are asked about: the official file has one split."""
 
 
-def files(pictures: Sequence[Picture]) -> dict[str, Any]:
+def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
     """`GroundingSuite-Eval.jsonl`: of each picture up to one record per class."""
     records: list[dict[str, Any]] = []
     for picture in pictures:
@@ -39,7 +39,7 @@ def files(pictures: Sequence[Picture]) -> dict[str, Any]:
     return {"GroundingSuite-Eval.jsonl": records} if records else {}
 
 
-def _asked(picture: Picture) -> Iterator[tuple[int, str, str, Mask]]:
+def _asked(picture: MiniPicture) -> Iterator[tuple[int, str, str, Mask]]:
     """Class, label, caption and mask of a picture's records."""
     scene = picture.scene
     yield STUFF, "background", f"The {scene.background} background that no shape covers.", background(scene)

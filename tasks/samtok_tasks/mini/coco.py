@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from samtok_bench import rle
-from samtok_tasks.mini.picture import SIZE, Picture, category
-from samtok_tasks.mini.scene import SHAPES, Mask
+from samtok_tasks.mini.picture import SIZE, MiniPicture, category
+from samtok_tasks.mini.scene import Mask
+from samtok_tasks.mini.shapes import SHAPES
 
 
-def instances(pictures: Sequence[Picture]) -> dict[str, Any]:
+def instances(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
     """Every object, of its shape's category."""
     annotations = [
         annotation(picture.annotation_id(item.index), picture, category(item.shape), item.mask)
@@ -20,7 +21,7 @@ def instances(pictures: Sequence[Picture]) -> dict[str, Any]:
 
 
 def instances_file(
-    pictures: Sequence[Picture], annotations: list[dict[str, Any]], categories: list[dict[str, Any]]
+    pictures: Sequence[MiniPicture], annotations: list[dict[str, Any]], categories: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """The content of an instances file."""
     images = [
@@ -35,7 +36,7 @@ def instances_file(
     }
 
 
-def annotation(id: int, picture: Picture, category: int, mask: Mask) -> dict[str, Any]:
+def annotation(id: int, picture: MiniPicture, category: int, mask: Mask) -> dict[str, Any]:
     """A mask's record; it is written as run lengths."""
     packed = rle.encode(mask)
     x0, y0, x1, y1 = rle.box(packed)

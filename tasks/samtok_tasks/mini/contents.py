@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import Any, Protocol, cast
 
 import samtok_tasks
-from samtok_tasks.mini.picture import Picture
+from samtok_tasks.mini.picture import MiniPicture
 
 MINI_VERSION = "3"
 SCENES = "scenes"
@@ -26,7 +26,7 @@ class MiniBenchmark(Protocol):
     HASH: str
     """sha256 of all files, see `samtok_tasks.mini.writer.write_files`."""
 
-    def files(self, pictures: Sequence[Picture]) -> dict[str, Any]:
+    def files(self, pictures: Sequence[MiniPicture]) -> dict[str, Any]:
         """Contents by path below the root: JSON, or an image as an array (H, W) or (H, W, 3) uint8."""
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from samtok_tasks.mini.meaning import EXTREMES, PLACES, RELATIONS, Noun, extreme, located, related, select
-from samtok_tasks.mini.meaning import SIDES, describe, full_name, side_of  # noqa: F401  # moved
 from samtok_tasks.mini.scene import Scene, SceneObject, patterns_of
 from samtok_tasks.mini.shapes import LETTERS, SHAPES
 from samtok_tasks.mini.textures import COLOURS

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from samtok_tasks.mini.expressions import Expression
-from samtok_tasks.mini.scene import SHAPES, Scene
+from samtok_tasks.mini.scene import Scene
+from samtok_tasks.mini.shapes import SHAPES
 
 SIZE = 192
 """Height and width in pixels."""
@@ -11,7 +12,7 @@ IMAGE_FOLDER = "images/train2014"
 
 
 @dataclass(frozen=True)
-class Picture:
+class MiniPicture:
     """An image of a split."""
 
     image_id: int

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samtok_tasks.mini.shapes import SHAPES, SOLID_SHAPES, draw_shape
-from samtok_tasks.mini.shapes import LETTERS, THIN_SHAPES, fill  # noqa: F401  # moved
 from samtok_tasks.mini.textures import BACKGROUNDS, COLOURS, PATTERNS, background, surface
 
 Mask = NDArray[np.bool_]

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from samtok_tasks.mini.scene import Mask, Scene, SceneObject, fill
+from samtok_tasks.mini.scene import Mask, Scene, SceneObject
+from samtok_tasks.mini.shapes import fill
 
 KINDS = ("object", "group", "part", "background", "arbitrary")
 OBJECTS = 3

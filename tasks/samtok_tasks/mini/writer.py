@@ -13,7 +13,7 @@ from PIL import Image
 
 from samtok_tasks.mini.contents import MINI_VERSION, SCENES, benchmarks, combined
 from samtok_tasks.mini.expressions import make_expressions
-from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, Picture
+from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, MiniPicture
 from samtok_tasks.mini.scene import draw_scene
 
 OBJECTS = (1, 7)
@@ -114,7 +114,7 @@ def read_marker(root: Path) -> dict[str, Any]:
     return content
 
 
-def pictures_of(split: str, plans: Mapping[str, SplitPlan] | None = None) -> Iterator[Picture]:
+def pictures_of(split: str, plans: Mapping[str, SplitPlan] | None = None) -> Iterator[MiniPicture]:
     """The pictures of a split of SPLITS, or of other plans, in order."""
     plans = SPLITS if plans is None else plans
     plan = plans[split]
@@ -130,10 +130,10 @@ def pictures_of(split: str, plans: Mapping[str, SplitPlan] | None = None) -> Ite
             if len(expressions) == count:
                 break
         missing -= count
-        yield Picture(offset + number, split, scene, expressions)
+        yield MiniPicture(offset + number, split, scene, expressions)
 
 
-def _counted(pictures: Sequence[Picture]) -> SplitReport:
+def _counted(pictures: Sequence[MiniPicture]) -> SplitReport:
     targets = [len(expression.targets) for picture in pictures for expression in picture.expressions]
     return SplitReport(
         images=len(pictures),

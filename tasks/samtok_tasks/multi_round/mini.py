@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from samtok_tasks.mini.coco import annotation, instances_file
-from samtok_tasks.mini.expressions import EXTREMES, RELATIONS, Noun, extreme, make_expression, related, select
-from samtok_tasks.mini.picture import Picture, category
-from samtok_tasks.mini.scene import SHAPES, Mask, Scene, SceneObject
+from samtok_tasks.mini.expressions import make_expression
+from samtok_tasks.mini.meaning import EXTREMES, RELATIONS, Noun, extreme, related, select
+from samtok_tasks.mini.picture import MiniPicture, category
+from samtok_tasks.mini.scene import Mask, Scene, SceneObject
 from samtok_tasks.mini.scene_masks import HALVES, MIN_PART_PIXELS, half
+from samtok_tasks.mini.shapes import SHAPES
 
 HASH = "dfbb23c99f1b3e99edb23fe03f78e589db726d5be9b9a3c5d11ea9283aea8743"
 
@@ -47,7 +49,7 @@ class MadeRound:
         return category(self.item.shape) if self.item else PART_CATEGORY
 
 
-def files(pictures: Sequence[Picture]) -> dict[str, Any]:
+def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
     """`segllm/conversations_folder/` with dialogues and `segllm/annotations_folder/` with their masks."""
     annotations: list[dict[str, Any]] = []
     made: dict[str, Any] = {}
@@ -74,7 +76,7 @@ def files(pictures: Sequence[Picture]) -> dict[str, Any]:
 def dialogue(rng: np.random.Generator, scene: Scene) -> list[MadeRound]:
     """Rounds about a scene, no mask twice; none at all where the scene allows fewer than two.
 
-    Every round is true of exactly one mask; what is borderline is never asked, see `mini.expressions`.
+    Every round is true of exactly one mask; what is borderline is never asked, see `mini.meaning`.
     """
     wanted = int(rng.integers(ROUNDS[0], ROUNDS[1] + 1))
     rounds: list[MadeRound] = []
@@ -171,7 +173,7 @@ def _if_only_one(
     return MadeRound(text, found[0].mask, kind, reference, found[0])
 
 
-def _ids(picture: Picture, rounds: Sequence[MadeRound]) -> list[int]:
+def _ids(picture: MiniPicture, rounds: Sequence[MadeRound]) -> list[int]:
     """Annotation ids: an object's number, and for parts those from the end."""
     ids = []
     parts = 0
@@ -181,7 +183,7 @@ def _ids(picture: Picture, rounds: Sequence[MadeRound]) -> list[int]:
     return ids
 
 
-def _conversation(picture: Picture, rounds: Sequence[MadeRound], ids: Sequence[int]) -> dict[str, Any]:
+def _conversation(picture: MiniPicture, rounds: Sequence[MadeRound], ids: Sequence[int]) -> dict[str, Any]:
     image = f"coco/train2014/{picture.file_name}"
     turns: list[dict[str, Any]] = []
     for number, (made, id) in enumerate(zip(rounds, ids, strict=True), 1):
@@ -199,7 +201,7 @@ def _conversation(picture: Picture, rounds: Sequence[MadeRound], ids: Sequence[i
     return {"task": "segmentation", "base": "[null]", "conversations": turns}
 
 
-def _instances(pictures: Sequence[Picture], annotations: list[dict[str, Any]]) -> dict[str, Any]:
+def _instances(pictures: Sequence[MiniPicture], annotations: list[dict[str, Any]]) -> dict[str, Any]:
     named = {annotation["image_id"] for annotation in annotations}
     categories = [
         {"id": number, "name": name, "supercategory": "shape"}

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from samtok_tasks.grounding_suite.mini import with_article
-from samtok_tasks.mini.picture import Picture
+from samtok_tasks.mini.picture import MiniPicture
 from samtok_tasks.mini.scene import Mask, SceneObject
 
 HASH = "91337221e64ced060961cb250fb492f2202a42d61f32322dfdaf7b805714cd07"
@@ -20,7 +20,7 @@ SENTENCES = (
 )
 
 
-def files(pictures: Sequence[Picture]) -> dict[str, Any]:
+def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
     """`reason_seg/ReasonSeg/SPLIT/NAME.json` with NAME.jpg, of pictures where an expression has a target.
 
     Phrases and sentences take turns. The holes of rings and letters are marked to be ignored.

@@ -19,6 +19,11 @@ from samtok_bench.task import Protocol
 THRESHOLDS = (0.5, 0.75, 0.9)
 CODEBOOKS = 2
 """Codebooks that are told apart: as many as a mask has words."""
+_OF_A_CODEBOOK = (
+    ("perplexity", "perplexity", "exp(entropy) of the codes", Perplexity()),
+    # a code that is never used is wasted; where many masks share few codes the words tell little
+    ("used", "codes used", "number of different codes", Used()),
+)
 
 
 def reconstruction_metrics(protocol: Protocol) -> tuple[MetricInfo, ...]:
@@ -42,40 +47,19 @@ def reconstruction_metrics(protocol: Protocol) -> tuple[MetricInfo, ...]:
         MetricInfo("worst_decile", "worst decile", worst, "iou", aggregate=WorstDecile()),
         MetricInfo("bits", "bits a mask", bits, "bits", "coded", direction="lower", unit="bits"),
         MetricInfo("tokens", "tokens a mask", words, "tokens", "coded", direction="lower", unit="tokens"),
-        *(metric for level in range(1, CODEBOOKS + 1) for metric in _of_a_codebook(level)),
+        *(
+            MetricInfo(
+                f"{id}_{level}", f"{display} of codebook {level}", meaning, f"code_{level}",
+                f"coded_{level}", unit="codes", aggregate=aggregate,
+            )
+            for level in range(1, CODEBOOKS + 1)
+            for id, display, meaning, aggregate in _OF_A_CODEBOOK
+        ),
         MetricInfo(
-            "collisions",
-            "code collisions",
-            shared,
-            "code",
-            "coded_1",
-            direction="none",
+            "collisions", "code collisions", shared, "code", "coded_1", direction="none",
             aggregate=Collisions(),
         ),
-    )
-
-
-def _of_a_codebook(level: int) -> tuple[MetricInfo, MetricInfo]:
-    """How a codebook is used: where many masks share few codes, the words tell little."""
-    columns = f"code_{level}", f"coded_{level}"
-    return (
-        MetricInfo(
-            f"perplexity_{level}",
-            f"perplexity of codebook {level}",
-            "exp(entropy) of the codes",
-            *columns,
-            unit="codes",
-            aggregate=Perplexity(),
-        ),
-        MetricInfo(
-            f"used_{level}",
-            f"codes used of codebook {level}",
-            "number of different codes",
-            *columns,
-            unit="codes",
-            aggregate=Used(),
-        ),
-    )
+    )  # fmt: skip
 
 
 def _key(threshold: float) -> str:

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from samtok_tasks.mini.coco import annotation, instances_file
-from samtok_tasks.mini.picture import Picture
+from samtok_tasks.mini.picture import MiniPicture
 from samtok_tasks.mini.scene_masks import KINDS, masks_of_all_kinds
 
 HASH = "fe0f60e26a3c1d4f75ab4348d8c03e436ed3b0b99bc2f3e961426f1572da2c95"
 
 
-def files(pictures: Sequence[Picture]) -> dict[str, Any]:
+def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
     """`annotations/instances_SPLIT.json`, where a mask's category is its kind."""
     return {
         f"annotations/instances_{split}.json": _instances(
@@ -22,7 +22,7 @@ def files(pictures: Sequence[Picture]) -> dict[str, Any]:
     }
 
 
-def _instances(pictures: Sequence[Picture]) -> dict[str, Any]:
+def _instances(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
     """Masks of every kind."""
     annotations = []
     for picture in pictures:

@@ -86,27 +86,24 @@ def read_panoptic(root: Path, split: str) -> AnnotatedMasks:
             raise ValueError(f"{where}: it is the second of image {number}")
         seen.add(number)
         image = images[number]
-        _collect(
-            collector,
-            f"{path}: image {number}",
-            pngs / annotation.file_name,
-            (image.height, image.width),
-            folder / image.file_name,
-            _by_id(annotation, kinds, where),
-            kinds,
-        )
+        png, file = pngs / annotation.file_name, folder / image.file_name
+        size = image.height, image.width
+        segments = _segments(annotation, kinds, where)
+        _collect(collector, f"{path}: image {number}", png, file, size, segments)
     return collector.found()
 
 
-def _by_id(annotation: _Annotation, kinds: dict[int, str | None], where: str) -> dict[int, _Segment]:
-    """The segments of an image by their ids."""
-    segments: dict[int, _Segment] = {}
+def _segments(
+    annotation: _Annotation, kinds: dict[int, str | None], where: str
+) -> dict[int, tuple[str | None, bool]]:
+    """Kind of each segment and whether it is a crowd, by segment id."""
+    segments: dict[int, tuple[str | None, bool]] = {}
     for place, segment in enumerate(annotation.segments_info):
         if segment.id in segments:
             raise ValueError(f"{where}: two segments have the id {segment.id}")
         if segment.category_id not in kinds:
             raise ValueError(f"{where}, segment {place}: category {segment.category_id} is not listed")
-        segments[segment.id] = segment
+        segments[segment.id] = kinds[segment.category_id], bool(segment.iscrowd)
     return segments
 
 
@@ -114,10 +111,9 @@ def _collect(
     collector: MaskCollector,
     where: str,
     png: Path,
+    file: Path,
     size: tuple[int, int],
-    image: Path,
-    segments: dict[int, _Segment],
-    kinds: dict[int, str | None],
+    segments: dict[int, tuple[str | None, bool]],
 ) -> None:
     """Cut the PNG of one image into its segments."""
     reason, details = "", ""
@@ -132,17 +128,16 @@ def _collect(
             reason = "segments of PNGs of another size"
             details = f"{png} is {ids.shape} pixels (height, width), the image {size}"
     held = set() if reason else set(np.unique(ids).tolist()) - {VOID}
-    for number, segment in segments.items():
+    for number, (kind, crowd) in segments.items():
         place = f"{where}: segment {number}"
-        if segment.iscrowd:
+        if crowd:
             collector.dropped.add("crowds", place)
         elif reason:
             collector.dropped.add(reason, place, details)
         elif number not in held:
             collector.dropped.add("segments not in the PNG", place, f"{png} has no pixel of it")
         else:
-            kind = kinds[segment.category_id]
-            collector.keep(place, AnnotatedMask(str(number), image, rle.encode(ids == number), kind))
+            collector.keep(place, AnnotatedMask(str(number), file, rle.encode(ids == number), kind))
     for number in sorted(held - set(segments)):
         unknown = f"{png} has pixels of {number}, which is not in segments_info"
         collector.dropped.add("ids not listed", where, unknown)

@@ -51,16 +51,13 @@ def read_sa1b(root: Path, split: str) -> AnnotatedMasks:
         if image.file_name in images:
             raise ValueError(f"{path}: {image.file_name} is the image of {images[image.file_name]} too")
         images[image.file_name] = path
+        size, file = (image.height, image.width), path.parent / image.file_name
         numbers: set[int] = set()
         for annotation in content.annotations:
-            if annotation.id in numbers:
-                raise ValueError(f"{path}: two annotations have the id {annotation.id}")
-            numbers.add(annotation.id)
-            collector.add(
-                f"{path}: annotation {annotation.id}",
-                str(annotation.id),
-                path.parent / image.file_name,
-                (image.height, image.width),
-                annotation.segmentation,
-            )
+            number = annotation.id
+            if number in numbers:
+                raise ValueError(f"{path}: two annotations have the id {number}")
+            numbers.add(number)
+            where = f"{path}: annotation {number}"
+            collector.add(where, str(number), file, size, annotation.segmentation)
     return collector.found()

@@ -5,13 +5,13 @@ from typing import Any
 
 from samtok_tasks.mini.coco import instances
 from samtok_tasks.mini.expressions import Expression
-from samtok_tasks.mini.picture import Picture, category
+from samtok_tasks.mini.picture import MiniPicture, category
 from samtok_tasks.mini.sentences import Sentences, by_targets
 
 HASH = "f55666918072c1979e2033b248e23110fc0213a76a61ea681ef5dca55be14e5c"
 
 
-def files(pictures: Sequence[Picture]) -> dict[str, Any]:
+def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
     """`refcoco/`, `refcoco+/` (no words for places) and `refcocog/`."""
     objects = instances(pictures)
     made: dict[str, Any] = {}
@@ -21,7 +21,7 @@ def files(pictures: Sequence[Picture]) -> dict[str, Any]:
     return made
 
 
-def _references(pictures: Sequence[Picture], dataset: str) -> list[dict[str, Any]]:
+def _references(pictures: Sequence[MiniPicture], dataset: str) -> list[dict[str, Any]]:
     """References of the refer family's form: one object each."""
     refs: list[dict[str, Any]] = []
     sentences = Sentences()

@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samtok_bench import rle
-from samtok_tasks.mini.expressions import SIDES, related
-from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, Picture
-from samtok_tasks.mini.scene import BACKGROUNDS, SHAPES, Mask, Scene
+from samtok_tasks.mini.meaning import SIDES, related
+from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, MiniPicture
+from samtok_tasks.mini.scene import Mask, Scene
 from samtok_tasks.mini.scene_masks import background
+from samtok_tasks.mini.shapes import SHAPES
+from samtok_tasks.mini.textures import BACKGROUNDS
 
 HASH = "c1a3796c4bcb652f4cd4b2eb0551d3957b628135b52d8fd234c4b6e4efdcd4ee"
 
@@ -18,7 +20,7 @@ FOLDER = IMAGE_FOLDER.split("/")[-1]
 STUFF = tuple(f"{name} background" for name in BACKGROUNDS)
 
 
-def files(pictures: Sequence[Picture]) -> dict[str, Any]:
+def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
     """`psg/psg.json`, whose test images are all but train's, and `annotations/panoptic_train2014/`."""
     made: dict[str, Any] = {
         "psg/psg.json": {
@@ -45,7 +47,7 @@ def relations(scene: Scene) -> list[tuple[int, int, int]]:
     ]
 
 
-def _record(picture: Picture) -> dict[str, Any]:
+def _record(picture: MiniPicture) -> dict[str, Any]:
     scene = picture.scene
     kinds = [SHAPES.index(item.shape) for item in scene.objects]
     kinds.append(len(SHAPES) + BACKGROUNDS.index(scene.background))
@@ -78,7 +80,7 @@ def _id(place: int) -> int:
     return 1000 * (place + 1)
 
 
-def _png(picture: Picture) -> str:
+def _png(picture: MiniPicture) -> str:
     return f"panoptic_{FOLDER}/{picture.file_name.removesuffix('.jpg')}.png"
 
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from samtok_bench import rle
 from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
-from samtok_tasks.formats.coco import MAX_SIDE
+from samtok_tasks.formats.coco import Side
 from samtok_tasks.formats.files import PathBelow, Record, parse, read_json, require_file
 from samtok_tasks.formats.images import find_images
 from samtok_tasks.formats.panoptic import read_ids
@@ -92,7 +92,6 @@ def _different(names: list[str]) -> list[str]:
 ImageId = Annotated[str, BeforeValidator(_image_id)]
 ClassNames = Annotated[list[Annotated[str, AfterValidator(_name)]], AfterValidator(_different)]
 Place = Annotated[int, Field(ge=0)]
-Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
 
 class _SegmentRecord(Record):

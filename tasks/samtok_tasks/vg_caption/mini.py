@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from samtok_bench import rle
-from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, Picture
+from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, MiniPicture
 
 HASH = "2240168e5e519ac2bc17e9e3f6ab614795d9d59fad7c285f4f55eb825b6a156a"
 
@@ -13,7 +13,7 @@ SPLIT = "val"
 FOLDER = IMAGE_FOLDER.split("/")[-1]
 
 
-def files(pictures: Sequence[Picture]) -> dict[str, Any]:
+def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
     """`visual_genome/test_caption.json`: for each expression with one target an image record and an
     annotation of the same id.
     """

@@ -5,8 +5,8 @@ from itertools import pairwise
 from typing import Any
 
 from samtok_bench import rle
-from samtok_tasks.mini.expressions import side_of
-from samtok_tasks.mini.picture import SIZE, Picture
+from samtok_tasks.mini.meaning import side_of
+from samtok_tasks.mini.picture import SIZE, MiniPicture
 from samtok_tasks.mini.scene import Scene, SceneObject
 
 HASH = "4a38f321fdf78b0c329948a533947ddbaa14208279ac5cd5887cb2f6eef3d869"
@@ -20,7 +20,7 @@ COLOURS = ("red", "blue")
 ROOT = "ViP-Bench"
 
 
-def files(pictures: Sequence[Picture]) -> dict[str, Any]:
+def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
     """The questions, of each picture what colour and shape an object has and where another one is; the images
     with their shapes; and the questions in the words of drawn boxes.
     """

@@ -7,7 +7,7 @@ import numpy as np
 
 from samtok_bench import rle
 from samtok_tasks.grounding_suite.mini import with_article
-from samtok_tasks.mini.picture import IMAGE_FOLDER, Picture
+from samtok_tasks.mini.picture import IMAGE_FOLDER, MiniPicture
 from samtok_tasks.mini.scene import SceneObject
 
 HASH = "e2c8ce8ecf69e285099e1330b3efd845e2377bcd857fd185a449e0c1664395d5"
@@ -20,7 +20,7 @@ _STREAM = 8
 """Tells the draws of this file from those of others about the same scene."""
 
 
-def files(pictures: Sequence[Picture]) -> dict[str, Any]:
+def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
     """`visual7w/dataset_v7w_pointing.json`: a question for each expression with one target, in pictures with
     three other objects.
     """
@@ -33,7 +33,7 @@ def files(pictures: Sequence[Picture]) -> dict[str, Any]:
     return {"visual7w/dataset_v7w_pointing.json": content}
 
 
-def _image(picture: Picture) -> dict[str, Any]:
+def _image(picture: MiniPicture) -> dict[str, Any]:
     rng = np.random.default_rng((picture.scene.seed, _STREAM))
     pairs = []
     for place, expression in enumerate(picture.expressions):
@@ -60,7 +60,7 @@ def _image(picture: Picture) -> dict[str, Any]:
     }
 
 
-def _box(picture: Picture, item: SceneObject) -> dict[str, Any]:
+def _box(picture: MiniPicture, item: SceneObject) -> dict[str, Any]:
     x0, y0, x1, y1 = rle.box(rle.encode(item.mask))
     return {
         "box_id": picture.annotation_id(item.index),

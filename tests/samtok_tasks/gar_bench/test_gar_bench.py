@@ -22,8 +22,9 @@ from samtok_bench.sample import Outcome, Prediction, Region, prompt_text
 from samtok_tasks.formats.files import NoSplitError
 from samtok_tasks.gar_bench import mini as gar_bench
 from samtok_tasks.gar_bench.task import GARBench
-from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, Picture
-from samtok_tasks.mini.scene import COLOURS, draw_scene
+from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, MiniPicture
+from samtok_tasks.mini.scene import draw_scene
+from samtok_tasks.mini.textures import COLOURS
 from samtok_tasks.multiple_choice import FLOOR_LETTERS
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "gar_bench_prompts.txt"
@@ -55,7 +56,7 @@ def write(root, records=RECORDS) -> Path:
 
 def drawn(split="val", count=100):
     """Pictures of mini, without expressions."""
-    return [Picture(1 + k, split, draw_scene(2_000_000 + k, size=SIZE), []) for k in range(count)]
+    return [MiniPicture(1 + k, split, draw_scene(2_000_000 + k, size=SIZE), []) for k in range(count)]
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from samtok_tasks.gcg.answers import marked
 from samtok_tasks.gcg.labels import locate_labels
 from samtok_tasks.gcg.reader import read_grandf
 from samtok_tasks.gcg.task import GCG
-from samtok_tasks.mini.picture import SIZE, Picture
+from samtok_tasks.mini.picture import SIZE, MiniPicture
 from samtok_tasks.mini.scene import draw_scene
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "gcg_prompts.txt"
@@ -92,7 +92,7 @@ def mini(tmp_path_factory) -> Path:
     """mini's pictures in GranD-f's form."""
     folder = tmp_path_factory.mktemp("mini")
     pictures = [
-        Picture(k + 1, split, draw_scene(900_000 + k, size=SIZE), [])
+        MiniPicture(k + 1, split, draw_scene(900_000 + k, size=SIZE), [])
         for k, split in enumerate(["val"] * 12 + ["testA"] * 2 + ["testB"] * 2 + ["train"])
     ]
     for path, content in grandf.files(pictures).items():

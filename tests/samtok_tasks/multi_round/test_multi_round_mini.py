@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from samtok_tasks.mini.expressions import EXTREMES
-from samtok_tasks.mini.picture import Picture
-from samtok_tasks.mini.scene import COLOURS, PATTERNS, Scene, SceneObject
+from samtok_tasks.mini.meaning import EXTREMES
+from samtok_tasks.mini.picture import MiniPicture
+from samtok_tasks.mini.scene import Scene, SceneObject
+from samtok_tasks.mini.textures import COLOURS, PATTERNS
 from samtok_tasks.mini.writer import pictures_of, write_file
 from samtok_tasks.multi_round import mini as segllm
 from samtok_tasks.multi_round.segllm_dialogues import SegLLMReader
@@ -21,12 +22,12 @@ STEP = 13
 
 
 @pytest.fixture(scope="module")
-def pictures() -> list[Picture]:
+def pictures() -> list[MiniPicture]:
     return list(pictures_of("val"))
 
 
 @pytest.fixture(scope="module")
-def dialogues(pictures: list[Picture]) -> list[tuple[Scene, list[segllm.MadeRound]]]:
+def dialogues(pictures: list[MiniPicture]) -> list[tuple[Scene, list[segllm.MadeRound]]]:
     made = [
         (picture.scene, segllm.dialogue(np.random.default_rng((picture.scene.seed, seed)), picture.scene))
         for picture in pictures
@@ -152,7 +153,7 @@ def test_the_kinds_are_balanced(dialogues: Any) -> None:
     assert all(share > 0.08 for share in shares.values()), shares
 
 
-def test_files_are_read_back(pictures: list[Picture], tmp_path: Any) -> None:
+def test_files_are_read_back(pictures: list[MiniPicture], tmp_path: Any) -> None:
     made = segllm.files(pictures)
     assert list(made) == [
         "segllm/conversations_folder/all_data_mix_val/mr_refcoco_val.json",
@@ -171,7 +172,7 @@ def test_files_are_read_back(pictures: list[Picture], tmp_path: Any) -> None:
             assert len(masks) == (asked.tags["reference"] != "none")
 
 
-def test_turns_are_of_segllms_form(pictures: list[Picture]) -> None:
+def test_turns_are_of_segllms_form(pictures: list[MiniPicture]) -> None:
     name = pictures[0].file_name
     first = next(iter(segllm.files(pictures).values()))[0]["conversations"]
     assert first[0]["value"].startswith(f"[IMAGE256:coco/train2014/{name}] Segment the ")
@@ -186,7 +187,7 @@ def test_turns_are_of_segllms_form(pictures: list[Picture]) -> None:
         assert answers[number - 1].split(":")[2] == id
 
 
-def test_scenes_of_one_object_and_none_of_a_split(pictures: list[Picture]) -> None:
+def test_scenes_of_one_object_and_none_of_a_split(pictures: list[MiniPicture]) -> None:
     alone = next(picture for picture in pictures if len(picture.scene.objects) == 1)
     rounds = segllm.dialogue(np.random.default_rng(0), alone.scene)
     assert {made.kind for made in rounds} <= {"none", "part"}

@@ -101,7 +101,7 @@ def test_relations_of_segments_without_pixels(tmp_path: Path) -> None:
         (("data", 2, "file_name"), "../a.jpg", "must be a path below the folder"),
         (("data", 2, "pan_seg_file_name"), "/a.png", "must be a path below the folder"),
         (("data", 2, "image_id"), None, "record 2: image_id: an image id is text, got NoneType"),
-        (("data", 2, "height"), 0, "record 2: height: Input should be greater than or equal to 1, got 0"),
+        (("data", 2, "height"), 0, "record 2: height: Input should be greater than 0, got 0"),
         (("test_image_ids", 0), [1], "test_image_ids.0: an image id is text, got list"),
         (("predicate_classes", 1), "over", "predicate_classes: a name comes twice"),
         (("stuff_classes", 0), " sky", "stuff_classes.0: expected a name, got ' sky'"),

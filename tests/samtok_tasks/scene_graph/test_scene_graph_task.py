@@ -16,8 +16,8 @@ from samtok_bench.codecs.run_length import CocoRunCodec, RunCodec
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.sample import MASK_PLACE, Outcome, Prediction, Region, Target, prompt_text
-from samtok_tasks.mini.expressions import SIDES, related
-from samtok_tasks.mini.picture import IMAGE_FOLDER, Picture
+from samtok_tasks.mini.meaning import SIDES, related
+from samtok_tasks.mini.picture import IMAGE_FOLDER, MiniPicture
 from samtok_tasks.mini.scene import draw_scene
 from samtok_tasks.scene_graph import mini as mini_psg
 from samtok_tasks.scene_graph.answers import read_graph, write_graph
@@ -39,8 +39,8 @@ def root(tmp_path) -> Path:
 def mini(tmp_path_factory) -> Path:
     """A part of mini, whose images no test opens but that of codecs."""
     root = tmp_path_factory.mktemp("mini")
-    pictures = [Picture(k + 1, "val", draw_scene(2_000_000 + k), []) for k in range(24)]
-    pictures.append(Picture(25, "train", draw_scene(1_000_003), []))
+    pictures = [MiniPicture(k + 1, "val", draw_scene(2_000_000 + k), []) for k in range(24)]
+    pictures.append(MiniPicture(25, "train", draw_scene(1_000_003), []))
     for path, content in mini_psg.files(pictures).items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         if path.endswith(".png"):
@@ -232,7 +232,7 @@ def test_relations_of_mini_are_true_and_the_masks_are_the_scene():
             assert related(scene.objects, "nearest to", item) == [near]
             axis, sign = ((0, -1), (0, 1), (1, -1), (1, 1))[predicate]
             assert sign * (item.centre[axis] - near.centre[axis]) > 0
-    files = mini_psg.files([Picture(1, "val", scene, [])])
+    files = mini_psg.files([MiniPicture(1, "val", scene, [])])
     (png,) = (content for path, content in files.items() if path.endswith(".png"))
     ids = png.astype(int) @ [1, 256, 65536]
     records = files["psg/psg.json"]["data"][0]["segments_info"]
