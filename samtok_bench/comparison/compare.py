@@ -22,7 +22,7 @@ from samtok_bench.metric import MetricInfo
 from samtok_bench.runs.changes import ROUNDING, Change, changes, gain, most_changed
 from samtok_bench.runs.folder import JOURNAL
 from samtok_bench.runs.journal import Line
-from samtok_bench.runs.reading import FinishedRun, clusters_of, scores_of, tag_values
+from samtok_bench.runs.reading import LoadedRun, clusters_of, scores_of, tag_values
 from samtok_bench.runs.summary import MetricValue
 from samtok_bench.statistics import Interval
 
@@ -242,7 +242,7 @@ def _score(
 
 
 def _groups(
-    run: FinishedRun,
+    run: LoadedRun,
     info: MetricInfo,
     before: Mapping[str, Line],
     now: Mapping[str, Line],

@@ -8,7 +8,7 @@ from samtok_bench.comparison.given_runs import GivenRun, Terms
 from samtok_bench.metric import MetricInfo
 from samtok_bench.runs.journal import Line
 from samtok_bench.runs.reading import (
-    FinishedRun,
+    LoadedRun,
     NotComparable,
     agreed_values,
     clusters_of,
@@ -76,7 +76,7 @@ def _stored(metric: MetricValue) -> Value:
     return Value(metric.value, metric.interval)
 
 
-def _values(run: FinishedRun, lines: Mapping[str, Line], ids: Sequence[str]) -> dict[str, Value]:
+def _values(run: LoadedRun, lines: Mapping[str, Line], ids: Sequence[str]) -> dict[str, Value]:
     """The metrics of some of a run's lines; a metric of the whole corpus is undefined unless it is all."""
     infos = infos_of(run, ids)
     measured = agreed_values(run, from_scores(infos), lines)
@@ -89,7 +89,7 @@ def _values(run: FinishedRun, lines: Mapping[str, Line], ids: Sequence[str]) -> 
     return {id: Value(measured.get(id), bounds.get(id)) for id in ids}
 
 
-def infos_of(run: FinishedRun, ids: Sequence[str]) -> list[MetricInfo]:
+def infos_of(run: LoadedRun, ids: Sequence[str]) -> list[MetricInfo]:
     """The definitions of a run's metrics; NotComparable if its task no longer has one of them."""
     known = {info.id: info for info in run.metrics}
     lacking = [id for id in ids if id not in known]

@@ -10,7 +10,7 @@ from samtok_bench.judging.judged_run import judged_by
 from samtok_bench.runs.comparable import Comparability, comparability, joined
 from samtok_bench.runs.folder import JOURNAL, SUMMARY, RunFolder, RunRecord
 from samtok_bench.runs.journal import Line
-from samtok_bench.runs.reading import FinishedRun, NotComparable, open_run
+from samtok_bench.runs.reading import LoadedRun, NotComparable, open_run
 from samtok_bench.runs.settings import short_name
 from samtok_bench.runs.summary import Summary
 
@@ -25,7 +25,7 @@ class GivenRun:
     summary: Summary
     record: RunRecord | None
     """None for a summary without run.json."""
-    run: FinishedRun | None
+    run: LoadedRun | None
     """None if there are no answers of single samples; such a run cannot be paired."""
 
     @property
@@ -65,7 +65,7 @@ def _folder(path: Path) -> Path:
     return path.parent if path.name == SUMMARY and not path.is_dir() else path
 
 
-def _read(path: Path) -> tuple[Summary, RunRecord | None, FinishedRun | None]:
+def _read(path: Path) -> tuple[Summary, RunRecord | None, LoadedRun | None]:
     if _folder(path) != path:
         path = _folder(path)
     elif (path / JOURNAL).exists() or not (path / SUMMARY).exists():
@@ -77,7 +77,7 @@ def _read(path: Path) -> tuple[Summary, RunRecord | None, FinishedRun | None]:
     return folder.summary(), record, None
 
 
-def _whole(run: FinishedRun) -> tuple[Summary, RunRecord, FinishedRun]:
+def _whole(run: LoadedRun) -> tuple[Summary, RunRecord, LoadedRun]:
     return run.summary, run.record, run
 
 

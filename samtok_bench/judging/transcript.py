@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 
 from samtok_bench.runs.folder import read_versioned
 from samtok_bench.runs.journal import whole_lines, write_whole
+from samtok_bench.runs.reading import NotComparable
 from samtok_bench.runs.summary import SCHEMA, MetricValue
 from samtok_bench.validation import first_fault
 
@@ -85,24 +86,27 @@ def read_judges(folder: Path) -> list[JudgeSummary]:
     """What judges said of a run, as far as they came; none where it was not judged.
 
     Raises:
-        ValueError: judge.json is malformed, or of another version.
+        NotComparable: judge.json is malformed, or of another version.
     """
     path = folder / SUMMARY
-    return read_versioned(path, JudgeFile).judges if path.is_file() else []
+    try:
+        return read_versioned(path, JudgeFile).judges if path.is_file() else []
+    except ValueError as error:
+        raise NotComparable(str(error)) from None
 
 
 def read_transcript(folder: Path) -> list[Judgement]:
     """All whole lines of a run's transcript; a torn last line, which a kill leaves, is none.
 
     Raises:
-        ValueError: a malformed line elsewhere; names it.
+        NotComparable: a malformed line elsewhere; names it.
     """
     path, judgements = folder / TRANSCRIPT, []
     for number, line in enumerate(whole_lines(path), start=1):
         try:
             judgements.append(Judgement.model_validate_json(line))
         except ValidationError as error:
-            raise ValueError(f"{path}: line {number} is malformed ({first_fault(error)})") from None
+            raise NotComparable(f"{path}: line {number} is malformed ({first_fault(error)})") from None
     return judgements
 
 

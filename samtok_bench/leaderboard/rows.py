@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from samtok_bench.judging.judged_run import as_judged, judges_of
-from samtok_bench.judging.transcript import JudgeSummary
+from samtok_bench.judging.judged_run import as_judged
+from samtok_bench.judging.transcript import JudgeSummary, read_judges
 from samtok_bench.leaderboard.published import (
     Benchmark,
     Checkpoint,
@@ -23,7 +23,6 @@ from samtok_bench.leaderboard.published import (
 )
 from samtok_bench.leaderboard.toys import Toys
 from samtok_bench.runs.reading import (
-    FinishedRun,
     LoadedRun,
     NotComparable,
     agreed_values,
@@ -173,7 +172,7 @@ def _configuration(run: LoadedRun) -> str:
 
 
 def _judges(run: LoadedRun) -> list[JudgeSummary]:
-    judges = judges_of(run)
+    judges = read_judges(run.path)
     if not judges:
         raise NotComparable("not judged: use samtok-bench judge")
     complete = [judge for judge in judges if judge.samples == run.record.samples]
@@ -255,7 +254,7 @@ def _cautions(run: LoadedRun) -> list[str]:
 
 def _stored(run: LoadedRun, ours: Ours, judge: JudgeSummary | None) -> dict[str, MetricValue]:
     """The run's metrics by the benchmark's names; NotComparable unless their versions are current."""
-    scored: FinishedRun = run if judge is None else as_judged(run, judge)
+    scored = run if judge is None else as_judged(run, judge)
     by_id = {info.id: info for info in scored.metrics}
     wanted = {name: by_id[id] for name, id in ours.metrics.items()}
     agreed_values(scored, from_scores(wanted.values()), scored.lines)

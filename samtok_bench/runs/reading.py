@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from samtok_bench import metric
 from samtok_bench.metric import MetricInfo
@@ -20,63 +19,25 @@ class NotComparable(ValueError):
     """A run that cannot be read, or two that do not compare; the message is the reason."""
 
 
-class FinishedRun(Protocol):
-    """A run with its metrics: as it was scored, or as a judge scored it."""
-
-    @property
-    def path(self) -> Path:
-        """The results folder."""
-
-    @property
-    def record(self) -> RunRecord:
-        """run.json."""
-
-    @property
-    def task(self) -> Task:
-        """Of the record."""
-
-    @property
-    def summary(self) -> Summary:
-        """What is said of all samples."""
-
-    @property
-    def lines(self) -> dict[str, Line]:
-        """The answers with their scores, by sample id."""
-
-    @property
-    def metrics(self) -> Sequence[MetricInfo]:
-        """Of the summary and the scores, as they are defined today."""
-
-    @property
-    def judge(self) -> str | None:
-        """Who scored the answers and how; None for the run's own metrics."""
-
-    @property
-    def files(self) -> str:
-        """What must agree: summary and scores."""
-
-    @property
-    def mend(self) -> str:
-        """What makes them agree."""
-
-
 @dataclass(frozen=True)
 class LoadedRun:
-    """A complete results folder."""
+    """A complete run with its metrics: as it was scored, or as a judge scored it."""
 
     path: Path
+    """The results folder."""
     record: RunRecord
     task: Task
     summary: Summary
     lines: dict[str, Line]
-    judge: None = None
+    """The answers with their scores, by sample id."""
+    metrics: Sequence[MetricInfo]
+    """Of the summary and the scores, as they are defined today."""
+    judge: str | None = None
+    """Who scored the answers and how; None for the run's own metrics."""
     files: str = f"{SUMMARY} and {JOURNAL}"
+    """What must agree: summary and scores."""
     mend: str = "rescore it"
-
-    @property
-    def metrics(self) -> Sequence[MetricInfo]:
-        """Of the task."""
-        return self.task.metrics
+    """What makes them agree."""
 
     @property
     def settings(self) -> RunSettings:
@@ -96,25 +57,25 @@ def open_run(path: Path) -> LoadedRun:
         raise NotComparable(str(error)) from None
     if len(lines) != record.samples:
         raise NotComparable(f"{path} is incomplete: {JOURNAL} holds {len(lines)} of {record.samples} samples")
-    return LoadedRun(path, record, task, summary, lines)
+    return LoadedRun(path, record, task, summary, lines, task.metrics)
 
 
 def task_of(folder: RunFolder) -> Task:
     """The task of a run; ValueError where run.json is malformed or names none that is known here."""
+    settings = folder.record().settings
     try:
-        return folder.record().settings.make_task()
+        return settings.make_task()
     except ValueError as error:
-        where = folder.path / RUN
-        raise ValueError(str(error) if str(error).startswith(str(where)) else f"{where}: {error}") from None
+        raise ValueError(f"{folder.path / RUN}: {error}") from None
 
 
-def samples_of(run: FinishedRun) -> dict[str, Sample]:
+def samples_of(run: LoadedRun) -> dict[str, Sample]:
     """The samples of a run's split by id, read from its data; ValueError or OSError where they cannot be."""
     read = run.task.samples(run.record.root(run.task), run.record.settings.split)
     return {sample.id: sample for sample in read.samples}
 
 
-def chosen_lines(run: FinishedRun, tag: Mapping[str, str]) -> dict[str, Line]:
+def chosen_lines(run: LoadedRun, tag: Mapping[str, str]) -> dict[str, Line]:
     """The lines with the given values of tags, by id; NotComparable where there are none."""
     found = {
         id: line for id, line in sorted(run.lines.items()) if all(line.tags.get(k) == tag[k] for k in tag)
@@ -135,7 +96,7 @@ def clusters_of(lines: Mapping[str, Line]) -> list[str]:
     return [line.cluster for line in lines.values()]
 
 
-def defined_value(run: FinishedRun, info: MetricInfo, lines: Mapping[str, Line]) -> float:
+def defined_value(run: LoadedRun, info: MetricInfo, lines: Mapping[str, Line]) -> float:
     """The metric of some of a run's lines, if it is defined and the summary agrees with the journal."""
     value = agreed_values(run, [info], lines)[info.id]
     if value is None:
@@ -149,7 +110,7 @@ def from_scores(metrics: Iterable[MetricInfo]) -> list[MetricInfo]:
 
 
 def agreed_values(
-    run: FinishedRun, infos: Sequence[MetricInfo], lines: Mapping[str, Line]
+    run: LoadedRun, infos: Sequence[MetricInfo], lines: Mapping[str, Line]
 ) -> dict[str, float | None]:
     """Metrics of some of a run's lines by id, None where undefined (as those of the whole corpus are here).
 
@@ -168,7 +129,7 @@ def agreed_values(
     return whole if len(lines) == len(run.lines) else _measured(run, infos, lines)
 
 
-def stored_metric(run: FinishedRun, info: MetricInfo) -> MetricValue:
+def stored_metric(run: LoadedRun, info: MetricInfo) -> MetricValue:
     """A metric as the summary has it; NotComparable where it is of another version, or not there."""
     try:
         stored = run.summary.metric(info.id)
@@ -182,7 +143,7 @@ def stored_metric(run: FinishedRun, info: MetricInfo) -> MetricValue:
 
 
 def _measured(
-    run: FinishedRun, infos: Sequence[MetricInfo], lines: Mapping[str, Line]
+    run: LoadedRun, infos: Sequence[MetricInfo], lines: Mapping[str, Line]
 ) -> dict[str, float | None]:
     scores = scores_of(lines)
     try:
@@ -194,7 +155,7 @@ def _measured(
     return {id: None if value is None or not math.isfinite(value) else value for id, value in found.items()}
 
 
-def tag_values(run: FinishedRun, lines: Iterable[Line]) -> dict[str, list[str]]:
+def tag_values(run: LoadedRun, lines: Iterable[Line]) -> dict[str, list[str]]:
     """The tags of some of a run's lines with the values that occur, in the task's order, then by name."""
     found: dict[str, set[str]] = {}
     for line in lines:
