@@ -12,7 +12,8 @@ from qwen_parts import SMALL, TEXTS, tiny_samtok, tiny_vlm
 from samtok.build import build_nano
 from samtok.qwen import load_qwen
 from samtok.training.codes import GeometryCodes, TokenizerCodes
-from samtok.training.dialogues import IGNORED, Batches, Collator, DialogueStage, cells, draw
+from samtok.training.dialogues import IGNORED, Batches, Collator, DialogueStage, cells
+from samtok.training.dialogues import draw as draw_several
 from samtok.training.recipe import DataSource
 from samtok.training.supervised import token_losses, train
 from samtok.vocabulary import mask_word_ids
@@ -37,6 +38,10 @@ def squares(seed, *, colour="red", turns=2):
 
 
 DATA = DataSource(source="test_supervised:squares")
+
+
+def draw(data, seed, index, options):
+    return draw_several(data, seed, [index], options)[0]
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,10 @@
-"""Sources of codes for training masks: a tokenizer, or plain geometry."""
+"""Sources of codes for training masks: a tokenizer, or plain geometry.
+
+A source also describes its codes, so that similar ones can start with similar embeddings.
+"""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,18 +12,6 @@ from torch import Tensor
 
 from samtok.build import position_waves
 from samtok.tokenizer import SAMTok
-
-
-class CodeSource(Protocol):
-    """Gives each mask its two codes."""
-
-    def __call__(
-        self, images: Sequence[NDArray[np.uint8]], masks: Sequence[NDArray[np.bool_]]
-    ) -> list[NDArray[np.int64]]:
-        """For each image (H, W, 3) uint8 the codes of its masks: (N, H, W) bool -> (N, 2) int64 in 0..255."""
-
-    def features(self) -> list[Tensor]:
-        """A description of each code per level, (256, F) float32; similar codes have similar descriptions."""
 
 
 class TokenizerCodes:
@@ -32,12 +23,12 @@ class TokenizerCodes:
     def __call__(
         self, images: Sequence[NDArray[np.uint8]], masks: Sequence[NDArray[np.bool_]]
     ) -> list[NDArray[np.int64]]:
-        """See `CodeSource`."""
+        """For each image (H, W, 3) uint8 the codes of its masks: (N, H, W) bool -> (N, 2) int64 in 0..255."""
         embeddings = self._tokenizer.embed(list(images))
         return [self._tokenizer.encode(e, m).cpu().numpy() for e, m in zip(embeddings, masks, strict=True)]
 
     def features(self) -> list[Tensor]:
-        """The codebooks' vectors."""
+        """A description of each code per level, (256, F) float32: the codebooks' vectors."""
         books: Any = self._tokenizer.quantizer.codebooks
         return [book.weight.detach().float().cpu() for book in books]
 
@@ -52,12 +43,15 @@ class GeometryCodes:
     def __call__(
         self, images: Sequence[NDArray[np.uint8]], masks: Sequence[NDArray[np.bool_]]
     ) -> list[NDArray[np.int64]]:
-        """See `CodeSource`."""
+        """See `TokenizerCodes`; images are not looked at."""
         return [np.array([_box_codes(mask) for mask in group], np.int64).reshape(-1, 2) for group in masks]
 
     def features(self) -> list[Tensor]:
         """Waves over rows and columns of a 16 x 16 grid, the same for both levels."""
         return [position_waves(16, 128)] * 2
+
+
+CodeSource: TypeAlias = TokenizerCodes | GeometryCodes
 
 
 def _box_codes(mask: NDArray[np.bool_]) -> tuple[int, int]:

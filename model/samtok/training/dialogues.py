@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
-from samtok.conversations import render
 from samtok.processor import QwenVLProcessor
 from samtok.training.codes import CodeSource
 from samtok.training.recipe import DataSource, RecipePart
@@ -34,17 +33,10 @@ image shows, for the loss on visual tokens. "apart": True makes each turn a dial
 """
 
 
-def draw(data: DataSource, seed: int, index: int, options: dict[str, Any]) -> Dialogue:
-    """Draw the dialogue of this index: the first of a stream whose seed derives from `seed` and `index`."""
-    stream = np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)
-    return next(data.open(int(stream[0]) >> 1, **options))
-
-
-def draw_batch(
-    data: DataSource, seed: int, indices: Sequence[int], options: dict[str, Any]
-) -> list[Dialogue]:
-    """Draw the dialogues of these indices; see `draw`."""
-    return [draw(data, seed, index, options) for index in indices]
+def draw(data: DataSource, seed: int, indices: Sequence[int], options: dict[str, Any]) -> list[Dialogue]:
+    """Draw the dialogues of these indices, each the first of a stream with a seed of its own."""
+    seeds = [np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0] for index in indices]
+    return [next(data.open(int(its_seed) >> 1, **options)) for its_seed in seeds]
 
 
 @dataclass(frozen=True)
@@ -84,36 +76,46 @@ class Collator:
 
     def prepare(self, dialogues: Sequence[Dialogue]) -> list[PreparedDialogue]:
         """Give the masks their codes, which is the expensive part, and render the dialogues."""
-        asked = [_masks(dialogue) for dialogue in dialogues]
         regions = [dialogue.get("regions", []) if self.image_labels else [] for dialogue in dialogues]
-        groups = [
-            np.stack([*masks, *(mask for _, mask in shown)])
-            if masks or shown
-            else np.zeros((0, *dialogue["image"].shape[:2]), bool)
-            for dialogue, masks, shown in zip(dialogues, asked, regions, strict=True)
+        masks = [
+            [*_masks(dialogue), *(mask for _, mask in shown)]
+            for dialogue, shown in zip(dialogues, regions, strict=True)
         ]
-        codes = self.codes([dialogue["image"] for dialogue in dialogues], groups)
+        images = [dialogue["image"] for dialogue in dialogues]
+        groups = [
+            np.array(of_image, bool).reshape(-1, *image.shape[:2])
+            for of_image, image in zip(masks, images, strict=True)
+        ]
         prepared = []
-        for dialogue, masks, shown, found in zip(dialogues, asked, regions, codes, strict=True):
-            words = format_words(found[: len(masks)])
-            messages = render(_conversation(dialogue), partial(_all_words, words))
+        for dialogue, shown, found in zip(dialogues, regions, self.codes(images, groups), strict=True):
+            count = len(found) - len(shown)
+            words, turns = iter(format_words(found[:count])), dialogue["turns"]
             apart = bool(dialogue.get("apart"))
-            text = self._side_by_side(messages) if apart else self._text(messages)
-            bags = self._bags(shown, found[len(masks) :], self._grid(dialogue["image"]))
+            text = self._side_by_side(turns, words) if apart else self._text(turns, words)
+            bags = self._bags(shown, found[count:], self._grid(dialogue["image"]))
             prepared.append(PreparedDialogue(text, dialogue["image"], bags, apart))
         return prepared
 
-    def _text(self, messages: list[dict[str, Any]]) -> str:
+    def _text(self, turns: Sequence[Any], words: Iterator[str]) -> str:
+        """The dialogue of these turns, with the next words in the masks' places."""
+        messages: list[dict[str, Any]] = [
+            {
+                "role": role,
+                "content": [
+                    {"type": "text", "text": part if isinstance(part, str) else next(words)} for part in parts
+                ],
+            }
+            for turn in turns
+            for role, parts in zip(("user", "assistant"), turn, strict=True)
+        ]
+        messages[0]["content"].insert(0, {"type": "image"})
         return self.processor.apply_chat_template(messages, tokenize=False)
 
-    def _side_by_side(self, messages: list[dict[str, Any]]) -> str:
+    def _side_by_side(self, turns: Sequence[Any], words: Iterator[str]) -> str:
         """The text up to the image's end, which all turns share, then the rest of each turn's dialogue."""
-        image, *asked = messages[0]["content"]
-        turns = [{"role": "user", "content": asked}, *messages[1:]]
         texts = []
-        for question, answer in zip(turns[::2], turns[1::2], strict=True):
-            alone = {"role": "user", "content": [image, *question["content"]]}
-            start, mark, rest = self._text([alone, answer]).partition(self._image_end)
+        for turn in turns:
+            start, mark, rest = self._text([turn], words).partition(self._image_end)
             texts.append(rest[: rest.rindex(self._turn_end)] + self._turn_end)
         return start + mark + "".join(texts)
 
@@ -185,21 +187,17 @@ class Collator:
 
     def label(self, ids: Tensor) -> Tensor:
         """Labels (B, T) of token ids (B, T): everything from an assistant header to its end of turn."""
-        labels = torch.full_like(ids, IGNORED)
-        size = len(self._header)
-        for row, label in zip(ids.tolist(), labels, strict=True):
-            at = 0
-            while (at := _find(row, self._header, at)) >= 0:
-                start = at + size
-                end = row.index(self._end, start) + 1 if self._end in row[start:] else len(row)
-                label[start:end] = torch.tensor(row[start:end])
-                at = end
-        return labels
-
-
-def _all_words(words: list[str], image: int, masks: NDArray[np.bool_]) -> list[str]:
-    """All words at once, because a dialogue has one image."""
-    return words
+        labels = []
+        for row in ids.tolist():
+            label, inside = [], False
+            for at, token in enumerate(row, 1):
+                label.append(token if inside else IGNORED)
+                if inside:
+                    inside = token != self._end
+                else:
+                    inside = row[max(0, at - len(self._header)) : at] == self._header
+            labels.append(label)
+        return torch.tensor(labels)
 
 
 def cells(masks: NDArray[np.bool_], grid: Sequence[int]) -> Tensor:
@@ -221,26 +219,6 @@ def _masks(dialogue: Dialogue) -> list[NDArray[np.bool_]]:
     return [
         part for turn in dialogue["turns"] for parts in turn for part in parts if not isinstance(part, str)
     ]
-
-
-def _conversation(dialogue: Dialogue) -> list[dict[str, Any]]:
-    messages: list[dict[str, Any]] = []
-    for turn in dialogue["turns"]:
-        for role, parts in zip(("user", "assistant"), turn, strict=True):
-            content = [
-                {"type": "text", "text": part} if isinstance(part, str) else {"type": "region", "mask": part}
-                for part in parts
-            ]
-            messages.append({"role": role, "content": content})
-    messages[0]["content"].insert(0, {"type": "image", "image": Image.fromarray(dialogue["image"])})
-    return messages
-
-
-def _find(row: list[int], pattern: list[int], start: int) -> int:
-    for at in range(start, len(row) - len(pattern) + 1):
-        if row[at] == pattern[0] and row[at : at + len(pattern)] == pattern:
-            return at
-    return -1
 
 
 class DialogueStage(RecipePart):
@@ -283,14 +261,19 @@ class Batches(IterableDataset):
         }
 
     def _fill(self, stage: DialogueStage, count: int, workers: int) -> list[PreparedDialogue]:
-        chunks = _PoolChunks(self, stage, count)
-        loader: DataLoader[list[PreparedDialogue]] = DataLoader(
-            chunks,  # type: ignore[arg-type]
-            batch_size=None,
+        # far from the indices of fresh dialogues, and from those of other pools
+        first = stage.until << 32
+        loader: DataLoader[Any] = DataLoader(
+            range(first, first + count),  # type: ignore[arg-type]
+            batch_size=16,
             num_workers=workers,
+            collate_fn=partial(self._prepare, stage),
         )
-        progress = tqdm(loader, f"pool until step {stage.until}", len(chunks))
+        progress = tqdm(loader, f"pool until step {stage.until}")
         return [dialogue for chunk in progress for dialogue in chunk]
+
+    def _prepare(self, stage: DialogueStage, indices: Sequence[int]) -> list[PreparedDialogue]:
+        return self.collator.prepare(draw(self.data, self.seed, indices, stage.options))
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         most = max(stage.images for stage in self.stages)
@@ -300,35 +283,14 @@ class Batches(IterableDataset):
                 yield self.collator.collate(self._alike(step, self.pools[stage.until], stage.images))
             else:
                 indices = [step * most + place for place in range(stage.images)]
-                yield self.collator(draw_batch(self.data, self.seed, indices, stage.options))
+                yield self.collator(draw(self.data, self.seed, indices, stage.options))
 
     def _alike(self, step: int, pool: list[PreparedDialogue], count: int) -> list[PreparedDialogue]:
         """`count` dialogues of about the same length, because a batch is as long as its longest dialogue."""
-        draw = np.random.default_rng((self.seed, step))
+        random = np.random.default_rng((self.seed, step))
         count = min(count, len(pool))
         batches = min(ALIKE, len(pool) // count)
-        several = draw.choice(len(pool), batches * count, replace=False)
+        several = random.choice(len(pool), batches * count, replace=False)
         drawn = sorted((pool[index] for index in several), key=lambda dialogue: len(dialogue.text))
-        start = count * draw.integers(batches)
+        start = count * random.integers(batches)
         return drawn[start : start + count]
-
-
-class _PoolChunks:
-    """The dialogues of a pool, `size` at a time."""
-
-    size = 16
-
-    def __init__(self, batches: Batches, stage: DialogueStage, count: int) -> None:
-        self.batches, self.stage, self.count = batches, stage, count
-
-    def __len__(self) -> int:
-        return -(-self.count // self.size)
-
-    def __getitem__(self, chunk: int) -> list[PreparedDialogue]:
-        # far from the indices of fresh dialogues, and from those of other pools
-        first = (self.stage.until << 32) + chunk * self.size
-        count = min(self.size, self.count - chunk * self.size)
-        batches = self.batches
-        return batches.collator.prepare(
-            draw_batch(batches.data, batches.seed, range(first, first + count), self.stage.options)
-        )

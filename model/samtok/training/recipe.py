@@ -6,8 +6,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+import torch
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from torch import nn
+from transformers import TrainingArguments
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 
@@ -52,6 +55,71 @@ class DataSource(RecipePart):
         return factory(seed, **{**self.options, **options})
 
 
+class Optimisation(RecipePart):
+    """What is trained, and at what learning rate."""
+
+    learning_rate: float
+    schedule: Literal["cosine", "constant_with_warmup"] = "cosine"
+    warmup_steps: int = 0
+    frozen: list[str] = Field(default_factory=list)
+    """Prefixes of the names of parameters that are not trained."""
+
+    def freeze(self, model: nn.Module) -> None:
+        """Say of each parameter whether it is trained."""
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(not name.startswith(tuple(self.frozen)))
+
+
+class TrainingRecipe(RecipePart):
+    """What every training needs."""
+
+    seed: int
+    threads: int | None = None
+    autocast: Literal["bfloat16"] | None = None
+    """Precision of the forward pass; weights and losses stay in float32."""
+    attention: Literal["sdpa", "eager"] = "sdpa"
+    """On CPUs `eager` is faster in bfloat16."""
+    data: DataSource
+    beta2: float = 0.999
+    weight_decay: float = 0.05
+    log_every: int
+    report_to: Trackers = Field(default_factory=list)
+    save_every: int
+
+    def open_folder(self, out: str | Path, resume: bool) -> Path:
+        """Create the folder of a training if it does not exist, and set torch's number of threads.
+
+        Raises:
+            FileExistsError: the folder holds a training and `resume` is False.
+        """
+        out = Path(out)
+        if (out / "log.jsonl").exists() and not resume:
+            raise FileExistsError(f"{out} already holds a training: resume it or choose another folder")
+        out.mkdir(parents=True, exist_ok=True)
+        if self.threads:
+            torch.set_num_threads(self.threads)
+        return out
+
+    def arguments(self, out: Path, optimisation: Optimisation, **more: Any) -> TrainingArguments:
+        """The arguments of a Trainer that saves below `out`."""
+        return TrainingArguments(
+            output_dir=str(out),
+            learning_rate=optimisation.learning_rate,
+            lr_scheduler_type=optimisation.schedule,
+            warmup_steps=optimisation.warmup_steps,
+            weight_decay=self.weight_decay,
+            adam_beta2=self.beta2,
+            logging_steps=self.log_every,
+            save_steps=self.save_every,
+            seed=self.seed,
+            report_to=list(self.report_to),
+            ignore_data_skip=True,  # the data themselves start at the right step
+            remove_unused_columns=False,
+            use_cpu=not torch.cuda.is_available(),
+            **more,
+        )
+
+
 Recipe = TypeVar("Recipe", bound=RecipePart)
 
 
@@ -76,20 +144,3 @@ def load_recipe(path: str | Path, kind: type[Recipe]) -> Recipe:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "(top)"
         raise ValueError(f"{path}: {where}: {first['msg']} ({error.error_count()} errors in total)") from None
-
-
-def open_training(out: str | Path, resume: bool, threads: int | None) -> Path:
-    """Create the folder of a training if it does not exist, and set torch's number of threads.
-
-    Raises:
-        FileExistsError: the folder holds a training and `resume` is False.
-    """
-    import torch
-
-    out = Path(out)
-    if (out / "log.jsonl").exists() and not resume:
-        raise FileExistsError(f"{out} already holds a training: resume it or choose another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    if threads:
-        torch.set_num_threads(threads)
-    return out

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerState, TrainingArguments
+from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerState
 from transformers.trainer_utils import get_last_checkpoint
 
 from samtok.build import NanoOptions, build_nano
@@ -18,8 +18,8 @@ from samtok.processor import QwenVLProcessor
 from samtok.qwen import load_qwen
 from samtok.tokenizer import SAMTok
 from samtok.training.codes import CodeSource, GeometryCodes, TokenizerCodes
-from samtok.training.dialogues import IGNORED, Batches, Collator, DialogueStage, draw_batch
-from samtok.training.recipe import DataSource, RecipePart, Trackers, load_recipe, open_training
+from samtok.training.dialogues import IGNORED, Batches, Collator, DialogueStage, draw
+from samtok.training.recipe import DataSource, Optimisation, RecipePart, TrainingRecipe, load_recipe
 from samtok.vocabulary import extend_vocabulary, mask_word_ids, reset_code_rows
 
 PARTS = ("first_code", "second_code", "text", "image")
@@ -61,38 +61,23 @@ class SupervisedEvaluation(RecipePart):
     sets: dict[str, dict[str, Any]]
 
 
-class SupervisedRecipe(RecipePart):
+class SupervisedRecipe(TrainingRecipe, Optimisation):
     """Everything that `samtok-bench train sft` needs."""
 
-    seed: int
-    threads: int | None = None
     start: StartingWeights
     codes: Literal["geometry"] | Path
     """`geometry`, or the folder of a SAMTok; `nano` is the shipped one."""
-    data: DataSource
     stages: list[SupervisedStage] = Field(min_length=1)
     evaluation: SupervisedEvaluation | None = None
-    learning_rate: float
-    schedule: Literal["cosine", "constant_with_warmup"] = "cosine"
-    warmup_steps: int = 0
-    beta2: float = 0.999
-    weight_decay: float = 0.05
     clip: float = 1.0
     """Largest norm of the gradient."""
     image_loss: float = 0.0
     """Weight of the loss on visual tokens; see `Collator`."""
-    autocast: Literal["bfloat16"] | None = None
-    """Precision of the forward pass; weights and losses stay in float32."""
-    attention: Literal["sdpa", "eager"] = "sdpa"
-    """On CPUs `eager` is faster in bfloat16."""
-    frozen: list[str] = Field(default_factory=list)
-    """Prefixes of the names of parameters that are not trained."""
     workers: int = Field(default=0, ge=0, le=1)
     """Processes that draw dialogues."""
     pool_workers: int = Field(default=0, ge=0)
     """Processes that prepare the stages' pools."""
     log_every: int = 20
-    report_to: Trackers = Field(default_factory=list)
     save_every: int = 200
 
     @model_validator(mode="after")
@@ -125,19 +110,25 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
         ValueError: the recipe has an error.
     """
     recipe = load_recipe(recipe_path, SupervisedRecipe)
-    out = open_training(out, resume, recipe.threads)
+    out = recipe.open_folder(out, resume)
     checkpoint = get_last_checkpoint(str(out)) if resume else None
     codes = code_source(recipe.codes)
     # with the checkpoint's own vocabulary: a new nano's depends on the stages, which may have changed
     model, processor = load_qwen(checkpoint, torch.float32) if checkpoint else start_model(recipe, codes)
     model.set_attn_implementation(recipe.attention)
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(not name.startswith(tuple(recipe.frozen)))
+    recipe.freeze(model)
     step = TrainerState.load_from_json(f"{checkpoint}/trainer_state.json").global_step if checkpoint else 0
     collator = Collator(processor, codes, image_labels=recipe.image_loss > 0)
     trainer = SupervisedTrainer(
         model=model,
-        args=_arguments(recipe, out),
+        args=recipe.arguments(
+            out,
+            recipe,
+            max_steps=recipe.stages[-1].until,
+            max_grad_norm=recipe.clip,
+            save_total_limit=2,
+            bf16=recipe.autocast == "bfloat16",
+        ),
         processing_class=processor,
         batches=Batches(
             recipe.data,
@@ -193,29 +184,6 @@ def _corpus(recipe: SupervisedRecipe) -> list[str]:
     ]
 
 
-def _arguments(recipe: SupervisedRecipe, out: Path) -> TrainingArguments:
-    return TrainingArguments(
-        output_dir=str(out),
-        max_steps=recipe.stages[-1].until,
-        learning_rate=recipe.learning_rate,
-        lr_scheduler_type=recipe.schedule,
-        warmup_steps=recipe.warmup_steps,
-        adam_beta2=recipe.beta2,
-        weight_decay=recipe.weight_decay,
-        max_grad_norm=recipe.clip,
-        logging_steps=recipe.log_every,
-        save_steps=recipe.save_every,
-        save_total_limit=2,
-        seed=recipe.seed,
-        report_to=list(recipe.report_to),
-        ignore_data_skip=True,  # the batches themselves start at the right step
-        remove_unused_columns=False,
-        use_cpu=not torch.cuda.is_available(),
-        bf16=recipe.autocast == "bfloat16",
-        fp16=False,
-    )
-
-
 class SupervisedTrainer(Trainer):
     """A Trainer that takes finished batches and logs the loss of each part of an answer."""
 
@@ -234,18 +202,12 @@ class SupervisedTrainer(Trainer):
         """The batches, unchanged."""
         return DataLoader(self._batches, batch_size=None, num_workers=self._workers)
 
-    def compute_loss(
-        self,
-        model: nn.Module,
-        inputs: dict[str, Tensor],
-        return_outputs: bool = False,
-        num_items_in_batch: Tensor | int | None = None,
-    ) -> Any:
+    def compute_loss(self, model: nn.Module, inputs: dict[str, Tensor], **_: Any) -> Tensor:
         """Mean cross-entropy of the answers' tokens, plus the weighted one of the visual tokens."""
         if self.state.global_step in self._eyes_only:
             eyes = eyes_losses(model, inputs)
             self._count("image", eyes)
-            return (eyes.mean(), {}) if return_outputs else eyes.mean()
+            return eyes.mean()
         answers, image = token_losses(model, inputs)
         for part, chosen in self.parts(answers.targets).items():
             self._count(part, answers.losses[chosen])
@@ -253,7 +215,7 @@ class SupervisedTrainer(Trainer):
         if image is not None and len(image):
             self._count("image", image)
             loss = loss + self._image_loss * image.mean()
-        return (loss, {}) if return_outputs else loss
+        return loss
 
     def _count(self, part: str, losses: Tensor) -> None:
         self._sums[part] += torch.tensor([losses.detach().sum().item(), len(losses)])
@@ -393,7 +355,7 @@ class _Evaluate(TrainerCallback):
         self._trainer, self._every = trainer, recipe.every
         # drawn and encoded once, so that every evaluation sees the same dialogues
         self._sets = {
-            name: collator(draw_batch(data, recipe.seed, range(recipe.images), options))
+            name: collator(draw(data, recipe.seed, range(recipe.images), options))
             for name, options in recipe.sets.items()
         }
 

@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.utils.data import IterableDataset
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 
 from samtok.config import SAMTokConfig, build_sam2_config
@@ -25,12 +25,12 @@ from samtok.masks import mask_iou
 from samtok.quantizer import ResidualQuantizer
 from samtok.tokenizer import THRESHOLD, SAMTok
 from samtok.training.losses import mask_losses
-from samtok.training.recipe import DataSource, RecipePart, Trackers, load_recipe, open_training
+from samtok.training.recipe import DataSource, Optimisation, RecipePart, TrainingRecipe, load_recipe
 
 PromptPath = Literal["box", "mask", "codes"]
 
 
-class TokenizerStage(RecipePart):
+class TokenizerStage(Optimisation):
     """A stage of the tokenizer's training; the defaults are the released numbers."""
 
     name: str
@@ -38,10 +38,6 @@ class TokenizerStage(RecipePart):
     paths: dict[PromptPath, float]
     """The relative frequency of each path of `SAMTok.forward`."""
     learning_rate: float = 4e-5
-    warmup_steps: int = 0
-    schedule: Literal["cosine", "constant_with_warmup"] = "cosine"
-    frozen: list[str] = Field(default_factory=list)
-    """Prefixes of the names of parameters that are not trained."""
     masks: Literal["predicted", "all"] = "predicted"
     """Which of the decoder's three masks get a loss: the one with the best predicted IoU, or all."""
     cross_entropy: float = 2.0
@@ -67,30 +63,20 @@ class TokenizerEvaluation(RecipePart):
     """Steps between two evaluations."""
 
 
-class TokenizerRecipe(RecipePart):
+class TokenizerRecipe(TrainingRecipe):
     """Everything that `samtok-bench train tokenizer` needs."""
 
-    seed: int
-    threads: int | None = None
-    autocast: Literal["bfloat16"] | None = None
-    """Precision of the transformer parts."""
-    attention: Literal["sdpa", "eager"] = "sdpa"
-    """On CPUs `eager` is faster in bfloat16."""
     start: str | None = None
     """`nano`, a folder of ours, or the folder of the published pair; None trains from scratch."""
     model: dict[str, Any] = Field(default_factory=dict)
     """Arguments of `build_sam2_config`."""
     codebook_size: int = 256
     codebook_depth: int = 2
-    data: DataSource
     evaluation: TokenizerEvaluation
     mask_size: int
     """Side in pixels of the square to which masks are resized (nearest neighbour)."""
     images_per_step: int = Field(gt=0)
-    weight_decay: float = 0.05
-    beta2: float = 0.999
     log_every: int = 50
-    report_to: Trackers = Field(default_factory=list)
     save_every: int = 500
     stages: list[TokenizerStage] = Field(min_length=1)
 
@@ -113,7 +99,7 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
         ValueError: the recipe has an error.
     """
     recipe = load_recipe(recipe_path, TokenizerRecipe)
-    out = open_training(out, resume, recipe.threads)
+    out = recipe.open_folder(out, resume)
     torch.manual_seed(recipe.seed)
     model = SAMTok.from_pretrained(recipe.start) if recipe.start else from_scratch(recipe)
     for index, stage in enumerate(recipe.stages):
@@ -180,7 +166,7 @@ class StageTrainer(Trainer):
     stage: TokenizerStage
     recipe_seed: int
 
-    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+    def compute_loss(self, model, inputs, **_):
         """Loss of a batch; its parts are kept for the log."""
         stage = self.stage
         draw = np.random.default_rng((self.recipe_seed, self.state.global_step))
@@ -202,7 +188,7 @@ class StageTrainer(Trainer):
             loss = loss + stage.iou * (predicted - actual).square().mean()
         parts = {"entropy": entropy.mean(), "dice": dice.mean(), "commitment": out.commitment}
         self.parts = {"path": path, **{name: part.item() for name, part in parts.items()}}
-        return (loss, out) if return_outputs else loss
+        return loss
 
 
 class Progress(TrainerCallback):
@@ -279,30 +265,17 @@ def _train_stage(model: SAMTok, recipe: TokenizerRecipe, index: int, out: Path, 
     data = Regions(recipe.data, seed, model.config.image_size, recipe.mask_size)
     model.set_attn_implementation(recipe.attention)
     model.autocast = getattr(torch, recipe.autocast) if recipe.autocast else None
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad = not name.startswith(tuple(stage.frozen))
+    stage.freeze(model)
     if stage.start_codes and checkpoint is None:
         _start_codebooks(model.quantizer, _vectors(model, data, stage.start_codes))
-    arguments = TrainingArguments(
-        output_dir=str(folder),
+    arguments = recipe.arguments(
+        folder,
+        stage,
         max_steps=stage.steps,
         per_device_train_batch_size=recipe.images_per_step,
-        learning_rate=stage.learning_rate,
-        lr_scheduler_type=stage.schedule,
-        warmup_steps=stage.warmup_steps,
-        weight_decay=recipe.weight_decay,
-        adam_beta2=recipe.beta2,
-        max_grad_norm=1.0,
-        logging_steps=recipe.log_every,
-        save_steps=recipe.save_every,
         save_total_limit=1,
-        seed=recipe.seed,
-        ignore_data_skip=True,
-        remove_unused_columns=False,
         label_names=[],
-        report_to=list(recipe.report_to),
         dataloader_pin_memory=False,
-        use_cpu=not torch.cuda.is_available(),
     )
     trainer = StageTrainer(model, arguments, train_dataset=data)
     trainer.stage, trainer.recipe_seed = stage, recipe.seed
