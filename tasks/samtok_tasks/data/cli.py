@@ -34,7 +34,7 @@ def mini(
     root = ensure_mini() if out is None else write_mini(out).root
     written = read_marker(root)
     if sheet is not None:
-        from samtok_tasks.mini.sheet import contact_sheet
+        from samtok_tasks.data.sheet import contact_sheet
 
         sheet.parent.mkdir(parents=True, exist_ok=True)
         contact_sheet(root, split=split).save(sheet)

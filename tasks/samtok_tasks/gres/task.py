@@ -20,8 +20,8 @@ from samtok_tasks.formats.refer import ReferringExpression, require_images
 from samtok_tasks.gres.metrics import gres_metrics, gres_scores
 from samtok_tasks.gres.reader import locate_grefcoco, read_grefcoco
 from samtok_tasks.mini.task import MiniTask
+from samtok_tasks.prompts import REFERRING_PROMPT
 
-PROMPT = "Please segment {phrase} in this image."
 MAX_NEW_TOKENS = 128
 THINKING = (
     " A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The "
@@ -77,7 +77,7 @@ class GRES(MiniTask):
 
     def samples(self, root: Path, split: str) -> SampleSet:
         data = read_grefcoco(root).split(split)
-        prompt = PROMPT + (THINKING if self.protocol == "released-rl" else "")
+        prompt = REFERRING_PROMPT + (THINKING if self.protocol == "released-rl" else "")
         return SampleSet([_sample(expression, prompt) for expression in data], data.dropped)
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:

@@ -6,11 +6,11 @@ from typing import TypeAlias, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from samtok_tasks.gres.task import PROMPT
 from samtok_tasks.mini.expressions import KINDS, make_expression
 from samtok_tasks.mini.meaning import Noun, describe, full_name
 from samtok_tasks.mini.scene import Mask, Scene, SceneObject, draw_scene
 from samtok_tasks.mini.scene_masks import HALVES, MIN_PART_PIXELS, background, group, half, union
+from samtok_tasks.prompts import REFERRING_PROMPT
 
 TRAINING_SEEDS = 1 << 40
 """Training scenes have seeds from here on; the frozen splits of mini stay far below."""
@@ -102,7 +102,7 @@ def dialogues(
     objects: tuple[int, int] = (1, 7),
     turns: int = 6,
     kinds: Mapping[str, float] | None = None,
-    prompt: str = PROMPT,
+    prompt: str = REFERRING_PROMPT,
     apart: bool = True,
 ) -> Iterator[TrainingDialogue]:
     """Dialogues for supervised fine-tuning, for ever.

@@ -20,11 +20,11 @@ from samtok_tasks import released
 from samtok_tasks.areas import COCO_AREAS, coco_area
 from samtok_tasks.formats.refer import require_images
 from samtok_tasks.mini.task import MiniTask
+from samtok_tasks.prompts import REFERRING_PROMPT
 from samtok_tasks.referring.metrics import Expression, referring_metrics, referring_scores, script_figures
 from samtok_tasks.referring.reader import ReferReader, Sentence, SentenceReader
 from samtok_tasks.referring.repack import RepackReader, image_number
 
-PROMPT = "Please segment {phrase} in this image."
 MAX_NEW_TOKENS = 128
 READERS: dict[str | None, SentenceReader] = {
     "unc": ReferReader("unc"),
@@ -75,7 +75,7 @@ class Referring(MiniTask):
         samples = [self._sample(sentence) for sentence in data.sentences]
         second = data.second_list
         if second is not None:
-            second = tuple((image, PROMPT.format(phrase=text)) for image, text in second)
+            second = tuple((image, REFERRING_PROMPT.format(phrase=text)) for image, text in second)
         expressions = frozenset(map(_expression, samples))
         return SampleSet(samples, data.dropped, SplitExpressions(expressions, second))
 
@@ -87,7 +87,7 @@ class Referring(MiniTask):
             id=content_id(self.name, image.name, sentence.place, sentence.text, mask["counts"]),
             image=image,
             size=(height, width),
-            turns=question(image, PROMPT.format(phrase=sentence.text)),
+            turns=question(image, REFERRING_PROMPT.format(phrase=sentence.text)),
             cluster=image.name,
             target=Target((mask,)),
             tags={"area": coco_area(rle.area(mask))} | kind,

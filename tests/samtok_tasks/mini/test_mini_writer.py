@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from samtok_bench import rle
+from samtok_tasks.data.sheet import contact_sheet
 from samtok_tasks.formats.pickles import read_plain_pickle
 from samtok_tasks.formats.refer import ReferringExpression, read_refer
 from samtok_tasks.gres.reader import read_grefcoco
@@ -16,7 +17,6 @@ from samtok_tasks.mini.cache import ensure_mini, mini_cache
 from samtok_tasks.mini.contents import MINI_VERSION, combined, expected_hashes
 from samtok_tasks.mini.picture import IMAGE_FOLDER
 from samtok_tasks.mini.scene import draw_scene
-from samtok_tasks.mini.sheet import contact_sheet
 from samtok_tasks.mini.writer import SPLITS, MiniReport, write_mini
 
 
