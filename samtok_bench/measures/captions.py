@@ -13,7 +13,7 @@ beside them, so several runs and read-only installations do not matter.
 import shutil
 import subprocess
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -39,35 +39,24 @@ class CaptionScores:
     """Of the whole corpus, 0 to 1."""
     cider: float
     """Mean over captions, 0 to 10."""
-    cider_each: dict[str, float]
-    """By key, 0 to 10."""
+    cider_each: tuple[float, ...]
+    """In the order of the captions, 0 to 10."""
 
 
-def caption_scores(references: Mapping[str, Sequence[str]], answers: Mapping[str, str]) -> CaptionScores:
-    """Score captions.
-
-    Args:
-        references: at least one text each, by key.
-        answers: one text for each of these keys.
+def caption_scores(pairs: Sequence[tuple[str, str]]) -> CaptionScores:
+    """Score pairs of reference and answer.
 
     Raises:
         CaptionToolError: Java or pycocoevalcap is missing, or Java stopped.
-        ValueError: no references, or other keys.
+        ValueError: no pairs.
     """
-    if not references or references.keys() != answers.keys() or not all(references.values()):
-        raise ValueError("captions need references, and one answer for each of their keys")
+    if not pairs:
+        raise ValueError("there are no captions to score")
     java, folder = _tools()
-    keys = list(references)
-    written = [text for key in keys for text in references[key]]
-    tokens = iter(_tokenized(java, folder / TOKENIZER, [*written, *(answers[key] for key in keys)]))
-    right = {key: [next(tokens) for _ in references[key]] for key in keys}
-    given = {key: next(tokens) for key in keys}
-    each = _cider(right, given)
-    return CaptionScores(
-        meteor=_meteor(java, folder / METEOR, right, given),
-        cider=sum(each.values()) / len(each),
-        cider_each=each,
-    )
+    tokens = _tokenized(java, folder / TOKENIZER, [text for pair in pairs for text in pair])
+    tokenized = list(zip(tokens[::2], tokens[1::2], strict=True))
+    each = _cider(tokenized)
+    return CaptionScores(_meteor(java, folder / METEOR, tokenized), sum(each) / len(each), each)
 
 
 @lru_cache(maxsize=4)  # constant answers share their captions, and Java starts slowly
@@ -78,10 +67,7 @@ def scores_or_none(pairs: tuple[tuple[str, str], ...]) -> CaptionScores | None:
         ValueError: no pairs.
     """
     try:
-        return caption_scores(
-            {str(place): [reference] for place, (reference, _) in enumerate(pairs)},
-            {str(place): answer for place, (_, answer) in enumerate(pairs)},
-        )
+        return caption_scores(pairs)
     except CaptionToolError as error:
         warnings.warn(f"METEOR and CIDEr are not computed: {error}", stacklevel=2)
         return None
@@ -119,22 +105,10 @@ def _tokenized(java: str, jar: Path, texts: Sequence[str]) -> list[str]:
     return [" ".join(word for word in line.split() if word not in PUNCTUATION) for line in found]
 
 
-def _meteor(
-    java: str, jar: Path, references: Mapping[str, Sequence[str]], answers: Mapping[str, str]
-) -> float:
-    command = [
-        java,
-        "-Xmx2G",
-        "-Dfile.encoding=UTF-8",
-        "-jar",
-        str(jar),
-        "-",
-        "-",
-        "-stdio",
-        "-l",
-        "en",
-        "-norm",
-    ]
+def _meteor(java: str, jar: Path, pairs: Sequence[tuple[str, str]]) -> float:
+    """METEOR of the corpus; captions are tokenized."""
+    options = ["-Xmx2G", "-Dfile.encoding=UTF-8", "-jar", str(jar)]
+    command = [java, *options, "-", "-", "-stdio", "-l", "en", "-norm"]
     pipe = subprocess.PIPE
     try:  # around all of it: what is left in the pipe is written when it closes
         with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as process:
@@ -148,9 +122,9 @@ def _meteor(
                 return out.readline().decode().strip()
 
             try:
-                counts = [ask("SCORE", *references[key], answer) for key, answer in answers.items()]
+                counts = [ask("SCORE", *pair) for pair in pairs]
                 ask("EVAL", *counts)  # one line for each caption, then one for all
-                lines = [out.readline().decode().strip() for _ in answers]
+                lines = [out.readline().decode().strip() for _ in pairs]
             finally:
                 process.kill()
     except BrokenPipeError:
@@ -160,13 +134,14 @@ def _meteor(
     return float(lines[-1])
 
 
-def _cider(references: Mapping[str, Sequence[str]], answers: Mapping[str, str]) -> dict[str, float]:
+def _cider(pairs: Sequence[tuple[str, str]]) -> tuple[float, ...]:
+    """CIDEr-D of each caption; captions are tokenized."""
     from pycocoevalcap.cider.cider import Cider
 
-    if not any(text for texts in references.values() for text in texts):
-        return dict.fromkeys(answers, 0.0)  # no document frequencies
-    _, each = Cider().compute_score(
-        {key: list(texts) for key, texts in references.items()},
-        {key: [text] for key, text in answers.items()},
+    if not any(reference for reference, _ in pairs):
+        return (0.0,) * len(pairs)  # no document frequencies
+    references, answers = (
+        {place: [text] for place, text in enumerate(texts)} for texts in zip(*pairs, strict=True)
     )
-    return {key: float(score) for key, score in zip(references, each, strict=True)}
+    _, each = Cider().compute_score(references, answers)
+    return tuple(float(score) for score in each)

@@ -139,20 +139,15 @@ def test_captions_are_scored_against_one_reference_each(tmp_path, monkeypatch):
     made = OraclePredictor("", PredictorOptions(task.generation)).predict(samples)
     given = []
 
-    def scores(references, answers):
-        given.append((references, answers))
-        return CaptionScores(meteor=0.5, cider=2.0, cider_each={})
+    def scores(pairs):
+        given.append(pairs)
+        return CaptionScores(meteor=0.5, cider=2.0, cider_each=(2.0,) * 3)
 
     monkeypatch.setattr(captions, "caption_scores", scores)
     captions.scores_or_none.cache_clear()
     answers = [*made[:2], Prediction(text="a <|mt_start|><|mt_0001|><|mt_end|> hat.")]
     assert task.corpus(samples, answers, None) == {"cider": 2.0, "meteor": 0.5}
-    assert given == [
-        (
-            {"0": ["a red bus"], "1": ["Sky."], "2": ["the man's hat"]},
-            {"0": "a red bus", "1": "Sky.", "2": "a hat."},
-        )
-    ]
+    assert given == [(("a red bus", "a red bus"), ("Sky.", "Sky."), ("the man's hat", "a hat."))]
     assert [info.id for info in task.metrics] == ["cider", "meteor", "captioned", "words"]
     assert task.primary == "cider"
 
