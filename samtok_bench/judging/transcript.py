@@ -4,14 +4,13 @@ judge.jsonl has a line for each judged sample with all that was said, synced as 
 metrics of each judge, computed from the replies.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError, model_validator
 
-from samtok_bench.runs.folder import read_versioned
-from samtok_bench.runs.journal import whole_lines, write_whole
+from samtok_bench.runs.folder import read_versioned, write_json
+from samtok_bench.runs.journal import whole_lines
 from samtok_bench.runs.reading import NotComparable
 from samtok_bench.runs.summary import SCHEMA, MetricValue
 from samtok_bench.validation import first_fault
@@ -112,6 +111,6 @@ def read_transcript(folder: Path) -> list[Judgement]:
 
 def store(folder: Path, task: str, protocol: str, summary: JudgeSummary) -> None:
     """Add a judge to judge.json, in place of what it said before."""
-    others: Sequence[JudgeSummary] = [other for other in read_judges(folder) if other.judge != summary.judge]
+    others = [other for other in read_judges(folder) if other.judge != summary.judge]
     content = JudgeFile(task=task, protocol=protocol, judges=[*others, summary])
-    write_whole(folder / SUMMARY, content.model_dump_json(indent=1).encode() + b"\n")
+    write_json(folder / SUMMARY, content)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from samtok_bench.runs.folder import RUN, RunRecord
 from samtok_bench.runs.journal import Line
 from samtok_bench.runs.reading import NotComparable
-from samtok_bench.runs.settings import RunSettings, differences
+from samtok_bench.runs.settings import differences
 from samtok_bench.runs.summary import Summary
 
 
@@ -126,108 +126,94 @@ def joined(findings: Sequence[Finding]) -> str:
 
 def comparability(first: ComparedRun, second: ComparedRun) -> Comparability:
     """What differs between two runs, and how much that matters."""
-    fatal = _questions(first, second)
-    grave: list[Finding] = []
+    where = f"{second.path} does not compare with {first.path}"
+    fatal, grave = _questions(first, second), _arithmetic(first, second)
     if not fatal:
         data_is_fatal, data = _data(first, second)
-        (fatal if data_is_fatal else grave).extend(data)
-    grave += _arithmetic(first, second)
-    return Comparability(
-        f"{second.path} does not compare with {first.path}", fatal, grave, _notes(first, second)
-    )
+        if data_is_fatal:
+            fatal = data
+        else:
+            grave = data + grave
+    return Comparability(where, fatal, grave, _notes(first, second))
 
 
 def _questions(first: ComparedRun, second: ComparedRun) -> list[Finding]:
     if first.path.resolve() == second.path.resolve():
         return [Finding("path", "they are the same run")]
-    both = bool(first.record and second.record)
-    return _findings(_asked(first, both), _asked(second, both))
+    return _findings(_asked(first), _asked(second))
 
 
-def _asked(run: ComparedRun, with_settings: bool) -> dict[str, Any]:
+def _asked(run: ComparedRun) -> dict[str, Any]:
     """What must be equal, as far as it is known."""
     summary = run.summary
-    asked: dict[str, Any] = {name: getattr(summary, name) for name in ("task", "protocol", "split")}
-    asked["level of intervals"] = summary.interval.level
-    asked["judge"] = run.judge
-    if run.record and with_settings:
-        asked |= _of_role(run.record.settings, Role.QUESTION)
-    return asked
+    own = {"task": summary.task, "protocol": summary.protocol, "split": summary.split}
+    beside = {"level of intervals": summary.interval.level, "judge": run.judge}
+    return {**own, **beside, **_settings(run, Role.QUESTION)}
 
 
 def _data(first: ComparedRun, second: ComparedRun) -> tuple[bool, list[Finding]]:
     """Whether other data is fatal, and how it differs."""
-    differing = _findings(
-        *(_which_data(run, bool(first.record and second.record)) for run in (first, second))
-    )
+    if first.record and second.record:
+        known = [{"data": record.settings.data} for record in (first.record, second.record)]
+    else:
+        known = [run.summary.model_dump(include={"samples", "clusters"}) for run in (first, second)]
+    differing = joined(_findings(*known))
     if first.lines is None or second.lines is None:
-        return True, [
-            Finding("data", f"{joined(differing)}, and which samples is not known")
-        ] if differing else []
+        said = f"{differing}, and which samples is not known"
+        return True, [Finding("data", said)] if differing else []
     ours, theirs = first.lines.keys(), second.lines.keys()
-    if ours == theirs and not differing:
-        return False, []
     common = len(ours & theirs)
     if not differing:  # one set of samples by its hash, another by its ids
-        return True, [Finding("data", f"samples differ, {common} in common, although the data are the same")]
+        said = f"samples differ, {common} in common, although the data are the same"
+        return True, [Finding("data", said)] if ours != theirs else []
     if not common:
-        return True, [Finding("data", f"{joined(differing)}, and no sample in common")]
-    return False, [Finding("data", f"{joined(differing)}, {common} samples in common")]
-
-
-def _which_data(run: ComparedRun, with_settings: bool) -> dict[str, Any]:
-    if run.record and with_settings:
-        return {"data": run.record.settings.data}
-    return {"samples": run.summary.samples, "clusters": run.summary.clusters}
+        return True, [Finding("data", f"{differing}, and no sample in common")]
+    return False, [Finding("data", f"{differing}, {common} samples in common")]
 
 
 def _arithmetic(first: ComparedRun, second: ComparedRun) -> list[Finding]:
     """Nothing where a run is of no model: a constant answer is the same on any device."""
-    if not (first.record and second.record):
+    if not all("weights" in _stated(run) for run in (first, second)):
         return []
-    here, there = first.record.settings, second.record.settings
-    stated = [_stated(settings) for settings in (here, there)]
-    if not all("weights" in predictor for predictor in stated):
-        return []
-    both = stated[0].keys() & stated[1].keys()
-    names = [name for name, role in PREDICTOR_ROLES.items() if role is Role.ARITHMETIC and name in both]
-    return _findings(
-        *(
-            {**{name: predictor[name] for name in names}, **_of_role(settings, Role.ARITHMETIC)}
-            for predictor, settings in zip(stated, (here, there), strict=True)
-        )
-    )
+    role = Role.ARITHMETIC
+    return _findings(*({**_predictor(run, role), **_settings(run, role)} for run in (first, second)))
 
 
 def _notes(first: ComparedRun, second: ComparedRun) -> list[Finding]:
     unknown = f"comes without {RUN}: it is not known whether data, options and device are the same"
     bare = [Finding("record", f"{run.path} {unknown}") for run in (first, second) if run.record is None]
-    if bare or not (first.record and second.record):
-        return bare
-    pair = []
-    for record in (first.record, second.record):
-        packages = record.sessions[-1].packages if record.sessions else {}
-        pair.append({**_of_role(record.settings, Role.NOTE), "packages": packages})
-    decodings = [_stated(record.settings).get("decoding") for record in (first.record, second.record)]
-    if None not in decodings:  # a constant answer decodes nothing
-        pair[0]["decoding"], pair[1]["decoding"] = decodings
-    return _findings(*pair)
+    return bare or _findings(*map(_noted, (first, second)))
 
 
-def _of_role(settings: RunSettings, role: Role) -> dict[str, Any]:
-    content = settings.model_dump()
-    return {name: content[name] for name, its_role in ROLES.items() if its_role is role}
+def _noted(run: ComparedRun) -> dict[str, Any]:
+    sessions = run.record.sessions if run.record else []
+    packages = {"packages": sessions[-1].packages if sessions else {}}
+    return {**_settings(run, Role.NOTE), **packages, **_predictor(run, Role.NOTE)}
 
 
-def _stated(settings: RunSettings) -> dict[str, Any]:
+def _settings(run: ComparedRun, role: Role) -> dict[str, Any]:
+    """Those of a role; none without run.json."""
+    settings = run.record.settings.model_dump() if run.record else {}
+    return {name: value for name, value in settings.items() if ROLES[name] is role}
+
+
+def _predictor(run: ComparedRun, role: Role) -> dict[str, Any]:
+    """What the predictor states in a role."""
+    return {name: value for name, value in _stated(run).items() if PREDICTOR_ROLES.get(name) is role}
+
+
+def _stated(run: ComparedRun) -> dict[str, Any]:
     """The identity of a predictor, and of the codec that it sends masks through."""
-    codec = settings.predictor.get("codec")
-    return {**(codec if isinstance(codec, dict) else {}), **settings.predictor}
+    predictor = run.record.settings.predictor if run.record else {}
+    codec = predictor.get("codec")
+    return {**(codec if isinstance(codec, dict) else {}), **predictor}
 
 
 def _findings(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Finding]:
+    """What differs of what both state."""
     return [
         Finding(name, text)
-        for name in dict.fromkeys([*first, *second])
-        for text in differences(first.get(name), second.get(name), name)
+        for name, value in first.items()
+        if name in second
+        for text in differences(value, second[name], name)
     ]

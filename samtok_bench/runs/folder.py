@@ -128,7 +128,7 @@ class RunFolder:
 
     def write_record(self, record: RunRecord) -> None:
         """Write run.json."""
-        _write_json(self.path / RUN, record)
+        write_json(self.path / RUN, record)
 
     def summary(self) -> Summary:
         """summary.json; errors as `record`."""
@@ -136,7 +136,7 @@ class RunFolder:
 
     def write_summary(self, summary: Summary) -> None:
         """Write summary.json."""
-        _write_json(self.path / SUMMARY, summary)
+        write_json(self.path / SUMMARY, summary)
 
 
 def find_runs(folders: Iterable[Path]) -> list[Path]:
@@ -185,5 +185,6 @@ def read_versioned(path: Path, model: type[Model]) -> Model:
         raise ValueError(f"{path} is malformed: {error}") from None
 
 
-def _write_json(path: Path, content: BaseModel) -> None:
+def write_json(path: Path, content: BaseModel) -> None:
+    """Exchange a file of a results folder; readers see the old or the new one."""
     write_whole(path, content.model_dump_json(indent=1).encode() + b"\n")

@@ -1,14 +1,13 @@
 """The journal of a run: one line per answered sample, synced to disk, whole after a kill."""
 
 import json
+import mmap
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
-from typing_extensions import TypedDict
 
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.validation import first_fault
@@ -26,18 +25,7 @@ class Line:
     scores: Scores
 
 
-class _Own(TypedDict):
-    """What a line has beside the prediction."""
-
-    id: str
-    cluster: str
-    tags: dict[str, str]
-    scores: dict[str, float]
-
-
-_OWN = TypeAdapter(_Own)
-_PREDICTION = TypeAdapter(Prediction)
-_TAIL = 1 << 16
+_LINE = TypeAdapter(Line)
 
 
 class Journal:
@@ -71,10 +59,11 @@ class Journal:
     def _parse(self, text: bytes, number: int) -> Line:
         try:
             record = json.loads(text)
-            own = _OWN.validate_python({name: record.pop(name) for name in _Own.__annotations__})
-            return Line(prediction=_PREDICTION.validate_python(record), **own)
-        except (ValueError, KeyError, AttributeError) as error:
+            own = {name: record.pop(name) for name in ("id", "cluster", "tags", "scores")}
+            return _LINE.validate_python({**own, "prediction": record})
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
             reason = first_fault(error) if isinstance(error, ValidationError) else str(error)
+            reason = reason.removeprefix("prediction.")
             raise ValueError(f"{self.path}: line {number} is malformed ({reason})") from None
 
 
@@ -89,7 +78,10 @@ def whole_lines(path: Path) -> list[bytes]:
 def append_lines(path: Path, lines: Iterable[bytes]) -> None:
     """Add lines, each with its end, in place of a torn last one, and sync them to disk."""
     with path.open("ab+") as file:
-        file.truncate(_whole(file))
+        if file.tell():
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                whole = content.rfind(b"\n") + 1
+            file.truncate(whole)
         file.write(b"".join(lines))
         file.flush()
         os.fsync(file.fileno())
@@ -103,19 +95,6 @@ def write_whole(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-
-
-def _whole(file: BinaryIO) -> int:
-    """The length of a file up to the end of its last whole line."""
-    at = file.seek(0, os.SEEK_END)
-    while at:
-        start = max(0, at - _TAIL)
-        file.seek(start)
-        end = file.read(at - start).rfind(b"\n")
-        if end >= 0:
-            return start + end + 1
-        at = start
-    return 0
 
 
 def _text(line: Line) -> bytes:

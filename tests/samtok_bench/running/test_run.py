@@ -136,9 +136,10 @@ def test_a_complete_run_asks_nothing_again(go, fakes):
 def test_malformed_and_repeated_lines_are_named(go):
     folder = go("a").folder
     lines = (folder / JOURNAL).read_bytes().splitlines(keepends=True)
-    (folder / JOURNAL).write_bytes(b"".join([lines[0], b"{oops\n", *lines[2:]]))
-    with pytest.raises(ValueError, match=r"samples\.jsonl: line 2 is malformed"):
-        go("a")
+    for text in (b"{oops\n", b"[]\n"):
+        (folder / JOURNAL).write_bytes(b"".join([lines[0], text, *lines[2:]]))
+        with pytest.raises(ValueError, match=r"samples\.jsonl: line 2 is malformed"):
+            go("a")
     (folder / JOURNAL).write_bytes(b"".join([lines[0], lines[0], *lines[2:]]))
     with pytest.raises(ValueError, match=r"line 2 repeats the sample"):
         go("a")
@@ -265,7 +266,9 @@ def test_another_schema_version_is_one_line_that_says_what_to_do(go):
     for name, read in ((RUN, RunFolder(folder).record), (SUMMARY, RunFolder(folder).summary)):
         content = json.loads((folder / name).read_text())
         (folder / name).write_text(json.dumps({**content, "schema_version": 2}))
-        with pytest.raises(ValueError, match=r"is of schema version 2, this samtok-bench reads version 3: run"):
+        with pytest.raises(
+            ValueError, match=r"is of schema version 2, this samtok-bench reads version 3: run"
+        ):
             read()
 
 

@@ -3,7 +3,7 @@
 import html
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -280,24 +280,13 @@ def test_a_run_does_not_compare_with_itself(write, command):
     assert (code, "they are the same run" in err) == (2, True)
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A run with a judge, as far as a comparison looks at it."""
-
-    run: Any
-    judge: str | None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.run, name)
-
-
 def test_scores_of_different_judges_never_compare(write):
     write(Pair("nothing", "nothing"))
     first, second = open_run(Path("first")), open_run(Path("second"))
     judge = "llama (temperature 0.0)"
-    assert not comparability(Judged(first, judge), Judged(second, judge)).fatal
+    assert not comparability(replace(first, judge=judge), replace(second, judge=judge)).fatal
     for other, shown in (("llama (temperature 1.0)", "llama (temperature 1.0)"), (None, "null")):
-        (finding,) = comparability(Judged(first, judge), Judged(second, other)).fatal
+        (finding,) = comparability(replace(first, judge=judge), replace(second, judge=other)).fatal
         assert (finding.setting, finding.text) == ("judge", f"judge {judge} there, {shown} now")
 
 
