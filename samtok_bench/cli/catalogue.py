@@ -1,4 +1,4 @@
-"""`tasks` and `models`: what is installed."""
+"""`tasks`, `models` and `doctor`: what is installed, and whether it works."""
 
 import json
 from pathlib import Path
@@ -40,10 +40,7 @@ def tasks(
                 "primary": task.primary,
                 "metrics": [
                     {
-                        "id": info.id,
-                        "version": info.version,
-                        "display": info.display,
-                        "direction": info.direction,
+                        **{name: getattr(info, name) for name in ("id", "version", "display", "direction")},
                         "description": info.description,
                         "source": info.source or task.source,
                     }
@@ -93,6 +90,22 @@ def models(as_json: Json = False) -> None:
     typer.echo(text_table(["--model", "status", "what it is"], cells) + "\n")
     cells = [[", ".join(row["takes"]), row["summary"]] for row in codecs]
     typer.echo(text_table(["--codec, --model oracle:CODEC", "what it is"], cells))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check packages, threads, GPU and weights. The exit code is 1 if something is broken."""
+    from samtok_bench.running.health import examine
+    from samtok_bench.showing.tables import text_table
+
+    findings = examine()
+    if as_json:
+        typer.echo(json.dumps([vars(finding) for finding in findings], indent=1))
+    else:
+        rows = [[finding.status, finding.name, finding.detail] for finding in findings]
+        typer.echo(text_table(["status", "check", "detail"], rows))
+    if any(finding.status == "broken" for finding in findings):
+        raise typer.Exit(1)
 
 
 def _codec(name: str) -> dict[str, Any]:

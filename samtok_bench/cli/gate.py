@@ -48,7 +48,10 @@ def gate(
     if power is not None:
         if junit is not None:
             raise ValueError("--junit needs a gate's file")
-        _power(power, baseline, metric, as_json)
+        from samtok_bench.gate.power import detectable, power_json, power_text
+
+        found = detectable(power, baseline, metric)
+        typer.echo(power_json(found) if as_json else power_text(found, power, baseline))
         return
     assert file is not None
     if baseline is not None or metric is not None:
@@ -66,10 +69,3 @@ def gate(
     if summary := os.environ.get(STEP_SUMMARY):
         report.append_step_summary(results, Path(summary))
     raise typer.Exit(verdicts.exit_code(results))
-
-
-def _power(run: Path, baseline: Path | None, metric: str | None, as_json: bool) -> None:
-    from samtok_bench.gate.power import detectable, power_json, power_text
-
-    found = detectable(run, baseline, metric)
-    typer.echo(power_json(found) if as_json else power_text(found, run, baseline))

@@ -1,4 +1,4 @@
-"""`runs` and `show`."""
+"""`runs`, `show` and `report`: what finished runs say."""
 
 import json
 from pathlib import Path
@@ -69,3 +69,31 @@ def show(
         typer.echo(json.dumps([sample.as_dict() for sample in shown], indent=1))
     else:
         typer.echo("\n\n".join(map(sample_text, shown)))
+
+
+@app.command()
+def report(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN", help="Results folders; several are shown side by side.")
+    ],
+    out: Annotated[
+        Path | None, option("--out", "HTML file; by default report.html in the folder of the first run.")
+    ] = None,
+    as_json: Annotated[bool, option("--json", "Print JSON.")] = False,
+) -> None:
+    """Write one HTML file with figures, distributions and every answer drawn on its image.
+
+    Two runs are shown side by side. A report above 30 MB keeps its samples in a folder next to the file.
+    """
+    from samtok_bench.report.html import write_report
+
+    written = write_report(runs, out)
+    if as_json:
+        typer.echo(json.dumps(vars(written), indent=1, default=str))
+        return
+    for note in written.notes:
+        typer.echo(f"note: {note}")
+    what = f"{written.samples} samples, {written.pictures} images, {written.size / 1e6:.1f} MB"
+    typer.echo(f"report: {written.path} ({what})")
+    if written.folder:
+        typer.echo(f"its samples: {written.folder}")

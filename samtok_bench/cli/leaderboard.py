@@ -127,9 +127,8 @@ def add(
         content = {"folder": str(taken.folder), "checked": taken.checked, "remarks": taken.remarks}
         typer.echo(json.dumps(content, indent=1))
         return
-    for line in (
-        *(f"ok: {check}" for check in taken.checked),
-        *(f"note: {remark}" for remark in taken.remarks),
-    ):
-        typer.echo(line)
+    for check in taken.checked:
+        typer.echo(f"ok: {check}")
+    for remark in taken.remarks:
+        typer.echo(f"note: {remark}")
     typer.echo(f"copied to {taken.folder}; now: {WRITE}")

@@ -7,17 +7,7 @@ from collections.abc import Callable
 import typer
 
 from samtok_bench import registry
-from samtok_bench.cli import (
-    catalogue,
-    compare,
-    doctor,
-    gate,
-    inspection,
-    judge,
-    leaderboard,
-    report,
-    run,
-)
+from samtok_bench.cli import catalogue, compare, gate, inspection, leaderboard, run
 
 TRACEBACK = "SAMTOK_BENCH_TRACEBACK"
 
@@ -34,18 +24,8 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for group in (
-        run.app,
-        inspection.app,
-        judge.app,
-        gate.app,
-        compare.app,
-        leaderboard.app,
-        report.app,
-        catalogue.app,
-        doctor.app,
-    ):
-        app.add_typer(group)
+    for module in (run, inspection, gate, compare, leaderboard, catalogue):
+        app.add_typer(module.app)
     for name in registry.names("command"):
         plugin = registry.attempt("command", name)
         if plugin.problem:

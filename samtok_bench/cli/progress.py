@@ -8,7 +8,6 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -21,12 +20,6 @@ class BarReporter:
     """A bar with rate and time left."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._progress: Progress | None = None
-        self._bar: TaskID | None = None
-        self._began, self._new = 0.0, 0
-
-    def start(self, what: str, total: int, done: int) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -35,34 +28,29 @@ class BarReporter:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            console=self._console,
+            console=Console(stderr=True),
             transient=True,
         )
-        self._progress.start()
+
+    def start(self, what: str, total: int, done: int) -> None:
         self._bar = self._progress.add_task(what, total=total, completed=done, rate="")
         self._began, self._new = time.perf_counter(), 0
+        self._progress.start()
 
     def advance(self, count: int) -> None:
-        assert self._progress is not None
-        assert self._bar is not None
         self._new += count
         self._progress.update(self._bar, advance=count, rate=_rate(self._new, self._began))
 
     def stop(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+        self._progress.stop()
+        self._progress.remove_task(self._bar)
 
     def note(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False)
+        self._progress.console.print(text, highlight=False, markup=False)
 
 
 class PlainReporter:
     """One line every few seconds, for logs."""
-
-    def __init__(self, seconds: float = PLAIN_SECONDS) -> None:
-        self._seconds = seconds
-        self._what, self._total, self._done, self._new = "", 0, 0, 0
-        self._began = self._last = 0.0
 
     def start(self, what: str, total: int, done: int) -> None:
         self._what, self._total, self._done, self._new = what, total, done, 0
@@ -73,7 +61,7 @@ class PlainReporter:
         self._done += count
         self._new += count
         now = time.perf_counter()
-        if now - self._last >= self._seconds or self._done == self._total:
+        if now - self._last >= PLAIN_SECONDS or self._done == self._total:
             self._last = now
             left = (now - self._began) / self._new * (self._total - self._done)
             self.note(

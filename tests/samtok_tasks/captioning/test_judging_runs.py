@@ -10,7 +10,7 @@ from judged_captions import Judge, Silent, dlc_reply, run_task, values_of
 from typer.testing import CliRunner
 
 from samtok_bench import registry
-from samtok_bench.cli import judge as judge_cli
+from samtok_bench.cli.main import build_app
 from samtok_bench.comparison.compare import compare
 from samtok_bench.comparison.given_runs import read_given_runs
 from samtok_bench.judging.client import JudgeClient, JudgeError
@@ -159,10 +159,10 @@ def test_what_cannot_be_judged_is_refused(run, tmp_path, root, monkeypatch):
 def test_the_command(run, monkeypatch):
     folder = run()
     monkeypatch.setattr(JudgeClient, "ask", lambda self, messages, settings: dlc_reply(messages))
-    options = [str(folder), "--judge", "http://judge/v1", "--judge-model", "judge-1"]
-    result = CliRunner().invoke(judge_cli.app, options, catch_exceptions=False)
+    options = ["judge", str(folder), "--judge", "http://judge/v1", "--judge-model", "judge-1"]
+    result = CliRunner().invoke(build_app(), options, catch_exceptions=False)
     assert result.exit_code == 0
     assert "judged by judge-1, 2 samples" in result.stdout
     assert re.search(r"^Avg +50\.00$", result.stdout, re.MULTILINE)
-    result = CliRunner().invoke(judge_cli.app, [*options, "--json"], catch_exceptions=False)
+    result = CliRunner().invoke(build_app(), [*options, "--json"], catch_exceptions=False)
     assert json.loads(result.stdout)["primary"] == "average"
