@@ -46,8 +46,7 @@ def encode(
 
     from samtok import format_words
     from samtok.images import open_image
-    from samtok.mask_files import read_mask
-    from samtok.masks import mask_iou
+    from samtok.masks import mask_iou, read_mask
     from samtok.pictures import round_trip
 
     _check_outputs(picture)
@@ -89,7 +88,7 @@ def decode(
 
     from samtok import format_words, parse_words
     from samtok.images import open_image
-    from samtok.mask_files import write_mask
+    from samtok.masks import write_mask
     from samtok.pictures import outlined
 
     _check_outputs(out, picture)

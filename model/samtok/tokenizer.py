@@ -13,13 +13,11 @@ from transformers import PreTrainedModel, Sam2Model
 
 from samtok.checkpoints import published_state
 from samtok.config import SAMTokConfig
-from samtok.image_encoder import Features, encode_images
 from samtok.images import ImageLike, to_pixels, to_rgb
 from samtok.locate import PUBLISHED_SAM2, PUBLISHED_TOKENIZER, tokenizer_folder
-from samtok.mask_decoder import best_mask, decode_prompts, decode_vectors
-from samtok.mask_encoder import MaskEncoder
 from samtok.masks import mask_boxes
 from samtok.quantizer import ResidualQuantizer
+from samtok.sam2_parts import Features, MaskEncoder, best_mask, decode_prompts, decode_vectors, encode_images
 
 THRESHOLD = 0.5
 """Of raw logits, as released; a probability of 0.622."""

@@ -5,6 +5,7 @@ class (arXiv 2601.16093), in float32. Its module tree is the release's, so the w
 """
 
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,8 +14,7 @@ from torch import Tensor, nn
 
 from samtok.checkpoints import read_published
 from samtok.config import SAMTokConfig
-from samtok.image_encoder import Features, encode_images
-from samtok.mask_decoder import best_mask, decode_vectors
+from samtok.sam2_parts import Features, best_mask, decode_vectors, encode_images
 from samtok.tokenizer import SAMTok
 
 TOLERANCE = 1e-4
@@ -232,97 +232,31 @@ def _codebook(size: int, width: int) -> nn.Module:
 def _build_sam2(config: SAMTokConfig) -> nn.Module:
     """Build SAM2Base as in sam2.1_hiera_l.yaml, with the sizes of `config`, and the mask encoder."""
     try:
-        from sam2.modeling.backbones.hieradet import Hiera
-        from sam2.modeling.backbones.image_encoder import FpnNeck, ImageEncoder
-        from sam2.modeling.memory_attention import MemoryAttention, MemoryAttentionLayer
-        from sam2.modeling.memory_encoder import CXBlock, Fuser, MaskDownSampler, MemoryEncoder
-        from sam2.modeling.position_encoding import PositionEmbeddingSine
-        from sam2.modeling.sam.transformer import RoPEAttention, TwoWayTransformer
-        from sam2.modeling.sam2_base import SAM2Base
+        from hydra.utils import instantiate
+        from omegaconf import OmegaConf
+        from sam2.modeling.sam.transformer import TwoWayTransformer
     except ImportError as error:
         raise ValueError(f"{INSTALL} ({error})") from None
     width, grid = config.hidden_size, config.image_size // 16
-    trunk = cast(Any, config.sam2_config).vision_config.backbone_config
-    memory_width = 64
-
-    def position(channels: int) -> nn.Module:
-        return PositionEmbeddingSine(num_pos_feats=channels, normalize=True, scale=None, temperature=10000)
-
-    def rope(**options: Any) -> nn.Module:
-        return RoPEAttention(
-            rope_theta=10000.0, feat_sizes=[grid, grid], embedding_dim=width, num_heads=1,
-            downsample_rate=1, dropout=0.1, **options,
-        )  # fmt: skip
-
-    image_encoder = ImageEncoder(
-        scalp=1,
-        trunk=Hiera(
-            embed_dim=trunk.hidden_size,
-            num_heads=trunk.num_attention_heads,
-            stages=trunk.blocks_per_stage,
-            global_att_blocks=trunk.global_attention_blocks,
-            window_pos_embed_bkg_spatial_size=trunk.window_positional_embedding_background_size,
-            window_spec=trunk.window_size_per_stage,
-        ),
-        neck=FpnNeck(
-            position_encoding=position(width),
-            d_model=width,
-            backbone_channel_list=trunk.embed_dim_per_stage[::-1],
-            fpn_top_down_levels=[2, 3],
-            fpn_interp_model="nearest",
-        ),
+    ours = cast(Any, config.sam2_config).vision_config.backbone_config
+    plan = OmegaConf.load(str(files("sam2") / "configs/sam2.1/sam2.1_hiera_l.yaml")).model
+    plan.image_size = config.image_size
+    plan.image_encoder.trunk.update(
+        embed_dim=ours.hidden_size,
+        num_heads=ours.num_attention_heads,
+        stages=ours.blocks_per_stage,
+        global_att_blocks=ours.global_attention_blocks,
+        window_pos_embed_bkg_spatial_size=ours.window_positional_embedding_background_size,
+        window_spec=ours.window_size_per_stage,
     )
-    attention = MemoryAttention(
-        d_model=width,
-        pos_enc_at_input=True,
-        num_layers=4,
-        layer=MemoryAttentionLayer(
-            activation="relu",
-            dim_feedforward=2048,
-            dropout=0.1,
-            d_model=width,
-            pos_enc_at_attn=False,
-            pos_enc_at_cross_attn_keys=True,
-            pos_enc_at_cross_attn_queries=False,
-            self_attention=rope(),
-            cross_attention=rope(rope_k_repeat=True, kv_in_dim=memory_width),
-        ),
-    )
-    memory = MemoryEncoder(
-        out_dim=memory_width,
-        in_dim=width,
-        position_encoding=position(memory_width),
-        mask_downsampler=MaskDownSampler(embed_dim=width, kernel_size=3, stride=2, padding=1),
-        fuser=Fuser(CXBlock(width, layer_scale_init_value=1e-6, use_dwconv=True), num_layers=2),
-    )
-    sam2 = SAM2Base(
-        image_encoder,
-        attention,
-        memory,
-        num_maskmem=7,
-        image_size=config.image_size,
-        sigmoid_scale_for_mem_enc=20.0,
-        sigmoid_bias_for_mem_enc=-10.0,
-        use_mask_input_as_output_without_sam=True,
-        directly_add_no_mem_embed=True,
-        no_obj_embed_spatial=True,
-        use_high_res_features_in_sam=True,
-        multimask_output_in_sam=True,
-        iou_prediction_use_sigmoid=True,
-        use_obj_ptrs_in_encoder=True,
-        add_tpos_enc_to_obj_ptrs=True,
-        proj_tpos_enc_in_obj_ptrs=True,
-        use_signed_tpos_enc_to_obj_ptrs=True,
-        only_obj_ptrs_in_the_past_for_eval=True,
-        pred_obj_scores=True,
-        pred_obj_scores_mlp=True,
-        fixed_no_obj_ptr=True,
-        multimask_output_for_tracking=True,
-        use_multimask_token_for_obj_ptr=True,
-        multimask_min_pt_num=0,
-        multimask_max_pt_num=1,
-        use_mlp_for_obj_ptr_proj=True,
-    )
+    neck, attention, memory = plan.image_encoder.neck, plan.memory_attention, plan.memory_encoder
+    neck.update(d_model=width, backbone_channel_list=ours.embed_dim_per_stage[::-1])
+    neck.position_encoding.num_pos_feats = width
+    attention.d_model = attention.layer.d_model = width
+    for part in (attention.layer.self_attention, attention.layer.cross_attention):
+        part.update(embedding_dim=width, feat_sizes=[grid, grid])
+    memory.in_dim = memory.mask_downsampler.embed_dim = memory.fuser.layer.dim = width
+    sam2 = instantiate(plan)
     sam2.sam_mask_encoder = nn.Module()
     sam2.sam_mask_encoder.mask_tokens = nn.Embedding(1, width)
     sam2.sam_mask_encoder.transformer = TwoWayTransformer(

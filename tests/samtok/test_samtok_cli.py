@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from samtok import SAMTok, format_words, parse_words
 from samtok.cli import app
-from samtok.mask_files import read_mask, write_mask
+from samtok.masks import read_mask, write_mask
 from samtok.pictures import BOTH, EXTRA, MISSING, SIDE, difference, outlined, overlay, panels
 
 WORD = "<|mt_start|><|mt_0001|><|mt_0258|><|mt_end|>"
@@ -209,7 +209,7 @@ def test_without_the_sam2_package_verify_says_how_to_get_it(monkeypatch: pytest.
     from samtok.config import SAMTokConfig
     from samtok.verification import ReleasedSAMTok
 
-    monkeypatch.setitem(sys.modules, "sam2.modeling.backbones.hieradet", None)
+    monkeypatch.setitem(sys.modules, "sam2.modeling.sam.transformer", None)
     with pytest.raises(
         ValueError, match=r"samtok-bench\[sam2\].*--no-deps --no-build-isolation sam2==1\.1\.0"
     ):

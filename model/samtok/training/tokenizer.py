@@ -18,11 +18,10 @@ from transformers import Trainer, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 
 from samtok.config import SAMTokConfig, build_sam2_config
-from samtok.image_encoder import encode_images
 from samtok.images import to_pixels
-from samtok.mask_decoder import best_mask
 from samtok.masks import mask_iou
 from samtok.quantizer import ResidualQuantizer
+from samtok.sam2_parts import best_mask, encode_images
 from samtok.tokenizer import THRESHOLD, SAMTok
 from samtok.training.losses import mask_losses
 from samtok.training.recipe import DataSource, Optimisation, RecipePart, TrainingRecipe, load_recipe
