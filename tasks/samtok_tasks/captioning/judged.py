@@ -19,8 +19,9 @@ from samtok_bench.judging.contract import Judged
 from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import MASK_PLACE, ImagePart, Region, Sample, Target, Text, Turn, content_id
 from samtok_bench.task import Generation, SampleSet
-from samtok_tasks.captioning.task import CAPTION_METRICS, RegionCaption, require_split, with_region
+from samtok_tasks.captioning.task import CAPTION_METRICS, RegionCaption, with_region
 from samtok_tasks.captioning.zoom import zoom
+from samtok_tasks.formats.files import require_split
 from samtok_tasks.formats.region_captions import CaptionRegion, CaptionRegions
 
 PROMPT = f"Given a detailed description of this region {MASK_PLACE}."
@@ -64,18 +65,17 @@ class JudgedCaption(RegionCaption, Judged):
         return region.image.relative_to(root).as_posix()
 
     def samples(self, root: Path, split: str) -> SampleSet:
-        require_split(self, split)
+        require_split(self.name, split, self.splits)
         read = self.regions(root)
         return SampleSet([self._sample(region, root) for region in read.regions], read.dropped)
 
     def _sample(self, region: CaptionRegion, root: Path) -> Sample:
         place = region.image.relative_to(root).as_posix()
         turn, view = self._question(region)
-        height, width = region.mask["size"]
         return Sample(
             id=content_id("region_caption", self.data_name, place, region.key, region.mask["counts"]),
             image=region.image,
-            size=(height, width),
+            size=region.size,
             turns=(turn,),
             cluster=self.cluster(region, root),
             target=Target(text=region.reference),

@@ -34,12 +34,11 @@ class ReferencedCaption(RegionCaption, MiniTask):
 
     def sample(self, region: CaptionRegion, place: str) -> Sample:
         """A region as a sample; `place` tells images apart."""
-        height, width = region.mask["size"]
         mask, reference = region.mask["counts"], region.reference
         return Sample(
             id=content_id("region_caption", self.data_name, place, region.key, reference, mask),
             image=region.image,
-            size=(height, width),
+            size=region.size,
             turns=question(region.image, *with_region(PROMPT, region.mask)),
             cluster=place,
             target=Target(text=reference),

@@ -6,17 +6,35 @@ In a reply that cannot be read both scores are -1 and enter the means, as in the
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
-from samtok_bench.judging.contract import Messages
+from samtok_bench.judging.contract import JudgeSettings, Messages
 from samtok_bench.metric import MetricInfo
-from samtok_bench.sample import Scores
+from samtok_bench.sample import Sample, Scores
 from samtok_bench.task import Protocol
-from samtok_tasks.captioning.judged import UNREADABLE
+from samtok_tasks.captioning.judged import UNREADABLE, JudgedCaption
 from samtok_tasks.formats.files import Record, field, parse, read_json, require_file
 
 CHECKER = "You are a helpful and precise assistant for checking the quality of the answer."
 RATIO = "mean score of the model's answers over that of the reference answers; may exceed 100"
 _UNREAD = (-1.0, -1.0)
+
+
+class ReviewedCaption(JudgedCaption):
+    """A caption that is reviewed beside a reference."""
+
+    standard_temperature: ClassVar[float]
+    """Of the judge in the official script; the released copy's is 0."""
+    review_groups: ClassVar[tuple[str, ...]] = ()
+    """Groups of regions with a ratio of their own."""
+
+    @property
+    def judge_settings(self) -> JudgeSettings:
+        temperature = self.standard_temperature if self.protocol == "standard" else 0.0
+        return JudgeSettings(temperature, max_tokens=1024)
+
+    def judge_scores(self, sample: Sample, replies: Sequence[str], files: Any) -> Scores:
+        return review_scores(replies[0], self.protocol, sample.truth.group, self.review_groups)
 
 
 class ReviewRule(Record):
@@ -29,12 +47,7 @@ class ReviewRule(Record):
 
 
 def read_rule(path: Path, part: str, layout: str) -> ReviewRule:
-    """The rule for one part of a benchmark.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken file.
-    """
+    """The rule for one part of a benchmark."""
     rules = read_json(require_file(path, layout))
     return parse(ReviewRule, field(rules, part, dict, str(path)), f"{path}: {part}")
 
@@ -64,19 +77,23 @@ def review_metrics(groups: Sequence[str] = ()) -> tuple[MetricInfo, ...]:
     )
 
 
-def review_text(context: str, question: str, reference: str, answer: str, rule: ReviewRule) -> str:
-    """What the judge is asked; the scripts' "[Context]\\" without a new line is theirs."""
-    return (
+def review_prompts(
+    context: str, question: str, reference: str, answer: str, rule: ReviewRule, picture: str = ""
+) -> list[Messages]:
+    """What the judge is asked; the scripts' "[Context]\\" without a new line is theirs.
+
+    Args:
+        picture: a data URL, for a judge who sees the image.
+    """
+    text = (
         f"[Context]\\{context}\n\n[Question]\n{question}\n\n"
         f"[{rule.role} 1]\n{reference}\n\n[End of {rule.role} 1]\n\n"
         f"[{rule.role} 2]\n{answer}\n\n[End of {rule.role} 2]\n\n"
         f"[System]\n{rule.prompt}\n\n"
     )
-
-
-def review_messages(content: str | list[dict[str, object]]) -> Messages:
-    """The dialogue with the judge: text, or text and picture."""
-    return [{"role": "system", "content": CHECKER}, {"role": "user", "content": content}]
+    shown = {"type": "image_url", "image_url": {"url": picture, "detail": "high"}}
+    content = [{"type": "text", "text": text}, shown] if picture else text
+    return [[{"role": "system", "content": CHECKER}, {"role": "user", "content": content}]]
 
 
 def read_review(reply: str, protocol: Protocol) -> tuple[float, float] | None:

@@ -8,7 +8,6 @@ from samtok_bench.rle import RLE
 from samtok_bench.sample import MASK_PLACE, Part, Prediction, Region, Sample, Scores, Text
 from samtok_bench.task import Task
 from samtok_tasks.answers import without_tags
-from samtok_tasks.formats.files import NoSplitError
 
 FLOOR_CAPTION = "An object."
 CAPTIONED = "share of regions with a caption of any words"
@@ -47,10 +46,3 @@ def with_region(prompt: str, mask: RLE) -> tuple[Part, ...]:
     before, place, after = prompt.partition(MASK_PLACE)
     parts = (Text(before if place else f"{before} "), Region(mask), Text(after))
     return tuple(part for part in parts if not isinstance(part, Text) or part.text)
-
-
-def require_split(task: Task, split: str) -> None:
-    """NoSplitError for any split but the one that the task has."""
-    (only,) = task.splits
-    if split != only:
-        raise NoSplitError(f"{task.name} has one split, {only}, got {split!r}")

@@ -67,11 +67,7 @@ class _RepackedImage(Record):
 
 
 def locate_dlc_bench(root: Path) -> Path:
-    """The file of the objects: the official one, else the repack.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-    """
+    """The file of the objects: the official one, else the repack."""
     official = _official(root, "annotations.json")
     if not official.is_file() and (root / REPACK).is_file():
         return root / REPACK
@@ -79,12 +75,7 @@ def locate_dlc_bench(root: Path) -> Path:
 
 
 def read_dlc_bench(root: Path) -> CaptionRegions:
-    """Read the objects. Keys are annotation ids, of the repack IMAGE/PLACE; references are class names.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken file or record.
-    """
+    """Read the objects. Keys are annotation ids, of the repack IMAGE/PLACE; references are class names."""
     path = locate_dlc_bench(root)
     if path.name == REPACK:
         return _read_repack(root)
@@ -111,12 +102,7 @@ def read_dlc_bench(root: Path) -> CaptionRegions:
 
 
 def read_dlc_questions(root: Path) -> dict[str, list[DLCQuestion]]:
-    """The judge's questions by annotation id; every object has positive and negative ones.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken file or record.
-    """
+    """The judge's questions by annotation id; every object has positive and negative ones."""
     path = require_file(_official(root, "qa.json"), LAYOUT)
     return parse(_Questions, read_json(path), str(path)).root
 
@@ -128,8 +114,7 @@ def _official(root: Path, name: str) -> Path:
 
 def _read_repack(root: Path) -> CaptionRegions:
     found = CaptionCollector()
-    for where, record in read_list(root / REPACK, "image"):
-        image = parse(_RepackedImage, record, where)
+    for where, image in read_list(root / REPACK, _RepackedImage, "image"):
         for place, mask in enumerate(image.mask_samples):
             found.add(
                 f"{where}: mask {place}",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from samtok_tasks.captioning.review import ReviewRule, read_rule
-from samtok_tasks.formats.files import PathBelow, Record, parse, read_lines, read_list, require_file
+from samtok_tasks.formats.files import PathBelow, Record, read_lines, read_list, require_file
 from samtok_tasks.formats.images import find_images
 from samtok_tasks.formats.region_captions import CaptionCollector, CaptionRegions
 
@@ -58,17 +58,12 @@ class _Text(Record):
 def read_ferret_bench(root: Path) -> CaptionRegions:
     """Read the boxes. Keys are question ids; images are opened for their size. References are GPT-4's answers
     where the files for judging are there.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken file or record.
     """
     references = {}
     if (root / ANSWERS).is_file():
         references = {text.question_id: text.text for text in _texts(root / ANSWERS)}
     found = CaptionCollector()
-    for where, record in read_list(require_file(root / FILE, LAYOUT)):
-        item = parse(_Item, record, where)
+    for where, item in read_list(require_file(root / FILE, LAYOUT), _Item):
         folder = find_images([root / "annotations" / "coco" / "val2017", root / "val2017"], item.image)
         found.add(
             where,
@@ -83,12 +78,7 @@ def read_ferret_bench(root: Path) -> CaptionRegions:
 
 
 def read_ferret_reviews(root: Path) -> dict[str, FerretReview]:
-    """What the judge is told, by question id. Contexts belong to images, as the official script reads them.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken file or record.
-    """
+    """What the judge is told by question id. Contexts belong to images, as the official script reads them."""
     rule = read_rule(root / JUDGING / "rule.json", PART, LAYOUT)
     questions, contexts, answers = (_texts(root / name) for name in (QUESTIONS, CONTEXTS, ANSWERS))
     by_image = {text.image: text.text for text in contexts}
@@ -105,4 +95,4 @@ def read_ferret_reviews(root: Path) -> dict[str, FerretReview]:
 
 
 def _texts(path: Path) -> list[_Text]:
-    return [parse(_Text, record, where) for where, record in read_lines(require_file(path, LAYOUT))]
+    return [text for _, text in read_lines(require_file(path, LAYOUT), _Text)]

@@ -1,17 +1,18 @@
 """Ferret-Bench, referring description: tell what a region is and does, for a judge who knows the image.
 
-The released script asks one and the same question of all items, standard asks each item's own. They also
-differ in the judge's settings, see samtok_tasks.ferret_bench.judge.
+The judge reviews GPT-4's answer and the model's, from a textual context (eval_gpt_review_3newclass.py of
+apple/ml-ferret). The released script asks one and the same question of all items, standard asks each item's
+own; the released copy of the judge differs in temperature and in the reading of reviews, see
+samtok_tasks.captioning.review.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
-from samtok_bench.judging.contract import JudgeSettings, Messages
-from samtok_bench.sample import MASK_PLACE, Sample, Scores
-from samtok_tasks.captioning.judged import JudgedCaption
-from samtok_tasks.captioning.review import review_scores
-from samtok_tasks.ferret_bench import judge
+from samtok_bench.judging.contract import Messages
+from samtok_bench.sample import MASK_PLACE, Sample
+from samtok_tasks.captioning.review import ReviewedCaption, review_metrics, review_prompts
 from samtok_tasks.ferret_bench.reader import (
     FILE,
     LAYOUT,
@@ -23,9 +24,10 @@ from samtok_tasks.formats.files import require_file
 from samtok_tasks.formats.region_captions import CaptionRegion, CaptionRegions
 
 RELEASED_PROMPT = f"What is the interaction between the object {MASK_PLACE} and its surroundings?"
+_COORDINATES = re.compile(r" \[.*?\]")
 
 
-class FerretBench(JudgedCaption):
+class FerretBench(ReviewedCaption):
     """The paper's judge is gpt-4-0314."""
 
     name = "ferret-bench"
@@ -33,11 +35,8 @@ class FerretBench(JudgedCaption):
     source = "Ferret-Bench (arXiv 2310.07704)"
     data_name = "ferret"
     zoomed_below = 0.0
-    judge_metrics = judge.METRICS
-
-    @property
-    def judge_settings(self) -> JudgeSettings:
-        return judge.settings(self.protocol)
+    judge_metrics = review_metrics()
+    standard_temperature = 0.2
 
     def locate(self, root: Path) -> str:
         return f"Ferret-Bench, {require_file(root / FILE, LAYOUT)}"
@@ -52,12 +51,10 @@ class FerretBench(JudgedCaption):
         return read_ferret_reviews(root)
 
     def judge_prompts(self, sample: Sample, answer: str, files: Mapping[str, FerretReview]) -> list[Messages]:
+        """Coordinates that a model adds are no part of its description."""
         region: CaptionRegion = sample.truth
         if region.key not in files:
             raise ValueError(f"no question {region.key} for the judge. {LAYOUT}")
-        return judge.prompts(files[region.key], answer)
-
-    def judge_scores(
-        self, sample: Sample, replies: Sequence[str], files: Mapping[str, FerretReview]
-    ) -> Scores:
-        return review_scores(replies[0], self.protocol)
+        review = files[region.key]
+        plain = _COORDINATES.sub("", answer)
+        return review_prompts(review.context, review.question, review.reference, plain, review.rule)

@@ -1,4 +1,8 @@
-"""Opening annotation files, and the checks that every reader makes of a record."""
+"""Opening annotation files, and the checks that every reader makes of a record.
+
+The readers of all benchmarks raise FileNotFoundError with the expected layout where a file is missing, and
+ValueError with the file and the record where one is broken.
+"""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -82,30 +86,54 @@ def read_json(path: Path) -> Any:
         raise ValueError(f"{path} is not a JSON file: {error}") from None
 
 
-def read_list(path: Path, what: str = "record") -> Iterator[tuple[str, Any]]:
+def read_list(path: Path, model: type[RecordT], what: str = "record") -> Iterator[tuple[str, RecordT]]:
     """The records of a JSON file that holds a list, each with its place for messages.
 
     Args:
         path: the file.
+        model: of a record.
         what: what messages call a record.
 
     Raises:
-        ValueError: the file is not JSON, or holds no list.
+        ValueError: the file is not JSON, or holds no list, or a record is broken.
     """
     records = read_json(path)
     if not isinstance(records, list):
         raise ValueError(f"{path}: expected a list, got {type(records).__name__}")
+    yield from _parsed(records, model, f"{path}: {what}")
+
+
+def read_part(
+    content: Any, name: str, model: type[RecordT], path: Path, what: str
+) -> Iterator[tuple[str, RecordT]]:
+    """The records of one of the lists of a JSON file, each with its place for messages.
+
+    Args:
+        content: of the file.
+        name: the list's.
+        model: of a record.
+        path: the file.
+        what: what messages call a record.
+
+    Raises:
+        ValueError: there is no such list, or a record is broken.
+    """
+    yield from _parsed(field(content, name, list, str(path)), model, f"{path}: {what}")
+
+
+def _parsed(records: list[Any], model: type[RecordT], what: str) -> Iterator[tuple[str, RecordT]]:
     for number, record in enumerate(records):
-        yield f"{path}: {what} {number}", record
+        where = f"{what} {number}"
+        yield where, parse(model, record, where)
 
 
-def read_lines(path: Path) -> Iterator[tuple[str, Any]]:
+def read_lines(path: Path, model: type[RecordT]) -> Iterator[tuple[str, RecordT]]:
     """The records of a file with one JSON value per line, each with its place for messages.
 
     Blank lines are passed over.
 
     Raises:
-        ValueError: a line is not JSON; names the file and the line.
+        ValueError: a line is not JSON, or a record is broken; names the file and the line.
     """
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
@@ -116,7 +144,7 @@ def read_lines(path: Path) -> Iterator[tuple[str, Any]]:
                 record = json.loads(line)
             except (ValueError, RecursionError) as error:
                 raise ValueError(f"{where} is not JSON: {error}") from None
-            yield where, record
+            yield where, parse(model, record, where)
 
 
 def parse(model: type[RecordT], record: Any, where: str) -> RecordT:
@@ -137,15 +165,11 @@ def parse(model: type[RecordT], record: Any, where: str) -> RecordT:
     except ValidationError as error:
         fault = error.errors()[0]
         explains_itself = fault["type"] in ("missing", "value_error")
-        given = "" if explains_itself else f", got {_shortened(fault['input'])}"
+        shown = repr(fault["input"])
+        shown = shown if len(shown) <= MOST_SHOWN else f"{shown[:MOST_SHOWN]}..."
+        given = "" if explains_itself else f", got {shown}"
         said = first_fault(error).removesuffix(f" or instance of {fault.get('ctx', {}).get('class_name')}")
         raise ValueError(f"{where}: {said}{given}") from None
-
-
-def _shortened(value: Any) -> str:
-    """What a message shows of a value."""
-    shown = repr(value)
-    return shown if len(shown) <= MOST_SHOWN else f"{shown[:MOST_SHOWN]}..."
 
 
 def field(record: Any, name: str, kind: type[T], where: str) -> T:

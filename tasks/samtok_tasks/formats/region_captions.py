@@ -4,22 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
-from samtok_tasks.formats.annotated_masks import MaskCollector
+from samtok_tasks.formats.annotated_masks import AnnotatedMask, AnnotatedMasks
 from samtok_tasks.formats.images import image_size
 
 
 @dataclass(frozen=True)
-class CaptionRegion:
-    """One region of one image."""
+class CaptionRegion(AnnotatedMask):
+    """One region of one image; its key is unique in the data set."""
 
-    key: str
-    """The place in the data set that names the region for ever; unique in it."""
-    image: Path
-    """Where the image must be; it was not opened, or for its size only."""
-    mask: RLE
-    """Of the image's size, never empty."""
     question: str = ""
     """What the data set asks, with `<region>` for the region where it has a place in the text."""
     reference: str = ""
@@ -40,7 +33,7 @@ class CaptionCollector:
     """Gathers regions; one whose mask cannot be used is counted with its reason, the reading goes on."""
 
     def __init__(self) -> None:
-        self._masks = MaskCollector()
+        self._masks = AnnotatedMasks()
         self._texts: dict[str, tuple[str, str, str]] = {}
 
     def add(
@@ -59,11 +52,10 @@ class CaptionCollector:
 
         Args:
             where: the file and the record, for messages.
-            key: see CaptionRegion.
+            key, question, reference, group: see CaptionRegion.
             image: see CaptionRegion; it is opened for its size where nothing else tells it.
             size: height and width of the image, pixels; None takes the size that the RLE states.
             segmentation: polygons or RLE, as in a COCO annotation.
-            question, reference, group: see CaptionRegion.
 
         Raises:
             ValueError: the key is there already.
@@ -82,8 +74,8 @@ class CaptionCollector:
 
     def regions(self) -> CaptionRegions:
         """All that was gathered."""
-        found = self._masks.found()
         regions = (
-            CaptionRegion(mask.key, mask.image, mask.mask, *self._texts[mask.key]) for mask in found.masks
+            CaptionRegion(mask.key, mask.image, mask.mask, None, *self._texts[mask.key])
+            for mask in self._masks.masks
         )
-        return CaptionRegions(tuple(regions), found.dropped)
+        return CaptionRegions(tuple(regions), self._masks.dropped)

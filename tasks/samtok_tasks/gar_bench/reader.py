@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ValidationInfo, field_validator
 
-from samtok_tasks.formats.annotated_masks import AnnotatedMasks, MaskCollector
-from samtok_tasks.formats.files import PathBelow, Record, parse, read_list, require_file
+from samtok_tasks.formats.annotated_masks import AnnotatedMasks
+from samtok_tasks.formats.files import PathBelow, Record, read_list, require_file
 from samtok_tasks.formats.images import image_size
 from samtok_tasks.multiple_choice import LETTERS
 
@@ -81,23 +81,13 @@ class GarQuestion(Record):
 
 
 def locate_gar_bench(root: Path, part: str) -> Path:
-    """The file of a part, unread.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-    """
+    """The file of a part, unread."""
     return require_file(root / f"GAR-Bench-{part}.json", LAYOUT)
 
 
 def read_gar_bench_questions(root: Path) -> Iterator[tuple[str, GarQuestion]]:
-    """The questions in the order of the file, each with its place for messages; images are not opened.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken file or record.
-    """
-    for where, record in read_list(locate_gar_bench(root, QUESTIONS)):
-        yield where, parse(GarQuestion, record, where)
+    """The questions in the order of the file, each with its place for messages; images are not opened."""
+    return read_list(locate_gar_bench(root, QUESTIONS), GarQuestion)
 
 
 def read_gar_bench_regions(root: Path, split: str) -> AnnotatedMasks:
@@ -108,26 +98,21 @@ def read_gar_bench_regions(root: Path, split: str) -> AnnotatedMasks:
         split: one of PARTS, or "all".
 
     An image is opened for its size where a mask states none.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken file or record.
     """
-    collector = MaskCollector()
+    masks = AnnotatedMasks()
     for part in PARTS if split == "all" else (split,):
-        for place, (where, content) in enumerate(read_list(locate_gar_bench(root, part))):
-            record = parse(GarRegions, content, where)
+        for place, (where, record) in enumerate(read_list(locate_gar_bench(root, part), GarRegions)):
             for number, segmentation in enumerate(record.mask_rles):
                 key = f"{part}/{place}/{number}"
-                _collect(collector, f"{where}: mask {number}", key, root / record.image, segmentation)
-    return collector.found()
+                _collect(masks, f"{where}: mask {number}", key, root / record.image, segmentation)
+    return masks
 
 
-def _collect(collector: MaskCollector, where: str, key: str, image: Path, segmentation: Any) -> None:
+def _collect(masks: AnnotatedMasks, where: str, key: str, image: Path, segmentation: Any) -> None:
     if isinstance(segmentation, dict) and "size" not in segmentation:
         try:
             segmentation = {**segmentation, "size": list(image_size(image))}
         except ValueError as error:
-            collector.dropped.add("masks without a readable image", where, str(error))
+            masks.dropped.add("masks without a readable image", where, str(error))
             return
-    collector.add(where, key, image, None, segmentation)
+    masks.add(where, key, image, None, segmentation)

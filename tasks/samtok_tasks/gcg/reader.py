@@ -4,7 +4,7 @@ A split is two files in COCO's form: captions with the list of their phrases ("l
 mask of an image, in the order of the file, belongs to its k-th label.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ from samtok_bench import rle
 from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
 from samtok_tasks.formats.coco import parse_size
-from samtok_tasks.formats.files import Record, RecordT, field, parse, read_json, require_file
+from samtok_tasks.formats.files import Record, read_json, read_part, require_file
 from samtok_tasks.formats.images import image_size
 
 SPLITS = ("val", "test")
@@ -170,18 +170,9 @@ def read_grandf(root: Path, split: str) -> GroundedCaptions:
     return GroundedCaptions(tuple(records), dropped)
 
 
-def _records(
-    content: Any, name: str, model: type[RecordT], path: Path, kind: str
-) -> Iterator[tuple[str, RecordT]]:
-    """The records of one of a file's lists, each with its place for messages."""
-    for number, record in enumerate(field(content, name, list, str(path))):
-        where = f"{path}: {kind} {number}"
-        yield where, parse(model, record, where)
-
-
 def _images(content: Any, path: Path) -> dict[str, _Image]:
     images: dict[str, _Image] = {}
-    for _, image in _records(content, "images", _Image, path, "image"):
+    for _, image in read_part(content, "images", _Image, path, "image"):
         if image.id in images:
             raise ValueError(f"{path}: two images have the id {image.id!r}")
         images[image.id] = image
@@ -193,7 +184,7 @@ def _captions(
 ) -> dict[str, _Caption]:
     """The first caption of each image."""
     captions: dict[str, _Caption] = {}
-    for where, caption in _records(content, "annotations", _Caption, path, "annotation"):
+    for where, caption in read_part(content, "annotations", _Caption, path, "annotation"):
         if caption.image_id not in images:
             raise ValueError(f"{where}: the image {caption.image_id!r} is not listed")
         if caption.image_id in captions:
@@ -208,7 +199,7 @@ def _segmentations(
 ) -> dict[str, list[Placed]]:
     """The segmentations of each image."""
     found: dict[str, list[Placed]] = {}
-    for where, mask in _records(content, "annotations", _Mask, path, "annotation"):
+    for where, mask in read_part(content, "annotations", _Mask, path, "annotation"):
         if mask.image_id in images:
             found.setdefault(mask.image_id, []).append((where, mask.segmentation))
         else:

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from samtok_tasks.formats.annotated_masks import AnnotatedMasks, MaskCollector
-from samtok_tasks.formats.files import Coordinate, PathBelow, Record, parse, read_lines, require_file
+from samtok_tasks.formats.annotated_masks import AnnotatedMasks
+from samtok_tasks.formats.files import Coordinate, PathBelow, Record, read_lines, require_file
 
 FILE = "GroundingSuite-Eval.jsonl"
 LAYOUT = (
@@ -56,8 +56,7 @@ def read_grounding_suite(root: Path) -> dict[int, GroundingRecord]:
         ValueError: a broken line or record.
     """
     records: dict[int, GroundingRecord] = {}
-    for where, content in read_lines(locate_grounding_suite(root)):
-        record = parse(GroundingRecord, content, where)
+    for where, record in read_lines(locate_grounding_suite(root), GroundingRecord):
         if record.idx in records:
             raise ValueError(f"{where}: two records have the idx {record.idx}")
         records[record.idx] = record
@@ -66,9 +65,9 @@ def read_grounding_suite(root: Path) -> dict[int, GroundingRecord]:
 
 def grounding_suite_masks(root: Path, records: Iterable[GroundingRecord]) -> AnnotatedMasks:
     """The masks of records with their kinds; the key of a mask is the idx."""
-    found = MaskCollector()
+    found = AnnotatedMasks()
     for record in records:
         where = f"{root / FILE}: idx {record.idx}"
         image = root / record.image_path
         found.add(where, str(record.idx), image, None, record.segmentation, KINDS[record.class_id])
-    return found.found()
+    return found

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from samtok_tasks.captioning.review import ReviewRule, read_rule
-from samtok_tasks.formats.files import PathBelow, Record, parse, read_list, require_file
+from samtok_tasks.formats.files import PathBelow, Record, read_list, require_file
 from samtok_tasks.formats.region_captions import CaptionCollector, CaptionRegions
 
 FILE = "annotations/mdvp_caption_mask.json"
@@ -38,15 +37,9 @@ class _Region(Record):
 
 
 def read_mdvp_bench(root: Path) -> CaptionRegions:
-    """Read the regions; groups are DOMAINS, references are the captions.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken file or record.
-    """
+    """Read the regions; groups are DOMAINS, references are the captions."""
     found = CaptionCollector()
-    for place, (where, record) in enumerate(read_list(require_file(root / FILE, LAYOUT))):
-        region = parse(_Region, record, where)
+    for place, (where, region) in enumerate(read_list(require_file(root / FILE, LAYOUT), _Region)):
         found.add(
             where,
             str(place),
@@ -58,13 +51,3 @@ def read_mdvp_bench(root: Path) -> CaptionRegions:
             group=region.dataset_name,
         )
     return found.regions()
-
-
-def read_mdvp_rule(root: Path) -> ReviewRule:
-    """What the judge is told of the scores, for boxes.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken file.
-    """
-    return read_rule(root / RULES, "box", LAYOUT)

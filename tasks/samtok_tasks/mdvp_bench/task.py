@@ -1,22 +1,59 @@
 """MDVP-Bench: describe a region of a photo, a document, a figure or a screen, for a judge who sees the image.
 
-The protocols differ in the judge's settings alone, see samtok_tasks.mdvp_bench.judge.
+The judge reviews the reference and the model's answer (eval_gpt.py of AFeng-x/Draw-and-Understand). The
+released copy differs in temperature, in two contexts and in the reading of reviews, see
+samtok_tasks.captioning.review.
+
+Each region is judged on its own here, with its own reference and the red outline of its box on the image, by
+the regions' own domains. The copy's script instead pairs the first ten of all answers with each domain's
+questions, and its figures are not those of the domains; that is not repeated.
 """
 
-from collections.abc import Mapping, Sequence
+import base64
+import io
+from collections.abc import Mapping
 from pathlib import Path
 
-from samtok_bench.judging.contract import JudgeSettings, Messages
-from samtok_bench.sample import Sample, Scores
-from samtok_tasks.captioning.judged import JudgedCaption
-from samtok_tasks.captioning.review import ReviewRule, review_scores
+from PIL import Image, ImageDraw
+
+from samtok_bench import rle
+from samtok_bench.aggregate import Corpus
+from samtok_bench.judging.contract import Messages
+from samtok_bench.metric import MetricInfo
+from samtok_bench.sample import Sample
+from samtok_tasks.captioning.judged import mean
+from samtok_tasks.captioning.review import (
+    ReviewedCaption,
+    ReviewRule,
+    read_rule,
+    review_metrics,
+    review_prompts,
+)
 from samtok_tasks.formats.files import require_file
-from samtok_tasks.formats.region_captions import CaptionRegions
-from samtok_tasks.mdvp_bench import judge
-from samtok_tasks.mdvp_bench.reader import DOMAINS, FILE, LAYOUT, read_mdvp_bench, read_mdvp_rule
+from samtok_tasks.formats.region_captions import CaptionRegion, CaptionRegions
+from samtok_tasks.mdvp_bench.reader import DOMAINS, FILE, LAYOUT, RULES, read_mdvp_bench
+
+OUTLINE = (255, 0, 0)
+_SCREEN = "The image is a screenshot from a mobile phone or webpage."
+_OCR = "The image contains text, and the user wishes to know the content of the text."
+_CONTEXTS = {
+    "natural": "The image is a natural image.",
+    "ocr_doc": _OCR,
+    "ocr_spotting": _OCR,
+    "multipanel": "The image is a multi-panel figure.",
+    "android": _SCREEN,
+    "web": _SCREEN,
+}
+_RELEASED_CONTEXTS = {
+    **_CONTEXTS,
+    "android": "The image is an andriod screenshot.",
+    "web": "The image is a webpage screenshot.",
+}
+_MEANS = {"ratio_ocr": ("ocr_doc", "ocr_spotting"), "ratio_screenshot": ("android", "web")}
+"""Metrics that are means of two domains' ratios."""
 
 
-class MDVPBench(JudgedCaption):
+class MDVPBench(ReviewedCaption):
     """The paper's judge is GPT-4V."""
 
     name = "mdvp-bench"
@@ -24,11 +61,20 @@ class MDVPBench(JudgedCaption):
     source = "MDVP-Bench (arXiv 2403.20271)"
     data_name = "mdvp"
     zoomed_below = 0.2
-    judge_metrics = judge.METRICS
-
-    @property
-    def judge_settings(self) -> JudgeSettings:
-        return judge.settings(self.protocol)
+    standard_temperature = 0.7
+    review_groups = DOMAINS
+    judge_metrics = (
+        *review_metrics(DOMAINS),
+        *(
+            MetricInfo(
+                id,
+                id.removeprefix("ratio_"),
+                f"mean of the ratios for {' and '.join(domains)}",
+                aggregate=Corpus(),
+            )
+            for id, domains in _MEANS.items()
+        ),
+    )
 
     def locate(self, root: Path) -> str:
         return f"MDVP-Bench, {require_file(root / FILE, LAYOUT)}"
@@ -37,13 +83,24 @@ class MDVPBench(JudgedCaption):
         return read_mdvp_bench(root)
 
     def judge_files(self, root: Path) -> ReviewRule:
-        return read_mdvp_rule(root)
+        """The rule for boxes."""
+        return read_rule(root / RULES, "box", LAYOUT)
 
     def judge_prompts(self, sample: Sample, answer: str, files: ReviewRule) -> list[Messages]:
-        return judge.prompts(sample.truth, answer, files, self.protocol)
+        region: CaptionRegion = sample.truth
+        context = (_RELEASED_CONTEXTS if self.protocol == "released" else _CONTEXTS)[region.group]
+        return review_prompts(context, region.question, region.reference, answer, files, _outlined(region))
 
-    def judge_scores(self, sample: Sample, replies: Sequence[str], files: ReviewRule) -> Scores:
-        return review_scores(replies[0], self.protocol, sample.truth.group, DOMAINS)
+    def judge_totals(self, values: Mapping[str, float | None]) -> dict[str, float | None]:
+        return {id: mean([values[f"ratio_{domain}"] for domain in domains]) for id, domains in _MEANS.items()}
 
-    def judge_totals(self, values: Mapping[str, float | None]) -> Mapping[str, float | None]:
-        return judge.totals(values)
+
+def _outlined(region: CaptionRegion) -> str:
+    """The image with the box of the region drawn on it, as a data URL."""
+    x0, y0, x1, y1 = rle.box(region.mask)
+    with Image.open(region.image) as file:
+        image = file.convert("RGB")
+    ImageDraw.Draw(image).rectangle((x0, y0, x1 - 1, y1 - 1), outline=OUTLINE, width=2)
+    written = io.BytesIO()
+    image.save(written, format="JPEG")
+    return f"data:image/jpeg;base64,{base64.b64encode(written.getvalue()).decode()}"

@@ -16,7 +16,7 @@ from samtok_bench import rle
 from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
 from samtok_tasks.formats.coco import Instances, read_instances
-from samtok_tasks.formats.files import Record, field, parse, path_below, read_list, require_file
+from samtok_tasks.formats.files import Record, field, path_below, read_list, require_file
 from samtok_tasks.multi_round.reader import Dialogue, DialogueReader, Dialogues, Piece, Round, UnusableError
 from samtok_tasks.multi_round.segllm_files import (
     LAYOUT,
@@ -58,10 +58,10 @@ class SegLLMReader(DialogueReader):
         masks = _MaskFinder(root, split)
         dialogues = []
         dropped = Dropped()
-        for place, (where, record) in enumerate(read_list(self.locate(root, split), "dialogue")):
-            turns = parse(_Conversation, record, where).conversations
+        conversations = read_list(self.locate(root, split), _Conversation, "dialogue")
+        for place, (where, record) in enumerate(conversations):
             try:
-                dialogues.append(_dialogue(root, place, turns, masks, where))
+                dialogues.append(_dialogue(root, place, record.conversations, masks, where))
             except UnusableError as problem:
                 dropped.add(problem.reason, where, problem.details)
         return Dialogues(tuple(dialogues), dropped)

@@ -7,9 +7,9 @@ import numpy as np
 from pydantic import Field
 
 from samtok_bench import rle
-from samtok_tasks.formats.annotated_masks import AnnotatedMask, AnnotatedMasks, MaskCollector
+from samtok_tasks.formats.annotated_masks import AnnotatedMask, AnnotatedMasks
 from samtok_tasks.formats.coco import nested_name, parse_images
-from samtok_tasks.formats.files import PathBelow, Record, field, parse, read_json, require_file
+from samtok_tasks.formats.files import PathBelow, Record, read_json, read_part, require_file
 from samtok_tasks.formats.images import find_images
 from samtok_tasks.formats.panoptic import VOID, read_ids
 
@@ -67,18 +67,15 @@ def read_panoptic(root: Path, split: str) -> AnnotatedMasks:
     content = read_json(path)
     images = parse_images(path, content, nested_name)
     kinds: dict[int, str | None] = {}
-    for place, record in enumerate(field(content, "categories", list, str(path))):
-        category = parse(_Category, record, f"{path}: category {place}")
+    for _, category in read_part(content, "categories", _Category, path, "category"):
         if category.id in kinds:
             raise ValueError(f"{path}: two categories have the id {category.id}")
         kinds[category.id] = category.kind
     first = next((image.file_name for image in images.values()), None)
     folder = find_images([root / split, root / "images" / split], first)
-    collector = MaskCollector()
+    masks = AnnotatedMasks()
     seen: set[int] = set()
-    for place, record in enumerate(field(content, "annotations", list, str(path))):
-        where = f"{path}: annotation {place}"
-        annotation = parse(_Annotation, record, where)
+    for where, annotation in read_part(content, "annotations", _Annotation, path, "annotation"):
         number = annotation.image_id
         if number not in images:
             raise ValueError(f"{where}: it is on image {number}, not listed")
@@ -89,8 +86,8 @@ def read_panoptic(root: Path, split: str) -> AnnotatedMasks:
         png, file = pngs / annotation.file_name, folder / image.file_name
         size = image.height, image.width
         segments = _segments(annotation, kinds, where)
-        _collect(collector, f"{path}: image {number}", png, file, size, segments)
-    return collector.found()
+        _collect(masks, f"{path}: image {number}", png, file, size, segments)
+    return masks
 
 
 def _segments(
@@ -108,7 +105,7 @@ def _segments(
 
 
 def _collect(
-    collector: MaskCollector,
+    masks: AnnotatedMasks,
     where: str,
     png: Path,
     file: Path,
@@ -131,13 +128,13 @@ def _collect(
     for number, (kind, crowd) in segments.items():
         place = f"{where}: segment {number}"
         if crowd:
-            collector.dropped.add("crowds", place)
+            masks.dropped.add("crowds", place)
         elif reason:
-            collector.dropped.add(reason, place, details)
+            masks.dropped.add(reason, place, details)
         elif number not in held:
-            collector.dropped.add("segments not in the PNG", place, f"{png} has no pixel of it")
+            masks.dropped.add("segments not in the PNG", place, f"{png} has no pixel of it")
         else:
-            collector.keep(place, AnnotatedMask(str(number), file, rle.encode(ids == number), kind))
+            masks.keep(place, AnnotatedMask(str(number), file, rle.encode(ids == number), kind))
     for number in sorted(held - set(segments)):
         unknown = f"{png} has pixels of {number}, which is not in segments_info"
-        collector.dropped.add("ids not listed", where, unknown)
+        masks.dropped.add("ids not listed", where, unknown)

@@ -60,8 +60,7 @@ class RepackReader(SentenceReader):
         folder = image_folder(root)
         sentences: list[Sentence] = []
         dropped = Dropped()
-        for number, (where, content) in enumerate(read_lines(_file(root, dataset, split)), start=1):
-            line = parse(_Line, content, where)
+        for number, (where, line) in enumerate(read_lines(_file(root, dataset, split), _Line), start=1):
             dropped.add("further objects", where, count=len(line.objects) - 1)
             asked = parse(_Object, line.objects[0], where)
             try:
@@ -89,8 +88,8 @@ def read_second_list(root: Path, dataset: str, split: str) -> tuple[Expression, 
     path = root / SECOND_FOLDER / f"{dataset.replace('+', 'p')}_{split}.json"
     if not path.is_file():
         return None
-    listed = (parse(_ListedSentence, record, where) for where, record in read_list(path))
-    return tuple((image_number(sentence.image), sentence.normal_caption) for sentence in listed)
+    listed = read_list(path, _ListedSentence)
+    return tuple((image_number(sentence.image), sentence.normal_caption) for _, sentence in listed)
 
 
 def image_number(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from samtok_tasks.formats.boxes import box_polygon
 from samtok_tasks.formats.coco import parse_size
-from samtok_tasks.formats.files import PathBelow, Record, field, parse, read_json, require_file
+from samtok_tasks.formats.files import PathBelow, Record, read_json, read_part, require_file
 from samtok_tasks.formats.images import find_images
 from samtok_tasks.formats.region_captions import CaptionCollector, CaptionRegions
 
@@ -26,6 +26,8 @@ _ImageSize = tuple[int, int] | None
 class _Image(Record):
     id: int
     file_name: PathBelow
+    height: Any = None
+    width: Any = None
 
 
 class _Annotation(Record):
@@ -40,18 +42,12 @@ def read_visual_genome(root: Path) -> CaptionRegions:
     """Read the regions: the mask of an annotation that has one, else its filled box. Keys are annotation ids.
 
     An image whose record states no size is opened for it.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken file or record.
     """
     path = require_file(root / FILE, LAYOUT)
     content = read_json(path)
     images = _images(path, content)
     found = CaptionCollector()
-    for place, record in enumerate(field(content, "annotations", list, str(path))):
-        where = f"{path}: annotation {place}"
-        annotation = parse(_Annotation, record, where)
+    for where, annotation in read_part(content, "annotations", _Annotation, path, "annotation"):
         if annotation.image_id not in images:
             raise ValueError(f"{where}: image {annotation.image_id} is not listed")
         name, size = images[annotation.image_id]
@@ -70,11 +66,9 @@ def read_visual_genome(root: Path) -> CaptionRegions:
 def _images(path: Path, content: Any) -> dict[int, tuple[str, _ImageSize]]:
     """File name and size, where the record states it, by image id."""
     images: dict[int, tuple[str, _ImageSize]] = {}
-    for place, record in enumerate(field(content, "images", list, str(path))):
-        where = f"{path}: image {place}"
-        image = parse(_Image, record, where)
+    for where, image in read_part(content, "images", _Image, path, "image"):
         if image.id in images:
             raise ValueError(f"{path}: two images have the id {image.id}")
-        size = parse_size(record, where) if {"height", "width"} & record.keys() else None
-        images[image.id] = image.file_name, size
+        stated = image.model_dump(include={"height", "width"}, exclude_unset=True)
+        images[image.id] = image.file_name, parse_size(stated, where) if stated else None
     return images

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from samtok_bench.task import SampleSet
 from samtok_tasks.captioning.referenced import ReferencedCaption
-from samtok_tasks.captioning.task import require_split
-from samtok_tasks.formats.files import require_file
+from samtok_tasks.formats.files import require_file, require_split
 from samtok_tasks.vg_caption.reader import FILE, LAYOUT, read_visual_genome
 
 
@@ -21,7 +20,7 @@ class VGCaption(ReferencedCaption):
         return f"Visual Genome's captions, {require_file(root / FILE, LAYOUT)}"
 
     def samples(self, root: Path, split: str) -> SampleSet:
-        require_split(self, split)
+        require_split(self.name, split, self.splits)
         read = read_visual_genome(root)
         places = (region.image.relative_to(root).as_posix() for region in read.regions)
         return SampleSet(list(map(self.sample, read.regions, places)), read.dropped)

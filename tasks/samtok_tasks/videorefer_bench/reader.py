@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from samtok_tasks.formats.files import PathBelow, Record, field, parse, read_list, require_file
+from samtok_tasks.formats.files import PathBelow, Record, field, read_list, require_file
 from samtok_tasks.formats.region_captions import CaptionCollector, CaptionRegions
 
 FILE = "VideoRefer-Bench-D.json"
@@ -37,15 +37,10 @@ class _Entry(Record):
 
 
 def read_videorefer_bench(root: Path) -> CaptionRegions:
-    """Read the first object of each entry on its frame `frame_idx`, as SAMTok's script does.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken file or record.
-    """
+    """Read the first object of each entry on its frame `frame_idx`, as SAMTok's script does."""
     found = CaptionCollector()
-    for place, (where, record) in enumerate(read_list(require_file(root / FILE, LAYOUT), "entry")):
-        entry = parse(_Entry, record, where)
+    entries = read_list(require_file(root / FILE, LAYOUT), _Entry, "entry")
+    for place, (where, entry) in enumerate(entries):
         frame = field(entry.annotation[0], entry.frame_idx, dict, f"{where}: annotation 0")
         found.add(
             where,

@@ -1,27 +1,40 @@
 """VideoRefer-Bench-D: describe an object on a frame of a video, for a judge who gives four scores.
 
+After videorefer_bench_d of DAMO-NLP-SG/VideoRefer. A reply is left out of the means of the scores it lacks.
+
 The released script gives the language model each frame after a JPEG of quality 75; standard gives the frame.
 It also keeps one answer per video, so of several objects of a video the last one; here all are scored.
 """
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from samtok_bench.judging.contract import Messages
+from samtok_bench.aggregate import Corpus
+from samtok_bench.judging.contract import JudgeSettings, Messages
+from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import ImagePart, Sample, Scores, View
 from samtok_bench.task import HubSource
-from samtok_tasks.captioning.judged import JudgedCaption
+from samtok_tasks.captioning.judged import UNREADABLE, JudgedCaption, mean
 from samtok_tasks.captioning.zoom import JPEG_QUALITY
 from samtok_tasks.formats.files import require_file
 from samtok_tasks.formats.region_captions import CaptionRegion, CaptionRegions
-from samtok_tasks.videorefer_bench import judge
 from samtok_tasks.videorefer_bench.reader import (
     FILE,
     LAYOUT,
     read_videorefer_bench,
     read_videorefer_instruction,
 )
+
+DIMENSIONS = {
+    "Subject Correspondence": "sc",
+    "Appearance Description": "ad",
+    "Temporal Description": "td",
+    "Hallucination Detection": "hd",
+}
+"""The scores, 0 to 5, with the ids of their metrics."""
 
 
 class VideoReferBench(JudgedCaption):
@@ -40,8 +53,15 @@ class VideoReferBench(JudgedCaption):
     }
     data_name = "videorefer"
     zoomed_below = 0.2
-    judge_metrics = judge.METRICS
-    judge_settings = judge.SETTINGS
+    judge_settings = JudgeSettings(temperature=0.7, max_tokens=800, top_p=0.95)
+    judge_metrics = (
+        MetricInfo("average", "Avg", "mean of the four means", unit="of 5", aggregate=Corpus()),
+        *(
+            MetricInfo(id, id.upper(), f"mean {name}, 0 to 5", denominator=f"{id}_read", unit="of 5")
+            for name, id in DIMENSIONS.items()
+        ),
+        UNREADABLE,
+    )
 
     def locate(self, root: Path) -> str:
         return f"VideoRefer-Bench-D, {require_file(root / FILE, LAYOUT)}"
@@ -61,10 +81,26 @@ class VideoReferBench(JudgedCaption):
         return read_videorefer_instruction(root)
 
     def judge_prompts(self, sample: Sample, answer: str, files: str) -> list[Messages]:
-        return judge.prompts(files, sample.truth.reference, answer)
+        text = f"##Correct answer: {sample.truth.reference}\n##Predicted answer: {answer}\n"
+        return [[{"role": "system", "content": files}, {"role": "user", "content": text}]]
 
     def judge_scores(self, sample: Sample, replies: Sequence[str], files: str) -> Scores:
-        return judge.dimension_scores(replies[0])
+        """What "1. Name: 3" says for each name, the last time it is said."""
+        said = dict(re.findall(r"\d+\.\s+(.*?):\s+([\d.]+)", replies[0]))
+        scores = {"replies": 1.0, "unreadable": 0.0}
+        for name, id in DIMENSIONS.items():
+            value = _number(said.get(name, ""))
+            scores[id], scores[f"{id}_read"] = value or 0.0, float(value is not None)
+            scores["unreadable"] = max(scores["unreadable"], float(value is None))
+        return scores
 
-    def judge_totals(self, values: Mapping[str, float | None]) -> Mapping[str, float | None]:
-        return judge.totals(values)
+    def judge_totals(self, values: Mapping[str, float | None]) -> dict[str, float | None]:
+        return {"average": mean([values[id] for id in DIMENSIONS.values()])}
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

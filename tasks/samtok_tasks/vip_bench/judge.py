@@ -14,7 +14,7 @@ from samtok_bench.sample import Scores
 from samtok_tasks.vip_bench.reader import CAPABILITIES
 
 SETTINGS = JudgeSettings(temperature=0.0, max_tokens=3)
-_ASKED = """\
+PROMPT = """\
 Compare the ground truth and prediction from AI models, to give a correctness score for the prediction. \
 <AND> in the ground truth means it is totally right only when all elements in the ground truth are present \
 in the prediction, and <OR> means it is totally right when any one element in the ground truth is present \
@@ -23,46 +23,28 @@ in the prediction. The correctness score is 0.0 (totally wrong), 0.1, 0.2, 0.3, 
 
 Question | Ground truth | Prediction | Correctness
 --- | --- | --- | ---
-"""
-_EQUATION = "What is x in the equation within the {} rectangle? | -1 <AND> -5 | {} | {}\n"
-_EQUATIONS = (
-    ("yellow", "x = 3", "0.0"),
-    ("yellow", "x = -1", "0.5"),
-    ("yellow", "x = -5", "0.5"),
-    ("red", "x = -5 or 5", "0.5"),
-    ("orange", "x = -1 or x = -5", "1.0"),
-)
-_MEME = """\
+What is x in the equation within the yellow rectangle? | -1 <AND> -5 | x = 3 | 0.0
+What is x in the equation within the yellow rectangle? | -1 <AND> -5 | x = -1 | 0.5
+What is x in the equation within the yellow rectangle? | -1 <AND> -5 | x = -5 | 0.5
+What is x in the equation within the red rectangle? | -1 <AND> -5 | x = -5 or 5 | 0.5
+What is x in the equation within the orange rectangle? | -1 <AND> -5 | x = -1 or x = -5 | 1.0
 Can you explain this meme within the blue rectangle? | This meme is poking fun at the fact that the names \
 of the countries Iceland and Greenland are misleading. Despite its name, Iceland is known for its \
 beautiful green landscapes, while Greenland is mostly covered in ice and snow. The meme is saying that the \
 person has trust issues because the names of these countries do not accurately represent their landscapes. \
-| {} | {}
+| The meme talks about Iceland and Greenland. It's pointing out that despite their names, Iceland \
+is not very icy and Greenland isn't very green. | 0.4
+Can you explain this meme within the blue rectangle? | This meme is poking fun at the fact that the names \
+of the countries Iceland and Greenland are misleading. Despite its name, Iceland is known for its \
+beautiful green landscapes, while Greenland is mostly covered in ice and snow. The meme is saying that the \
+person has trust issues because the names of these countries do not accurately represent their landscapes. \
+| The meme is using humor to point out the misleading nature of Iceland's and Greenland's names. \
+Iceland, despite its name, has lush green landscapes while Greenland is mostly covered in ice \
+and snow. The text 'This is why I have trust issues' is a playful way to suggest that these \
+contradictions can lead to distrust or confusion. The humor in this meme is derived from the \
+unexpected contrast between the names of the countries and their actual physical characteristics. | 1.0
+
 """
-_MEMES = (
-    (
-        "The meme talks about Iceland and Greenland. It's pointing out that despite their names, Iceland "
-        "is not very icy and Greenland isn't very green.",
-        "0.4",
-    ),
-    (
-        "The meme is using humor to point out the misleading nature of Iceland's and Greenland's names. "
-        "Iceland, despite its name, has lush green landscapes while Greenland is mostly covered in ice "
-        "and snow. The text 'This is why I have trust issues' is a playful way to suggest that these "
-        "contradictions can lead to distrust or confusion. The humor in this meme is derived from the "
-        "unexpected contrast between the names of the countries and their actual physical "
-        "characteristics.",
-        "1.0",
-    ),
-)
-PROMPT = "".join(
-    (
-        _ASKED,
-        *(_EQUATION.format(*example) for example in _EQUATIONS),
-        *(_MEME.format(*example) for example in _MEMES),
-        "\n",
-    )
-)
 """What stands before the row to be scored: MM-Vet's examples about rectangles, and an empty line."""
 
 

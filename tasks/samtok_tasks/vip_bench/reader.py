@@ -103,21 +103,13 @@ class _Source(Record):
 
 
 def locate_vip_bench(root: Path) -> Path:
-    """The file of the questions, unread.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-    """
+    """The file of the questions, unread."""
     return require_file(_folder(root) / FILE, LAYOUT)
 
 
 def read_vip_bench(root: Path) -> VipData:
     """Read the questions. A region is all shapes of its name; questions about one that is not there, or has
     no pixel, are counted.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken file or record.
     """
     path = locate_vip_bench(root)
     content = read_json(path)
@@ -159,15 +151,10 @@ def read_vip_bench(root: Path) -> VipData:
 
 
 def read_marked_questions(root: Path) -> MarkedQuestions:
-    """The questions in the words of the drawn boxes.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken file or record.
-    """
+    """The questions in the words of the drawn boxes."""
     path = require_file(_folder(root) / MARKED, LAYOUT)
-    records = [parse(_Marked, record, where) for where, record in read_lines(path)]
-    return MarkedQuestions(path, {f"v1_{record.question_id}": record.text for record in records})
+    texts = {f"v1_{record.question_id}": record.text for _, record in read_lines(path, _Marked)}
+    return MarkedQuestions(path, texts)
 
 
 def _folder(root: Path) -> Path:

@@ -1,6 +1,6 @@
 """Visual7W's pointing questions: which of four boxes is meant (yukezhu/visual7w-toolkit)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,16 +75,8 @@ class _File(Record):
     boxes: list[_Box]
 
 
-class _UnusableError(Exception):
-    """A question that cannot be asked: the reason, and what is wrong."""
-
-
 def locate_visual7w(root: Path) -> Path:
-    """The file of the questions, unread.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-    """
+    """The file of the questions, unread."""
     there = next((root / name for name in FILES if (root / name).is_file()), root / FILES[0])
     return require_file(there, LAYOUT)
 
@@ -105,17 +97,8 @@ def read_visual7w(root: Path, split: str) -> PointingData:
     questions: list[PointingQuestion] = []
     dropped = Dropped()
     for place, record in enumerate(content.images):
-        if record.split != split:
-            continue
-        image = find_images([root / folder for folder in IMAGE_FOLDERS], record.filename) / record.filename
-        size = _size(image)
-        for number, pair in enumerate(record.qa_pairs):
-            where = f"{path}: image {place}: question {number}"
-            try:
-                questions.append(_question(parse(_Question, pair, where), image, size, boxes, where))
-            except _UnusableError as error:
-                reason, details = error.args
-                dropped.add(reason, where, details)
+        if record.split == split:
+            questions += _asked(record, root, boxes, f"{path}: image {place}", dropped)
     return PointingData(tuple(questions), dropped)
 
 
@@ -129,28 +112,33 @@ def _polygons(boxes: list[_Box], path: Path) -> dict[int, Any]:
     return polygons
 
 
-def _question(
-    record: _Question, image: Path, size: tuple[int, int] | str, boxes: Mapping[int, Any], where: str
-) -> PointingQuestion:
-    ids = [record.answer, *record.multiple_choices]
-    if len(ids) != 4 or not all(id in boxes for id in ids):
-        raise ValueError(f"{where}: an answer and three multiple_choices must be ids of boxes, got {ids}")
-    if len(set(ids)) < len(ids):
-        raise _UnusableError("questions with a box twice", f"boxes {ids}")
-    if isinstance(size, str):
-        raise _UnusableError("questions without a readable image", size)
-    masks = [rle.from_segmentation(boxes[id], *size) for id in ids]
-    for id, mask in zip(ids, masks, strict=True):
-        if rle.is_empty(mask):
-            raise _UnusableError("questions with a box outside the image", f"box {id}")
-    right, *wrong = zip(ids, masks, strict=True)
-    question = " ".join(record.question.split())
-    return PointingQuestion(record.qa_id, image, question, record.type, right, tuple(wrong))
-
-
-def _size(image: Path) -> tuple[int, int] | str:
-    """Height and width, or why they are not known."""
+def _asked(
+    record: _Image, root: Path, boxes: Mapping[int, Any], place: str, dropped: Dropped
+) -> Iterator[PointingQuestion]:
+    """The questions about an image that can be asked."""
+    image = find_images([root / folder for folder in IMAGE_FOLDERS], record.filename) / record.filename
+    size: tuple[int, int] | None = None
+    unreadable = ""
     try:
-        return image_size(image)
+        size = image_size(image)
     except ValueError as error:
-        return str(error)
+        unreadable = str(error)
+    for number, pair in enumerate(record.qa_pairs):
+        where = f"{place}: question {number}"
+        asked = parse(_Question, pair, where)
+        ids = [asked.answer, *asked.multiple_choices]
+        if len(ids) != 4 or not all(id in boxes for id in ids):
+            raise ValueError(f"{where}: an answer and three multiple_choices must be ids of boxes, got {ids}")
+        if len(set(ids)) < len(ids):
+            dropped.add("questions with a box twice", where, f"boxes {ids}")
+            continue
+        if size is None:
+            dropped.add("questions without a readable image", where, unreadable)
+            continue
+        right, *wrong = ((id, rle.from_segmentation(boxes[id], *size)) for id in ids)
+        outside = [id for id, mask in (right, *wrong) if rle.is_empty(mask)]
+        if outside:
+            dropped.add("questions with a box outside the image", where, f"box {outside[0]}")
+            continue
+        text = " ".join(asked.question.split())
+        yield PointingQuestion(asked.qa_id, image, text, asked.type, right, tuple(wrong))

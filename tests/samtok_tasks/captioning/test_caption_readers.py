@@ -13,14 +13,15 @@ from json_fuzz import changed, json_values, places
 from samtok_bench import rle
 from samtok_tasks.dlc_bench.reader import read_dlc_bench, read_dlc_questions
 from samtok_tasks.ferret_bench.reader import read_ferret_bench, read_ferret_reviews
-from samtok_tasks.mdvp_bench.reader import read_mdvp_bench, read_mdvp_rule
+from samtok_tasks.mdvp_bench.reader import read_mdvp_bench
+from samtok_tasks.mdvp_bench.task import MDVPBench
 from samtok_tasks.videorefer_bench.reader import read_videorefer_bench, read_videorefer_instruction
 
 READERS = {
     "dlc": (read_dlc_bench, read_dlc_questions),
     "repack": (read_dlc_bench,),
     "ferret": (read_ferret_bench, read_ferret_reviews),
-    "mdvp": (read_mdvp_bench, read_mdvp_rule),
+    "mdvp": (read_mdvp_bench, MDVPBench().judge_files),
     "videorefer": (read_videorefer_bench, read_videorefer_instruction),
 }
 

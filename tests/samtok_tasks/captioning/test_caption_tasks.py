@@ -57,7 +57,7 @@ def test_data_is_found_at_a_glance(tmp_path, name):
 def test_judged_benchmarks_need_a_root_and_have_one_split(task):
     with pytest.raises(ValueError, match=f"the task '{task.name}' needs a --data-root"):
         task().default_root()
-    with pytest.raises(NoSplitError, match=f"{task.name} has one split, test, got 'val'"):
+    with pytest.raises(NoSplitError, match=f"{task.name} has no split 'val'; it has test"):
         task().samples(Path(), "val")
     assert task().primary == task().metrics[0].id == "captioned"
     assert task().judge_metrics[-1].id in ("unreadable", "ratio_screenshot")

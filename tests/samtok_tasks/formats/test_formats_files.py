@@ -13,6 +13,7 @@ from samtok_tasks.formats.files import (
     parse,
     read_lines,
     read_list,
+    read_part,
     require_split,
 )
 
@@ -73,18 +74,27 @@ def test_any_value_is_read_or_refused_in_one_line(value):
 
 def test_lists_and_lines_say_where_each_record_is(tmp_path):
     path = tmp_path / "a.json"
-    path.write_text(json.dumps([1, {}]))
-    assert list(read_list(path)) == [(f"{path}: record 0", 1), (f"{path}: record 1", {})]
-    path.write_text("1\n{}\r\n[")
-    lines = read_lines(path)
-    assert [next(lines), next(lines)] == [(f"{path}: line 1", 1), (f"{path}: line 2", {})]
-    with pytest.raises(ValueError, match=r"a\.json: line 3 is not JSON: "):
+    masks = [Mask(size=[1]), Mask(size=[2])]
+    path.write_text(json.dumps([{"size": [1]}, {"size": [2]}, 3]))
+    listed = read_list(path, Mask)
+    assert [next(listed), next(listed)] == [(f"{path}: record {k}", masks[k]) for k in (0, 1)]
+    with pytest.raises(ValueError, match=r"a\.json: record 2: expected a dictionary, got int"):
+        next(listed)
+    path.write_text('{"size": [1]}\n\n{"size": [2]}\r\n[')
+    lines = read_lines(path, Mask)
+    assert [next(lines), next(lines)] == [(f"{path}: line 1", masks[0]), (f"{path}: line 3", masks[1])]
+    with pytest.raises(ValueError, match=r"a\.json: line 4 is not JSON: "):
         next(lines)
-    path.write_text("1\n\n2")
-    assert list(read_lines(path)) == [(f"{path}: line 1", 1), (f"{path}: line 3", 2)]
     path.write_text("{}")
     with pytest.raises(ValueError, match=r"a\.json: expected a list, got dict"):
-        list(read_list(path))
+        list(read_list(path, Mask))
+    content = {"masks": [{"size": [1]}, {}]}
+    part = read_part(content, "masks", Mask, path, "mask")
+    assert next(part) == (f"{path}: mask 0", masks[0])
+    with pytest.raises(ValueError, match=r"a\.json: mask 1: size: Field required"):
+        next(part)
+    with pytest.raises(ValueError, match=r"a\.json: the field 'boxes' is missing"):
+        next(read_part(content, "boxes", Mask, path, "box"))
 
 
 def test_splits():

@@ -13,7 +13,7 @@ from samtok_bench import rle
 from samtok_bench.judging.judge import judge
 from samtok_bench.judging.transcript import read_transcript
 from samtok_tasks.captioning.review import ReviewRule
-from samtok_tasks.mdvp_bench.reader import read_mdvp_bench, read_mdvp_rule
+from samtok_tasks.mdvp_bench.reader import read_mdvp_bench
 from samtok_tasks.mdvp_bench.task import MDVPBench
 
 
@@ -21,7 +21,7 @@ def test_regions_have_their_domain(tmp_path):
     data = read_mdvp_bench(write(tmp_path, "mdvp"))
     assert regions_shown(data) == [("0", 2400, "A button.", "web"), ("1", 380 * 280, "A page.", "ocr_doc")]
     assert data.regions[0].image == tmp_path / "data/web/images/a.jpg"
-    assert read_mdvp_rule(tmp_path) == ReviewRule(prompt="Please rate.", role="Assistant")
+    assert MDVPBench().judge_files(tmp_path) == ReviewRule(prompt="Please rate.", role="Assistant")
     samples = MDVPBench().samples(tmp_path, "test").samples
     assert [sample.tags["domain"] for sample in samples] == ["web", "ocr_doc"]
 
@@ -52,7 +52,7 @@ def test_the_judge_sees_the_image_and_domains_have_their_ratios(tmp_path, monkey
 def test_the_region_is_outlined_in_red(tmp_path):
     sample = MDVPBench().samples(write(tmp_path, "mdvp"), "test").samples[1]
     assert sample.truth.mask == LARGE
-    ((_, user),) = MDVPBench().judge_prompts(sample, "A page.", read_mdvp_rule(tmp_path))
+    ((_, user),) = MDVPBench().judge_prompts(sample, "A page.", MDVPBench().judge_files(tmp_path))
     encoded = user["content"][1]["image_url"]["url"].partition(",")[2]
     shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")).astype(int)
     given = np.asarray(Image.open(sample.image).convert("RGB")).astype(int)
@@ -73,7 +73,7 @@ def test_means_of_domains_need_both():
 
 def test_the_released_copy_names_screens_by_their_kind(tmp_path):
     write(tmp_path, "mdvp")
-    rule = read_mdvp_rule(tmp_path)
+    rule = MDVPBench().judge_files(tmp_path)
     said = {}
     for protocol in ("standard", "released"):
         task = MDVPBench(protocol)

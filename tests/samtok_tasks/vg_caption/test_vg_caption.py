@@ -118,7 +118,7 @@ def test_missing_files_and_other_splits(tmp_path):
         FileNotFoundError, match=r"test_caption\.json is missing\. Expected below the data root"
     ):
         task.samples(tmp_path, "test")
-    with pytest.raises(NoSplitError, match="vg-caption has one split, test, got 'val'"):
+    with pytest.raises(NoSplitError, match="vg-caption has no split 'val'; it has test"):
         task.samples(tmp_path, "val")
     assert task.default_split(tmp_path) == "test"
     assert check(task, write(tmp_path), task.splits).ok

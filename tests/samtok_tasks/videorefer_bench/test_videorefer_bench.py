@@ -10,13 +10,16 @@ from judged_captions import Judge, Silent, run_task, values_of
 from samtok_bench import metric
 from samtok_bench.judging.judge import judge
 from samtok_bench.sample import View
-from samtok_tasks.videorefer_bench.judge import DIMENSIONS, METRICS, dimension_scores
 from samtok_tasks.videorefer_bench.reader import read_videorefer_bench, read_videorefer_instruction
-from samtok_tasks.videorefer_bench.task import VideoReferBench
+from samtok_tasks.videorefer_bench.task import DIMENSIONS, VideoReferBench
+
+
+def dimension_scores(reply):
+    return VideoReferBench().judge_scores(None, [reply], "")
 
 
 def values(scores):
-    return metric.values(METRICS, scores, [str(place) for place in range(len(scores))])
+    return metric.values(VideoReferBench.judge_metrics, scores, [str(place) for place in range(len(scores))])
 
 
 def test_the_frame_of_the_index_is_read(tmp_path):

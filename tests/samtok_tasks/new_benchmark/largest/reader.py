@@ -4,7 +4,7 @@ from pathlib import Path
 
 from samtok_bench import rle
 from samtok_bench.rle import RLE
-from samtok_tasks.formats.files import PathBelow, Record, parse, read_lines, require_file
+from samtok_tasks.formats.files import PathBelow, Record, read_lines, require_file
 
 LAYOUT = "Expected below the data root: largest/val.jsonl."
 
@@ -23,5 +23,5 @@ def locate_largest(root: Path, split: str) -> Path:
 
 def read_largest(root: Path, split: str) -> list[tuple[Path, RLE]]:
     """The images with the masks."""
-    lines = (parse(_Line, record, where) for where, record in read_lines(locate_largest(root, split)))
+    lines = [line for _, line in read_lines(locate_largest(root, split), _Line)]
     return [(root / line.image, rle.from_runs(line.counts, line.height, line.width)) for line in lines]
