@@ -123,7 +123,6 @@ def intervals(
     clusters: Sequence[str],
     *,
     resamples: int = RESAMPLES,
-    level: float = LEVEL,
     seed: int = 0,
 ) -> dict[str, Interval | None]:
     """Percentile intervals of every metric by id; None where there is none (see `bootstrap`).
@@ -131,7 +130,7 @@ def intervals(
     Draws in which a metric is undefined are left out of its percentiles.
     """
     found = bootstrap(metrics, [scores], clusters, resamples=resamples, seed=seed)
-    return {info.id: percentiles(found[info.id][0], level) if info.id in found else None for info in metrics}
+    return {info.id: percentiles(found[info.id][0]) if info.id in found else None for info in metrics}
 
 
 def paired(
@@ -139,30 +138,26 @@ def paired(
     first: Sequence[Scores],
     second: Sequence[Scores],
     clusters: Sequence[str],
-    *,
-    resamples: int = RESAMPLES,
-    level: float = LEVEL,
-    seed: int = 0,
 ) -> dict[str, Difference]:
     """Every metric of two runs over the same samples in the same order, by id, with their difference."""
-    found = bootstrap(metrics, [first, second], clusters, resamples=resamples, seed=seed)
+    found = bootstrap(metrics, [first, second], clusters)
     before, after = (values(metrics, scores, clusters) for scores in (first, second))
     return {
         info.id: Difference(
             before[info.id],
             after[info.id],
-            percentiles(found[info.id][1] - found[info.id][0], level) if info.id in found else None,
+            percentiles(found[info.id][1] - found[info.id][0]) if info.id in found else None,
         )
         for info in metrics
     }
 
 
-def percentiles(drawn: Array, level: float = LEVEL) -> Interval | None:
-    """The middle share `level` of the defined values; None where none is."""
+def percentiles(drawn: Array) -> Interval | None:
+    """The middle share LEVEL of the defined values; None where none is."""
     drawn = drawn[~np.isnan(drawn)]
     if not len(drawn):
         return None
-    tail = (1 - level) / 2
+    tail = (1 - LEVEL) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return Interval(float(low), float(high))
 
@@ -207,26 +202,19 @@ def permutation_test(
         p in (0, 1]; None for what fewer than two clusters inform in either run.
     """
     rows, count = numbered(clusters)
-    tests = {
-        id: _Exchange(info, *tables)
-        for id, (info, tables) in _informed(metrics, [first, second], rows, count).items()
-    }
+    informed = _informed(metrics, [first, second], rows, count)
+    tests = {id: _Exchange(info, *tables) for id, (info, tables) in informed.items()}
     found: dict[str, float | None] = {info.id: None for info in metrics}
     found |= {id: test.exact() for id, test in tests.items() if test.ways <= permutations}
     drawn = {id: test for id, test in tests.items() if test.ways > permutations}
     hits = dict.fromkeys(drawn, 0)
     if drawn:
-        for sides in _sides(count, permutations, seed, width=2 * len(clusters)):
+        rng = np.random.default_rng(seed)
+        for start, end in _chunks(permutations, 2 * len(clusters)):
+            sides = rng.integers(0, 2, size=(end - start, count), dtype=np.int64).astype(np.float64)
             for id, test in drawn.items():
                 hits[id] += test.hits(sides)
     return found | {id: (1 + number) / (1 + permutations) for id, number in hits.items()}
-
-
-def _sides(count: int, permutations: int, seed: int, width: int) -> Iterator[Array]:
-    """(R, C) of 0 and 1, which clusters change sides in each of the next R permutations."""
-    rng = np.random.default_rng(seed)
-    for start, end in _chunks(permutations, max(count, width)):
-        yield rng.integers(0, 2, size=(end - start, count), dtype=np.int64).astype(np.float64)
 
 
 class _Exchange:
@@ -242,13 +230,10 @@ class _Exchange:
         )
         differ = (first.top != second.top) | (first.bottom != second.bottom)
         self._differing = np.unique(first.rows[differ])
+        self.ways = 2 ** len(self._differing)
+        """In how many ways the clusters that differ can be exchanged."""
         ones, twos = (float(values[0]) for values in self._values(np.zeros((1, first.clusters))))
         self._least = abs(twos - ones) - _TIE * max(abs(ones), abs(twos))
-
-    @property
-    def ways(self) -> int:
-        """In how many ways the clusters that differ can be exchanged."""
-        return 2 ** len(self._differing)
 
     def exact(self) -> float:
         """The share of all exchanges that hit."""

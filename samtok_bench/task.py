@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from samtok_bench import metric
-from samtok_bench.constant_answers import CONSTANT_ANSWERS, constant_answer
+from samtok_bench import metric, rle
 from samtok_bench.metric import MetricInfo
 from samtok_bench.reading import STANDARD, Reading
 from samtok_bench.sample import Prediction, Sample, Scores
 
 Protocol = Literal["standard", "released", "released-rl"]
 PROTOCOLS: tuple[Protocol, ...] = ("standard", "released")
+CONSTANT_ANSWERS = ("refuse", "whole")
+"""What never looks at the image: no mask at all, or one mask of the whole image."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,13 @@ class Generation:
     """How mask words are read from an answer."""
     special_tokens: bool = False
     """Whether a model's special tokens stay in its text, such as those around phrases."""
+
+
+def constant_answer(name: str, sample: Sample) -> Prediction:
+    """One of CONSTANT_ANSWERS to a sample."""
+    if name == "refuse":
+        return Prediction(text="No target.", stop_reason="stop")
+    return Prediction(masks=(rle.full(*sample.size),), stop_reason="stop")
 
 
 class Dropped:
@@ -240,10 +248,7 @@ class Task(ABC):
         return sample
 
     def floors(self, sample: Sample) -> Mapping[str, Prediction]:
-        """Constant answers by name, which never look at the image: the floor under every score.
-
-        By default no mask at all, and one mask of the whole image.
-        """
+        """Answers by name that never look at the image: the floor under every score."""
         return {name: constant_answer(name, sample) for name in CONSTANT_ANSWERS}
 
     def corpus(
@@ -261,10 +266,5 @@ class Task(ABC):
     # ---- what follows from it -----------------------------------------------------------------------------
 
     def summarize(self, scores: Sequence[Scores], clusters: Sequence[str]) -> dict[str, float | None]:
-        """The metrics by id; None where one is undefined, and for those of `corpus`.
-
-        Args:
-            scores: of `score`, one per sample.
-            clusters: the cluster of each sample.
-        """
+        """The metrics by id; None where one is undefined, and for those of `corpus`."""
         return metric.values(self.metrics, scores, clusters)

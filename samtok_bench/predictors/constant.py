@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from samtok_bench.constant_answers import CONSTANT_ANSWERS, constant_answer
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.registry import suggestion
 from samtok_bench.sample import Prediction, Sample
+from samtok_bench.task import CONSTANT_ANSWERS, constant_answer
 
 
 class ConstantPredictor(Predictor):

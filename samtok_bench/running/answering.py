@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from samtok_bench.predictor import Predictor
 from samtok_bench.progress import Reporter
@@ -33,7 +32,10 @@ def fill(
     strangers = [id for id in done if id not in known]
     if strangers:
         raise ValueError(f"{journal.path} holds the sample {strangers[0]}, which this run does not have")
-    pending = [sample for sample in _grouped(samples) if sample.id not in done]
+    # samples of one image after each other, so that a batch embeds few images
+    place = {image: k for k, image in enumerate(dict.fromkeys(sample.image for sample in samples))}
+    grouped = sorted(samples, key=lambda sample: place[sample.image])
+    pending = [sample for sample in grouped if sample.id not in done]
     followed = {id for sample in pending for id in sample.after}
     answers = {id: done[id].prediction for id in followed if id in done}
     if not pending:
@@ -77,15 +79,6 @@ def _batches(
             yield ready[start : min(start + size, count)]
         asked = {sample.id for sample in ready[:count]}
         left = [sample for sample in left if sample.id not in asked]
-
-
-def _grouped(samples: Sequence[Sample]) -> Iterator[Sample]:
-    """Samples of one image after each other, so that a batch embeds few images."""
-    groups: dict[Path, list[Sample]] = {}
-    for sample in samples:
-        groups.setdefault(sample.image, []).append(sample)
-    for group in groups.values():
-        yield from group
 
 
 def _predict(predictor: Predictor, batch: Sequence[Sample]) -> list[Prediction]:

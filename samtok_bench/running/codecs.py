@@ -11,8 +11,6 @@ from samtok_bench.running.run import RunResult, run
 from samtok_bench.runs.summary import Summary
 from samtok_bench.sample import Outcome
 
-ALL = "all"
-
 
 @dataclass(frozen=True)
 class Point:
@@ -50,12 +48,12 @@ def run_codecs(options: RunOptions, codecs: Sequence[str], reporter: Reporter) -
 
     Args:
         options: of all runs; `model` is replaced, `out` holds a folder for each codec.
-        codecs: names that `registry.codec_class` takes; ALL stands for those that need no file.
+        codecs: names that `registry.codec_class` takes; registry.ALL stands for those that need no file.
 
     Raises:
         ValueError, OSError: as `run`.
     """
-    choices = [registry.codec_choices() if name == ALL else [name] for name in codecs]
+    choices = [registry.codec_choices() if name == registry.ALL else [name] for name in codecs]
     named = dict.fromkeys(choice for some in choices for choice in some)
     results = []
     registry.task_class(options.task)  # a misspelt name fails before the work
