@@ -50,7 +50,7 @@ def compare(
     out: Annotated[Path | None, option("--out", "Write to this file instead of the terminal.")] = None,
 ) -> None:
     """Compare runs: differences with intervals and tests, paired by sample."""
-    from samtok_bench.comparison.changed_samples import ChangedSamples, write_pictures
+    from samtok_bench.comparison.changed_samples import write_pictures
     from samtok_bench.comparison.compare import compare
     from samtok_bench.comparison.given_runs import read_given_runs
     from samtok_bench.comparison.render import writer
@@ -68,8 +68,9 @@ def compare(
         all_pairs=all_pairs,
         force=force,
     )
-    drawn = write_pictures(found, pictures) if pictures else ChangedSamples()
-    written = write(found, drawn)
+    if pictures:
+        write_pictures(found, pictures)
+    written = write(found)
     if out is None:
         typer.echo(written)
     else:

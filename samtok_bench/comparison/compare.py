@@ -4,15 +4,14 @@ If a run has no answers of single samples, the intervals in the summaries are co
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
+from pathlib import Path
 
 from samtok_bench import statistics
 from samtok_bench.comparison.compared_runs import (
     ComparedRun,
-    Value,
     chosen_metrics,
-    images_of,
     infos_of,
     on_common_samples,
     tags_of,
@@ -24,18 +23,14 @@ from samtok_bench.runs.folder import JOURNAL
 from samtok_bench.runs.journal import Line
 from samtok_bench.runs.reading import LoadedRun, clusters_of, scores_of, tag_values
 from samtok_bench.runs.summary import MetricValue
-from samtok_bench.statistics import Interval
+from samtok_bench.statistics import Difference, Interval
 
 
-@dataclass(frozen=True)
-class MetricDifference:
-    """A metric in two runs."""
+@dataclass(frozen=True, kw_only=True)
+class MetricDifference(Difference):
+    """A metric in two runs; the interval is approximate where they are unpaired."""
 
     id: str
-    first: float | None
-    second: float | None
-    interval: Interval | None
-    """Of `second - first`; approximate where the runs are unpaired."""
     p: float | None = None
     """Of the permutation test; None where there is none."""
     adjusted: float | None = None
@@ -44,11 +39,6 @@ class MetricDifference:
     """Samples on which the second run is better; None where samples have no value of their own."""
     ties: int | None = None
     losses: int | None = None
-
-    @property
-    def change(self) -> float | None:
-        """`second - first`."""
-        return None if self.first is None or self.second is None else self.second - self.first
 
 
 @dataclass(frozen=True)
@@ -61,7 +51,7 @@ class GroupDifference:
     difference: MetricDifference
 
 
-@dataclass(frozen=True)
+@dataclass
 class RunPair:
     """Two runs compared."""
 
@@ -73,6 +63,8 @@ class RunPair:
     """Samples whose headline metric improved most, largest change first; None if not asked for."""
     worse: list[Change] | None
     """The same for those that got worse."""
+    pictures: list[Path] = field(default_factory=list)
+    """Of these samples, as far as they were drawn."""
 
     @property
     def paired(self) -> bool:
@@ -80,7 +72,7 @@ class RunPair:
         return self.first.lines is not None and self.second.lines is not None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Comparison:
     """Everything that is shown."""
 
@@ -100,16 +92,6 @@ class Comparison:
     def tests(self) -> int:
         """Over how many tests Holm's adjustment goes."""
         return sum(metric.p is not None for pair in self.pairs for metric in pair.metrics)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What to look at in each pair."""
-
-    metrics: list[str]
-    headline: str
-    tags: list[str]
-    show: int
 
 
 def compare(
@@ -135,72 +117,74 @@ def compare(
     Raises:
         ValueError: runs that do not compare (NotComparable), an unknown metric or tag.
     """
-    agreed = agree_on_terms(given, force)
+    common, forced, notes = agree_on_terms(given, force)
     chosen = chosen_metrics(given, metrics)
-    runs = [on_common_samples(run, agreed, list(chosen)) for run in given]
+    runs = [on_common_samples(run, common, list(chosen)) for run in given]
     undefined = [id for id in chosen if all(run.values[id].value is None for run in runs)]
     primary = given[0].summary.primary
     headline = metrics[0] if metrics else primary if primary in chosen else next(iter(chosen))
     shown = {
         id: metric for id, metric in chosen.items() if id in metrics or id == headline or id not in undefined
     }
-    asked = _Asked(list(shown), headline, tags_of(runs[0], by), show)
+    tags = tags_of(runs[0], by)
     pairs = [
-        _pair(first, second, asked)
+        _pair(first, second, list(shown), headline, tags, show)
         for first, second in combinations(runs, 2)
         if all_pairs or first is runs[0]
     ]
     hidden = [metric.display for id, metric in chosen.items() if id not in shown]
+    if hidden:
+        notes.append(f"undefined in all runs: {', '.join(hidden)}")
+    if show and not all(pair.paired for pair in pairs):
+        notes.append(f"no single samples of runs without {JOURNAL}")
+    if run := next((compared.given.run for compared in runs if compared.given.run), None):
+        (info,) = infos_of(run, [headline])
+        if tags and not info.aggregate.from_scores:
+            notes.append(f"no break-down: {info.display} is computed from all answers together")
+        if show and not info.aggregate.per_sample:
+            notes.append(f"no single samples: {info.display} is not defined for a single sample")
+    lines = runs[0].lines
     return Comparison(
         runs=runs,
-        samples=len(agreed.ids) or given[0].summary.samples,
-        images=images_of(runs[0]),
+        samples=len(common) or given[0].summary.samples,
+        images=given[0].summary.clusters if lines is None else len(set(clusters_of(lines))),
         metrics=shown,
         headline=headline,
         pairs=_adjusted(pairs),
-        forced=agreed.forced,
-        notes=[*agreed.notes, *_lacking(pairs, runs, asked, hidden)],
+        forced=forced,
+        notes=notes,
     )
 
 
-def _lacking(
-    pairs: Sequence[RunPair], runs: Sequence[ComparedRun], asked: _Asked, hidden: Sequence[str]
-) -> list[str]:
-    """What was asked for and cannot be shown, in words."""
-    found = [f"undefined in all runs: {', '.join(hidden)}"] if hidden else []
-    if asked.show and not all(pair.paired for pair in pairs):
-        found.append(f"no single samples of runs without {JOURNAL}")
-    run = next((compared.given.run for compared in runs if compared.given.run), None)
-    if run is None:
-        return found
-    (info,) = infos_of(run, [asked.headline])
-    if asked.tags and not info.aggregate.from_scores:
-        found.append(f"no break-down: {info.display} is computed from all answers together")
-    if asked.show and not info.aggregate.per_sample:
-        found.append(f"no single samples: {info.display} is not defined for a single sample")
-    return found
-
-
-def _pair(first: ComparedRun, second: ComparedRun, asked: _Asked) -> RunPair:
-    if first.given.run is None or first.lines is None or second.lines is None:
-        metrics = [_approximate(id, first.values[id], second.values[id]) for id in asked.metrics]
-        return RunPair(first, second, metrics, _summarized_groups(first, second, asked), None, None)
+def _pair(
+    first: ComparedRun, second: ComparedRun, ids: Sequence[str], headline: str, tags: Sequence[str], show: int
+) -> RunPair:
     run = first.given.run
-    metrics = _differences(infos_of(run, asked.metrics), first, second, first.lines, second.lines)
-    (headline,) = infos_of(run, [asked.headline])
-    groups = _groups(run, headline, first.lines, second.lines, asked.tags)
-    if not asked.show or not headline.aggregate.per_sample:
+    if run is None or first.lines is None or second.lines is None:
+        values = [(first.values[id], second.values[id]) for id in ids]
+        metrics = [
+            _approximate(before.id, (before.value, now.value), (before.interval, now.interval))
+            for before, now in values
+        ]
+        return RunPair(first, second, metrics, _summarized_groups(first, second, headline, tags), None, None)
+    metrics = _differences(infos_of(run, ids), first, second, first.lines, second.lines)
+    (info,) = infos_of(run, [headline])
+    groups = _groups(run, info, first.lines, second.lines, tags)
+    if not show or not info.aggregate.per_sample:
         return RunPair(first, second, metrics, groups, None, None)
-    better, worse = most_changed(headline, first.lines, second.lines, asked.show)
+    better, worse = most_changed(info, first.lines, second.lines, show)
     return RunPair(first, second, metrics, groups, better, worse)
 
 
-def _approximate(id: str, first: Value, second: Value) -> MetricDifference:
-    """From the values and intervals of the summaries."""
-    found = MetricDifference(id, first.value, second.value, None)
-    if found.change is None or first.interval is None or second.interval is None:
+def _approximate(
+    id: str, values: Sequence[float | None], intervals: Sequence[Interval | None]
+) -> MetricDifference:
+    """From the values and intervals of two summaries."""
+    (before, now), (first, second) = values, intervals
+    found = MetricDifference(before, now, None, id=id)
+    if found.change is None or first is None or second is None:
         return found
-    return replace(found, interval=statistics.independent(first.interval, second.interval, found.change))
+    return replace(found, interval=statistics.independent(first, second, found.change))
 
 
 def _differences(
@@ -218,11 +202,10 @@ def _differences(
     ps = statistics.permutation_test(defined, old, new, clusters)
     found = []
     for info in infos:
-        first_value, second_value = values[info.id]
-        difference = MetricDifference(info.id, first_value, second_value, None)
+        difference = MetricDifference(*values[info.id], None, id=info.id)
         paired = intervals.get(info.id)
         if paired is not None:  # summed up in one order, so that equal answers have equal values
-            difference = MetricDifference(info.id, paired.first, paired.second, paired.interval, ps[info.id])
+            difference = MetricDifference(**vars(paired), id=info.id, p=ps[info.id])
         if difference.change is not None:
             wins, ties, losses = _score(info, before, now)
             difference = replace(difference, wins=wins, ties=ties, losses=losses)
@@ -256,24 +239,27 @@ def _groups(
             group = {id: line for id, line in before.items() if line.tags.get(tag) == value}
             old, new = scores_of(group), [now[id].scores for id in group]
             paired = statistics.paired([info], old, new, clusters_of(group))[info.id]
-            difference = MetricDifference(info.id, paired.first, paired.second, paired.interval)
+            difference = MetricDifference(**vars(paired), id=info.id)
             found.append(GroupDifference(tag, value, len(group), difference))
     return found
 
 
-def _summarized_groups(first: ComparedRun, second: ComparedRun, asked: _Asked) -> list[GroupDifference]:
+def _summarized_groups(
+    first: ComparedRun, second: ComparedRun, headline: str, tags: Sequence[str]
+) -> list[GroupDifference]:
     """From the break-downs in the summaries, whose intervals are those of the primary metric."""
     found = []
     ours, theirs = first.given.summary, second.given.summary
-    for tag in asked.tags:
+    for tag in tags:
         for value, group in ours.breakdown.get(tag, {}).items():
             other = theirs.breakdown.get(tag, {}).get(value)
             if other is None or not group.samples:
                 continue
-            values = [Value(side.metrics.get(asked.headline), side.interval) for side in (group, other)]
-            if asked.headline != ours.primary:  # the bounds are of another metric
-                values = [Value(bounded.value, None) for bounded in values]
-            found.append(GroupDifference(tag, value, group.samples, _approximate(asked.headline, *values)))
+            values = [side.metrics.get(headline) for side in (group, other)]
+            # otherwise the bounds are of another metric
+            intervals = [side.interval if headline == ours.primary else None for side in (group, other)]
+            difference = _approximate(headline, values, intervals)
+            found.append(GroupDifference(tag, value, group.samples, difference))
     return found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from samtok_bench import registry, statistics
-from samtok_bench.comparison.given_runs import GivenRun, Terms
+from samtok_bench.comparison.given_runs import GivenRun
 from samtok_bench.metric import MetricInfo
 from samtok_bench.runs.journal import Line
 from samtok_bench.runs.reading import (
@@ -18,15 +18,6 @@ from samtok_bench.runs.reading import (
     tag_values,
 )
 from samtok_bench.runs.summary import MetricValue
-from samtok_bench.statistics import Interval
-
-
-@dataclass(frozen=True)
-class Value:
-    """A metric of one run; None is undefined."""
-
-    value: float | None
-    interval: Interval | None
 
 
 @dataclass(frozen=True)
@@ -36,7 +27,7 @@ class ComparedRun:
     given: GivenRun
     lines: dict[str, Line] | None
     """By id, in the same order for all runs; None if there is only a summary."""
-    values: dict[str, Value]
+    values: dict[str, MetricValue]
     """By the metric's id."""
 
 
@@ -64,29 +55,25 @@ def chosen_metrics(given: Sequence[GivenRun], asked: Sequence[str]) -> dict[str,
     return chosen
 
 
-def on_common_samples(given: GivenRun, agreed: Terms, ids: Sequence[str]) -> ComparedRun:
-    """A run with its values on the samples that all runs have; NotComparable if its files disagree."""
+def on_common_samples(given: GivenRun, common: Sequence[str], ids: Sequence[str]) -> ComparedRun:
+    """A run with its metrics on the samples in common; NotComparable if its files disagree."""
     if given.run is None:
-        return ComparedRun(given, None, {id: _stored(given.summary.metric(id)) for id in ids})
-    lines = {id: given.run.lines[id] for id in agreed.ids}
+        return ComparedRun(given, None, {id: given.summary.metric(id) for id in ids})
+    lines = {id: given.run.lines[id] for id in common}
     return ComparedRun(given, lines, _values(given.run, lines, ids))
 
 
-def _stored(metric: MetricValue) -> Value:
-    return Value(metric.value, metric.interval)
-
-
-def _values(run: LoadedRun, lines: Mapping[str, Line], ids: Sequence[str]) -> dict[str, Value]:
+def _values(run: LoadedRun, lines: Mapping[str, Line], ids: Sequence[str]) -> dict[str, MetricValue]:
     """The metrics of some of a run's lines; a metric of the whole corpus is undefined unless it is all."""
     infos = infos_of(run, ids)
     measured = agreed_values(run, from_scores(infos), lines)
-    stored = {info.id: _stored(stored_metric(run, info)) for info in infos}
+    stored = {info.id: stored_metric(run, info) for info in infos}
     if len(lines) == len(run.lines):
         return stored
     bounds = statistics.intervals(
         [info for info in infos if measured.get(info.id) is not None], scores_of(lines), clusters_of(lines)
     )
-    return {id: Value(measured.get(id), bounds.get(id)) for id in ids}
+    return {info.id: MetricValue.of(info, measured.get(info.id), bounds.get(info.id)) for info in infos}
 
 
 def infos_of(run: LoadedRun, ids: Sequence[str]) -> list[MetricInfo]:
@@ -96,11 +83,6 @@ def infos_of(run: LoadedRun, ids: Sequence[str]) -> list[MetricInfo]:
     if lacking:
         raise NotComparable(f"{run.path}: {run.task.name} no longer has {lacking[0]}: rescore it")
     return [known[id] for id in ids]
-
-
-def images_of(run: ComparedRun) -> int:
-    """How many images are compared."""
-    return run.given.summary.clusters if run.lines is None else len(set(clusters_of(run.lines)))
 
 
 def tags_of(run: ComparedRun, asked: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 from samtok_bench.judging.judged_run import judged_by
-from samtok_bench.runs.comparable import Comparability, comparability, joined
+from samtok_bench.runs.comparable import comparability, joined
 from samtok_bench.runs.folder import JOURNAL, SUMMARY, RunFolder, RunRecord
 from samtok_bench.runs.journal import Line
 from samtok_bench.runs.reading import LoadedRun, NotComparable, open_run
@@ -90,24 +90,16 @@ def _labels(paths: Sequence[Path], summaries: Sequence[Summary]) -> list[str]:
     return next((labels for labels in choices if len(set(labels)) == len(labels)), [str(p) for p in paths])
 
 
-@dataclass(frozen=True)
-class Terms:
-    """On what terms runs compare."""
-
-    ids: list[str]
-    """The samples in common, sorted; empty if no run has a journal."""
-    forced: list[str]
-    """What would have prevented the comparison without --force."""
-    notes: list[str]
-    """What else differs and might matter."""
-
-
-def agree_on_terms(given: Sequence[GivenRun], force: bool) -> Terms:
+def agree_on_terms(given: Sequence[GivenRun], force: bool) -> tuple[list[str], list[str], list[str]]:
     """Whether runs compare, see `comparability`.
 
     Args:
         given: two or more.
         force: compare in spite of grave differences; if the data differ, only the samples in common.
+
+    Returns:
+        the samples in common, sorted (none if no run has a journal); what would have prevented the comparison
+        without `force`; what else differs and might matter.
 
     Raises:
         NotComparable: they do not compare; names what differs.
@@ -119,38 +111,25 @@ def agree_on_terms(given: Sequence[GivenRun], force: bool) -> Terms:
         found = comparability(first, second)
         found.require(force)
         forced += [f"{second.label} differs from {first.label}: {finding.text}" for finding in found.grave]
-        if first is given[0]:
-            notes += _remarks(first, second, found)
-    ids = _common([run.lines for run in given if run.lines is not None])
-    paired = [run for run in given if run.lines is not None]
-    for run in paired:
-        count = len(run.lines or ())
-        if count > len(ids):
-            forced.append(f"{count - len(ids)} of the {count} samples of {run.label} are left out")
-    notes += [note for run in paired[1:] for note in _descriptions(paired[0], run, ids)]
-    return Terms(ids, forced, notes)
-
-
-def _remarks(first: GivenRun, second: GivenRun, found: Comparability) -> list[str]:
-    if not found.notes:
-        return []
-    if first.record is None or second.record is None:
-        return [finding.text for finding in found.notes]
-    return [f"{second.label} differs from {first.label}: {joined(found.notes)}"]
-
-
-def _common(journals: Sequence[dict[str, Line]]) -> list[str]:
+        if first is given[0] and (first.record is None or second.record is None):
+            notes += [finding.text for finding in found.notes]
+        elif first is given[0] and found.notes:
+            notes.append(f"{second.label} differs from {first.label}: {joined(found.notes)}")
+    journals = {run.label: run.lines for run in given if run.lines is not None}
     if not journals:
-        return []
-    ids = sorted(set.intersection(*map(set, journals)))
+        return [], forced, notes
+    ids = sorted(set.intersection(*map(set, journals.values())))
     if not ids:
         raise NotComparable("no sample is common to all runs")
-    return ids
-
-
-def _descriptions(first: GivenRun, second: GivenRun, ids: Sequence[str]) -> list[str]:
-    """Whether two runs describe samples differently, which decides groups and intervals."""
-    before, now = first.lines or {}, second.lines or {}
-    count = sum((before[id].tags, before[id].cluster) != (now[id].tags, now[id].cluster) for id in ids)
-    what = f"tags or image of {count} of {len(ids)} samples; those of the subtracted run are used"
-    return [f"{second.label} differs from {first.label}: {what}"] if count else []
+    (reference, before), *_ = journals.items()
+    for label, lines in journals.items():
+        if len(lines) > len(ids):
+            forced.append(f"{len(lines) - len(ids)} of the {len(lines)} samples of {label} are left out")
+        # they decide groups and intervals
+        count = sum(
+            (before[id].tags, before[id].cluster) != (lines[id].tags, lines[id].cluster) for id in ids
+        )
+        if count:
+            what = f"tags or image of {count} of {len(ids)} samples; those of the subtracted run are used"
+            notes.append(f"{label} differs from {reference}: {what}")
+    return ids, forced, notes

@@ -1,21 +1,27 @@
 """A comparison for people and for programs: as text, Markdown, CSV and JSON."""
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from samtok_bench import statistics
-from samtok_bench.comparison.changed_samples import ChangedSamples
 from samtok_bench.comparison.compare import Comparison, MetricDifference, RunPair
 from samtok_bench.comparison.compared_runs import ComparedRun
 from samtok_bench.runs.changes import Change
 from samtok_bench.runs.summary import MetricValue
 from samtok_bench.sample import Outcome
 from samtok_bench.showing.blocks import Block, as_markdown, as_text
-from samtok_bench.showing.tables import NOT_AVAILABLE, bounds, counted, interval_header, number, signed
+from samtok_bench.showing.tables import (
+    NOT_AVAILABLE,
+    bounds,
+    counted,
+    csv_table,
+    interval_header,
+    number,
+    signed,
+)
+from samtok_bench.statistics import Difference
 
 COLUMNS = (
     *("first", "second", "paired", "tag", "tag_value", "metric", "direction", "unit", "samples"),
@@ -25,27 +31,12 @@ COLUMNS = (
 """Columns of the CSV file."""
 
 
-def text(comparison: Comparison, pictures: ChangedSamples) -> str:
-    """Tables for a terminal."""
-    return as_text(_blocks(comparison, pictures))
-
-
-def markdown(comparison: Comparison, pictures: ChangedSamples) -> str:
-    """The same tables in GitHub's Markdown."""
-    return as_markdown(_blocks(comparison, pictures))
-
-
-def as_csv(comparison: Comparison, pictures: ChangedSamples) -> str:
+def as_csv(comparison: Comparison) -> str:
     """One row per difference, on the scale of files; a missing value is an empty cell."""
-    file = io.StringIO()
-    rows = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-    rows.writeheader()
-    for pair in comparison.pairs:
-        rows.writerows(_records(comparison, pair))
-    return file.getvalue().rstrip("\n")
+    return csv_table(COLUMNS, (row for pair in comparison.pairs for row in _records(comparison, pair)))
 
 
-def as_json(comparison: Comparison, pictures: ChangedSamples) -> str:
+def as_json(comparison: Comparison) -> str:
     """One object, on the scale of files."""
     summary = comparison.runs[0].given.summary
     whole = {
@@ -56,8 +47,20 @@ def as_json(comparison: Comparison, pictures: ChangedSamples) -> str:
         "interval": {"level": summary.interval.level, "resamples": statistics.RESAMPLES},
         "test": {"permutations": statistics.PERMUTATIONS, "adjusted_over": comparison.tests},
         "forced": comparison.forced,
-        "notes": [*comparison.notes, *pictures.notes],
-        "runs": [_run_object(run) for run in comparison.runs],
+        "notes": comparison.notes,
+        "runs": [
+            {
+                "run": run.given.label,
+                "path": str(run.given.path),
+                "model": run.given.summary.model,
+                "outcomes": _outcomes(run),
+                "metrics": {
+                    id: metric.model_dump(include={"value", "low", "high"})
+                    for id, metric in run.values.items()
+                },
+            }
+            for run in comparison.runs
+        ],
         "pairs": [
             {
                 **_names(pair),
@@ -74,7 +77,7 @@ def as_json(comparison: Comparison, pictures: ChangedSamples) -> str:
                 ],
                 "better": _changes_object(pair.better),
                 "worse": _changes_object(pair.worse),
-                "pictures": [str(path) for path in pictures.of(pair)],
+                "pictures": [str(path) for path in pair.pictures],
             }
             for pair in comparison.pairs
         ],
@@ -82,23 +85,23 @@ def as_json(comparison: Comparison, pictures: ChangedSamples) -> str:
     return json.dumps(whole, indent=1)
 
 
-FORMATS: Mapping[str, Callable[[Comparison, ChangedSamples], str]] = {
-    "text": text,
-    "markdown": markdown,
+FORMATS: Mapping[str, Callable[[Comparison], str]] = {
+    "text": lambda comparison: as_text(_blocks(comparison)),
+    "markdown": lambda comparison: as_markdown(_blocks(comparison)),
     "csv": as_csv,
     "json": as_json,
 }
 """By the name given to --format."""
 
 
-def writer(name: str) -> Callable[[Comparison, ChangedSamples], str]:
+def writer(name: str) -> Callable[[Comparison], str]:
     """The function that writes a format; ValueError if there is no such format."""
     if name not in FORMATS:
         raise ValueError(f"unknown format {name!r}; there are {', '.join(FORMATS)}")
     return FORMATS[name]
 
 
-def _blocks(comparison: Comparison, pictures: ChangedSamples) -> Iterator[Block]:
+def _blocks(comparison: Comparison) -> Iterator[Block]:
     yield _overview(comparison)
     if len(comparison.runs) > 2:
         yield _values(comparison)
@@ -109,9 +112,9 @@ def _blocks(comparison: Comparison, pictures: ChangedSamples) -> Iterator[Block]
         for title, changes in (("better", pair.better), ("worse", pair.worse)):
             if changes is not None:
                 yield _changes(comparison, pair, title, changes)
-        if pictures.of(pair):
-            yield Block(after=[f"picture: {path}" for path in pictures.of(pair)])
-    yield Block(after=[*_explanations(comparison), *_notes(comparison, pictures)])
+        if pair.pictures:
+            yield Block(after=[f"picture: {path}" for path in pair.pictures])
+    yield Block(after=[*_explanations(comparison), *(f"note: {note}" for note in comparison.notes)])
 
 
 def _overview(comparison: Comparison) -> Block:
@@ -180,19 +183,13 @@ def _groups(comparison: Comparison, pair: RunPair) -> Block:
 
 def _changes(comparison: Comparison, pair: RunPair, which: str, changes: Sequence[Change]) -> Block:
     metric = comparison.metrics[comparison.headline]
-    rows = [
-        [
-            change.id,
-            number(change.before, metric.unit),
-            number(change.after, metric.unit),
-            signed(change.after - change.before, metric.unit),
-        ]
-        for change in changes
-    ]
-    headers = ["sample", pair.first.given.label, pair.second.given.label, "difference"]
     title = f"{metric.display}, {_title(pair)}: samples that changed most for the {which}"
-    if not rows:
+    if not changes:
         return Block(f"{title}: none", level=4)
+    rows = [
+        [change.id, *_cells(metric, Difference(change.before, change.after, None))[:3]] for change in changes
+    ]
+    headers = ["sample", *_names(pair).values(), "difference"]
     return Block(title, headers, rows, (1, 2, 3), level=4)
 
 
@@ -203,14 +200,14 @@ def _title(pair: RunPair) -> str:
 
 def _headers(comparison: Comparison, pair: RunPair) -> list[str]:
     interval = _interval(comparison) if pair.paired else f"approximate {_interval(comparison)}"
-    return [pair.first.given.label, pair.second.given.label, "difference", interval]
+    return [*_names(pair).values(), "difference", interval]
 
 
 def _interval(comparison: Comparison) -> str:
     return interval_header(comparison.runs[0].given.summary.interval.level)
 
 
-def _cells(metric: MetricValue, difference: MetricDifference) -> list[str]:
+def _cells(metric: MetricValue, difference: Difference) -> list[str]:
     """Both values, the difference and its interval."""
     return [
         number(difference.first, metric.unit),
@@ -246,10 +243,6 @@ def _explanations(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _notes(comparison: Comparison, pictures: ChangedSamples) -> list[str]:
-    return [f"note: {note}" for note in (*comparison.notes, *pictures.notes)]
-
-
 def _names(pair: RunPair) -> dict[str, str]:
     return {"first": pair.first.given.label, "second": pair.second.given.label}
 
@@ -261,8 +254,8 @@ def _difference_object(difference: MetricDifference) -> dict[str, Any]:
         "first_value": difference.first,
         "second_value": difference.second,
         "difference": difference.change,
-        "low": interval.low if interval else None,
-        "high": interval.high if interval else None,
+        "low": interval and interval.low,
+        "high": interval and interval.high,
         "p": difference.p,
         "p_holm": difference.adjusted,
         "wins": difference.wins,
@@ -273,24 +266,6 @@ def _difference_object(difference: MetricDifference) -> dict[str, Any]:
 
 def _changes_object(changes: Sequence[Change] | None) -> list[dict[str, Any]] | None:
     return None if changes is None else [vars(change) for change in changes]
-
-
-def _run_object(run: ComparedRun) -> dict[str, Any]:
-    given = run.given
-    return {
-        "run": given.label,
-        "path": str(given.path),
-        "model": given.summary.model,
-        "outcomes": _outcomes(run),
-        "metrics": {
-            id: {
-                "value": found.value,
-                "low": found.interval.low if found.interval else None,
-                "high": found.interval.high if found.interval else None,
-            }
-            for id, found in run.values.items()
-        },
-    }
 
 
 def _records(comparison: Comparison, pair: RunPair) -> Iterator[dict[str, Any]]:

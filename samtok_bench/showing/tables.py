@@ -1,6 +1,8 @@
 """Numbers and tables as text: the one place that formats them. Shares are shown on the scale 0 to 100."""
 
-from collections.abc import Mapping, Sequence
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,6 +36,15 @@ def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], right:
     rule = ["---:" if k in right else "---" for k in range(len(headers))]
     cells = [[markdown_text(cell) for cell in row] for row in (headers, *rows)]
     return "\n".join(f"| {' | '.join(row)} |" for row in [cells[0], rule, *cells[1:]])
+
+
+def csv_table(columns: Sequence[str], records: Iterable[Mapping[str, object]]) -> str:
+    """Records as CSV with a header; None is an empty cell."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return file.getvalue().rstrip("\n")
 
 
 def markdown_text(text: str) -> str:
