@@ -36,7 +36,7 @@ def runs(
     if task is not None:
         found = of_task(found, task)
     if as_json:
-        typer.echo(json.dumps([run.as_dict() for run in found], indent=1))
+        typer.echo(json.dumps([run.model_dump(mode="json") for run in found], indent=1))
     else:
         where = " and ".join(str(folder) for folder in folders or FOLDERS)
         what = f"runs of {task}" if task else "runs"

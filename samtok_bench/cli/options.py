@@ -6,8 +6,6 @@ import typer
 
 from samtok_bench import registry
 
-PREFIX = "SAMTOK_BENCH"
-
 
 def option(name: str, help: str, **more: Any) -> Any:
     """A Typer option with its environment variable.
@@ -18,7 +16,7 @@ def option(name: str, help: str, **more: Any) -> Any:
         more: passed on to Typer.
     """
     variable = name.split("/")[0].lstrip("-").replace("-", "_").upper()
-    return typer.Option(name, help=help, envvar=f"{PREFIX}_{variable}", show_envvar=False, **more)
+    return typer.Option(name, help=help, envvar=f"SAMTOK_BENCH_{variable}", show_envvar=False, **more)
 
 
 def complete_tasks(typed: str) -> list[str]:

@@ -51,8 +51,9 @@ def _earlier(chosen: Sequence[Sample], by_id: Mapping[str, Sample]) -> list[Samp
         for id in sample.after:
             if id not in by_id:
                 raise ValueError(f"the sample {sample.id} comes after {id}, which the split does not have")
-        left += [by_id[id] for id in sample.after if id not in wanted]
-        wanted.update(sample.after)
+            if id not in wanted:
+                left.append(by_id[id])
+                wanted.add(id)
     wanted -= {sample.id for sample in chosen}
     return [sample for id, sample in by_id.items() if id in wanted]
 

@@ -62,27 +62,18 @@ PREDICTOR_ROLES: Mapping[str, Role] = {
 
 
 class ComparedRun(Protocol):
-    """A run as far as its files are there."""
+    """A run as far as its files are there: its path is the results folder, or summary.json."""
 
     @property
-    def path(self) -> Path:
-        """The results folder, or summary.json."""
-
+    def path(self) -> Path: ...
     @property
-    def summary(self) -> Summary:
-        """Always there."""
-
+    def summary(self) -> Summary: ...
     @property
-    def record(self) -> RunRecord | None:
-        """None for a summary that stands alone."""
-
+    def record(self) -> RunRecord | None: ...
     @property
-    def lines(self) -> Mapping[str, Line] | None:
-        """None where there are no answers of single samples."""
-
+    def lines(self) -> Mapping[str, Line] | None: ...
     @property
-    def judge(self) -> str | None:
-        """Who scored the answers; None for the run's own metrics."""
+    def judge(self) -> str | None: ...
 
 
 @dataclass(frozen=True)

@@ -145,14 +145,17 @@ def stored_metric(run: LoadedRun, info: MetricInfo) -> MetricValue:
 def _measured(
     run: LoadedRun, infos: Sequence[MetricInfo], lines: Mapping[str, Line]
 ) -> dict[str, float | None]:
+    """None also for what is not finite, or made of scores that are not."""
     scores = scores_of(lines)
     try:
         values = metric.values(infos, scores, clusters_of(lines))
-        finite = {info.id: all(map(info.is_finite, scores)) for info in infos}
+        finite = {info.id for info in infos if all(map(info.is_finite, scores))}
     except KeyError as error:
         raise NotComparable(f"{run.path}: {JOURNAL} has no score {error}: rescore it") from None
-    found = {id: value if finite[id] else None for id, value in values.items()}
-    return {id: None if value is None or not math.isfinite(value) else value for id, value in found.items()}
+    return {
+        id: value if value is not None and id in finite and math.isfinite(value) else None
+        for id, value in values.items()
+    }
 
 
 def tag_values(run: LoadedRun, lines: Iterable[Line]) -> dict[str, list[str]]:

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from samtok_bench import registry, rle
 from samtok_bench.judging.transcript import JudgeSummary, read_judges
 from samtok_bench.runs.folder import RunFolder, find_runs
@@ -17,8 +19,7 @@ from samtok_bench.showing.run_tables import breakdown_table, judge_table, run_ta
 from samtok_bench.showing.tables import minute, number, text_table
 
 
-@dataclass(frozen=True)
-class ListedRun:
+class ListedRun(BaseModel):
     """A results folder at a glance; where `problem` says why it cannot be read, the rest is empty."""
 
     path: Path
@@ -36,14 +37,7 @@ class ListedRun:
     """UTC, ISO 8601, of the first start."""
     primary: MetricValue | None = None
     """None until the run is complete."""
-    judges: tuple[JudgeSummary, ...] = ()
-    """What judges said of it."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        primary = self.primary.model_dump() if self.primary else None
-        judges = [judge.model_dump() for judge in self.judges]
-        return {**vars(self), "path": str(self.path), "primary": primary, "judges": judges}
+    judges: list[JudgeSummary] = []
 
     @property
     def result(self) -> str:
@@ -78,20 +72,16 @@ def _listed(path: Path) -> ListedRun:
         summary = folder.summary() if record.status == "complete" else None
         judges = read_judges(path)
     except (OSError, ValueError) as error:
-        return ListedRun(path, problem=str(error))
-    settings = record.settings
+        return ListedRun(path=path, problem=str(error))
     return ListedRun(
-        path,
-        task=settings.task,
-        split=settings.split,
-        protocol=settings.protocol,
-        model=settings.model,
+        path=path,
+        **record.settings.model_dump(include={"task", "split", "protocol", "model"}),
         data=record.data_root or "mini",
         samples=record.samples,
         status=record.status,
         started=record.sessions[0].started if record.sessions else "",
-        primary=summary.metric(summary.primary) if summary else None,
-        judges=tuple(judges),
+        primary=summary.headline if summary else None,
+        judges=judges,
     )
 
 
@@ -101,21 +91,11 @@ def _shown(metric: MetricValue) -> str:
 
 def runs_text(runs: Sequence[ListedRun]) -> str:
     """A table of runs, then those that cannot be read."""
-    rows = [
-        [
-            str(run.path),
-            run.task,
-            run.split,
-            run.protocol,
-            run.model,
-            run.data,
-            str(run.samples),
-            run.result,
-            minute(run.started),
-        ]
-        for run in runs
-        if not run.problem
-    ]
+    rows = []
+    for run in runs:
+        if not run.problem:
+            asked = [run.task, run.split, run.protocol, run.model, run.data, str(run.samples)]
+            rows.append([str(run.path), *asked, run.result, minute(run.started)])
     headers = ["run", "task", "split", "protocol", "model", "data", "samples", "result", "started (UTC)"]
     table = [text_table(headers, rows, right=(6,))] if rows else []
     return "\n\n".join([*table, *(f"{run.path}: {run.problem}" for run in runs if run.problem)])
@@ -176,11 +156,11 @@ def shown_samples(
     except (OSError, ValueError) as error:
         return [ShownSample(line, None, None) for line in lines], f"answers alone: {error}"
     pictures.mkdir(parents=True, exist_ok=True)
-    shown = [ShownSample(line, samples[line.id], pictures / f"{line.id}.png") for line in lines]
-    for sample in shown:
-        assert sample.sample is not None
-        assert sample.picture is not None
-        write_overlays(sample.picture, [sample.sample], {sample.line.id: sample.line})
+    shown = []
+    for line in lines:
+        sample, picture = samples[line.id], pictures / f"{line.id}.png"
+        write_overlays(picture, [sample], {line.id: line})
+        shown.append(ShownSample(line, sample, picture))
     return shown, None
 
 
@@ -188,8 +168,11 @@ def sample_text(shown: ShownSample) -> str:
     """Everything known about a sample, one line per fact."""
     line, sample = shown.line, shown.sample
     answer = line.prediction
-    rows = [["sample", line.id], ["image", str(sample.image) if sample else line.cluster]]
-    rows.append(["tags", ", ".join(f"{name} {value}" for name, value in line.tags.items())])
+    rows = [
+        ["sample", line.id],
+        ["image", str(sample.image) if sample else line.cluster],
+        ["tags", ", ".join(f"{name} {value}" for name, value in line.tags.items())],
+    ]
     if sample is not None:
         rows += _rows("asked", prompt_text(sample.turns))
         rows.append(["target", _wanted(sample)])
@@ -197,12 +180,9 @@ def sample_text(shown: ShownSample) -> str:
     detail = " ".join(answer.detail.split())
     rows.append(["outcome", ", ".join(filter(None, [str(answer.outcome), detail, spent]))])
     rows += _rows("answer", answer.text)
-    rows.append(["masks", _areas(answer.masks)])
-    if answer.faults:
-        rows.append(["faults", ", ".join(answer.faults)])
+    rows += [["masks", _areas(answer.masks)], ["faults", ", ".join(answer.faults)]]
     rows.append(["scores", ", ".join(f"{name} {value:.4g}" for name, value in line.scores.items())])
-    if shown.picture is not None:
-        rows.append(["picture", str(shown.picture)])
+    rows.append(["picture", str(shown.picture or "")])
     return "\n".join(f"{name:<8} {said}".rstrip() for name, said in rows if said or name == "answer")
 
 

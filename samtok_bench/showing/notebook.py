@@ -29,6 +29,7 @@ def load_run(path: str | Path) -> pd.DataFrame:
         ValueError: no results folder, or an incomplete or malformed one.
     """
     run = open_run(Path(path))
+    lists, plain = ("masks", "words", "faults"), ("detail", "prompt_tokens", "new_tokens", "seconds")
     rows = [
         {
             "id": line.id,
@@ -37,13 +38,8 @@ def load_run(path: str | Path) -> pd.DataFrame:
             **{f"score.{name}": value for name, value in line.scores.items()},
             "outcome": str(line.prediction.outcome),
             "text": line.prediction.text,
-            "masks": list(line.prediction.masks),
-            "words": list(line.prediction.words),
-            "faults": list(line.prediction.faults),
-            "detail": line.prediction.detail,
-            "prompt_tokens": line.prediction.prompt_tokens,
-            "new_tokens": line.prediction.new_tokens,
-            "seconds": line.prediction.seconds,
+            **{name: list(getattr(line.prediction, name)) for name in lists},
+            **{name: getattr(line.prediction, name) for name in plain},
         }
         for line in run.lines.values()
     ]
@@ -91,11 +87,8 @@ def display(path: str | Path, sample: str | Sequence[str] = ()) -> Display:
         return Display(((run_text(run), None),))
     with tempfile.TemporaryDirectory() as folder:
         shown, problem = shown_samples(run, asked, Path(folder))
-        blocks = [
-            (
-                sample_text(replace(sample, picture=None)),
-                sample.picture.read_bytes() if sample.picture else None,
-            )
-            for sample in shown
-        ]
-    return Display(tuple([(problem, None)] if problem else []) + tuple(blocks))
+        blocks: list[tuple[str, bytes | None]] = [(problem, None)] if problem else []
+        for sample in shown:
+            picture = sample.picture.read_bytes() if sample.picture else None
+            blocks.append((sample_text(replace(sample, picture=None)), picture))
+    return Display(tuple(blocks))

@@ -3,7 +3,6 @@
 import csv
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,15 +16,11 @@ PLOT, TABLE = "rate_distortion.png", "rate_distortion.csv"
 def write_rate_distortion(codecs: CodecRuns) -> None:
     """Write `PLOT` and `TABLE` into the folder of the codecs."""
     codecs.folder.mkdir(parents=True, exist_ok=True)
-    _write_table(codecs.folder / TABLE, codecs.points)
-    plot(codecs.summary.headline, codecs.points).savefig(codecs.folder / PLOT, dpi=110)
-
-
-def _write_table(path: Path, points: Sequence[Point]) -> None:
-    with path.open("w", newline="") as file:
+    with (codecs.folder / TABLE).open("w", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Point)])
         writer.writeheader()
-        writer.writerows(asdict(point) for point in points)
+        writer.writerows(map(asdict, codecs.points))
+    plot(codecs.summary.headline, codecs.points).savefig(codecs.folder / PLOT, dpi=110)
 
 
 def plot(metric: MetricValue, points: Sequence[Point]) -> Figure:
