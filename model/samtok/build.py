@@ -63,7 +63,17 @@ def build_nano(
     """
     tokenizer = build_text_tokenizer(corpus, options.vocabulary)
     add_mask_words(tokenizer)
-    processor = QwenVLProcessor(_image_processor(options), tokenizer, chat_template=tokenizer.chat_template)
+    pixels = options.image_size**2
+    images = Qwen2VLImageProcessorPil(
+        # an image of another shape keeps its aspect ratio and has about as many tokens
+        size={"shortest_edge": pixels * 3 // 4, "longest_edge": pixels},
+        patch_size=options.patch_size,
+        merge_size=options.merge_size,
+        temporal_patch_size=1,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+    )
+    processor = QwenVLProcessor(images, tokenizer, chat_template=tokenizer.chat_template)
     torch.manual_seed(seed)
     model = Qwen3VLForConditionalGeneration(_config(options, processor)).float()
     model.generation_config.do_sample = False
@@ -88,19 +98,6 @@ def position_waves(side: int, width: int) -> Tensor:
     waves = torch.cat([angles.sin(), angles.cos()], dim=1)  # (side, 2F)
     rows, columns = waves[:, None].expand(-1, side, -1), waves[None].expand(side, -1, -1)
     return torch.cat([rows, columns], dim=-1).reshape(side * side, -1)[:, :width]
-
-
-def _image_processor(options: NanoOptions) -> Qwen2VLImageProcessorPil:
-    pixels = options.image_size**2
-    return Qwen2VLImageProcessorPil(
-        # an image of another shape keeps its aspect ratio and has about as many tokens
-        size={"shortest_edge": pixels * 3 // 4, "longest_edge": pixels},
-        patch_size=options.patch_size,
-        merge_size=options.merge_size,
-        temporal_patch_size=1,
-        image_mean=[0.5] * 3,
-        image_std=[0.5] * 3,
-    )
 
 
 def _config(options: NanoOptions, processor: QwenVLProcessor) -> Qwen3VLConfig:

@@ -9,7 +9,7 @@ code in the files is run.
 import pickle
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -57,7 +57,7 @@ _RENAMES = [
 ]
 
 # the parts of SAM 2 that look at earlier frames of a video
-_VIDEO_ONLY = re.compile(
+_VIDEO_ONLY = (
     r"maskmem_tpos_enc|no_mem_pos_enc|no_obj_ptr|no_obj_embed_spatial"
     r"|(?:mask_downsample|obj_ptr_tpos_proj|obj_ptr_proj\.layers\.[0-2])\.(?:weight|bias)"
     r"|memory_attention\.(?:norm"
@@ -89,7 +89,11 @@ def published_state(
         ValueError: a file does not hold tensors, or its keys are missing, unexpected or of another shape.
     """
     sources = {name: published_names(name) for name in own}
-    shapes = _published_shapes(own, sources)
+    shapes = {}
+    for name, keys in sources.items():
+        rows, *rest = own[name].shape
+        for key in keys:
+            shapes[key] = ((rows + _is_codebook(name)) // len(keys), *rest)
 
     weights = read_published(tokenizer_pth)
     _check(tokenizer_pth, weights, shapes, SAM2_PREFIX)
@@ -101,12 +105,11 @@ def published_state(
         }
         _check(sam2_pt, read_published(sam2_pt), plain, "")
 
-    state = {
-        name: torch.cat([weights[key] for key in keys]) if len(keys) > 1 else weights[keys[0]]
-        for name, keys in sources.items()
-    }
-    # without the padding row
-    return {name: tensor[:-1] if _is_codebook(name) else tensor for name, tensor in state.items()}
+    state = {}
+    for name, keys in sources.items():
+        tensor = torch.cat([weights[key] for key in keys]) if len(keys) > 1 else weights[keys[0]]
+        state[name] = tensor[:-1] if _is_codebook(name) else tensor  # without the padding row
+    return state
 
 
 def published_names(name: str) -> list[str]:
@@ -118,19 +121,6 @@ def published_names(name: str) -> list[str]:
     for pattern, published in _RENAMES:
         name = pattern.sub(published, name)
     return [SAM2_PREFIX + name]
-
-
-def _published_shapes(
-    own: Mapping[str, Tensor], sources: Mapping[str, list[str]]
-) -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-    for name, tensor in own.items():
-        rows, *rest = tensor.shape
-        if _is_codebook(name):
-            rows += 1
-        for key in sources[name]:
-            shapes[key] = (rows // len(sources[name]), *rest)
-    return shapes
 
 
 def _is_codebook(name: str) -> bool:
@@ -167,26 +157,20 @@ def _check(
     path: str | Path, weights: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], prefix: str
 ) -> None:
     """Raise unless every expected key is there with its shape, and every other key belongs to video."""
-    unknown = (key for key in weights if key not in shapes and not _is_video_only(key, prefix))
-    wrong = (
-        f"{key} {tuple(weights[key].shape)} instead of {shape}"
-        for key, shape in shapes.items()
-        if key in weights and tuple(weights[key].shape) != shape
-    )
-    faults = [
-        _listing("missing", (key for key in shapes if key not in weights)),
-        _listing("unexpected", unknown),
-        _listing("of another shape", wrong),
-    ]
-    if any(faults):
-        raise ValueError(f"{path} does not fit SAMTok; " + "; ".join(fault for fault in faults if fault))
-
-
-def _is_video_only(key: str, prefix: str) -> bool:
-    return key.startswith(prefix) and _VIDEO_ONLY.fullmatch(key.removeprefix(prefix)) is not None
-
-
-def _listing(kind: str, keys: Iterable[str]) -> str:
-    keys = list(keys)
-    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
-    return f"{len(keys)} keys {kind}: {', '.join(keys[:_SHOWN])}{more}" if keys else ""
+    video_only = re.compile(f"{re.escape(prefix)}(?:{_VIDEO_ONLY})")
+    found = {
+        "missing": [key for key in shapes if key not in weights],
+        "unexpected": [key for key in weights if key not in shapes and not video_only.fullmatch(key)],
+        "of another shape": [
+            f"{key} {tuple(weights[key].shape)} instead of {shape}"
+            for key, shape in shapes.items()
+            if key in weights and tuple(weights[key].shape) != shape
+        ],
+    }
+    faults = []
+    for kind, keys in found.items():
+        more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+        if keys:
+            faults.append(f"{len(keys)} keys {kind}: {', '.join(keys[:_SHOWN])}{more}")
+    if faults:
+        raise ValueError(f"{path} does not fit SAMTok; {'; '.join(faults)}")

@@ -57,18 +57,17 @@ def encode(
     codes = tokenizer.encode(embedding, masks)
     decoded = tokenizer.decode(embedding, codes).cpu()
     iou = mask_iou(torch.from_numpy(masks), decoded).tolist()
-    words = format_words(codes)
     if picture:
         round_trip(photo, masks, decoded.numpy(), iou).save(picture)
+    rows = [
+        {"mask": str(path), "codes": pair, "words": text, "iou": value}
+        for path, pair, text, value in zip(mask, codes.tolist(), format_words(codes), iou, strict=True)
+    ]
     if as_json:
-        rows = [
-            {"mask": str(path), "codes": pair, "words": text, "iou": value}
-            for path, pair, text, value in zip(mask, codes.tolist(), words, iou, strict=True)
-        ]
         typer.echo(json.dumps({"image": str(image), "model": model, "masks": rows}))
         return
-    for path, text, value in zip(mask, words, iou, strict=True):
-        typer.echo(f"{text}  IoU {value:.3f}  {path}")
+    for row in rows:
+        typer.echo(f"{row['words']}  IoU {row['iou']:.3f}  {row['mask']}")
 
 
 @app.command()
@@ -102,20 +101,21 @@ def decode(
         )
     tokenizer = _load(model, device)
     masks = tokenizer.decode(tokenizer.embed(photo), np.array(parsed.codes)).cpu().numpy()
-    files = _numbered(out, len(masks)) if out else []
-    for path, mask in zip(files, masks, strict=False):
-        write_mask(path, mask)
     if picture:
         outlined(photo, masks).save(picture)
-    rows = [
-        {
-            "words": words[word.start : word.end],
-            "codes": list(word.codes),
-            "area": float(mask.mean()),
-            "file": str(files[index]) if files else None,
-        }
-        for index, (word, mask) in enumerate(zip(parsed.words, masks, strict=True))
-    ]
+    rows = []
+    for number, (word, mask) in enumerate(zip(parsed.words, masks, strict=True), 1):
+        file = out.with_stem(f"{out.stem}-{number}") if out and len(masks) > 1 else out
+        if file:
+            write_mask(file, mask)
+        rows.append(
+            {
+                "words": words[word.start : word.end],
+                "codes": list(word.codes),
+                "area": float(mask.mean()),
+                "file": str(file) if file else None,
+            }
+        )
     if as_json:
         typer.echo(json.dumps({"image": str(image), "model": model, "masks": rows, "faults": faults}))
         return
@@ -136,12 +136,20 @@ def convert(
 ) -> None:
     """Convert the published tokenizer files into a folder of safetensors."""
     from samtok import SAMTok
+    from samtok.verification import TOLERANCE, verify
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"{out} exists and is not an empty folder: choose another folder")
     model = SAMTok.from_published(sam2_pt, tokenizer_pth)
     if check:
-        _verify(model, tokenizer_pth)
+        differences = verify(model, tokenizer_pth)
+        typer.echo("largest difference from the sam2 package on random inputs:")
+        for item in differences:
+            typer.echo(f"  {item.name:14} {item.largest:9.2e}  of values up to {item.scale:.2e}")
+        if large := [item.name for item in differences if not item.is_small]:
+            raise ValueError(
+                f"not converted: {', '.join(large)} differ by more than {TOLERANCE:g} of their scale"
+            )
     model.save_pretrained(out)
     typer.echo(f"{out}: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters")
 
@@ -171,28 +179,8 @@ def _load(model: str, device: str) -> "SAMTok":
     return SAMTok.from_pretrained(model, device=device)
 
 
-def _verify(model: "SAMTok", tokenizer_pth: Path) -> None:
-    from samtok.verification import TOLERANCE, verify
-
-    differences = verify(model, tokenizer_pth)
-    typer.echo("largest difference from the sam2 package on random inputs:")
-    for item in differences:
-        typer.echo(f"  {item.name:14} {item.largest:9.2e}  of values up to {item.scale:.2e}")
-    large = [item.name for item in differences if not item.is_small]
-    if large:
-        raise ValueError(
-            f"not converted: {', '.join(large)} differ by more than {TOLERANCE:g} of their scale"
-        )
-
-
 def _training_folder(recipe: str) -> Path:
     return Path("training") / Path(recipe).stem
-
-
-def _numbered(path: Path, count: int) -> list[Path]:
-    if count == 1:
-        return [path]
-    return [path.with_stem(f"{path.stem}-{number}") for number in range(1, count + 1)]
 
 
 def _check_outputs(*paths: Path | None) -> None:

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 Conversation: TypeAlias = Sequence[dict[str, Any]]
-ToWords: TypeAlias = Callable[[int, np.ndarray], list[str]]
-"""From the index of an image in the conversation and masks (N, H, W) bool on it to N words."""
+ToWords: TypeAlias = Callable[[Any, np.ndarray], list[str]]
+"""From an image of the conversation and masks (N, H, W) bool on it to N words."""
 
 
 def render(conversation: Conversation, to_words: ToWords) -> list[dict[str, Any]]:
@@ -26,7 +26,7 @@ def render(conversation: Conversation, to_words: ToWords) -> list[dict[str, Any]
         ValueError: an unknown role or part, a region before any image, a mask that is not (H, W), or regions
             of different sizes on one image.
     """
-    images = 0  # so far
+    images: list[Any] = []
     regions: dict[int, list[np.ndarray]] = {}
     spots: list[tuple[dict[str, Any], int]] = []  # text parts that wait for words, and their image
     messages = []
@@ -38,7 +38,7 @@ def render(conversation: Conversation, to_words: ToWords) -> list[dict[str, Any]
         for part in [{"type": "text", "text": content}] if isinstance(content, str) else content:
             kind = part.get("type")
             if kind == "image":
-                images += 1
+                images.append(part["image"])
                 parts.append({"type": "image"})
             elif kind == "text":
                 parts.append({"type": "text", "text": part["text"]})
@@ -49,15 +49,15 @@ def render(conversation: Conversation, to_words: ToWords) -> list[dict[str, Any]
                 if mask.ndim != 2:
                     raise ValueError(f"message {number}: a region is a mask (H, W), got shape {mask.shape}")
                 parts.append({"type": "text", "text": ""})
-                spots.append((parts[-1], images - 1))
-                regions.setdefault(images - 1, []).append(mask)
+                spots.append((parts[-1], len(images) - 1))
+                regions.setdefault(len(images) - 1, []).append(mask)
             else:
                 raise ValueError(f"message {number}: a part is an image, text or region, got {kind!r}")
         messages.append({"role": role, "content": parts})
     for index, masks in regions.items():
         if len({mask.shape for mask in masks}) > 1:
             raise ValueError(f"regions on image {index + 1} differ in size: {[m.shape for m in masks]}")
-    words = {index: iter(to_words(index, np.stack(masks))) for index, masks in regions.items()}
+    words = {index: iter(to_words(images[index], np.stack(masks))) for index, masks in regions.items()}
     for spot, index in spots:
         spot["text"] = next(words[index])
     return messages

@@ -41,9 +41,7 @@ def tokenizer_folder(name: str | Path) -> Path:
         OSError: as `model_folder`.
         ValueError: a config.json is not JSON.
     """
-    if str(name) == NANO:
-        return tokenizer_part(_nano(TOKENIZER))
-    if folder := _local(name):
+    if folder := _nano(TOKENIZER) if str(name) == NANO else _local(name):
         return tokenizer_part(folder)
     # without the gigabytes of the model that the tokenizer belongs to
     small = _from_hub(str(name), [f"{TOKENIZER}/*", PUBLISHED_SAM2, PUBLISHED_TOKENIZER])
@@ -127,17 +125,11 @@ def _from_hub(name: str, patterns: list[str] | None = None) -> Path:
 def _tokenizer_part(folder: Path) -> Path | None:
     if (folder / PUBLISHED_TOKENIZER).is_file():
         return folder
-    for part in (folder / TOKENIZER, folder):
-        if _is_tokenizer(part / _CONFIG):
-            return part
+    for config in (folder / TOKENIZER / _CONFIG, folder / _CONFIG):
+        try:
+            content = json.loads(config.read_bytes()) if config.is_file() else None
+        except ValueError:
+            raise ValueError(f"{config} is not a JSON file") from None
+        if isinstance(content, dict) and content.get("model_type") == "samtok":
+            return config.parent
     return None
-
-
-def _is_tokenizer(config: Path) -> bool:
-    if not config.is_file():
-        return False
-    try:
-        content = json.loads(config.read_bytes())
-    except ValueError:
-        raise ValueError(f"{config} is not a JSON file") from None
-    return isinstance(content, dict) and content.get("model_type") == "samtok"

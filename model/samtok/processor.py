@@ -30,18 +30,14 @@ class QwenVLProcessor(ProcessorMixin):
     def __init__(
         self, image_processor: Any = None, tokenizer: Any = None, chat_template: str | None = None, **_: Any
     ) -> None:
-        for name in ("image", "video"):
-            self._name_token(tokenizer, name, f"<|{name}_pad|>")
-        for name in ("vision_start", "vision_end"):
-            self._name_token(tokenizer, name, f"<|{name}|>")
+        for name in ("image", "video", "vision_start", "vision_end"):
+            token = f"<|{name}|>" if name.startswith("vision") else f"<|{name}_pad|>"
+            index = tokenizer.convert_tokens_to_ids(token)
+            if index is None or index == tokenizer.unk_token_id:
+                raise ValueError(f"the text tokenizer has no token {token}: not a Qwen vision tokenizer")
+            setattr(self, f"{name}_token", token)
+            setattr(self, f"{name}_token_id", index)
         super().__init__(image_processor, tokenizer, chat_template=chat_template)
-
-    def _name_token(self, tokenizer: Any, name: str, token: str) -> None:
-        index = tokenizer.convert_tokens_to_ids(token)
-        if index is None or index == tokenizer.unk_token_id:
-            raise ValueError(f"the text tokenizer has no token {token}: not a Qwen vision tokenizer")
-        setattr(self, f"{name}_token", token)
-        setattr(self, f"{name}_token_id", index)
 
     def replace_image_token(self, image_inputs: dict[str, Any], image_idx: int, **_: Any) -> str:
         """The placeholder of an image, repeated once for every visual token."""

@@ -96,11 +96,7 @@ class ResidualQuantizer(nn.Module):
 
     def encode(self, z: Tensor) -> Tensor:
         """Quantize vectors: (..., D) -> codes (..., depth) int64."""
-        residual, codes = z.detach().float(), []
-        for codebook in self.levels:
-            codes.append(codebook.nearest(residual))
-            residual = residual - codebook(codes[-1])
-        return torch.stack(codes, dim=-1)
+        return self(z.float())[1]
 
     def decode(self, codes: Tensor) -> Tensor:
         """Sum the code vectors of the first n levels, 1 <= n <= depth: codes (..., n) int64 -> (..., D).

@@ -125,34 +125,37 @@ class QwenVLSAMTok:
             return []
         begin = time.perf_counter()
         embeddings: dict[int, ImageEmbedding] = {}
-        texts, images, seen = [], [], []
-        for conversation in conversations:
-            parts = _image_parts(conversation)
-            pictures = [part["image"] for part in parts]
 
-            def to_words(index: int, masks: NDArray[Any], pictures: list[Any] = pictures) -> list[str]:
-                return format_words(self.samtok.encode(self._embed(pictures[index], embeddings), masks))
+        def embed(image: Any) -> ImageEmbedding:
+            if id(image) not in embeddings:
+                embeddings[id(image)] = self.samtok.embed(image)
+            return embeddings[id(image)]
 
-            messages = render(conversation, to_words)
-            texts.append(
-                self.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        def to_words(image: Any, masks: NDArray[Any]) -> list[str]:
+            return format_words(self.samtok.encode(embed(image), masks))
+
+        texts = [
+            self.processor.apply_chat_template(
+                render(conversation, to_words), tokenize=False, add_generation_prompt=True
             )
-            images.append(pictures)
-            seen.append([part.get("seen", part["image"]) for part in parts])
-        new, prompt_tokens = self._generate(texts, seen, max_new_tokens, constrained)
+            for conversation in conversations
+        ]
+        images = [_image_parts(conversation) for conversation in conversations]
+        seen = [part.get("seen", part["image"]) for parts in images for part in parts]
+        ends = self._ends()
+        new, prompt_tokens = self._generate(texts, seen, ends, max_new_tokens, constrained)
         answers = []
-        for row, pictures, prompt in zip(new, images, prompt_tokens, strict=True):
+        for row, parts, prompt in zip(new, images, prompt_tokens, strict=True):
             text = self.processor.tokenizer.decode(
                 row, skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False
             )
             words = parse(text)
-            stopped = bool(row) and row[-1] in self._ends()
             answers.append(
                 Answer(
                     text=text,
                     words=words,
-                    masks=self._masks(words, pictures, embeddings),
-                    stop_reason="stop" if stopped else "length",
+                    masks=self._masks(words, parts, embed),
+                    stop_reason="stop" if ends.intersection(row) else "length",
                     prompt_tokens=prompt,
                     new_tokens=len(row),
                     seconds=0.0,
@@ -162,12 +165,15 @@ class QwenVLSAMTok:
         return [replace(answer, seconds=seconds) for answer in answers]
 
     def _generate(
-        self, texts: list[str], images: list[list[Any]], max_new_tokens: int, constrained: bool
+        self, texts: list[str], images: list[Any], ends: set[int], max_new_tokens: int, constrained: bool
     ) -> tuple[list[list[int]], list[int]]:
         """The new token ids of each text, including the end of the turn, and the prompts' lengths."""
-        pictures = [to_rgb(image) for group in images for image in group]
         batch = self.processor(
-            text=texts, images=pictures or None, padding=True, padding_side="left", return_tensors="pt"
+            text=texts,
+            images=[to_rgb(image) for image in images] or None,
+            padding=True,
+            padding_side="left",
+            return_tensors="pt",
         ).to(self.model.device)
         length = batch["input_ids"].shape[1]
         limits = LogitsProcessorList()
@@ -182,12 +188,14 @@ class QwenVLSAMTok:
             temperature=None,
             top_p=None,
             top_k=None,
-            eos_token_id=sorted(self._ends()),
+            eos_token_id=sorted(ends),
             pad_token_id=self.processor.tokenizer.pad_token_id,
             logits_processor=limits,
         )
+        rows = output[:, length:].tolist()
+        lengths = [next((n for n, token in enumerate(row, 1) if token in ends), len(row)) for row in rows]
         return (
-            [_up_to(row, self._ends()) for row in output[:, length:].tolist()],
+            [row[:length] for row, length in zip(rows, lengths, strict=True)],
             batch["attention_mask"].sum(1).tolist(),
         )
 
@@ -197,22 +205,16 @@ class QwenVLSAMTok:
         named = named if isinstance(named, list) else [] if named is None else [named]
         return {self.processor.tokenizer.convert_tokens_to_ids("<|im_end|>"), *named}
 
-    def _embed(self, image: Any, embeddings: dict[int, ImageEmbedding]) -> ImageEmbedding:
-        """The embedding of an image, computed once per call of `chat`."""
-        if id(image) not in embeddings:
-            embeddings[id(image)] = self.samtok.embed(image)
-        return embeddings[id(image)]
-
     def _masks(
-        self, words: ParsedWords, images: list[Any], embeddings: dict[int, ImageEmbedding]
+        self, words: ParsedWords, images: list[dict[str, Any]], embed: Callable[[Any], ImageEmbedding]
     ) -> NDArray[np.bool_]:
         if not images:
             return np.zeros((0, 0, 0), bool)
+        first = images[0]["image"]
         if not words.words:
-            width, height = to_rgb(images[0]).size
+            width, height = to_rgb(first).size
             return np.zeros((0, height, width), bool)
-        embedding = self._embed(images[0], embeddings)
-        return self.samtok.decode(embedding, np.array(words.codes)).cpu().numpy()
+        return self.samtok.decode(embed(first), np.array(words.codes)).cpu().numpy()
 
 
 def load_qwen(folder: str | Path, dtype: torch.dtype) -> tuple[PreTrainedModel, QwenVLProcessor]:
@@ -234,9 +236,8 @@ def load_qwen(folder: str | Path, dtype: torch.dtype) -> tuple[PreTrainedModel, 
             f"supported: {', '.join(sorted(FAMILIES))}"
         )
     model, info = FAMILIES[family].from_pretrained(folder, dtype=dtype, output_loading_info=True)
-    if faults := sorted(
-        map(str, {*info["missing_keys"], *info["unexpected_keys"], *info["mismatched_keys"]})
-    ):
+    kinds = ("missing_keys", "unexpected_keys", "mismatched_keys")
+    if faults := sorted({str(key) for kind in kinds for key in info[kind]}):
         raise ValueError(f"{len(faults)} weights in {folder} do not fit {family}: {', '.join(faults[:10])}")
     return model, QwenVLProcessor.from_pretrained(folder)
 
@@ -249,10 +250,3 @@ def _image_parts(conversation: Conversation) -> list[dict[str, Any]]:
         for part in message["content"]
         if part.get("type") == "image"
     ]
-
-
-def _up_to(row: list[int], ends: set[int]) -> list[int]:
-    for place, token in enumerate(row):
-        if token in ends:
-            return row[: place + 1]
-    return row

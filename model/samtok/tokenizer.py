@@ -1,5 +1,6 @@
 """SAMTok: from masks to two codes and back, on the embedding of their image."""
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -31,15 +32,8 @@ class ImageEmbedding:
 
     features: Features
     """Of a batch of one image."""
-    height: int
-    """Of the image, in pixels."""
-    width: int
-    """Of the image, in pixels."""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the image in pixels, as masks have them."""
-        return self.height, self.width
+    size: tuple[int, int]
+    """Height and width of the image in pixels, as masks have them."""
 
 
 @dataclass(frozen=True)
@@ -108,20 +102,18 @@ class SAMTok(PreTrainedModel):
         folder = tokenizer_folder(name)
         if (folder / PUBLISHED_TOKENIZER).is_file():
             model = cls.from_published(folder / PUBLISHED_SAM2, folder / PUBLISHED_TOKENIZER)
-            return model.to(device=device).with_autocast(autocast)
-        model, info = super().from_pretrained(folder, dtype=dtype, output_loading_info=True, **kwargs)
-        faults = [
-            f"{kind}: {', '.join(sorted(map(str, info[key])))}"
-            for kind, key in (
-                ("missing", "missing_keys"),
-                ("unexpected", "unexpected_keys"),
-                ("misshaped", "mismatched_keys"),
-            )
-            if info[key]
-        ]
-        if faults:
-            raise ValueError(f"weights in {folder} do not fit SAMTok; " + "; ".join(faults))
-        return model.to(device=device).with_autocast(autocast)
+        else:
+            model, info = super().from_pretrained(folder, dtype=dtype, output_loading_info=True, **kwargs)
+            kinds = {"missing": "missing", "unexpected": "unexpected", "misshaped": "mismatched"}
+            faults = [
+                f"{kind}: {', '.join(sorted(map(str, found)))}"
+                for kind, key in kinds.items()
+                if (found := info[f"{key}_keys"])
+            ]
+            if faults:
+                raise ValueError(f"weights in {folder} do not fit SAMTok; " + "; ".join(faults))
+        model.autocast = autocast
+        return model.to(device=device)
 
     @classmethod
     def from_published(
@@ -139,11 +131,6 @@ class SAMTok(PreTrainedModel):
         model.to_empty(device="cpu")
         model.load_state_dict(state)
         return model.eval()
-
-    def with_autocast(self, dtype: torch.dtype | None) -> "SAMTok":
-        """Set the precision of the transformers and switch to evaluation mode; returns self."""
-        self.autocast = dtype
-        return self.eval()
 
     # ---- one image, many masks ------------------------------------------------------------------------
 
@@ -174,7 +161,7 @@ class SAMTok(PreTrainedModel):
         with self._autocast():
             features = encode_images(self.sam2, pixels.to(self.device, self.dtype))
         return [
-            ImageEmbedding(features[index : index + 1], picture.height, picture.width)
+            ImageEmbedding(features[index : index + 1], (picture.height, picture.width))
             for index, picture in enumerate(pictures)
         ]
 
@@ -205,7 +192,7 @@ class SAMTok(PreTrainedModel):
             return torch.empty(0, self.config.codebook_depth, dtype=torch.int64, device=self.device)
         codes = [
             self.quantizer.encode(self.encode_vectors(embedding.features, chunk[None])[0])
-            for chunk in masks.split(_chunk(embedding))
+            for chunk in masks.split(_masks_at_once(embedding))
         ]
         return torch.cat(codes)
 
@@ -243,7 +230,7 @@ class SAMTok(PreTrainedModel):
             return torch.empty(0, *embedding.size, dtype=torch.bool, device=self.device)
         masks = [
             nn.functional.interpolate(chunk[None], embedding.size, mode="bilinear")[0] > THRESHOLD
-            for chunk in logits.split(_chunk(embedding))
+            for chunk in logits.split(_masks_at_once(embedding))
         ]
         return torch.cat(masks)
 
@@ -307,6 +294,5 @@ class SAMTok(PreTrainedModel):
         return torch.autocast(self.device.type, self.autocast) if self.autocast else nullcontext()
 
 
-def _chunk(embedding: ImageEmbedding) -> int:
-    """How many masks are resized at once."""
-    return max(1, PIXELS_AT_ONCE // (embedding.height * embedding.width))
+def _masks_at_once(embedding: ImageEmbedding) -> int:
+    return max(1, PIXELS_AT_ONCE // math.prod(embedding.size))

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from samtok.words import VOCABULARY
+from samtok.words import CODEBOOK_SIZE, VOCABULARY
 
 # Qwen's special tokens, in Qwen's order; the first one is the padding token
 SPECIAL_TOKENS = (
@@ -60,8 +61,6 @@ def add_mask_words(tokenizer: PreTrainedTokenizerBase) -> int:
     Raises:
         ValueError: the tokenizer has some of the words but not all.
     """
-    from tokenizers import AddedToken
-
     known = tokenizer.get_vocab()
     missing = [word for word in VOCABULARY if word not in known]
     if not missing:
@@ -72,8 +71,7 @@ def add_mask_words(tokenizer: PreTrainedTokenizerBase) -> int:
             f"{missing[0]} is missing"
         )
     flags: dict[str, Any] = {"lstrip": False, "rstrip": False, "single_word": False, "normalized": False}
-    words: list[Any] = [AddedToken(word, **flags) for word in VOCABULARY]
-    return int(tokenizer.add_tokens(words, special_tokens=False))
+    return int(tokenizer.add_tokens([AddedToken(word, **flags) for word in VOCABULARY]))
 
 
 def random_rows(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -138,9 +136,8 @@ def mask_word_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, range, range
     ids: Any = tokenizer.convert_tokens_to_ids(list(VOCABULARY))
     if ids[0] is None or ids != list(range(ids[0], ids[0] + len(ids))):
         raise ValueError("the text tokenizer does not have the 514 mask words in a row; add them first")
-    half = (len(ids) - 2) // 2
-    first = ids[0] + 1
-    return ids[0], range(first, first + half), range(first + half, first + 2 * half), ids[-1]
+    first, second = ids[0] + 1, ids[0] + 1 + CODEBOOK_SIZE
+    return ids[0], range(first, second), range(second, ids[-1]), ids[-1]
 
 
 def build_text_tokenizer(corpus: Iterable[str], size: int = 1024) -> PreTrainedTokenizerFast:
@@ -150,8 +147,6 @@ def build_text_tokenizer(corpus: Iterable[str], size: int = 1024) -> PreTrainedT
         corpus: texts; the same texts give the same tokenizer.
         size: the largest number of entries, including special tokens but not mask words.
     """
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [

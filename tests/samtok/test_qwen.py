@@ -243,9 +243,9 @@ class TestWrongFolders:
 )
 def test_conversations_that_make_no_sense(content, message):
     with pytest.raises(ValueError, match=message):
-        render([{"role": "user", "content": content}], lambda index, masks: ["x"] * len(masks))
+        render([{"role": "user", "content": content}], lambda image, masks: ["x"] * len(masks))
 
 
 def test_an_unknown_role():
     with pytest.raises(ValueError, match="message 1: role"):
-        render([{"role": "robot", "content": "hi"}], lambda index, masks: [])
+        render([{"role": "robot", "content": "hi"}], lambda image, masks: [])

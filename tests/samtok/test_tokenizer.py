@@ -33,7 +33,7 @@ def test_decode_is_bilinear_then_threshold_at_half_a_logit(tiny: SAMTok, photo: 
         ]
     )
     square = tiny.embed(np.zeros((160, 160, 3), np.uint8))
-    same = tiny.decode(type(e)(e.features, square.height, square.width), codes).numpy()
+    same = tiny.decode(type(e)(e.features, square.size), codes).numpy()
     assert (same == (resized > 0.5)).mean() > 0.999  # enlarging bilinearly: PIL is an independent opinion
 
 
@@ -129,11 +129,12 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 def test_autocast_changes_precision_not_types(tiny: SAMTok, photo: np.ndarray, masks: np.ndarray) -> None:
     e = tiny.embed(photo)
     try:
-        low = tiny.with_autocast(torch.bfloat16).embed(photo)
+        tiny.autocast = torch.bfloat16
+        low = tiny.embed(photo)
         assert low.features.top.dtype == torch.bfloat16 or not torch.equal(low.features.top, e.features.top)
         assert tiny.decode_logits(low, tiny.encode(low, masks)).dtype == torch.float32
     finally:
-        tiny.with_autocast(None)
+        tiny.autocast = None
 
 
 def test_rounded_weights_are_refused(tmp_path: Path) -> None:

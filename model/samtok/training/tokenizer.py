@@ -229,7 +229,7 @@ def evaluate(
         below 6 %, large), and the perplexity of each codebook on path "codes".
     """
     training, autocast = model.training, model.autocast
-    model.with_autocast(None)
+    model.eval().autocast = None
     figures: dict[str, float] = {}
     for path in paths:
         ious, areas, codes = [], [], []
