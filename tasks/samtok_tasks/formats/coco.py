@@ -66,27 +66,25 @@ class Instances:
     """The names of the categories whose supercategory is REGION, by id."""
 
     def mask(self, annotation_id: int) -> RLE:
-        """The mask of an annotation: the union of its polygons.
-
-        Raises:
-            ValueError: there is no such annotation, or its segmentation is broken.
-        """
+        """The mask of an annotation: the union of its polygons; ValueError if it is not there, or broken."""
         annotation = self.annotations.get(annotation_id)
         if annotation is None:
             raise ValueError(f"{self.path}: there is no annotation {annotation_id}")
         image = self.images[annotation.image_id]
-        try:
-            return rle.from_segmentation(annotation.segmentation, image.height, image.width)
-        except ValueError as error:
-            raise ValueError(f"{self.path}: annotation {annotation_id}: {error}") from None
+        size = image.height, image.width
+        return read_mask(annotation.segmentation, size, f"{self.path}: annotation {annotation_id}")
+
+
+def read_mask(segmentation: Any, size: tuple[int, int], where: str) -> RLE:
+    """An annotation's mask, of an image (height, width); ValueError says where it is broken."""
+    try:
+        return rle.from_segmentation(segmentation, *size)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
 
 
 def plain_name(record: Any, where: str) -> str:
-    """The `file_name` of an image's record, which must name no folder.
-
-    Raises:
-        ValueError: it does.
-    """
+    """The `file_name` of an image's record; ValueError if it names a folder."""
     name = field(record, "file_name", str, where)
     if Path(name).name != name or name in ("", ".", ".."):
         raise ValueError(f"{where}: file_name must be a plain name, got {name!r}")
@@ -94,11 +92,7 @@ def plain_name(record: Any, where: str) -> str:
 
 
 def nested_name(record: Any, where: str) -> str:
-    """The `file_name` of an image's record, which may be a path below the image folder.
-
-    Raises:
-        ValueError: it leaves the folder.
-    """
+    """The `file_name` of an image's record, which may be a path; ValueError if it leaves the image folder."""
     return path_below(record, "file_name", where)
 
 
@@ -108,20 +102,12 @@ def read_instances(path: Path, name_of: Callable[[Any, str], str] = plain_name) 
     Args:
         path: the file.
         name_of: gives the file name of an image's record; the second argument is its place, for messages.
-
-    Raises:
-        ValueError: names the file and the record that is broken.
-        OSError: the file cannot be read.
     """
     return parse_instances(path, read_json(path), name_of)
 
 
 def parse_instances(path: Path, content: Any, name_of: Callable[[Any, str], str] = plain_name) -> Instances:
-    """What `read_instances` returns, from the content of the file.
-
-    Raises:
-        ValueError: names the file and the record that is broken.
-    """
+    """What `read_instances` returns, from the content of the file."""
     images = parse_images(path, content, name_of)
     annotations: dict[int, CocoAnnotation] = {}
     dropped = Dropped()
@@ -138,11 +124,7 @@ def parse_instances(path: Path, content: Any, name_of: Callable[[Any, str], str]
 
 
 def parse_images(path: Path, content: Any, name_of: Callable[[Any, str], str]) -> dict[int, CocoImage]:
-    """The `images` of a COCO file, by id.
-
-    Raises:
-        ValueError: names the file and the record that is broken.
-    """
+    """The `images` of a COCO file, by id."""
     images: dict[int, CocoImage] = {}
     for place, record in enumerate(field(content, "images", list, str(path))):
         where = f"{path}: image {place}"
@@ -155,11 +137,7 @@ def parse_images(path: Path, content: Any, name_of: Callable[[Any, str], str]) -
 
 
 def parse_size(record: Any, where: str) -> tuple[int, int]:
-    """Height and width in pixels, from the fields of an image's record.
-
-    Raises:
-        ValueError: a side is missing, below 1 or above MAX_SIDE.
-    """
+    """Height and width in pixels, from an image's record; ValueError unless they are 1 to MAX_SIDE."""
     height, width = field(record, "height", int, where), field(record, "width", int, where)
     if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
         raise ValueError(f"{where}: impossible size, height {height}, width {width}")

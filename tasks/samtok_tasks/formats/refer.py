@@ -8,13 +8,12 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from samtok_bench import rle
 from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
 from samtok_tasks.formats.coco import CocoImage, Instances, read_instances
-from samtok_tasks.formats.files import NoSplitError, Record, parse, require_file
+from samtok_tasks.formats.files import NoSplitError, Record, parse, read_json, require_file
 from samtok_tasks.formats.pickles import read_plain_pickle
 
 PARTITIONS = {"refcoco": "unc", "refcoco+": "unc", "refcocog": "umd"}
@@ -110,11 +109,7 @@ class ReferringData:
         return list(dict.fromkeys(expression.split for expression in self.expressions))
 
     def split(self, name: str) -> "ReferringData":
-        """The sentences of one split, whose name must match exactly.
-
-        Raises:
-            NoSplitError: there is no such split; names those there are.
-        """
+        """The sentences of the split of exactly this name; NoSplitError names those there are."""
         chosen = tuple(expression for expression in self.expressions if expression.split == name)
         if not chosen:
             raise NoSplitError(
@@ -138,19 +133,15 @@ def read_refer(root: Path, dataset: str = "refcoco", *, by: str | None = None) -
         by: who made the splits, as in the file's name; the usual one of PARTITIONS by default.
 
     Raises:
-        FileNotFoundError: with the layout and where to get the data.
         ValueError: a broken file or record, or an unknown data set.
     """
-    refs, annotations = locate_refer(root, dataset, by=by)
-    instances = read_instances(annotations)
-    return collect(root, dataset, refs, read_plain_pickle(refs), instances, _OneObject)
+    return collect(root, dataset, *locate_refer(root, dataset, by=by), _OneObject)
 
 
 def locate_refer(root: Path, dataset: str, *, by: str | None = None) -> tuple[Path, Path]:
     """The files of the references and of the annotations, unread; arguments as of `read_refer`.
 
     Raises:
-        FileNotFoundError: with the layout and where to get the data.
         ValueError: an unknown data set.
     """
     if dataset not in PARTITIONS:
@@ -161,25 +152,21 @@ def locate_refer(root: Path, dataset: str, *, by: str | None = None) -> tuple[Pa
     return refs, require_file(root / dataset / "instances.json", layout)
 
 
-def collect(
-    root: Path, name: str, path: Path, records: Any, instances: Instances, form: type[Reference]
-) -> ReferringData:
-    """Turn the references of a file into sentences.
+def collect(root: Path, name: str, path: Path, annotations: Path, form: type[Reference]) -> ReferringData:
+    """Read the sentences of a file of references.
 
     Args:
         root: the data root.
         name: the data set's name, for messages.
-        path: the file of the references, for messages.
-        records: its content.
-        instances: the annotations that it refers to.
+        path: the file of the references, a pickle or JSON.
+        annotations: the instances file that it refers to.
         form: what its references look like.
 
     Crowd regions are left out of the targets; a sentence whose targets are all crowds is left out
     altogether, since it is not one without a target. Both are counted.
-
-    Raises:
-        ValueError: names the file and the reference that is broken.
     """
+    instances = read_instances(annotations)
+    records = read_plain_pickle(path) if path.suffix == ".p" else read_json(path)
     if not isinstance(records, list):
         raise ValueError(f"{path}: expected a list of references, got {type(records).__name__}")
     folder = image_folder(root)
@@ -189,7 +176,9 @@ def collect(
     for place, record in enumerate(records):
         where = f"{path}: reference {place}"
         reference = parse(form, record, where)
-        image = _image_of(reference.image_id, instances, where)
+        image = instances.images.get(reference.image_id)
+        if image is None:
+            raise ValueError(f"{where}: image {reference.image_id} is not in {instances.path}")
         named = reference.objects
         kept = tuple(number for number in named if not _is_crowd(number, image, instances, where))
         dropped.add("crowd targets", where, count=len(named) - len(kept))
@@ -226,12 +215,6 @@ def require_images(root: Path) -> None:
     """FileNotFoundError where no images are in their folder."""
     if not any(image_folder(root).glob("*.jpg")):
         raise FileNotFoundError(f"no images in {image_folder(root)}")
-
-
-def _image_of(image_id: int, instances: Instances, where: str) -> CocoImage:
-    if image_id not in instances.images:
-        raise ValueError(f"{where}: image {image_id} is not in {instances.path}")
-    return instances.images[image_id]
 
 
 def _is_crowd(annotation_id: int, image: CocoImage, instances: Instances, where: str) -> bool:

@@ -11,11 +11,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from samtok_bench import rle
 from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
-from samtok_tasks.formats.coco import parse_size
-from samtok_tasks.formats.files import Record, read_json, read_part, require_file
+from samtok_tasks.formats.coco import parse_size, read_mask
+from samtok_tasks.formats.files import Record, read_json, read_part, require_any
 from samtok_tasks.formats.images import image_size
 
 SPLITS = ("val", "test")
@@ -100,7 +99,6 @@ def locate_grandf(root: Path, split: str) -> tuple[Path, Path]:
     """The files of the captions and of the masks, unread.
 
     Raises:
-        FileNotFoundError: with the layout and where to get the data.
         ValueError: another split.
     """
     if split not in SPLITS:
@@ -112,8 +110,7 @@ def locate_grandf(root: Path, split: str) -> tuple[Path, Path]:
 def _file(root: Path, name: str) -> Path:
     places = [root / folder / name for folder in ANNOTATION_FOLDERS]
     prefixed = [place.with_name(PREFIX + name) for place in places]
-    found = next((place for place in (*places, *prefixed) if place.is_file()), places[0])
-    return require_file(found, LAYOUT)
+    return require_any([*places, *prefixed], LAYOUT)
 
 
 def require_images(root: Path) -> None:
@@ -136,7 +133,6 @@ def read_grandf(root: Path, split: str) -> GroundedCaptions:
     partner counted.
 
     Raises:
-        FileNotFoundError: with the layout and where to get the data.
         ValueError: another split, or a broken file or record.
     """
     captions_file, masks_file = locate_grandf(root, split)
@@ -160,7 +156,7 @@ def read_grandf(root: Path, split: str) -> GroundedCaptions:
         except ValueError as error:
             dropped.add("images without a known size", where, str(error))
             continue
-        masks = tuple(_mask(segmentation, height, width, place) for place, segmentation in placed)
+        masks = tuple(read_mask(segmentation, (height, width), place) for place, segmentation in placed)
         counts = f"{len(labels)} labels, {len(masks)} masks"
         dropped.add("labels without a mask", where, counts, max(len(labels) - len(masks), 0))
         dropped.add("masks without a label", where, counts, max(len(masks) - len(labels), 0))
@@ -215,10 +211,3 @@ def _stated_size(image: _Image, placed: list[Placed], where: str) -> tuple[int, 
         return parse_size({"height": height, "width": width}, placed[0][0])
     given = image.model_dump(include={"height", "width"}, exclude_unset=True)
     return parse_size(given, where) if len(given) == 2 else None
-
-
-def _mask(segmentation: Any, height: int, width: int, where: str) -> RLE:
-    try:
-        return rle.from_segmentation(segmentation, height, width)
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None

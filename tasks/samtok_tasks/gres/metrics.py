@@ -27,6 +27,7 @@ from samtok_bench.metric import MetricInfo
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.task import Protocol
+from samtok_tasks.answers import overlap
 
 PRECISION_THRESHOLDS = {"pr70": 0.7, "pr80": 0.8, "pr90": 0.9}
 RELEASED_IOU_EPSILON = 1e-8
@@ -70,12 +71,10 @@ def gres_scores(target: RLE, no_target: bool, prediction: Prediction, protocol: 
         intersection, union, target_area, predicted_area in pixels; iou, iou_targeted 0 to 1;
         no_target, targeted, refused_rightly, answered_rightly, pr70, pr80, pr90 as 0 or 1.
     """
-    height, width = target["size"]
-    predicted = rle.union(prediction.masks, (height, width))
+    predicted, inter, either = overlap(target, prediction)
     refused = prediction.answered and rle.is_empty(predicted)
     if protocol == "standard" and prediction.faults:
         refused = False
-    inter, either = rle.intersection_union(target, predicted)
     if no_target:
         # a right refusal adds nothing to U: the union of two empty masks
         iou = float(refused)

@@ -5,9 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from samtok_tasks.formats.coco import read_instances
-from samtok_tasks.formats.files import read_json, require_file
-from samtok_tasks.formats.pickles import read_plain_pickle
+from samtok_tasks.formats.files import require_file
 from samtok_tasks.formats.refer import IMAGE_FOLDERS, Reference, ReferringData, collect
 
 LAYOUT = (
@@ -45,24 +43,12 @@ class _AnyObjects(Reference):
 
 
 def read_grefcoco(root: Path) -> ReferringData:
-    """Read gRefCOCO with all its splits; images are not opened.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken file or record.
-    """
-    refs, annotations = locate_grefcoco(root)
-    instances = read_instances(annotations)
-    records = read_plain_pickle(refs) if refs.suffix == ".p" else read_json(refs)
-    return collect(root, "gRefCOCO", refs, records, instances, _AnyObjects)
+    """Read gRefCOCO with all its splits; images are not opened."""
+    return collect(root, "gRefCOCO", *locate_grefcoco(root), _AnyObjects)
 
 
 def locate_grefcoco(root: Path) -> tuple[Path, Path]:
-    """The files of the references and of the annotations, unread.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-    """
+    """The files of the references and of the annotations, unread."""
     folder = root / "grefcoco"
     pickled = folder / "grefs(unc).p"
     refs = pickled if pickled.is_file() else require_file(folder / "grefs(unc).json", LAYOUT)

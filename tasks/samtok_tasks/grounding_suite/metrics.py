@@ -23,12 +23,12 @@ SAMTok's script computes no metric; it writes the box as a list in a list, which
 read. Here it is read as the four numbers.
 """
 
-from samtok_bench import rle
 from samtok_bench.measures.boxes import Box, box_iou, inclusive_box, pixel_box
 from samtok_bench.metric import MetricInfo
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.task import Protocol
+from samtok_tasks.answers import overlap
 from samtok_tasks.grounding_suite.reader import CLASSES
 
 BOX_THRESHOLD = 0.5
@@ -58,9 +58,7 @@ def grounding_scores(kind: str, target: RLE, box: Box, prediction: Prediction, p
         intersection, union in pixels; iou 0 to 1; box50 as 0 or 1; for each class whether the sample is of
         it, and iou and box50 again, 0 in all other classes.
     """
-    height, width = target["size"]
-    predicted = rle.union(prediction.masks, (height, width))
-    inter, either = rle.intersection_union(target, predicted)
+    predicted, inter, either = overlap(target, prediction)
     iou = inter / either if either else 0.0
     answered = inclusive_box(predicted) if protocol == "released" else pixel_box(predicted)
     hit = int(box_iou(box, answered) >= BOX_THRESHOLD)

@@ -40,21 +40,12 @@ class GroundingRecord(Record):
 
 
 def locate_grounding_suite(root: Path) -> Path:
-    """The file, unread.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-    """
+    """The file, unread."""
     return require_file(root / FILE, LAYOUT)
 
 
 def read_grounding_suite(root: Path) -> dict[int, GroundingRecord]:
-    """Read all records, by idx in the order of the file; masks are not converted.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken line or record.
-    """
+    """Read all records, by idx in the order of the file; masks are not converted."""
     records: dict[int, GroundingRecord] = {}
     for where, record in read_lines(locate_grounding_suite(root), GroundingRecord):
         if record.idx in records:

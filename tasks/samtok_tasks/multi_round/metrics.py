@@ -25,6 +25,7 @@ from samtok_bench.metric import MetricInfo
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.task import Protocol
+from samtok_tasks.answers import overlap
 
 ROUNDS = 6
 """Rounds with figures of their own; SAMTok's table has rounds 2 to 6."""
@@ -67,16 +68,14 @@ def multi_round_scores(number: int, target: RLE, prediction: Prediction, protoco
         the same under _1 to _6, 0 but for this round, and with box50 under _later, 0 for the first round;
         round_1 to round_6 and later as 0 or 1.
     """
-    height, width = target["size"]
-    answer = rle.union(prediction.masks, (height, width))
-    inter, either = rle.intersection_union(target, answer)
+    answer, inter, either = overlap(target, prediction)
     if either == 0:
-        iou = overlap = float(prediction.answered)
+        iou = boxes = float(prediction.answered)
     else:
         iou = inter / (either + IOU_EPSILON[protocol])
-        overlap = box_iou(pixel_box(target), pixel_box(answer))
+        boxes = box_iou(pixel_box(target), pixel_box(answer))
     own = {"intersection": inter, "union": either, "iou": iou}
-    box50 = int(overlap > BOX_THRESHOLD)
+    box50 = int(boxes > BOX_THRESHOLD)
     later = int(number > 1)
     scores: Scores = {**own, "box50": box50, "has_mask": int(not rle.is_empty(answer))}
     scores |= {"later": later, "box50_later": box50 * later}

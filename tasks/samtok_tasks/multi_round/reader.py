@@ -52,20 +52,11 @@ class DialogueReader(ABC):
 
     @abstractmethod
     def locate(self, root: Path, split: str) -> Path:
-        """The file of a split, unread.
-
-        Raises:
-            FileNotFoundError: with the layout and where to get the data.
-        """
+        """The file of a split, unread."""
 
     @abstractmethod
     def read(self, root: Path, split: str) -> Dialogues:
-        """Read a split with its masks. What cannot be used is counted.
-
-        Raises:
-            FileNotFoundError: with the layout and where to get the data.
-            ValueError: a broken file or record.
-        """
+        """Read a split with its masks. What cannot be used is counted."""
 
 
 class UnusableError(Exception):

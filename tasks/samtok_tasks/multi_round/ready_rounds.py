@@ -11,9 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from samtok_bench import rle
 from samtok_bench.task import Dropped
-from samtok_tasks.formats.coco import StatedSize
+from samtok_tasks.formats.coco import StatedSize, read_mask
 from samtok_tasks.formats.files import PathBelow, Record, field, parse, read_json
 from samtok_tasks.formats.images import image_size
 from samtok_tasks.multi_round.reader import DialogueReader, Dialogues, Round, UnusableError
@@ -70,10 +69,7 @@ def _round(root: Path, number: int, place: int, item: _Item, where: str) -> Roun
     texts[0] = texts[0].replace(IMAGE, "", 1)
     image = find_image(root, item.image)
     size = _size(image, item.target_masks, where)
-    try:
-        targets = tuple(rle.from_segmentation(mask, *size) for mask in item.target_masks)
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
+    targets = tuple(read_mask(mask, size, where) for mask in item.target_masks)
     turns = tuple((text,) for text in texts)
     return Round(f"ready {place}/{number}", number, image, size, turns, targets)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from samtok_tasks.formats.files import Record, require_file
+from samtok_tasks.formats.files import Record, require_any
 from samtok_tasks.formats.refer import IMAGE_FOLDERS
 
 CONVERSATIONS = ("conversations_folder", "conversation_folder")
@@ -55,14 +55,10 @@ def require_conversations(root: Path, split: str, name: str) -> Path:
         root: the data root, see LAYOUT.
         split: tells the folder.
         name: of the file, without its ending.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
     """
     part = part_of(split)
     places = [data_folder(root) / folder / f"all_data_mix_{part}/{name}.json" for folder in CONVERSATIONS]
-    found = next((place for place in places if place.is_file()), places[0])
-    return require_file(found, LAYOUT.format(part=part, name=name))
+    return require_any(places, LAYOUT.format(part=part, name=name))
 
 
 def find_image(root: Path, path: str) -> Path:

@@ -16,6 +16,7 @@ from samtok_bench import rle
 from samtok_bench.metric import MetricInfo
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Prediction, Scores
+from samtok_tasks.answers import overlap
 
 REASONSEG_METRICS = (
     MetricInfo("giou", "gIoU", "mean IoU over all samples; both empty counts 1", "iou"),
@@ -35,9 +36,7 @@ def reasonseg_scores(target: RLE, ignore: RLE | None, prediction: Prediction) ->
     Returns:
         intersection, union in pixels; iou 0 to 1.
     """
-    height, width = target["size"]
-    predicted = rle.union(prediction.masks, (height, width))
-    inter, either = rle.intersection_union(target, predicted)
+    predicted, inter, either = overlap(target, prediction)
     if ignore is not None:
         # the target has none of these pixels, so those of the answer are in U alone
         either -= rle.intersection_union(ignore, predicted)[0]

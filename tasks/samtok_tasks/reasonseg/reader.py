@@ -82,10 +82,6 @@ def read_reasonseg(root: Path, split: str) -> ReasonSegData:
     Args:
         root: the data root, see LAYOUT.
         split: name of the folder.
-
-    Raises:
-        FileNotFoundError: with the layout and where to get the data.
-        ValueError: a broken file; names it.
     """
     if not split or Path(split).name != split:
         raise ValueError(f"a split is a plain name, got {split!r}")

@@ -69,9 +69,7 @@ def read_masks(name: str, root: Path, split: str) -> AnnotatedMasks:
         split: see `DataFormat`.
 
     Raises:
-        FileNotFoundError: with the layout and where to get the data.
         ValueError: an unknown split, or a broken file or record.
-        OSError: a file cannot be read.
     """
     data_format = DATA_FORMATS[name]
     if not data_format.has_other_splits:

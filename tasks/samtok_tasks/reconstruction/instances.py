@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from samtok_tasks.formats.annotated_masks import AnnotatedMasks, MaskCollector
+from samtok_tasks.formats.annotated_masks import AnnotatedMasks
 from samtok_tasks.formats.coco import Instances, nested_name, parse_instances, read_instances
 from samtok_tasks.formats.files import PathBelow, Record, field, parse, read_json, require_file
 from samtok_tasks.formats.images import find_images, image_size
@@ -97,18 +97,18 @@ def read_entityseg(root: Path, split: str) -> AnnotatedMasks:
 def _masks(instances: Instances, folders: Sequence[Path]) -> AnnotatedMasks:
     names = (image.file_name for image in instances.images.values())
     folder = find_images(folders, next(names, None))
-    collector = MaskCollector()
+    masks = AnnotatedMasks()
     for number in list(instances.annotations):
         annotation = instances.annotations.pop(number)  # so that no polygon outlives its mask
         image = instances.images[annotation.image_id]
         where = f"{instances.path}: annotation {number}"
         if annotation.iscrowd:
-            collector.dropped.add("crowds", where)
+            masks.dropped.add("crowds", where)
         elif annotation.unusable_polygons:
             details = f"{annotation.unusable_polygons} polygons with fewer than 3 points or half a point"
-            collector.dropped.add("broken masks", where, details)
+            masks.dropped.add("broken masks", where, details)
         else:
-            collector.add(
+            masks.add(
                 where,
                 str(number),
                 folder / image.file_name,
@@ -116,11 +116,11 @@ def _masks(instances: Instances, folders: Sequence[Path]) -> AnnotatedMasks:
                 annotation.segmentation,
                 instances.kinds.get(annotation.category_id),
             )
-    return collector.found()
+    return masks
 
 
 def _listed(path: Path, records: list[Any]) -> AnnotatedMasks:
-    collector = MaskCollector()
+    masks = AnnotatedMasks()
     for place in range(len(records)):
         content, records[place] = records[place], None  # so that no polygon outlives its mask
         where = f"{path}: record {place}"
@@ -131,10 +131,10 @@ def _listed(path: Path, records: list[Any]) -> AnnotatedMasks:
             try:
                 size = image_size(image)
             except ValueError as error:
-                collector.dropped.add("masks without a readable image", where, str(error))
+                masks.dropped.add("masks without a readable image", where, str(error))
                 continue
-        collector.add(where, str(place), image, size, record.segmentation)
-    return collector.found()
+        masks.add(where, str(place), image, size, record.segmentation)
+    return masks
 
 
 def _name_in_url(record: Any, where: str) -> str:

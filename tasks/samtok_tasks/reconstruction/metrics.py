@@ -15,6 +15,7 @@ from samtok_bench.metric import MetricInfo
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.task import Protocol
+from samtok_tasks.answers import overlap
 
 THRESHOLDS = (0.5, 0.75, 0.9)
 CODEBOOKS = 2
@@ -78,9 +79,7 @@ def reconstruction_scores(target: RLE, prediction: Prediction) -> Scores:
         pixels; bits, tokens; code_1, code_2, indices in the codebooks; code, a number that only equal codes
         share.
     """
-    height, width = target["size"]
-    predicted = rle.union(prediction.masks, (height, width))
-    inter, either = rle.intersection_union(target, predicted)
+    predicted, inter, either = overlap(target, prediction)
     iou, biou = inter / either, 0.0
     if inter:
         band, bands = boundary_intersection_union(rle.decode(target), rle.decode(predicted))

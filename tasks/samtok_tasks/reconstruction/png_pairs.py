@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from samtok_bench import rle
-from samtok_tasks.formats.annotated_masks import AnnotatedMask, AnnotatedMasks, MaskCollector
+from samtok_tasks.formats.annotated_masks import AnnotatedMask, AnnotatedMasks
 from samtok_tasks.formats.images import image_size
 
 LAYOUT = (
@@ -47,15 +47,15 @@ def read_png_pairs(root: Path, split: str) -> AnnotatedMasks:
     masks: defaultdict[str, list[Path]] = defaultdict(list)
     for path in _visible(mask_folder):
         masks[path.name if path.is_dir() else path.stem] += _visible(path) if path.is_dir() else [path]
-    collector = MaskCollector()
+    found = AnnotatedMasks()
     for name in sorted(images.keys() | masks.keys()):
-        _collect(collector, root, images.get(name), masks[name])
+        _collect(found, root, images.get(name), masks[name])
     for name in sorted(images.keys() - {name for name, paths in masks.items() if paths}):
-        collector.dropped.add("images without a mask", str(images[name]))
-    return collector.found()
+        found.dropped.add("images without a mask", str(images[name]))
+    return found
 
 
-def _collect(collector: MaskCollector, root: Path, image: Path | None, masks: list[Path]) -> None:
+def _collect(found: AnnotatedMasks, root: Path, image: Path | None, masks: list[Path]) -> None:
     """Read the masks of one image."""
     size: tuple[int, int] | None = None
     reason, details = "masks without an image", f"expected in {root / 'images'}"
@@ -66,21 +66,21 @@ def _collect(collector: MaskCollector, root: Path, image: Path | None, masks: li
             reason, details = "masks without a readable image", str(error)
     for path in masks:
         if image is None or size is None:
-            collector.dropped.add(reason, str(path), details)
+            found.dropped.add(reason, str(path), details)
             continue
         if path.suffix.lower() != ".png" or not path.is_file():
-            collector.dropped.add("masks that are no PNG file", str(path))
+            found.dropped.add("masks that are no PNG file", str(path))
             continue
         try:
             pixels = _read_pixels(path)
         except ValueError as error:
-            collector.dropped.add("unreadable masks", str(path), str(error))
+            found.dropped.add("unreadable masks", str(path), str(error))
             continue
         if fault := _fault(pixels, size):
-            collector.dropped.add(fault[0], str(path), fault[1])
+            found.dropped.add(fault[0], str(path), fault[1])
         else:
             key = path.relative_to(root / "masks").as_posix()
-            collector.keep(str(path), AnnotatedMask(key, image, rle.encode(pixels)))
+            found.keep(str(path), AnnotatedMask(key, image, rle.encode(pixels)))
 
 
 def _fault(pixels: NDArray[Any], size: tuple[int, int]) -> tuple[str, str] | None:

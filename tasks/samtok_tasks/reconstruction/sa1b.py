@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from samtok_tasks.formats.annotated_masks import AnnotatedMasks, MaskCollector
+from samtok_tasks.formats.annotated_masks import AnnotatedMasks
 from samtok_tasks.formats.coco import Side
 from samtok_tasks.formats.files import PathBelow, Record, parse, read_json
 
@@ -43,7 +43,7 @@ def locate_sa1b(root: Path, split: str) -> list[Path]:
 
 def read_sa1b(root: Path, split: str) -> AnnotatedMasks:
     """Read the masks of one folder of SA-1B."""
-    collector = MaskCollector()
+    masks = AnnotatedMasks()
     images: dict[str, Path] = {}
     for path in locate_sa1b(root, split):
         content = parse(_Content, read_json(path), str(path))
@@ -59,5 +59,5 @@ def read_sa1b(root: Path, split: str) -> AnnotatedMasks:
                 raise ValueError(f"{path}: two annotations have the id {number}")
             numbers.add(number)
             where = f"{path}: annotation {number}"
-            collector.add(where, str(number), file, size, annotation.segmentation)
-    return collector.found()
+            masks.add(where, str(number), file, size, annotation.segmentation)
+    return masks

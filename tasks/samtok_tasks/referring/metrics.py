@@ -28,13 +28,13 @@ are both empty the IoU is 0 (LAVT, SAMTok; LISA counts 1).
 
 from collections.abc import Sequence
 
-from samtok_bench import rle
 from samtok_bench.aggregate import Corpus
 from samtok_bench.measures.boxes import box_iou, inclusive_box, pixel_box
 from samtok_bench.metric import MetricInfo
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.task import Protocol
+from samtok_tasks.answers import overlap
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 REC_THRESHOLD = 0.5
@@ -86,9 +86,7 @@ def referring_scores(target: RLE, prediction: Prediction, protocol: Protocol) ->
     Returns:
         intersection, union in pixels; iou, box_iou 0 to 1; pr50 to pr90, rec50 as 0 or 1.
     """
-    height, width = target["size"]
-    predicted = rle.union(prediction.masks, (height, width))
-    inter, either = rle.intersection_union(target, predicted)
+    predicted, inter, either = overlap(target, prediction)
     iou = inter / either if either else 0.0
     box_of = inclusive_box if protocol == "released" else pixel_box
     boxes = box_iou(box_of(target), box_of(predicted))

@@ -44,20 +44,11 @@ class SentenceReader(ABC):
 
     @abstractmethod
     def locate(self, root: Path, dataset: str, split: str) -> None:
-        """Look whether the files are there.
-
-        Raises:
-            FileNotFoundError: with the layout and where to get the data.
-        """
+        """Look whether the files are there."""
 
     @abstractmethod
     def read(self, root: Path, dataset: str, split: str) -> Sentences:
-        """Read a split; images are not opened.
-
-        Raises:
-            FileNotFoundError: with the layout and where to get the data.
-            ValueError: a broken file or record.
-        """
+        """Read a split; images are not opened."""
 
 
 class ReferReader(SentenceReader):

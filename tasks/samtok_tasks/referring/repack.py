@@ -10,9 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from samtok_bench import rle
 from samtok_bench.task import Dropped
-from samtok_tasks.formats.coco import StatedSize
+from samtok_tasks.formats.coco import StatedSize, read_mask
 from samtok_tasks.formats.files import PathBelow, Record, parse, read_lines, read_list, require_file
 from samtok_tasks.formats.refer import IMAGE_FOLDERS, image_folder
 from samtok_tasks.referring.metrics import Expression
@@ -63,10 +62,8 @@ class RepackReader(SentenceReader):
         for number, (where, line) in enumerate(read_lines(_file(root, dataset, split), _Line), start=1):
             dropped.add("further objects", where, count=len(line.objects) - 1)
             asked = parse(_Object, line.objects[0], where)
-            try:
-                mask = rle.from_segmentation(asked.rle.model_dump(), *asked.rle.size)
-            except ValueError as error:
-                raise ValueError(f"{where}: {error}") from None
+            height, width = asked.rle.size
+            mask = read_mask(asked.rle.model_dump(), (height, width), where)
             sentences.append(Sentence(str(number), folder / line.image, asked.label, mask))
         return Sentences(tuple(sentences), dropped, read_second_list(root, dataset, split))
 
@@ -80,11 +77,7 @@ def _file(root: Path, dataset: str, split: str) -> Path:
 
 
 def read_second_list(root: Path, dataset: str, split: str) -> tuple[Expression, ...] | None:
-    """VLM-R1's expressions of a split, each the image's number and the sentence; None if there is no list.
-
-    Raises:
-        ValueError: a broken file or record.
-    """
+    """VLM-R1's expressions of a split, each the image's number and the sentence; None if there is no list."""
     path = root / SECOND_FOLDER / f"{dataset.replace('+', 'p')}_{split}.json"
     if not path.is_file():
         return None

@@ -118,11 +118,7 @@ class _File(Record):
 
 
 def locate_psg(root: Path) -> Path:
-    """The file with the graphs.
-
-    Raises:
-        FileNotFoundError: with the layout.
-    """
+    """The file with the graphs."""
     return require_file(root / "psg" / "psg.json", LAYOUT)
 
 
@@ -142,7 +138,6 @@ def read_psg(root: Path, split: str) -> PsgData:
     """Read the graphs of a split: `test` is what `test_image_ids` names, `train` all else.
 
     Raises:
-        FileNotFoundError: with the layout and where to get the data.
         ValueError: an unknown split; a broken file or record.
     """
     if split not in SPLITS:

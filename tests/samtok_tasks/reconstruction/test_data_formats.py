@@ -125,7 +125,7 @@ def test_what_is_no_annotation_file(tmp_path: Path, sample: str, text: str) -> N
     name, write, _, _ = SAMPLES[sample]
     root = write(tmp_path, text)
     if (name, text) in (("entityseg", "[]"), ("grounding-suite", "")):
-        assert read_masks(name, root, DATA_FORMATS[name].splits[0]).masks == ()
+        assert read_masks(name, root, DATA_FORMATS[name].splits[0]).masks == []
         return
     with pytest.raises(ValueError, match=r"\.jsonl?") as error:
         read_masks(name, root, DATA_FORMATS[name].splits[0])

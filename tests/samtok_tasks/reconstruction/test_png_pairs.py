@@ -98,7 +98,7 @@ def test_unreadable_masks(root: Path) -> None:
     (root / "masks/c/0.png").write_text("no image")
     Image.new("L", (6, 4)).save(root / "masks/c/1.png", format="JPEG")
     data = read(root)
-    assert (data.masks, data.dropped.counts) == ((), {"unreadable masks": 3})
+    assert (data.masks, data.dropped.counts) == ([], {"unreadable masks": 3})
     assert data.dropped.first["unreadable masks"].startswith(f"{path}: ")
 
 
