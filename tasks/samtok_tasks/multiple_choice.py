@@ -104,10 +104,9 @@ def read_answer(answer: str, choices: Sequence[str]) -> str | None:
 def _by_text(said: str, texts: Mapping[str, str]) -> str | None:
     """The letter of the only choice that an answer says; both are plain."""
     same = [letter for letter, text in texts.items() if text and text == said]
-    if len(same) == 1:
-        return same[0]
     inside = [letter for letter, text in texts.items() if text and _has_words(said, text)]
-    return inside[0] if len(inside) == 1 else None
+    found = same or inside
+    return found[0] if len(found) == 1 else None
 
 
 def _has_words(said: str, text: str) -> bool:

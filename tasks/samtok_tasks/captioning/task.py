@@ -9,10 +9,10 @@ from samtok_bench.sample import MASK_PLACE, Part, Prediction, Region, Sample, Sc
 from samtok_bench.task import Task
 from samtok_tasks.answers import without_tags
 
-FLOOR_CAPTION = "An object."
-CAPTIONED = "share of regions with a caption of any words"
 CAPTION_METRICS = (
-    MetricInfo("captioned", "captioned", CAPTIONED, source="this project"),
+    MetricInfo(
+        "captioned", "captioned", "share of regions with a caption of any words", source="this project"
+    ),
     MetricInfo(
         "words", "words", "mean words of a caption", source="this project", direction="none", unit="words"
     ),
@@ -33,7 +33,7 @@ class RegionCaption(Task):
 
     def floors(self, sample: Sample) -> Mapping[str, Prediction]:
         """The same caption for every region."""
-        return {"one caption": Prediction(text=FLOOR_CAPTION, stop_reason="stop")}
+        return {"one caption": Prediction(text="An object.", stop_reason="stop")}
 
 
 def caption(answer: str) -> str:

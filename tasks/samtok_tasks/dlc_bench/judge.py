@@ -6,13 +6,12 @@ the object was recognised, where the script stops, it counts as "No".
 
 from collections.abc import Sequence
 
-from samtok_bench.judging.contract import JudgeSettings, Messages
+from samtok_bench.judging.contract import Messages
 from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import Scores
 from samtok_tasks.captioning.judged import UNREADABLE
 from samtok_tasks.dlc_bench.reader import DLCQuestion
 
-SETTINGS = JudgeSettings(temperature=0.0, max_tokens=300, top_p=1.0)
 METRICS = (
     MetricInfo("average", "Avg", "mean of Pos and Neg, means over objects"),
     MetricInfo("positive", "Pos", "mean score of an object's positive questions"),
@@ -94,20 +93,16 @@ def read_choice(reply: str, choices: Sequence[str]) -> int | None:
         return -inside[0][2]
     if reply in tuple(LETTERS):
         return None
-    if reply[0] in LETTERS and reply[1:2] == ".":
-        return _existing(LETTERS.index(reply[0]), texts)
+    letter = LETTERS.find(reply[0])
+    named = letter if 0 <= letter < len(texts) else None
+    if letter >= 0 and reply[1:2] == ".":
+        return named
     if inside:
         return -max(inside)[2]
     around = [(len(text), -place) for place, text in enumerate(texts) if reply in text]
     if around:
         return -max(around)[1]
-    if reply[0] in LETTERS and reply[1:2] == "\n":
-        return _existing(LETTERS.index(reply[0]), texts)
-    return None
-
-
-def _existing(place: int, texts: Sequence[str]) -> int | None:
-    return place if place < len(texts) else None
+    return named if reply[1:2] == "\n" else None
 
 
 def object_scores(replies: Sequence[str], questions: Sequence[DLCQuestion]) -> Scores:

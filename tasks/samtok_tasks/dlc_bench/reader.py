@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, RootModel
 
 from samtok_tasks.formats.coco import read_instances
-from samtok_tasks.formats.files import PathBelow, Record, parse, read_json, read_list, require_file
+from samtok_tasks.formats.files import PathBelow, Record, parse, read_json, read_list, require_any
 from samtok_tasks.formats.images import find_images
-from samtok_tasks.formats.region_captions import CaptionCollector, CaptionRegions
+from samtok_tasks.formats.region_captions import CaptionRegions
 
 REPACK = "DLC-bench.json"
 LAYOUT = (
@@ -68,10 +68,7 @@ class _RepackedImage(Record):
 
 def locate_dlc_bench(root: Path) -> Path:
     """The file of the objects: the official one, else the repack."""
-    official = _official(root, "annotations.json")
-    if not official.is_file() and (root / REPACK).is_file():
-        return root / REPACK
-    return require_file(official, LAYOUT)
+    return require_any([*_official(root, "annotations.json"), root / REPACK], LAYOUT)
 
 
 def read_dlc_bench(root: Path) -> CaptionRegions:
@@ -79,12 +76,12 @@ def read_dlc_bench(root: Path) -> CaptionRegions:
     path = locate_dlc_bench(root)
     if path.name == REPACK:
         return _read_repack(root)
-    classes = require_file(_official(root, "class_names.json"), LAYOUT)
+    classes = require_any(_official(root, "class_names.json"), LAYOUT)
     names = parse(_Names, read_json(classes), str(classes)).root
     instances = read_instances(path)
     shown = next((image.file_name for image in instances.images.values()), None)
     folder = find_images([root / "images", path.parent / "images"], shown)
-    found = CaptionCollector()
+    found = CaptionRegions()
     for annotation in instances.annotations.values():
         key = str(annotation.id)
         if key not in names:
@@ -98,22 +95,22 @@ def read_dlc_bench(root: Path) -> CaptionRegions:
             annotation.segmentation,
             reference=names[key],
         )
-    return found.regions()
+    return found
 
 
 def read_dlc_questions(root: Path) -> dict[str, list[DLCQuestion]]:
     """The judge's questions by annotation id; every object has positive and negative ones."""
-    path = require_file(_official(root, "qa.json"), LAYOUT)
+    path = require_any(_official(root, "qa.json"), LAYOUT)
     return parse(_Questions, read_json(path), str(path)).root
 
 
-def _official(root: Path, name: str) -> Path:
-    below = root / "annotations" / name
-    return below if below.is_file() or not (root / name).is_file() else root / name
+def _official(root: Path, name: str) -> list[Path]:
+    """Where an official file may lie."""
+    return [root / "annotations" / name, root / name]
 
 
 def _read_repack(root: Path) -> CaptionRegions:
-    found = CaptionCollector()
+    found = CaptionRegions()
     for where, image in read_list(root / REPACK, _RepackedImage, "image"):
         for place, mask in enumerate(image.mask_samples):
             found.add(
@@ -124,4 +121,4 @@ def _read_repack(root: Path) -> CaptionRegions:
                 mask.segmentation,
                 reference=mask.class_name,
             )
-    return found.regions()
+    return found

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from samtok_bench.judging.contract import Messages
+from samtok_bench.judging.contract import JudgeSettings, Messages
 from samtok_bench.sample import Sample, Scores
 from samtok_bench.task import HubSource
 from samtok_tasks.captioning.judged import JudgedCaption
@@ -31,7 +31,7 @@ class DLCBench(JudgedCaption):
     data_name = "dlc"
     zoomed_below = 0.3
     judge_metrics = judge.METRICS
-    judge_settings = judge.SETTINGS
+    judge_settings = JudgeSettings(temperature=0.0, max_tokens=300, top_p=1.0)
 
     def locate(self, root: Path) -> str:
         return f"DLC-Bench, {locate_dlc_bench(root)}"

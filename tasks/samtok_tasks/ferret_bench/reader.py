@@ -10,7 +10,7 @@ from typing import Any
 from samtok_tasks.captioning.review import ReviewRule, read_rule
 from samtok_tasks.formats.files import PathBelow, Record, read_lines, read_list, require_file
 from samtok_tasks.formats.images import find_images
-from samtok_tasks.formats.region_captions import CaptionCollector, CaptionRegions
+from samtok_tasks.formats.region_captions import CaptionRegions
 
 FILE = "annotations/box_refer_caption.json"
 PART = "refer_desc"
@@ -62,7 +62,7 @@ def read_ferret_bench(root: Path) -> CaptionRegions:
     references = {}
     if (root / ANSWERS).is_file():
         references = {text.question_id: text.text for text in _texts(root / ANSWERS)}
-    found = CaptionCollector()
+    found = CaptionRegions()
     for where, item in read_list(require_file(root / FILE, LAYOUT), _Item):
         folder = find_images([root / "annotations" / "coco" / "val2017", root / "val2017"], item.image)
         found.add(
@@ -74,7 +74,7 @@ def read_ferret_bench(root: Path) -> CaptionRegions:
             question=item.text,
             reference=references.get(item.question_id, ""),
         )
-    return found.regions()
+    return found
 
 
 def read_ferret_reviews(root: Path) -> dict[str, FerretReview]:

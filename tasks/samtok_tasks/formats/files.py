@@ -34,26 +34,19 @@ class NoSplitError(ValueError):
 
 
 def require_file(path: Path, layout: str) -> Path:
-    """The path itself, if there is a file.
-
-    Args:
-        path: the file a reader needs.
-        layout: the expected tree and where to get it, shown to the user.
-
-    Raises:
-        FileNotFoundError: with the layout.
-    """
+    """The path itself, if there is a file; else FileNotFoundError with the layout, which tells the source."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing. {layout}")
     return path
 
 
-def locate_any(splits: Iterable[str], locate: Callable[[str], T]) -> T:
-    """What a function finds for the first split whose files are there.
+def require_any(places: Sequence[Path], layout: str) -> Path:
+    """The first of several places that has a file; where none has, `require_file` of the first raises."""
+    return require_file(next((place for place in places if place.is_file()), places[0]), layout)
 
-    Raises:
-        FileNotFoundError: no split's are; what the function says of the first split.
-    """
+
+def locate_any(splits: Iterable[str], locate: Callable[[str], T]) -> T:
+    """What a function finds for the first split whose files are there; else the first FileNotFoundError."""
     first, *others = splits
     try:
         return locate(first)
@@ -65,21 +58,13 @@ def locate_any(splits: Iterable[str], locate: Callable[[str], T]) -> T:
 
 
 def require_split(name: str, split: str, known: Sequence[str]) -> None:
-    """Check a split of a benchmark whose splits are fixed.
-
-    Raises:
-        NoSplitError: it is unknown.
-    """
+    """NoSplitError for an unknown split of a benchmark whose splits are fixed."""
     if split not in known:
         raise NoSplitError(f"{name} has no split {split!r}; it has {', '.join(known)}")
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file.
-
-    Raises:
-        ValueError: the file is not JSON; names the file and the place.
-    """
+    """The content of a JSON file; ValueError with the file and the place if it is none."""
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
@@ -93,9 +78,6 @@ def read_list(path: Path, model: type[RecordT], what: str = "record") -> Iterato
         path: the file.
         model: of a record.
         what: what messages call a record.
-
-    Raises:
-        ValueError: the file is not JSON, or holds no list, or a record is broken.
     """
     records = read_json(path)
     if not isinstance(records, list):
@@ -106,18 +88,7 @@ def read_list(path: Path, model: type[RecordT], what: str = "record") -> Iterato
 def read_part(
     content: Any, name: str, model: type[RecordT], path: Path, what: str
 ) -> Iterator[tuple[str, RecordT]]:
-    """The records of one of the lists of a JSON file, each with its place for messages.
-
-    Args:
-        content: of the file.
-        name: the list's.
-        model: of a record.
-        path: the file.
-        what: what messages call a record.
-
-    Raises:
-        ValueError: there is no such list, or a record is broken.
-    """
+    """As `read_list`, of the list called `name` in a file's content."""
     yield from _parsed(field(content, name, list, str(path)), model, f"{path}: {what}")
 
 
@@ -128,13 +99,7 @@ def _parsed(records: list[Any], model: type[RecordT], what: str) -> Iterator[tup
 
 
 def read_lines(path: Path, model: type[RecordT]) -> Iterator[tuple[str, RecordT]]:
-    """The records of a file with one JSON value per line, each with its place for messages.
-
-    Blank lines are passed over.
-
-    Raises:
-        ValueError: a line is not JSON, or a record is broken; names the file and the line.
-    """
+    """The records of a file with one JSON value per line, as `read_list`; blank lines are passed over."""
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             where = f"{path}: line {number}"
@@ -148,15 +113,10 @@ def read_lines(path: Path, model: type[RecordT]) -> Iterator[tuple[str, RecordT]
 
 
 def parse(model: type[RecordT], record: Any, where: str) -> RecordT:
-    """A record as its model.
-
-    Args:
-        model: most often a `Record`.
-        record: as JSON or a pickle gives it.
-        where: the file and the record.
+    """A record as its model, from what JSON or a pickle gives.
 
     Raises:
-        ValueError: one line, "FILE: record N: FIELD: what is wrong".
+        ValueError: one line, "WHERE: FIELD: what is wrong".
     """
     if not isinstance(record, dict):
         raise ValueError(f"{where}: expected a dictionary, got {type(record).__name__}")
@@ -173,11 +133,7 @@ def parse(model: type[RecordT], record: Any, where: str) -> RecordT:
 
 
 def field(record: Any, name: str, kind: type[T], where: str) -> T:
-    """A field of a record, of the type it must have. Whole numbers pass for no bool.
-
-    Raises:
-        ValueError: the record is no dictionary, or the field is missing or of another type.
-    """
+    """A field of a record, of the type it must have; else ValueError. Whole numbers pass for no bool."""
     if not isinstance(record, dict):
         raise ValueError(f"{where}: expected a dictionary, got {type(record).__name__}")
     if name not in record:
@@ -190,11 +146,7 @@ def field(record: Any, name: str, kind: type[T], where: str) -> T:
 
 
 def path_below(record: Any, name: str, where: str) -> str:
-    """A field that holds the path of a file below some folder, without needless dots.
-
-    Raises:
-        ValueError: the field is missing or no text, or the path is absolute, leads upwards or is empty.
-    """
+    """A field that holds the path of a file below some folder, without needless dots; else ValueError."""
     given = field(record, name, str, where)
     try:
         return _below(given)

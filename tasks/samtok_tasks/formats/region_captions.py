@@ -1,4 +1,4 @@
-"""Regions to be described, whatever data set they come from; what is left out is counted."""
+"""Regions to be described, whatever data set they come from."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,20 +21,16 @@ class CaptionRegion(AnnotatedMask):
     """The data set's own class of the image or region."""
 
 
-@dataclass(frozen=True)
 class CaptionRegions:
-    """The regions of a data set, in the order of its files."""
+    """The regions of a data set, in the order of its files.
 
-    regions: tuple[CaptionRegion, ...]
-    dropped: Dropped
-
-
-class CaptionCollector:
-    """Gathers regions; one whose mask cannot be used is counted with its reason, the reading goes on."""
+    One whose mask cannot be used is counted with its reason and never stops the reading.
+    """
 
     def __init__(self) -> None:
-        self._masks = AnnotatedMasks()
-        self._texts: dict[str, tuple[str, str, str]] = {}
+        self.regions: list[CaptionRegion] = []
+        self.dropped = Dropped()
+        self._keys: set[str] = set()
 
     def add(
         self,
@@ -60,22 +56,18 @@ class CaptionCollector:
         Raises:
             ValueError: the key is there already.
         """
-        if key in self._texts:
+        if key in self._keys:
             raise ValueError(f"{where}: two regions are named {key}")
-        self._texts[key] = (question, reference, group)
+        self._keys.add(key)
         stated = isinstance(segmentation, dict) and "size" in segmentation
         if size is None and not stated:
             try:
                 size = image_size(image)
             except ValueError as error:
-                self._masks.dropped.add("masks without a readable image", where, str(error))
+                self.dropped.add("masks without a readable image", where, str(error))
                 return
-        self._masks.add(where, key, image, size, segmentation)
-
-    def regions(self) -> CaptionRegions:
-        """All that was gathered."""
-        regions = (
-            CaptionRegion(mask.key, mask.image, mask.mask, None, *self._texts[mask.key])
-            for mask in self._masks.masks
+        found = AnnotatedMasks(dropped=self.dropped)  # none or one
+        found.add(where, key, image, size, segmentation)
+        self.regions += (
+            CaptionRegion(key, image, usable.mask, None, question, reference, group) for usable in found.masks
         )
-        return CaptionRegions(tuple(regions), self._masks.dropped)

@@ -19,8 +19,6 @@ from samtok_tasks.gar_bench.reader import (
 from samtok_tasks.multiple_choice import MultipleChoice, choice_prompt
 from samtok_tasks.region_questions import COUNTS, counted, with_regions
 
-UNUSABLE = "questions with an unusable mask"
-
 
 class GARBench(MultipleChoice):
     """Questions about colour, shape, pattern, material, order, mirrors and relations, or mini's."""
@@ -46,7 +44,7 @@ class GARBench(MultipleChoice):
             try:
                 masks = _masks(record.mask_rles)
             except ValueError as error:
-                dropped.add(UNUSABLE, where, str(error))
+                dropped.add("questions with an unusable mask", where, str(error))
             else:
                 samples.append(_sample(record, place, masks, root))
         return SampleSet(samples, dropped)

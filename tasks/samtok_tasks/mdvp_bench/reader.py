@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 from samtok_tasks.formats.files import PathBelow, Record, read_list, require_file
-from samtok_tasks.formats.region_captions import CaptionCollector, CaptionRegions
+from samtok_tasks.formats.region_captions import CaptionRegions
 
 FILE = "annotations/mdvp_caption_mask.json"
 RULES = "annotations/rule.json"
@@ -38,7 +38,7 @@ class _Region(Record):
 
 def read_mdvp_bench(root: Path) -> CaptionRegions:
     """Read the regions; groups are DOMAINS, references are the captions."""
-    found = CaptionCollector()
+    found = CaptionRegions()
     for place, (where, region) in enumerate(read_list(require_file(root / FILE, LAYOUT), _Region)):
         found.add(
             where,
@@ -50,4 +50,4 @@ def read_mdvp_bench(root: Path) -> CaptionRegions:
             reference=region.caption,
             group=region.dataset_name,
         )
-    return found.regions()
+    return found

@@ -33,7 +33,6 @@ from samtok_tasks.formats.files import require_file
 from samtok_tasks.formats.region_captions import CaptionRegion, CaptionRegions
 from samtok_tasks.mdvp_bench.reader import DOMAINS, FILE, LAYOUT, RULES, read_mdvp_bench
 
-OUTLINE = (255, 0, 0)
 _SCREEN = "The image is a screenshot from a mobile phone or webpage."
 _OCR = "The image contains text, and the user wishes to know the content of the text."
 _CONTEXTS = {
@@ -100,7 +99,7 @@ def _outlined(region: CaptionRegion) -> str:
     x0, y0, x1, y1 = rle.box(region.mask)
     with Image.open(region.image) as file:
         image = file.convert("RGB")
-    ImageDraw.Draw(image).rectangle((x0, y0, x1 - 1, y1 - 1), outline=OUTLINE, width=2)
+    ImageDraw.Draw(image).rectangle((x0, y0, x1 - 1, y1 - 1), outline="red", width=2)
     written = io.BytesIO()
     image.save(written, format="JPEG")
     return f"data:image/jpeg;base64,{base64.b64encode(written.getvalue()).decode()}"

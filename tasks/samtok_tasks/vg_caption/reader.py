@@ -11,7 +11,7 @@ from samtok_tasks.formats.boxes import box_polygon
 from samtok_tasks.formats.coco import parse_size
 from samtok_tasks.formats.files import PathBelow, Record, read_json, read_part, require_file
 from samtok_tasks.formats.images import find_images
-from samtok_tasks.formats.region_captions import CaptionCollector, CaptionRegions
+from samtok_tasks.formats.region_captions import CaptionRegions
 
 FILE = "visual_genome/test_caption.json"
 IMAGE_FOLDERS = ("visual_genome/images", "visual_genome/VG_100K", "visual_genome/VG_100K_2", "images")
@@ -46,7 +46,7 @@ def read_visual_genome(root: Path) -> CaptionRegions:
     path = require_file(root / FILE, LAYOUT)
     content = read_json(path)
     images = _images(path, content)
-    found = CaptionCollector()
+    found = CaptionRegions()
     for where, annotation in read_part(content, "annotations", _Annotation, path, "annotation"):
         if annotation.image_id not in images:
             raise ValueError(f"{where}: image {annotation.image_id} is not listed")
@@ -60,7 +60,7 @@ def read_visual_genome(root: Path) -> CaptionRegions:
             annotation.segmentation or box,
             reference=" ".join(annotation.caption.split()),
         )
-    return found.regions()
+    return found
 
 
 def _images(path: Path, content: Any) -> dict[int, tuple[str, _ImageSize]]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from samtok_tasks.formats.files import PathBelow, Record, field, read_list, require_file
-from samtok_tasks.formats.region_captions import CaptionCollector, CaptionRegions
+from samtok_tasks.formats.region_captions import CaptionRegions
 
 FILE = "VideoRefer-Bench-D.json"
 INSTRUCTION = "system.txt"
@@ -38,7 +38,7 @@ class _Entry(Record):
 
 def read_videorefer_bench(root: Path) -> CaptionRegions:
     """Read the first object of each entry on its frame `frame_idx`, as SAMTok's script does."""
-    found = CaptionCollector()
+    found = CaptionRegions()
     entries = read_list(require_file(root / FILE, LAYOUT), _Entry, "entry")
     for place, (where, entry) in enumerate(entries):
         frame = field(entry.annotation[0], entry.frame_idx, dict, f"{where}: annotation 0")
@@ -50,7 +50,7 @@ def read_videorefer_bench(root: Path) -> CaptionRegions:
             field(frame, "segmentation", object, f"{where}: frame {entry.frame_idx}"),
             reference=entry.caption,
         )
-    return found.regions()
+    return found
 
 
 def read_videorefer_instruction(root: Path) -> str:

@@ -8,12 +8,10 @@ paper's figures are means of five runs by gpt-4-0613.
 
 from collections.abc import Collection
 
-from samtok_bench.judging.contract import JudgeSettings
 from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import Scores
 from samtok_tasks.vip_bench.reader import CAPABILITIES
 
-SETTINGS = JudgeSettings(temperature=0.0, max_tokens=3)
 PROMPT = """\
 Compare the ground truth and prediction from AI models, to give a correctness score for the prediction. \
 <AND> in the ground truth means it is totally right only when all elements in the ground truth are present \
@@ -46,8 +44,6 @@ unexpected contrast between the names of the countries and their actual physical
 
 """
 """What stands before the row to be scored: MM-Vet's examples about rectangles, and an empty line."""
-
-
 JUDGE_METRICS = (
     MetricInfo("score", "score", "mean over all questions, 0 to 1"),
     *(

@@ -17,8 +17,16 @@ from pydantic import Field
 from samtok_bench import rle
 from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
-from samtok_tasks.formats.coco import Side
-from samtok_tasks.formats.files import PathBelow, Record, parse, read_json, read_lines, require_file
+from samtok_tasks.formats.coco import Side, read_mask
+from samtok_tasks.formats.files import (
+    PathBelow,
+    Record,
+    parse,
+    read_json,
+    read_lines,
+    require_any,
+    require_file,
+)
 
 FOLDERS = ("ViP-Bench", ".")
 FILE, SOURCES, MARKED = "vip-bench-meta-data.json", "source_image", "bbox/questions.jsonl"
@@ -61,21 +69,6 @@ class VipData:
     """Questions that were left out, and capabilities that are none of CAPABILITIES."""
 
 
-@dataclass(frozen=True)
-class MarkedQuestions:
-    """The questions in the words of the drawn boxes."""
-
-    path: Path
-    texts: Mapping[str, str]
-    """By the keys of VipQuestion."""
-
-    def text(self, question: VipQuestion) -> str:
-        """A question's; ValueError if the file lacks it."""
-        if question.key not in self.texts:
-            raise ValueError(f"{self.path}: there is no question {question.key}")
-        return self.texts[question.key]
-
-
 class _Question(Record):
     image_source: PathBelow
     question: str
@@ -104,7 +97,7 @@ class _Source(Record):
 
 def locate_vip_bench(root: Path) -> Path:
     """The file of the questions, unread."""
-    return require_file(_folder(root) / FILE, LAYOUT)
+    return require_any([root / name / FILE for name in FOLDERS], LAYOUT)
 
 
 def read_vip_bench(root: Path) -> VipData:
@@ -150,16 +143,10 @@ def read_vip_bench(root: Path) -> VipData:
     return VipData(tuple(questions), dropped)
 
 
-def read_marked_questions(root: Path) -> MarkedQuestions:
-    """The questions in the words of the drawn boxes."""
-    path = require_file(_folder(root) / MARKED, LAYOUT)
-    texts = {f"v1_{record.question_id}": record.text for _, record in read_lines(path, _Marked)}
-    return MarkedQuestions(path, texts)
-
-
-def _folder(root: Path) -> Path:
-    places = [root / name for name in FOLDERS]
-    return next((place for place in places if (place / FILE).is_file()), places[0])
+def read_marked_questions(root: Path) -> dict[str, str]:
+    """The questions in the words of the drawn boxes, by the keys of VipQuestion."""
+    path = require_file(locate_vip_bench(root).parent / MARKED, LAYOUT)
+    return {f"v1_{record.question_id}": record.text for _, record in read_lines(path, _Marked)}
 
 
 def _mask(source: _Source, path: Path, name: str) -> RLE:
@@ -167,10 +154,7 @@ def _mask(source: _Source, path: Path, name: str) -> RLE:
     polygons = [_polygon(shape) for shape in source.shapes if shape.label == name]
     if not polygons:
         raise ValueError(f"no shape {name} in {path}")
-    try:
-        mask = rle.from_segmentation(polygons, source.imageHeight, source.imageWidth)
-    except ValueError as error:
-        raise ValueError(f"shape {name} in {path}: {error}") from None
+    mask = read_mask(polygons, (source.imageHeight, source.imageWidth), f"shape {name} in {path}")
     if rle.is_empty(mask):
         raise ValueError(f"shape {name} in {path} is empty")
     return mask

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from samtok_bench.judging.contract import Judged, Messages
+from samtok_bench.judging.contract import Judged, JudgeSettings, Messages
 from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, question
 from samtok_bench.task import Generation, HubSource, SampleSet
@@ -17,17 +17,15 @@ from samtok_tasks.answers import without_tags
 from samtok_tasks.formats.files import require_split
 from samtok_tasks.mini.task import MiniTask
 from samtok_tasks.region_questions import COUNTS, counted, with_regions
-from samtok_tasks.vip_bench.judge import JUDGE_METRICS, SETTINGS, judge_prompt, judge_scores
+from samtok_tasks.vip_bench.judge import JUDGE_METRICS, judge_prompt, judge_scores
 from samtok_tasks.vip_bench.reader import (
+    LAYOUT,
     PLACE,
-    MarkedQuestions,
     VipQuestion,
     locate_vip_bench,
     read_marked_questions,
     read_vip_bench,
 )
-
-FLOOR_ANSWER = "Yes."
 
 
 class ViPBench(MiniTask, Judged):
@@ -53,16 +51,11 @@ class ViPBench(MiniTask, Judged):
             "answered", "answered", "share of questions with an answer of any words", source="this project"
         ),
         MetricInfo(
-            "words",
-            "words",
-            "mean words of an answer",
-            source="this project",
-            direction="none",
-            unit="words",
+            "words", "words", "mean words of an answer", source="this project", direction="none", unit="words"
         ),
     )
     judge_metrics = JUDGE_METRICS
-    judge_settings = SETTINGS
+    judge_settings = JudgeSettings(temperature=0.0, max_tokens=3)
 
     def locate(self, root: Path) -> str:
         locate_vip_bench(root)
@@ -79,17 +72,19 @@ class ViPBench(MiniTask, Judged):
 
     def floors(self, sample: Sample) -> Mapping[str, Prediction]:
         """Always one word."""
-        return {"one answer": Prediction(text=FLOOR_ANSWER, stop_reason="stop")}
+        return {"one answer": Prediction(text="Yes.", stop_reason="stop")}
 
-    def judge_files(self, root: Path) -> MarkedQuestions:
+    def judge_files(self, root: Path) -> dict[str, str]:
         return read_marked_questions(root)
 
-    def judge_prompts(self, sample: Sample, answer: str, files: MarkedQuestions) -> list[Messages]:
+    def judge_prompts(self, sample: Sample, answer: str, files: Mapping[str, str]) -> list[Messages]:
         asked: VipQuestion = sample.truth
-        prompt = judge_prompt(files.text(asked), asked.answer, answer)
+        if asked.key not in files:
+            raise ValueError(f"no question {asked.key} for the judge. {LAYOUT}")
+        prompt = judge_prompt(files[asked.key], asked.answer, answer)
         return [[{"role": "user", "content": prompt}]]
 
-    def judge_scores(self, sample: Sample, replies: Sequence[str], files: MarkedQuestions) -> Scores:
+    def judge_scores(self, sample: Sample, replies: Sequence[str], files: Mapping[str, str]) -> Scores:
         return judge_scores(replies[0], sample.truth.capabilities)
 
 

@@ -9,7 +9,7 @@ from samtok_bench import rle
 from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
 from samtok_tasks.formats.boxes import box_polygon
-from samtok_tasks.formats.files import NoSplitError, PathBelow, Record, parse, read_json, require_file
+from samtok_tasks.formats.files import NoSplitError, PathBelow, Record, parse, read_json, require_any
 from samtok_tasks.formats.images import find_images, image_size
 
 FILES = ("visual7w/dataset_v7w_pointing.json", "dataset_v7w_pointing.json", "dataset.json")
@@ -77,8 +77,7 @@ class _File(Record):
 
 def locate_visual7w(root: Path) -> Path:
     """The file of the questions, unread."""
-    there = next((root / name for name in FILES if (root / name).is_file()), root / FILES[0])
-    return require_file(there, LAYOUT)
+    return require_any([root / name for name in FILES], LAYOUT)
 
 
 def read_visual7w(root: Path, split: str) -> PointingData:

@@ -36,7 +36,7 @@ def test_a_box_on_a_missing_image_is_counted(tmp_path):
     write(tmp_path, "ferret")
     (tmp_path / IMAGES["ferret"]).unlink()
     data = read_ferret_bench(tmp_path)
-    assert (data.regions, data.dropped.counts) == ((), {"masks without a readable image": 2})
+    assert (data.regions, data.dropped.counts) == ([], {"masks without a readable image": 2})
     assert "record 0: " in data.dropped.first["masks without a readable image"]
 
 

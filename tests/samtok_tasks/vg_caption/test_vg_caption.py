@@ -80,7 +80,7 @@ def test_what_has_no_pixel_or_no_size_is_counted(tmp_path):
     content["annotations"][1]["bbox"] = [10, 5, -4, 30]
     content["images"][2]["file_name"] = "gone.jpg"
     data = read_visual_genome(write(tmp_path, content))
-    assert data.regions == ()
+    assert data.regions == []
     assert data.dropped.counts == {"empty masks": 2, "masks without a readable image": 1}
     report = check(VGCaption(), tmp_path, ("test",))
     assert not report.ok
