@@ -81,12 +81,6 @@ def numbered(clusters: Sequence[str]) -> tuple[NDArray[np.int64], int]:
 def values(
     metrics: Sequence[MetricInfo], scores: Sequence[Scores], clusters: Sequence[str]
 ) -> dict[str, float | None]:
-    """Metrics of samples by id; None where one is undefined, and for those of the whole corpus.
-
-    Args:
-        metrics: what to compute.
-        scores: of `Task.score`, one per sample.
-        clusters: the cluster of each sample.
-    """
+    """Metrics of samples by id; None where one is undefined, and for those of the whole corpus."""
     rows, count = numbered(clusters)
     return {info.id: info.aggregate.value(info.table(scores, rows, count)) for info in metrics}

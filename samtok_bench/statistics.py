@@ -87,7 +87,6 @@ def bootstrap(
     Args:
         metrics: those without an interval are left out.
         runs: scores of the same samples in the same order.
-        clusters: of these samples.
 
     Returns:
         metric id -> for each run (B,); nan where a draw leaves the metric undefined. A metric that fewer than
@@ -193,10 +192,7 @@ def permutation_test(
     Args:
         metrics: those without an interval get None.
         first: scores of the same samples in the same order as `second`.
-        second: of the other run.
-        clusters: of these samples.
         permutations: B, how many exchanges are drawn.
-        seed: of the generator.
 
     Returns:
         p in (0, 1]; None for what fewer than two clusters inform in either run.

@@ -45,14 +45,7 @@ class Dropped:
         """For a reason, the first that was left out: file, record and what is wrong."""
 
     def add(self, reason: str, where: str = "", details: str = "", count: int = 1) -> None:
-        """Count what is left out.
-
-        Args:
-            reason: what the count is called.
-            where: the file and the record.
-            details: what is wrong there.
-            count: how many; 0 adds nothing.
-        """
+        """Count what is left out; `where` is the file and the record, `details` what is wrong there."""
         if count:
             self.counts[reason] += count
             if where:
@@ -241,9 +234,7 @@ class Task(ABC):
     def with_history(self, sample: Sample, earlier: Sequence[Prediction]) -> Sample:
         """The sample as it is asked once the samples of its `after` are answered; only the turns may differ.
 
-        Args:
-            sample: one with `after`.
-            earlier: the answers to those, in order, of any outcome.
+        Those answers are `earlier`, in order, of any outcome.
         """
         return sample
 
@@ -254,12 +245,9 @@ class Task(ABC):
     def corpus(
         self, samples: Sequence[Sample], predictions: Sequence[Prediction], shared: Any
     ) -> Mapping[str, float | None]:
-        """The metrics of the aggregate `Corpus` by id.
+        """The metrics of the aggregate `Corpus` by id, from the samples that were run and their predictions.
 
-        Args:
-            samples: those that were run.
-            predictions: one per sample.
-            shared: of the `SampleSet`.
+        What these need of the whole split is `shared`, see `SampleSet`.
         """
         return {}
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -182,16 +183,12 @@ def _as_they_come(
 
 def _without_pictures(message: dict[str, Any]) -> dict[str, Any]:
     """A message with the hash of each picture in its place."""
-    if isinstance(message["content"], str):
-        return dict(message)
-    return {**message, "content": [_without_picture(part) for part in message["content"]]}
-
-
-def _without_picture(part: dict[str, Any]) -> dict[str, Any]:
-    if part.get("type") != "image_url":
-        return part
-    digest = hashlib.sha256(part["image_url"]["url"].encode()).hexdigest()
-    return {**part, "image_url": {**part["image_url"], "url": f"sha256:{digest}"}}
+    copy = deepcopy(message)
+    for part in copy["content"] if isinstance(copy["content"], list) else ():
+        if part.get("type") == "image_url":
+            digest = hashlib.sha256(part["image_url"]["url"].encode()).hexdigest()
+            part["image_url"]["url"] = f"sha256:{digest}"
+    return copy
 
 
 def _hash(content: Any) -> str:

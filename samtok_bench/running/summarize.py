@@ -24,8 +24,6 @@ def summarize(
     """Summarize a run whose samples are all answered.
 
     Args:
-        settings: of the run.
-        task: of the settings.
         chosen: the samples of the run.
         lines: a journal line for every sample.
         ceiling: the oracle's journal lines of the same samples, if there are any.
@@ -35,12 +33,8 @@ def summarize(
     scores = [line.scores for line in ordered]
     clusters = [sample.cluster for sample in samples]
     bounds = statistics.intervals(task.metrics, scores, clusters, seed=seed)
-    values = _values(task, chosen, [line.prediction for line in ordered], scores)
-    floors = _floors(task, chosen)
-    above: Values = {}
-    if ceiling is not None:
-        best = [ceiling[sample.id] for sample in samples]
-        above = _values(task, chosen, [line.prediction for line in best], [line.scores for line in best])
+    values, floors = _values_of(task, chosen, lines), _floors(task, chosen)
+    above = {} if ceiling is None else _values_of(task, chosen, ceiling)
     counts = Counter(line.prediction.outcome for line in ordered)
     metrics = [
         MetricValue.of(
@@ -79,6 +73,11 @@ def _values(
     """Every metric by id."""
     values = task.summarize(scores, [sample.cluster for sample in chosen.samples])
     return {**values, **task.corpus(chosen.samples, predictions, chosen.shared)}
+
+
+def _values_of(task: Task, chosen: SampleSet, lines: Mapping[str, Line]) -> Values:
+    answered = [lines[sample.id] for sample in chosen.samples]
+    return _values(task, chosen, [line.prediction for line in answered], [line.scores for line in answered])
 
 
 def _floors(task: Task, chosen: SampleSet) -> dict[str, Values]:

@@ -39,12 +39,9 @@ class MetricValue(BaseModel):
         ceiling: float | None = None,
     ) -> Self:
         """A metric with its value; `floor` comes with the name of the answer that gives it."""
+        about = {name: getattr(info, name) for name in ("id", "version", "display", "unit", "direction")}
         return cls(
-            id=info.id,
-            version=info.version,
-            display=info.display,
-            unit=info.unit,
-            direction=info.direction,
+            **about,
             value=value,
             low=interval.low if interval else None,
             high=interval.high if interval else None,
@@ -121,7 +118,4 @@ class Summary(BaseModel):
 
     def metric(self, id: str) -> MetricValue:
         """A metric by id; KeyError where there is none."""
-        for metric in self.metrics:
-            if metric.id == id:
-                return metric
-        raise KeyError(id)
+        return {metric.id: metric for metric in self.metrics}[id]

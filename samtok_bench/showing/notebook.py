@@ -88,7 +88,7 @@ def display(path: str | Path, sample: str | Sequence[str] = ()) -> Display:
     with tempfile.TemporaryDirectory() as folder:
         shown, problem = shown_samples(run, asked, Path(folder))
         blocks: list[tuple[str, bytes | None]] = [(problem, None)] if problem else []
-        for sample in shown:
-            picture = sample.picture.read_bytes() if sample.picture else None
-            blocks.append((sample_text(replace(sample, picture=None)), picture))
+        for answer in shown:
+            picture = answer.picture.read_bytes() if answer.picture else None
+            blocks.append((sample_text(replace(answer, picture=None)), picture))
     return Display(tuple(blocks))
