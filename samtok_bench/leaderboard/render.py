@@ -1,18 +1,15 @@
 """The leaderboard as text, Markdown, CSV and JSON, and as the pages of the leaderboards folder."""
 
-import csv
-import io
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from samtok_bench.leaderboard.board import Board
 from samtok_bench.leaderboard.published import Absent, Benchmark, Metric, Split
 from samtok_bench.leaderboard.rows import Demonstration, Figure, Row
 from samtok_bench.showing.blocks import Block, as_markdown, as_text
-from samtok_bench.showing.tables import interval_header, markdown_text, number, signed, span
+from samtok_bench.showing.tables import csv_table, interval_header, markdown_text, number, signed, span
 from samtok_bench.statistics import LEVEL
 
 WRITE = "samtok-bench leaderboard --write"
@@ -75,21 +72,17 @@ def as_json(board: Board) -> str:
 
 def as_csv(board: Board) -> str:
     """One row per figure, except those of nano and mini; values as in `as_json`."""
-    file = io.StringIO()
-    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in board.rows:
-        for record in _records(row):
-            writer.writerow({**record, "notes": "; ".join(record["notes"])})
-    return file.getvalue()
+    records = [record for row in board.rows for record in _records(row)]
+    return csv_table(COLUMNS, ({**record, "notes": "; ".join(record["notes"])} for record in records))
 
 
 def pages(board: Board) -> dict[str, str]:
     """The rendered files of the leaderboards folder, by name."""
-    found = {INDEX: _index(board), TOYS: _page(_toy_block(board))}
+    blocks: dict[str, Iterable[Block]] = {TOYS: [_toy_block(board)]}
     for benchmark in board.benchmarks:
-        found[page_name(benchmark)] = _page(*_benchmark_blocks(board, benchmark))
-    return found
+        blocks[page_name(benchmark)] = _benchmark_blocks(board, benchmark)
+    written = {name: f"{HEAD}\n\n{as_markdown(on_page)}\n" for name, on_page in blocks.items()}
+    return {INDEX: _index(board), **written}
 
 
 def write_pages(board: Board, folder: Path) -> list[Path]:
@@ -98,11 +91,10 @@ def write_pages(board: Board, folder: Path) -> list[Path]:
         raise FileNotFoundError(
             f"no folder {folder} for the pages: give one with --folder, or go to a checkout"
         )
-    written = []
-    for name, content in pages(board).items():
+    written = pages(board)
+    for name, content in written.items():
         (folder / name).write_text(content, encoding="utf-8")
-        written.append(folder / name)
-    return written
+    return [folder / name for name in written]
 
 
 def page_name(benchmark: Benchmark) -> str:
@@ -111,8 +103,7 @@ def page_name(benchmark: Benchmark) -> str:
     return f"{table}{benchmark.id}.md"
 
 
-@dataclass(frozen=True)
-class ShownFigure:
+class ShownFigure(NamedTuple):
     """A figure as text, with the decimals of its metric; empty where something is missing."""
 
     value: str
@@ -141,15 +132,8 @@ def shown(figure: Figure, decimals: int) -> ShownFigure:
 
 def title(board: Board, benchmark: Benchmark) -> str:
     """The title of a benchmark, with the number of its table in the paper."""
-    return benchmark.title + (
-        f": Table {benchmark.table} of the {board.schema.paper}" if benchmark.table else ""
-    )
-
-
-def sources(board: Board, benchmark: Benchmark) -> dict[str, int]:
-    """The sources of a benchmark's published rows, numbered."""
-    names = dict.fromkeys(row.source for row in board.of(benchmark) if row.run is None)
-    return {name: place for place, name in enumerate(names, start=1)}
+    table = f": Table {benchmark.table} of the {board.schema.paper}" if benchmark.table else ""
+    return f"{benchmark.title}{table}"
 
 
 def absent(board: Board) -> list[Absent]:
@@ -172,27 +156,24 @@ def _blocks(board: Board) -> Iterator[Block]:
 
 
 def _benchmark_blocks(board: Board, benchmark: Benchmark) -> Iterator[Block]:
-    yield Block(title(board, benchmark), before=[_ranking(benchmark)], level=1)
-    numbers = sources(board, benchmark)
+    order = "highest" if benchmark.metric(benchmark.primary).direction == "higher" else "lowest"
+    ranking = f"Sorted by {benchmark.primary}, {order} first. Our own rows name their run."
+    yield Block(title(board, benchmark), before=[ranking], level=1)
+    sources = dict.fromkeys(row.source for row in board.of(benchmark) if row.run is None)
+    numbers = {source: place for place, source in enumerate(sources, start=1)}
     for split in benchmark.splits:
         if board.of(benchmark, split) or split.not_computed:
             yield _split_block(board, benchmark, split, numbers)
     yield from _our_blocks(board, benchmark)
     listed = [f"[{place}] {source}" for source, place in numbers.items()]
-    yield Block("Sources and notes", after=[*listed, *benchmark.notes, *not_computed(benchmark)])
+    yield Block("Sources and notes", after=[*listed, *notes(benchmark)])
 
 
-def _ranking(benchmark: Benchmark) -> str:
-    order = "highest" if benchmark.metric(benchmark.primary).direction == "higher" else "lowest"
-    return f"Sorted by {benchmark.primary}, {order} first. Our own rows name their run."
-
-
-def not_computed(benchmark: Benchmark) -> Iterator[str]:
-    """The splits and metrics that none of our tasks computes, with the reasons."""
+def notes(benchmark: Benchmark) -> list[str]:
+    """Its notes, then the splits and metrics that none of our tasks computes, with the reasons."""
     parts: tuple[Split | Metric, ...] = (*benchmark.splits, *benchmark.metrics)
-    for part in parts:
-        if part.not_computed:
-            yield f"{part.name} is not computed here: {part.not_computed}"
+    missing = [part for part in parts if part.not_computed]
+    return [*benchmark.notes, *(f"{part.name} is not computed here: {part.not_computed}" for part in missing)]
 
 
 def _split_block(board: Board, benchmark: Benchmark, split: Split, numbers: dict[str, int]) -> Block:
@@ -203,28 +184,27 @@ def _split_block(board: Board, benchmark: Benchmark, split: Split, numbers: dict
             shown(row.figures[metric.name], metric.decimals).value if metric.name in row.figures else ""
             for metric in benchmark.metrics
         ]
-        source = f"ours, {row.run.protocol}: {row.run.path}" if row.run else f"[{numbers[row.source]}]"
+        run = row.run
+        source = f"ours, {run.settings.protocol}: {run.path}" if run else f"[{numbers[row.source]}]"
         rows.append([row.method, row.params, *values, source])
     return Block(split.shown, ["method", "params", *names, "source"], rows, range(2, 2 + len(names)))
 
 
 def _our_blocks(board: Board, benchmark: Benchmark) -> Iterator[Block]:
     """A block with our runs, or nothing if there are none."""
-    rows, notes = [], []
+    rows, remarks = [], []
     for row in board.of(benchmark):
         if row.run is None:
             continue
         about = [benchmark.split(row.split).shown, row.method, row.params]
-        about += [row.run.protocol, row.run.data_format or "", str(row.run.samples)]
+        about += [row.run.settings.protocol, row.run.settings.data_format or "", str(row.run.samples)]
         for metric in benchmark.metrics:
             if metric.name in row.figures:
-                figure = shown(row.figures[metric.name], metric.decimals)
-                ours = [metric.name, figure.value, figure.interval]
-                rows.append([*about, *ours, figure.published, figure.difference, figure.verdict])
+                rows.append([*about, metric.name, *shown(row.figures[metric.name], metric.decimals)])
         if row.run.notes:
-            notes.append(f"{row.run.path}: {'; '.join(row.run.notes)}")
+            remarks.append(f"{row.run.path}: {'; '.join(row.run.notes)}")
     if rows:
-        yield Block(OURS_TITLE, OURS_HEADERS, rows, (5, 7, 8, 9, 10), [INTERVAL_TEXT], notes)
+        yield Block(OURS_TITLE, OURS_HEADERS, rows, (5, 7, 8, 9, 10), [INTERVAL_TEXT], remarks)
 
 
 def _toy_block(board: Board) -> Block:
@@ -237,8 +217,7 @@ def toy_rows(board: Board) -> list[list[str]]:
     """The rows of the table with TOY_HEADERS."""
     rows = []
     for run in board.demonstrations:
-        summary = run.summary
-        metric = summary.metric(summary.primary)
+        summary, metric = run.summary, run.summary.headline
         rows.append(
             [
                 *(summary.task, summary.split, summary.model, summary.protocol, str(summary.samples)),
@@ -247,10 +226,6 @@ def toy_rows(board: Board) -> list[list[str]]:
             ]
         )
     return rows
-
-
-def _page(*blocks: Block) -> str:
-    return f"{HEAD}\n\n{as_markdown(blocks)}\n"
 
 
 def _index(board: Board) -> str:
@@ -289,15 +264,15 @@ def _records(row: Row) -> Iterator[dict[str, Any]]:
         about = (row.benchmark, row.split, row.method, row.params, name)
         origin: tuple[Any, ...] = (row.source, None, None, None, None, None, None, None, [])
         if run is not None:
-            settings = (str(run.path), run.model, run.protocol, run.data_format, run.samples)
-            origin = ("ours", *settings, figure.published, figure.inside, list(run.notes))
+            chosen = run.settings
+            settings = (str(run.path), chosen.model, chosen.protocol, chosen.data_format, run.samples)
+            origin = ("ours", *settings, figure.published, figure.inside, run.notes)
         values = (*about, figure.value, figure.low, figure.high, *origin)
         yield dict(zip(COLUMNS, values, strict=True))
 
 
 def _toy_record(run: Demonstration) -> dict[str, Any]:
-    summary = run.summary
-    metric = summary.metric(summary.primary)
+    summary, metric = run.summary, run.summary.headline
     about = {name: getattr(summary, name) for name in ("task", "split", "model", "protocol", "samples")}
     values = {"low": metric.low, "high": metric.high, "value": metric.value}
     scaled = {k: v if metric.unit or v is None else 100 * v for k, v in values.items()}

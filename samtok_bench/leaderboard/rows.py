@@ -30,7 +30,7 @@ from samtok_bench.runs.reading import (
     open_run,
     stored_metric,
 )
-from samtok_bench.runs.settings import short_name
+from samtok_bench.runs.settings import RunSettings, short_name
 from samtok_bench.runs.summary import MetricValue, Summary
 
 REFERENCES = ("oracle", "constant")
@@ -61,14 +61,9 @@ class OurRun:
     """Where a row of ours comes from."""
 
     path: Path
-    model: str
-    """As the user wrote it."""
-    protocol: str
-    data_format: str | None
+    settings: RunSettings
     samples: int
-    data: str
-    """Hash of the data."""
-    notes: tuple[str, ...]
+    notes: Sequence[str]
     """What readers of the figures should know."""
 
 
@@ -121,12 +116,9 @@ def rows_of_runs(
             else:
                 yield from _rows(schema, values, run)
         except NotComparable as reason:
-            yield LeftOut(path, _beginning_below(path, str(reason)), name)
-
-
-def _beginning_below(path: Path, reason: str) -> str:
-    """A reason without the folder that it begins with: the folder is said next to it."""
-    return reason.removeprefix(str(path)).removeprefix("/").removeprefix(":").strip()
+            # the folder is said next to it
+            text = str(reason).removeprefix(str(path)).removeprefix("/").removeprefix(":").strip()
+            yield LeftOut(path, text, name)
 
 
 def _rows(schema: Schema, values: Mapping[Key, float], run: LoadedRun) -> Iterator[Row]:
@@ -144,7 +136,10 @@ def _rows(schema: Schema, values: Mapping[Key, float], run: LoadedRun) -> Iterat
         if _is_of(run, split, ours)
     ]
     if not places:
-        raise NotComparable(f"no table has {_configuration(run)}")
+        parts = [f"{settings.task} on {settings.split} by protocol {settings.protocol}"]
+        parts += [f"data {settings.data_format}"] if settings.data_format else []
+        parts += [f"{name} {value}" for name, value in settings.options.items()]
+        raise NotComparable(f"no table has {', '.join(parts)}")
     for benchmark, split, ours in places:
         official = split.official(run.task.data)
         if official and run.record.samples not in official:
@@ -164,20 +159,11 @@ def _is_of(run: LoadedRun, split: Split, ours: Ours) -> bool:
     )
 
 
-def _configuration(run: LoadedRun) -> str:
-    settings = run.settings
-    parts = [f"{settings.task} on {settings.split} by protocol {settings.protocol}"]
-    parts += [f"data {settings.data_format}"] if settings.data_format else []
-    return ", ".join([*parts, *(f"{name} {value}" for name, value in settings.options.items())])
-
-
 def _judges(run: LoadedRun) -> list[JudgeSummary]:
     judges = read_judges(run.path)
-    if not judges:
-        raise NotComparable("not judged: use samtok-bench judge")
     complete = [judge for judge in judges if judge.samples == run.record.samples]
     if not complete:
-        raise NotComparable("not judged to the end: use samtok-bench judge")
+        raise NotComparable(f"not judged{' to the end' if judges else ''}: use samtok-bench judge")
     return complete
 
 
@@ -193,20 +179,28 @@ def _row(
     model = run.settings.model
     checkpoint = schema.checkpoint(model)
     reason = _why_no_difference(run, benchmark, ours, checkpoint)
+    scored = run if judge is None else as_judged(run, judge)
+    by_id = {info.id: info for info in scored.metrics}
+    wanted = {name: by_id[id] for name, id in ours.metrics.items()}
+    agreed_values(scored, from_scores(wanted.values()), scored.lines)
     figures = {}
-    for name, stored in _stored(run, ours, judge).items():
+    for name, info in wanted.items():
         printed = None
         if checkpoint and not reason:
             printed = values.get((benchmark.id, split.name, checkpoint.method, checkpoint.params, name))
-        if stored.value is not None:
-            figures[name] = _figure(stored, benchmark.metric(name), printed)
+        figure = _figure(stored_metric(scored, info), benchmark.metric(name), printed)
+        if figure is not None:
+            figures[name] = figure
     undefined = [name for name in ours.metrics if name not in figures]
+    failed = {name: n for name, n in run.summary.outcomes.items() if n and name in ("model_error", "skipped")}
+    dirty = run.record.sessions and run.record.sessions[-1].git_dirty
     notes = [
-        *([reason] if reason else []),
-        *([] if split.official(run.task.data) else ["the number of samples is not checked"]),
-        *([f"judged by {judge.model}"] if judge else []),
-        *([f"undefined: {', '.join(undefined)}"] if undefined else []),
-        *_cautions(run),
+        reason,
+        "" if split.official(run.task.data) else "the number of samples is not checked",
+        f"judged by {judge.model}" if judge else "",
+        f"undefined: {', '.join(undefined)}" if undefined else "",
+        *(f"{n} of {run.record.samples} samples ended as {name}" for name, n in failed.items()),
+        "made by uncommitted code" if dirty else "",
     ]
     return Row(
         benchmark.id,
@@ -214,15 +208,7 @@ def _row(
         checkpoint.name if checkpoint else short_name(model),
         checkpoint.params if checkpoint else "",
         figures,
-        run=OurRun(
-            run.path,
-            model,
-            run.task.protocol,
-            run.task.data,
-            run.record.samples,
-            run.settings.data,
-            tuple(notes),
-        ),
+        run=OurRun(run.path, run.settings, run.record.samples, list(filter(None, notes))),
     )
 
 
@@ -243,26 +229,9 @@ def _why_no_difference(
     return ""
 
 
-def _cautions(run: LoadedRun) -> list[str]:
-    failed = {name: n for name, n in run.summary.outcomes.items() if n and name in ("model_error", "skipped")}
-    last = run.record.sessions[-1] if run.record.sessions else None
-    return [
-        *(f"{n} of {run.record.samples} samples ended as {name}" for name, n in failed.items()),
-        *(["made by uncommitted code"] if last and last.git_dirty else []),
-    ]
-
-
-def _stored(run: LoadedRun, ours: Ours, judge: JudgeSummary | None) -> dict[str, MetricValue]:
-    """The run's metrics by the benchmark's names; NotComparable unless their versions are current."""
-    scored = run if judge is None else as_judged(run, judge)
-    by_id = {info.id: info for info in scored.metrics}
-    wanted = {name: by_id[id] for name, id in ours.metrics.items()}
-    agreed_values(scored, from_scores(wanted.values()), scored.lines)
-    return {name: stored_metric(scored, info) for name, info in wanted.items()}
-
-
-def _figure(stored: MetricValue, metric: Metric, printed: float | None) -> Figure:
-    assert stored.value is not None
+def _figure(stored: MetricValue, metric: Metric, printed: float | None) -> Figure | None:
+    if stored.value is None:
+        return None
     scale = 1.0 if stored.unit else 100.0
     low, high = (None if bound is None else scale * bound for bound in (stored.low, stored.high))
     inside = None
