@@ -26,13 +26,10 @@ class BoxCodec(Codec):
     def encode(self, embedding: tuple[int, int], masks: Sequence[RLE]) -> list[Symbols]:
         height, width = embedding
         boxes = [rle.box(mask) for mask in masks]
-        return [
-            (*bins_of((x0, y0), width, height), *bins_of((x1, y1), width, height)) for x0, y0, x1, y1 in boxes
-        ]
+        return [bins_of(box[:2], width, height) + bins_of(box[2:], width, height) for box in boxes]
 
     def decode(self, embedding: tuple[int, int], codes: Sequence[Symbols]) -> list[RLE]:
-        height, width = embedding
-        return [_filled(code, height, width) for code in codes]
+        return [_filled(code, *embedding) for code in codes]
 
     def text(self, symbols: Symbols) -> str:
         return f"<{','.join(map(str, symbols))}>"
@@ -49,13 +46,14 @@ def bins_of(point: tuple[float, float], width: int, height: int) -> tuple[int, i
     return round(point[0] / width * (BINS - 1)), round(point[1] / height * (BINS - 1))
 
 
-def place_of(bins: tuple[int, int], width: int, height: int) -> tuple[float, float]:
+def place_of(bins: Sequence[int], width: int, height: int) -> tuple[float, float]:
     """The point x, y in pixels of two bins."""
     return bins[0] / (BINS - 1) * width, bins[1] / (BINS - 1) * height
 
 
 def _filled(code: Symbols, height: int, width: int) -> RLE:
-    (x0, y0), (x1, y1) = (place_of((code[k], code[k + 1]), width, height) for k in (0, 2))
+    x0, y0 = place_of(code[:2], width, height)
+    x1, y1 = place_of(code[2:], width, height)
     left, right = _line(x0, x1, width)
     top, bottom = _line(y0, y1, height)
     return rle.rectangle(left, top, right, bottom, height, width)

@@ -1,6 +1,7 @@
 """A low-resolution grid over the whole image."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import cv2
@@ -40,20 +41,16 @@ class GridCodec(Codec):
 
     def decode(self, embedding: tuple[int, int], codes: Sequence[Symbols]) -> list[RLE]:
         height, width = embedding
-        decoded = []
-        for code in codes:
-            cells = np.array(code, np.float32).reshape(self.side, self.side)
-            decoded.append(
-                rle.encode(cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5)
-            )
-        return decoded
+        grids = np.array(codes, np.float32).reshape(-1, self.side, self.side)
+        shares = [cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR) for cells in grids]
+        return [rle.encode(share > 0.5) for share in shares]
 
     def text(self, symbols: Symbols) -> str:
-        rows = np.array(symbols).reshape(self.side, self.side)
-        return "\n".join("|".join(f"{label} *{count}" for label, count in _runs(row)) for row in rows)
+        rows = self._runs(symbols)
+        return "\n".join("|".join(f"{label} *{count}" for label, count in row) for row in rows)
 
     def tokens(self, symbols: Symbols) -> int:
-        return sum(2 * len(_runs(row)) for row in np.array(symbols).reshape(self.side, self.side))
+        return sum(2 * len(row) for row in self._runs(symbols))
 
     def bits(self, symbols: Symbols) -> float:
         return len(symbols)
@@ -69,8 +66,7 @@ class GridCodec(Codec):
         shares = cv2.resize(mask.astype(np.float32), (self.side, self.side), interpolation=how)
         return tuple((shares >= 0.5).astype(int).ravel().tolist())
 
-
-def _runs(row: np.ndarray) -> list[tuple[int, int]]:
-    starts = np.flatnonzero(np.diff(row, prepend=-1))
-    counts = np.diff(np.append(starts, len(row)))
-    return list(zip(row[starts].tolist(), counts.tolist(), strict=True))
+    def _runs(self, symbols: Symbols) -> list[list[tuple[int, int]]]:
+        """The label and length of each run, row by row."""
+        rows = np.reshape(symbols, (self.side, self.side)).tolist()
+        return [[(label, len(list(run))) for label, run in groupby(row)] for row in rows]

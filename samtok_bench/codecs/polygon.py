@@ -30,25 +30,21 @@ class ContourCodec(Codec):
 
     summary = "contours with holes, to a tolerance of F thousandths of the diagonal (contour5)"
     mode = cv2.RETR_CCOMP
+    kind = "contour"
+    least, most = 1, 100
+    """Of the number after the name."""
 
     def __init__(self, argument: str, options: PredictorOptions) -> None:
         super().__init__(argument, options)
-        name, least, most = self.limits()
-        if not argument.isdecimal() or not least <= int(argument) <= most:
-            raise ValueError(f"{name}N takes {least} to {most}, got {name}{argument}")
+        if not argument.isdecimal() or not self.least <= int(argument) <= self.most:
+            raise ValueError(f"{self.kind}N takes {self.least} to {self.most}, got {self.kind}{argument}")
         self.number = int(argument)
 
-    @classmethod
-    def limits(cls) -> tuple[str, int, int]:
-        """The name, and the least and the greatest number after it."""
-        return "contour", 1, 100
-
     def identity(self) -> dict[str, Any]:
-        return {"kind": self.limits()[0], "number": self.number, "bins": BINS}
+        return {"kind": self.kind, "number": self.number, "bins": BINS}
 
     def encode(self, embedding: tuple[int, int], masks: Sequence[RLE]) -> list[Symbols]:
-        height, width = embedding
-        return [self._symbols(self._outline(rle.decode(mask)), height, width) for mask in masks]
+        return [_symbols(self._outline(rle.decode(mask)), *embedding) for mask in masks]
 
     def decode(self, embedding: tuple[int, int], codes: Sequence[Symbols]) -> list[RLE]:
         return [_painted(code, *embedding) for code in codes]
@@ -71,16 +67,6 @@ class ContourCodec(Codec):
         tolerance = self.number / 1000 * float(np.hypot(*mask.shape))
         return simplified(contours(mask, self.mode), tolerance)
 
-    def _symbols(self, outline: list[Contour], height: int, width: int) -> Symbols:
-        symbols: list[int] = []
-        for contour in outline:
-            if symbols:
-                symbols.append(END)
-            for x, y in contour.tolist():
-                # corners are centres of pixels
-                symbols += bins_of((x + 0.5, y + 0.5), width, height)
-        return tuple(symbols)
-
 
 class PolygonCodec(ContourCodec):
     """`polygonN`: outer contours with N corners in all, as SeqTR (arXiv 2203.16265: 12 to 18 points of 1,000
@@ -95,10 +81,8 @@ class PolygonCodec(ContourCodec):
 
     summary = "outer contours with N corners in all (polygon8, polygon16, polygon32)"
     mode = cv2.RETR_EXTERNAL
-
-    @classmethod
-    def limits(cls) -> tuple[str, int, int]:
-        return "polygon", 3, 1000
+    kind = "polygon"
+    least, most = 3, 1000
 
     @classmethod
     def choices(cls) -> tuple[str, ...]:
@@ -109,13 +93,13 @@ class PolygonCodec(ContourCodec):
         found = found[: max(1, self.number // 3)]
         low, high = 0.0, float(np.hypot(*mask.shape))
         best = simplified(found, low)
-        if _corners(best) <= self.number:
+        if sum(map(len, best)) <= self.number:
             return best
         best = simplified(found[:1], high)
         for _ in range(SEARCH_STEPS):
             middle = (low + high) / 2
             tried = simplified(found, middle)
-            if _corners(tried) <= self.number:
+            if sum(map(len, tried)) <= self.number:
                 best, high = tried, middle
             else:
                 low = middle
@@ -137,8 +121,15 @@ def simplified(outline: Sequence[Contour], tolerance: float) -> list[Contour]:
     return [contour for contour in fewer if len(contour) > 2] or [max(fewer, key=len)]
 
 
-def _corners(outline: Sequence[Contour]) -> int:
-    return sum(map(len, outline))
+def _symbols(outline: Sequence[Contour], height: int, width: int) -> Symbols:
+    symbols: list[int] = []
+    for contour in outline:
+        if symbols:
+            symbols.append(END)
+        for x, y in contour.tolist():
+            # corners are centres of pixels
+            symbols += bins_of((x + 0.5, y + 0.5), width, height)
+    return tuple(symbols)
 
 
 def _painted(code: Symbols, height: int, width: int) -> RLE:

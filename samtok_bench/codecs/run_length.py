@@ -16,9 +16,10 @@ class RunCodec(Codec):
     """
 
     summary = "run lengths in decimal digits, lossless"
+    kind = "rle-text"
 
     def identity(self) -> dict[str, Any]:
-        return {"kind": "rle-text"}
+        return {"kind": self.kind}
 
     def encode(self, embedding: tuple[int, int], masks: Sequence[RLE]) -> list[Symbols]:
         return [tuple(rle.run_lengths(mask).tolist()) for mask in masks]
@@ -45,9 +46,7 @@ class CocoRunCodec(RunCodec):
     """
 
     summary = "COCO's compressed run lengths, lossless"
-
-    def identity(self) -> dict[str, Any]:
-        return {"kind": "coco-rle"}
+    kind = "coco-rle"
 
     def text(self, symbols: Symbols) -> str:
         # the size is no part of the counts

@@ -11,18 +11,15 @@ the codec writes nothing keeps its place too; the place of an empty target mask 
 
 import time
 from collections.abc import Callable, Sequence
-from itertools import groupby
+from itertools import chain, groupby, islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from samtok_bench import registry, rle
 from samtok_bench.codec import Codec
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.rle import RLE
 from samtok_bench.sample import MASK_PLACE, Code, Outcome, Prediction, Sample, Target
-
-T = TypeVar("T")
-STEPS = ("embed", "encode", "decode")
 
 
 class OraclePredictor(Predictor):
@@ -53,7 +50,7 @@ class OraclePredictor(Predictor):
 
     def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
         if self.codec is None:
-            return [_answer(sample, _kept(sample), [], []) for sample in samples]
+            return [_answer(sample, _kept(sample)) for sample in samples]
         predictions: list[Prediction] = []
         for _, group in groupby(samples, lambda sample: (sample.image, sample.size)):
             same = list(group)
@@ -66,48 +63,40 @@ class OraclePredictor(Predictor):
     def _through(self, codec: Codec, samples: Sequence[Sample]) -> list[Prediction]:
         """Answers to samples of one image, whose masks go through the codec in one go."""
         masks = [_kept(sample) for sample in samples]
-        every = [mask for of_sample in masks for mask in of_sample]
+        every = list(chain.from_iterable(masks))
         if not every:
-            return [_answer(sample, [], [], []) for sample in samples]
-        clock = _Clock()
-        image, size = samples[0].image, samples[0].size
+            return [_answer(sample, []) for sample in samples]
+        seconds = {"embed": 0.0}
+
+        def timed(step: str, work: Callable[..., Any], *arguments: Any) -> Any:
+            began = time.perf_counter()
+            done = work(*arguments)
+            seconds[step] = time.perf_counter() - began
+            return done
+
+        image = samples[0].image
         if self._embedded is None or self._embedded[0] != image:
             # samples of one image come one after the other
             self._embedded = None
-            self._embedded = (image, clock.time("embed", lambda: codec.embed(image, size)))
+            self._embedded = (image, timed("embed", codec.embed, image, samples[0].size))
         embedding = self._embedded[1]
-        codes = clock.time("encode", lambda: codec.encode(embedding, every))
-        decoded = clock.time("decode", lambda: codec.decode(embedding, codes))
-        spent = {step: clock.seconds.get(step, 0.0) / len(every) for step in STEPS}
-        answers, at = [], 0
+        codes = timed("encode", codec.encode, embedding, every)
+        coded = zip(codes, timed("decode", codec.decode, embedding, codes), strict=True)
+        answers = []
         for sample, its_masks in zip(samples, masks, strict=True):
-            end = at + len(its_masks)
-            texts = [codec.text(symbols) for symbols in codes[at:end]]
+            of_sample = list(islice(coded, len(its_masks)))
             costs = [
                 Code(codec.tokens(symbols), codec.bits(symbols), symbols if codec.codebooks else ())
-                for symbols in codes[at:end]
+                for symbols, _ in of_sample
             ]
-            timings = {step: seconds * len(its_masks) for step, seconds in spent.items()}
-            answers.append(_answer(sample, decoded[at:end], texts, costs, timings))
-            at = end
+            texts = [codec.text(symbols) for symbols, _ in of_sample]
+            timings = {step: spent * len(its_masks) / len(every) for step, spent in seconds.items()}
+            answers.append(_answer(sample, [back for _, back in of_sample], texts, costs, timings))
         return answers
 
     @classmethod
     def choices(cls) -> tuple[str, ...]:
         return ("",)
-
-
-class _Clock:
-    """Seconds by step."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    def time(self, step: str, work: Callable[[], T]) -> T:
-        began = time.perf_counter()
-        done = work()
-        self.seconds[step] = time.perf_counter() - began
-        return done
 
 
 def _kept(sample: Sample) -> list[RLE]:
@@ -118,8 +107,8 @@ def _kept(sample: Sample) -> list[RLE]:
 def _answer(
     sample: Sample,
     masks: Sequence[RLE],
-    words: Sequence[str],
-    codes: Sequence[Code],
+    words: Sequence[str] = (),
+    codes: Sequence[Code] = (),
     timings: dict[str, float] | None = None,
 ) -> Prediction:
     text, words = _written(sample.target, words)

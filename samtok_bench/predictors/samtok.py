@@ -16,7 +16,7 @@ from samtok.locate import (
     nano_is_installed,
     tokenizer_folder,
 )
-from samtok.words import Fault, ParsedWords, Word, marks, parse_words
+from samtok.words import END, START, VOCABULARY, Fault, ParsedWords, Word, format_words, marks, parse_words
 from samtok_bench import crops as views
 from samtok_bench import provenance, rle
 from samtok_bench.codec import Codec, Symbols
@@ -35,7 +35,6 @@ CHEAP_BYTES = 200_000_000
 """Size of a tokenizer's weights up to which the ceiling is computed unasked on a CPU."""
 Pictures: TypeAlias = dict[ImagePart, dict[str, Image.Image]]
 """The opened images of a batch, as a conversation's parts take them."""
-_MODEL_FILES = WEIGHT_FILES | {".json", ".jinja", ".txt"}
 
 
 class SAMTokPredictor(Predictor):
@@ -55,7 +54,8 @@ class SAMTokPredictor(Predictor):
             "kind": "samtok",
             "weights": weights_hash(self.folder),
             "device": device.split(":")[0],
-            "dtype": _dtype_name(device),
+            # what QwenVLSAMTok takes when none is named
+            "dtype": "bfloat16" if device.startswith("cuda") else "float32",
             "decoding": "greedy",
         }
 
@@ -169,8 +169,6 @@ class SAMTokCodec(Codec):
         return [rle.encode(mask) for mask in decoded]
 
     def text(self, symbols: Symbols) -> str:
-        from samtok import format_words
-
         return format_words([symbols])[0]
 
     def tokens(self, symbols: Symbols) -> int:
@@ -196,8 +194,6 @@ class SAMTokFirstCodec(SAMTokCodec):
     levels = 1
 
     def text(self, symbols: Symbols) -> str:
-        from samtok.words import END, START, VOCABULARY
-
         return START + VOCABULARY[1 + symbols[0]] + END
 
 
@@ -211,8 +207,8 @@ def _named(locate: Callable[[str], Path], name: str) -> Path:
 
 def weights_hash(folder: Path) -> str:
     """sha256 over the weights, configuration and vocabulary files below a folder."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix in _MODEL_FILES)
-    return provenance.file_hash(files)
+    kinds = WEIGHT_FILES | {".json", ".jinja", ".txt"}
+    return provenance.file_hash(sorted(path for path in folder.rglob("*") if path.suffix in kinds))
 
 
 def preflight(name: str = NANO) -> float:
@@ -265,10 +261,9 @@ def _parser(reading: Reading) -> Callable[[str], ParsedWords]:
 
 def _prediction(answer: "Answer") -> Prediction:
     faults = tuple(fault.kind for fault in answer.words.faults)
+    outcome = Outcome.PARSE_ERROR if faults else Outcome.OK
     if answer.stop_reason == "length":
         outcome = Outcome.TRUNCATED
-    else:
-        outcome = Outcome.PARSE_ERROR if faults else Outcome.OK
     return Prediction(
         outcome=outcome,
         text=answer.text,
@@ -292,12 +287,10 @@ def _open_all(sample: Sample, images: Pictures) -> None:
 def _pictures(part: ImagePart, sample: Sample) -> dict[str, Image.Image]:
     """What the mask tokenizer gets of an image, and "seen", what the language model gets, if that differs."""
     image = _open(part.path, sample.size if part.path == sample.image else None)
-    if part.view is None:
-        return {"image": image}
-    image = views.cut(image, part.view)
-    if part.view.jpeg_quality is None:
-        return {"image": image}
-    return {"image": image, "seen": views.compressed(image, part.view.jpeg_quality)}
+    pictures = {"image": views.cut(image, part.view) if part.view else image}
+    if part.view and part.view.jpeg_quality is not None:
+        pictures["seen"] = views.compressed(pictures["image"], part.view.jpeg_quality)
+    return pictures
 
 
 def _open(path: Path, stated: tuple[int, int] | None) -> Image.Image:
@@ -343,8 +336,3 @@ def _device(asked: str) -> str:
     if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"--device {asked}: torch {torch.__version__} sees no GPU here")
     return asked
-
-
-def _dtype_name(device: str) -> str:
-    """What QwenVLSAMTok takes when none is named."""
-    return "bfloat16" if device.startswith("cuda") else "float32"
