@@ -104,13 +104,13 @@ def read_answer(answer: str, choices: Sequence[str]) -> str | None:
 def _by_text(said: str, texts: Mapping[str, str]) -> str | None:
     """The letter of the only choice that an answer says; both are plain."""
     same = [letter for letter, text in texts.items() if text and text == said]
-    inside = [letter for letter, text in texts.items() if text and _has_words(said, text)]
+    inside = [
+        letter
+        for letter, text in texts.items()
+        if text and re.search(rf"(?<!\w){re.escape(text)}(?!\w)", said)
+    ]
     found = same or inside
     return found[0] if len(found) == 1 else None
-
-
-def _has_words(said: str, text: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(text)}(?!\w)", said) is not None
 
 
 def _plain(text: str) -> str:

@@ -17,7 +17,6 @@ from samtok_tasks.formats.files import Record, field, parse, read_json, require_
 
 CHECKER = "You are a helpful and precise assistant for checking the quality of the answer."
 RATIO = "mean score of the model's answers over that of the reference answers; may exceed 100"
-_UNREAD = (-1.0, -1.0)
 
 
 class ReviewedCaption(JudgedCaption):
@@ -115,7 +114,7 @@ def read_review(reply: str, protocol: Protocol) -> tuple[float, float] | None:
 def review_scores(reply: str, protocol: Protocol, group: str = "", groups: Sequence[str] = ()) -> Scores:
     """One review's sufficient statistics; `group` is one of `groups`, or neither is given."""
     read = read_review(reply, protocol)
-    reference, model = read or _UNREAD
+    reference, model = read or (-1.0, -1.0)
     scores = {"reference": reference, "model": model, "unreadable": float(read is None), "replies": 1.0}
     for name in groups:
         scores[f"reference_{name}"] = reference if name == group else 0.0

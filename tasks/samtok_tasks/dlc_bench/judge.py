@@ -57,16 +57,13 @@ def recognition_question(name: str) -> str:
     all classes of the benchmark: vowel letters take "an"; words in -s but not in -ss, -us or -is are plural,
     as is the one compound that inflect takes for a plural.
     """
-    if _is_plural(name):
+    is_plural = name == "wine glass" or (name.endswith("s") and not name.endswith(("ss", "us", "is")))
+    if is_plural:
         asked = f"objects in the description are {name} or objects of a similar type"
     else:
         article = "an" if name[:1].lower() in tuple("aeiou") else "a"
         asked = f"object in the description is {article} {name} or an object of a similar type"
     return f"Is it likely that the {asked}? Again, It does not have to be an exact match."
-
-
-def _is_plural(name: str) -> bool:
-    return name == "wine glass" or (name.endswith("s") and not name.endswith(("ss", "us", "is")))
 
 
 def read_choice(reply: str, choices: Sequence[str]) -> int | None:

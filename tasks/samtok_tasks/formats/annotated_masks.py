@@ -59,7 +59,7 @@ class AnnotatedMasks:
             size: height and width of the image, pixels; None takes the size that the RLE states.
             segmentation: polygons or RLE, as in a COCO annotation.
         """
-        stated = _stated_size(segmentation)
+        stated = stated_size(segmentation)
         size = size or stated
         if size is None:
             self.dropped.add("broken masks", where, f"no size [height, width] of 1 to {MAX_SIDE} pixels")
@@ -82,7 +82,7 @@ class AnnotatedMasks:
             self.masks.append(mask)
 
 
-def _stated_size(segmentation: Any) -> tuple[int, int] | None:
+def stated_size(segmentation: Any) -> tuple[int, int] | None:
     """Height and width that an RLE states; None for polygons and where it is no possible size."""
     try:
         height, width = StatedSize.model_validate(segmentation).size

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, ValidationInfo, field_validator
+from pydantic import AfterValidator, model_validator
 
 from samtok_tasks.formats.annotated_masks import AnnotatedMasks
 from samtok_tasks.formats.files import PathBelow, Record, read_list, require_file
@@ -40,10 +40,9 @@ class GarRegions(Record):
     """RLE as in the file, unchecked."""
 
 
-class GarQuestion(Record):
+class GarQuestion(GarRegions):
     """A record of the questions. Question and choices name masks, see PLACE."""
 
-    image: PathBelow
     question: OneLine
     choices: list[OneLine]
     """Each begins with its letter and a point."""
@@ -51,33 +50,18 @@ class GarQuestion(Record):
     """The letter of the right one, in either case."""
     type: str
     """The kind of question."""
-    mask_rles: list[Any]
-    """RLE as in the file, unchecked. It stands last because its check looks at the fields before it."""
 
-    @field_validator("choices")
-    @classmethod
-    def _begin_with_letters(cls, choices: list[str]) -> list[str]:
-        expected = [f"{letter}." for letter in LETTERS[: len(choices)]]
-        if len(choices) < 2 or [choice[:2] for choice in choices] != expected:
-            raise ValueError(f"must be 2 to {len(LETTERS)} texts that begin with A., B., ...")
-        return choices
-
-    @field_validator("answer")
-    @classmethod
-    def _is_a_letter(cls, answer: str, others: ValidationInfo) -> str:
-        letters = LETTERS[: len(others.data.get("choices", ()))]
-        if answer.upper() not in tuple(letters):
-            raise ValueError(f"must be one of {', '.join(letters)}, got {answer!r}")
-        return answer
-
-    @field_validator("mask_rles")
-    @classmethod
-    def _has_what_is_named(cls, masks: list[Any], others: ValidationInfo) -> list[Any]:
-        texts = (others.data.get("question", ""), *others.data.get("choices", ()))
-        named = [int(place) for text in texts for place in PLACE.findall(text)]
-        if not masks or max(named, default=0) >= len(masks):
-            raise ValueError(f"a region is named that is not among the {len(masks)} masks")
-        return masks
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        letters = LETTERS[: len(self.choices)]
+        if len(letters) < 2 or [choice[:2] for choice in self.choices] != [f"{name}." for name in letters]:
+            raise ValueError(f"choices must be 2 to {len(LETTERS)} texts that begin with A., B., ...")
+        if self.answer.upper() not in tuple(letters):
+            raise ValueError(f"answer must be one of {', '.join(letters)}, got {self.answer!r}")
+        named = [int(place) for text in (self.question, *self.choices) for place in PLACE.findall(text)]
+        if not self.mask_rles or max(named, default=0) >= len(self.mask_rles):
+            raise ValueError(f"a region is named that is not among the {len(self.mask_rles)} masks")
+        return self
 
 
 def locate_gar_bench(root: Path, part: str) -> Path:

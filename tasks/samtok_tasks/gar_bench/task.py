@@ -8,6 +8,7 @@ from samtok_bench import rle
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Sample, Target, content_id, question
 from samtok_bench.task import Dropped, SampleSet
+from samtok_tasks.formats.annotated_masks import stated_size
 from samtok_tasks.formats.files import require_split
 from samtok_tasks.gar_bench.reader import (
     PLACE,
@@ -71,8 +72,8 @@ def _masks(segmentations: Sequence[Any]) -> list[RLE]:
     """The masks of a record, all of one size and none of them empty; ValueError if not."""
     masks = []
     for segmentation in segmentations:
-        size = segmentation.get("size") if isinstance(segmentation, dict) else None
-        if not isinstance(size, list) or len(size) != 2 or not all(type(v) is int and v > 0 for v in size):
+        size = stated_size(segmentation)
+        if size is None:
             raise ValueError("a mask is an RLE with its size")
         mask = rle.from_segmentation(segmentation, *size)
         if rle.is_empty(mask):

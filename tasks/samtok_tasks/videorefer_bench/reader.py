@@ -4,9 +4,9 @@ Videos are not decoded here: the frames lie as pictures beside the annotations.
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from samtok_tasks.formats.files import PathBelow, Record, field, read_list, require_file
 from samtok_tasks.formats.region_captions import CaptionRegions
@@ -22,16 +22,10 @@ LAYOUT = (
 )
 
 
-def _digits(text: str) -> str:
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"must be a number in digits, got {text!r}")
-    return text
-
-
 class _Entry(Record):
     video: PathBelow
     caption: str
-    frame_idx: Annotated[str, AfterValidator(_digits)]
+    frame_idx: str = Field(pattern=r"^[0-9]+$")
     annotation: list[Any] = Field(min_length=1)
     """For each object its masks by frame."""
 

@@ -129,17 +129,9 @@ def read_vip_bench(root: Path) -> VipData:
         others = [name for name in taken if name not in CAPABILITIES]
         if others:
             dropped.add("capabilities without a mean of their own", where, ", ".join(others))
-        questions.append(
-            VipQuestion(
-                key,
-                image,
-                (source.imageHeight, source.imageWidth),
-                asked.question,
-                asked.answer,
-                tuple(name for name in taken if name in CAPABILITIES),
-                masks,
-            )
-        )
+        size = source.imageHeight, source.imageWidth
+        counted = tuple(name for name in taken if name in CAPABILITIES)
+        questions.append(VipQuestion(key, image, size, asked.question, asked.answer, counted, masks))
     return VipData(tuple(questions), dropped)
 
 

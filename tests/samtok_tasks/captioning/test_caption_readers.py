@@ -111,7 +111,7 @@ BROKEN = [
         "VideoRefer-Bench-D.json",
         (0, "frame_idx"),
         "../3",
-        "entry 0: frame_idx: must be a number in digits",
+        "entry 0: frame_idx: String should match pattern '^[0-9]+$', got '../3'",
     ),
     ("videorefer", "VideoRefer-Bench-D.json", (0, "frame_idx"), "3", "the field '3' is missing"),
     (

@@ -210,12 +210,12 @@ def test_a_run_on_mini(mini, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"choices": ["A. x"]}, "choices: must be 2 to 8 texts that begin with A., B., ..."),
-        ({"choices": ["A. x", "C. y"]}, "choices: must be 2 to 8 texts"),
+        ({"choices": ["A. x"]}, "choices must be 2 to 8 texts that begin with A., B., ..."),
+        ({"choices": ["A. x", "C. y"]}, "choices must be 2 to 8 texts"),
         ({"choices": ["A. x", "B. y\nz"]}, "choices.1: has more than one line"),
         ({"question": "a\nb"}, "question: has more than one line"),
-        ({"answer": "E"}, "answer: must be one of A, B, C, D, got 'E'"),
-        ({"answer": ""}, "answer: must be one of A, B, C, D, got ''"),
+        ({"answer": "E"}, "answer must be one of A, B, C, D, got 'E'"),
+        ({"answer": ""}, "answer must be one of A, B, C, D, got ''"),
         ({"question": "What is <Prompt1>?"}, "a region is named that is not among the 1 masks"),
         ({"choices": ["A. x", "B. <Prompt3>", "C. z"]}, "a region is named that is not among the 1 masks"),
         ({"mask_rles": []}, "not among the 0 masks"),
