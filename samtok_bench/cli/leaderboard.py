@@ -59,17 +59,17 @@ def leaderboard(
 
     Only complete runs of all official samples are ranked; other runs are listed with the reason.
     """
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    typed = [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
     if context.invoked_subcommand is not None:
-        sources = [context.get_parameter_source(name) for name in context.params]
-        if any(source and source.name == "COMMANDLINE" for source in sources):
+        if typed:
             raise ValueError("put the options after the subcommand: leaderboard add RUN [OPTIONS]")
         return
     if (write or html) and (as_json or form is not Format.TEXT):
         raise ValueError("--html and --write do not go with --format or --json")
     if as_json and form in (Format.MARKDOWN, Format.CSV):
         raise ValueError(f"give either --json or --format {form}")
-    given = context.get_parameter_source("folder")
-    if given and given.name == "COMMANDLINE" and not write:
+    if "folder" in typed and not write:
         raise ValueError("--folder needs --write")
     if write and (html or task or benchmark):
         raise ValueError("--write writes all pages: leave out --html, --task and --benchmark")

@@ -3,10 +3,9 @@
 import http.client
 import json
 import os
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from time import monotonic, sleep
 from typing import Any
 
 from samtok_bench.judging.contract import JudgeSettings, Messages
@@ -25,8 +24,8 @@ class JudgeClient:
     """Asks one model of one server.
 
     A request that fails on the way (no connection, timeout, HTTP 408, 429 or 5xx, an answer that is no chat
-    completion) is tried again after 1, 2, 4, ... times `backoff` seconds. Redirects are not followed: the key
-    is for this server.
+    completion) is tried again after 1, 2, 4, ... seconds, a minute at most. Redirects are not followed: the
+    key is for this server.
 
     Args:
         url: with the version, as http://localhost:8000/v1.
@@ -34,8 +33,6 @@ class JudgeClient:
         key: sent as a bearer token; the environment's SAMTOK_BENCH_JUDGE_KEY if None, no token if empty.
         timeout: of one request in seconds, the reading of the answer included.
         retries: after the first try.
-        backoff: seconds before the second try.
-        sleep: waits so many seconds.
 
     Raises:
         ValueError: a URL of another kind, or impossible numbers.
@@ -49,18 +46,16 @@ class JudgeClient:
         key: str | None = None,
         timeout: float = 120.0,
         retries: int = 4,
-        backoff: float = 1.0,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if not url.startswith(("http://", "https://")):
             raise ValueError(f"a judge is named by a URL like http://localhost:8000/v1, got {url!r}")
         if not model:
             raise ValueError("a judge needs the name of its model")
-        if timeout <= 0 or retries < 0 or backoff < 0:
-            raise ValueError(f"timeout {timeout}, retries {retries}, backoff {backoff}: must not be negative")
+        if timeout <= 0 or retries < 0:
+            raise ValueError(f"timeout {timeout}, retries {retries}: must not be negative")
         self.url, self.model = url.rstrip("/"), model
         self._key = os.environ.get(KEY_VARIABLE, "") if key is None else key
-        self._timeout, self._retries, self._backoff, self._sleep = timeout, retries, backoff, sleep
+        self._timeout, self._retries = timeout, retries
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def ask(self, messages: Messages, settings: JudgeSettings) -> str:
@@ -75,7 +70,7 @@ class JudgeClient:
         data = json.dumps(body).encode()
         for attempt in range(self._retries + 1):
             if attempt:
-                self._sleep(min(_MAX_WAIT, self._backoff * 2 ** (attempt - 1)))
+                sleep(min(_MAX_WAIT, 2.0 ** (attempt - 1)))
             try:
                 return _reply(self._post(data))
             except urllib.error.HTTPError as error:
@@ -93,13 +88,13 @@ class JudgeClient:
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         request = urllib.request.Request(f"{self.url}/chat/completions", data, headers)
-        until = time.monotonic() + self._timeout
+        until = monotonic() + self._timeout
         with self._opener.open(request, timeout=self._timeout) as response:
             read = b""
             while chunk := response.read1(_READ_BYTES):
                 read += chunk
                 # the socket's timeout is for each part of an answer, a slow server sends many
-                if time.monotonic() > until:
+                if monotonic() > until:
                     raise TimeoutError(f"no whole answer within {self._timeout:g} s")
                 if len(read) > _MAX_BYTES:
                     raise ValueError(f"an answer of more than {_MAX_BYTES} bytes")

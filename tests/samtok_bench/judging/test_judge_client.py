@@ -7,23 +7,26 @@ import time
 import pytest
 from judge_server import completion, send, serving
 
+from samtok_bench.judging import client as judge_client
 from samtok_bench.judging.client import KEY_VARIABLE, JudgeClient, JudgeError
 from samtok_bench.judging.contract import JudgeSettings
 
 MESSAGES = [{"role": "user", "content": "Is it ä red circle?"}]
 
 
+NAPS: list[float] = []
+"""How long the client of a test waited, each time."""
+
+
 @pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
+def no_proxy_and_no_waiting(monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
+    NAPS.clear()
+    monkeypatch.setattr(judge_client, "sleep", NAPS.append)
 
 
 def client(url, **options):
-    naps = []
-    made = JudgeClient(
-        url, "judge-1", **{"key": "", "timeout": 5, "retries": 2, "sleep": naps.append, **options}
-    )
-    return made, naps
+    return JudgeClient(url, "judge-1", **{"key": "", "timeout": 5, "retries": 2, **options}), NAPS
 
 
 def test_the_protocol(monkeypatch):
@@ -81,9 +84,9 @@ def test_what_may_pass_is_tried_again(ill):
             send(handler, completion("well"))
 
     with serving(respond) as server:
-        one, naps = client(server.url, backoff=3)
+        one, naps = client(server.url)
         assert one.ask(MESSAGES, JudgeSettings(0)) == "well"
-    assert naps == [3, 6]
+    assert naps == [1, 2]
     assert len(server.requests) == 3
 
 
