@@ -6,28 +6,20 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from samtok_bench.metric import MetricInfo
 from samtok_bench.report import facts, figures
 from samtok_bench.report.facts import Fact
 from samtok_bench.report.figures import Histogram, MetricRow, Slice
 from samtok_bench.report.images import Pictures
-from samtok_bench.report.samples import IMAGES, Events, detail, entry, plain
+from samtok_bench.report.samples import detail, entry, plain
 from samtok_bench.runs.comparable import comparability, joined
 from samtok_bench.runs.reading import LoadedRun, agreed_values, from_scores, open_run, samples_of, tag_values
 from samtok_bench.runs.summary import Summary
 from samtok_bench.sample import Prediction, Sample
+from samtok_bench.task import Dropped
 
 TITLE = 160
 """The most characters of a sample's title in the list."""
-
-
-@dataclass(frozen=True)
-class Definition:
-    """What a metric means."""
-
-    display: str
-    id: str
-    description: str
-    source: str
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,9 @@ class Report:
     packages: list[Fact]
     settings: list[Fact]
     metrics: list[MetricRow]
-    definitions: list[Definition]
+    definitions: Sequence[MetricInfo]
+    source: str
+    """Of the definitions that name none."""
     ranked: bool
     """Whether single samples have a value of the primary metric."""
     histograms: list[Histogram]
@@ -53,7 +47,8 @@ class Report:
     """What is shown of each sample, in the order of the index."""
     pictures: Pictures
     """Not encoded yet."""
-    events: Events
+    events: Dropped
+    """What cannot be shown."""
     problem: str
     """Why only the answers can be shown; empty if the data was found."""
     warnings: list[str]
@@ -74,22 +69,25 @@ def collect(paths: Sequence[Path]) -> Report:
     for run in runs:
         agreed_values(run, from_scores(run.metrics), run.lines)
     samples, problem = _data(runs)
-    ids = _shown_ids(runs, samples)
+    common = dict.fromkeys(_common(runs))
+    # in the order of the data; samples that left the data come last
+    ids = [*(id for id in samples if id in common), *(id for id in common if id not in samples)]
     ordered = [[run.lines[id] for id in ids] for run in runs]
     info = figures.sample_metric(runs[0])
     names = [chr(ord("A") + k) if k < 26 else str(k + 1) for k in range(len(runs))]
+    outcomes = dict.fromkeys(name for run in runs for name in run.summary.outcomes)
     keys = list(dict.fromkeys(key for lines in ordered for line in lines for key in line.scores))
-    task, pictures, events = runs[0].task, Pictures(), Events()
+    task, pictures, events = runs[0].task, Pictures(), Dropped()
     entries, details = [], []
     for id, *lines in zip(ids, *ordered, strict=True):
         if problem:  # that no sample is in the data is said once
-            shown = detail(None, lines, [], task, pictures, Events())
+            shown = detail(None, lines, [], task, pictures, Dropped())
         else:
             sample = samples.get(id)
             shown = detail(sample, lines, _earlier(sample, runs), task, pictures, events)
         entries.append(entry(lines, info, keys) | {"text": _searched(shown)})
         details.append(shown)
-    titles = _titles([_possible_titles(shown) for shown in details], ids)
+    titles = _titles(details, ids)
     return Report(
         summary=runs[0].summary,
         names=names,
@@ -97,15 +95,8 @@ def collect(paths: Sequence[Path]) -> Report:
         packages=facts.packages(runs),
         settings=facts.settings(runs),
         metrics=figures.metric_rows(runs, ordered),
-        definitions=[
-            Definition(
-                metric.display,
-                f"{metric.id}, version {metric.version}",
-                metric.description,
-                metric.source or task.source,
-            )
-            for metric in runs[0].metrics
-        ],
+        definitions=runs[0].metrics,
+        source=task.source,
         ranked=info is not None,
         histograms=figures.histograms(info, ordered) if info else [],
         breakdowns=figures.breakdowns(runs),
@@ -116,8 +107,10 @@ def collect(paths: Sequence[Path]) -> Report:
             "tags": {
                 tag: values for tag, values in tag_values(runs[0], ordered[0]).items() if len(values) > 1
             },
-            "outcomes": _outcomes(runs),
-            "masks": any(map(_has_masks, details)),
+            "outcomes": [name for name in outcomes if any(run.summary.outcomes.get(name) for run in runs)],
+            "masks": any(
+                own["masks"] for shown in details for own in (shown["target"], *shown["answers"]) if own
+            ),
             "samples": [about | {"title": title} for about, title in zip(entries, titles, strict=True)],
         },
         details=details,
@@ -127,13 +120,6 @@ def collect(paths: Sequence[Path]) -> Report:
         warnings=warnings,
         notes=notes,
     )
-
-
-def count_unread(report: Report) -> None:
-    """Count the pictures that stay grey, once they are encoded."""
-    for picture in report.pictures.found:
-        if picture.note:
-            report.events.add(IMAGES, picture.note)
 
 
 def _differing(runs: Sequence[LoadedRun]) -> tuple[list[str], list[str]]:
@@ -160,12 +146,6 @@ def _differing(runs: Sequence[LoadedRun]) -> tuple[list[str], list[str]]:
 def _common(runs: Sequence[LoadedRun]) -> list[str]:
     """The samples that all runs have, in the order of the first run."""
     return [id for id in runs[0].lines if all(id in run.lines for run in runs)]
-
-
-def _shown_ids(runs: Sequence[LoadedRun], samples: Mapping[str, Sample]) -> list[str]:
-    """The samples that all runs have, in the order of the data; those that left the data come last."""
-    common = dict.fromkeys(_common(runs))
-    return [*(id for id in samples if id in common), *(id for id in common if id not in samples)]
 
 
 def _data(runs: Sequence[LoadedRun]) -> tuple[dict[str, Sample], str]:
@@ -196,27 +176,11 @@ def _searched(shown: Mapping[str, Any]) -> str:
     return "\n".join([*asked, *target, *answers])
 
 
-def _possible_titles(shown: Mapping[str, Any]) -> tuple[str, str]:
-    """What may name a sample: its question, or its target."""
-    question = plain(shown["prompts"][0][-1][1]) if shown["prompts"] else ""
-    target = plain(shown["target"]["pieces"]) if shown["target"] else ""
-    return question, target
-
-
-def _titles(possible: Sequence[tuple[str, str]], ids: Sequence[str]) -> list[str]:
+def _titles(details: Sequence[Mapping[str, Any]], ids: Sequence[str]) -> list[str]:
     """The questions of samples if most of them differ, else the targets, else the ids."""
-    for texts in zip(*possible, strict=True):
+    questions = [plain(shown["prompts"][0][-1][1]) if shown["prompts"] else "" for shown in details]
+    targets = [plain(shown["target"]["pieces"]) if shown["target"] else "" for shown in details]
+    for texts in (questions, targets):
         if len(set(texts)) > len(texts) / 2:
             return [" ".join(text.split())[:TITLE] or id for text, id in zip(texts, ids, strict=True)]
     return list(ids)
-
-
-def _outcomes(runs: Sequence[LoadedRun]) -> list[str]:
-    """The outcomes that occur."""
-    names = dict.fromkeys(name for run in runs for name in run.summary.outcomes)
-    return [name for name in names if any(run.summary.outcomes.get(name) for run in runs)]
-
-
-def _has_masks(shown: Mapping[str, Any]) -> bool:
-    target = shown["target"]
-    return bool(target and target["masks"]) or any(answer["masks"] for answer in shown["answers"])

@@ -31,12 +31,12 @@ class Gauge:
 
 @dataclass(frozen=True)
 class MetricCell:
-    """The value of a metric in one run."""
+    """The value of a metric in one run, on all samples or on a slice."""
 
     value: str
     interval: str
-    ceiling: str
     gauge: Gauge | None
+    ceiling: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,22 +82,13 @@ class Histogram:
 
 
 @dataclass(frozen=True)
-class Bar:
-    """The primary metric in one run on the samples of a slice."""
-
-    text: str
-    interval: str
-    gauge: Gauge | None
-
-
-@dataclass(frozen=True)
 class Slice:
     """The samples with one value of a tag."""
 
     value: str
     samples: int
-    bars: list[Bar]
-    """One per run."""
+    bars: list[MetricCell]
+    """The primary metric, one per run."""
 
 
 def metric_rows(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) -> list[MetricRow]:
@@ -108,10 +99,14 @@ def metric_rows(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) ->
         ordered: the lines of each run, in the same order for all.
     """
     first = runs[0].summary
-    changes = _differences(runs, ordered) if len(runs) == 2 else {}
+    changes = {}
+    if len(runs) == 2:
+        scores = ([line.scores for line in lines] for lines in ordered)
+        paired = statistics.paired(runs[0].metrics, *scores, [line.cluster for line in ordered[0]])
+        changes = {info.id: _difference(info, paired[info.id]) for info in runs[0].metrics}
     rows = []
     for metric in first.metrics:
-        in_runs = [_metric(run, metric.id) for run in runs]
+        in_runs = [next((own for own in run.summary.metrics if own.id == metric.id), None) for run in runs]
         # only predictors with mask words have values for what the words cost
         if metric.unit and all(own is None or own.value is None for own in in_runs):
             continue
@@ -163,7 +158,7 @@ def histograms(info: MetricInfo, ordered: Sequence[Sequence[Line]]) -> list[Hist
 def breakdowns(runs: Sequence[LoadedRun]) -> dict[str, list[Slice]]:
     """The primary metric by tag, except for tags with a single value."""
     first = runs[0].summary
-    unit = first.metric(first.primary).unit
+    unit = first.headline.unit
     return {
         tag: [
             Slice(value, group.samples, [_bar(run, tag, value, unit) for run in runs])
@@ -174,27 +169,23 @@ def breakdowns(runs: Sequence[LoadedRun]) -> dict[str, list[Slice]]:
     }
 
 
-def _bar(run: LoadedRun, tag: str, value: str, unit: str) -> Bar:
+def _bar(run: LoadedRun, tag: str, value: str, unit: str) -> MetricCell:
     group: Group | None = run.summary.breakdown.get(tag, {}).get(value)
     score = group.metrics.get(run.summary.primary) if group else None
     if group is None or score is None:
-        return Bar(NOT_AVAILABLE, NOT_AVAILABLE, None)
+        return MetricCell(NOT_AVAILABLE, NOT_AVAILABLE, None)
     gauge = _gauge(score, group.low, group.high, None, None) if not unit else None
-    return Bar(number(score, unit), span(group.low, group.high, unit), gauge)
-
-
-def _metric(run: LoadedRun, id: str) -> MetricValue | None:
-    return next((metric for metric in run.summary.metrics if metric.id == id), None)
+    return MetricCell(number(score, unit), span(group.low, group.high, unit), gauge)
 
 
 def _cell(metric: MetricValue | None) -> MetricCell:
     if metric is None:
-        return MetricCell(NOT_AVAILABLE, "", "", None)
+        return MetricCell(NOT_AVAILABLE, "", None)
     _, value, interval, _, ceiling = metric_row(metric)
     gauge = None
     if bounded(metric) and metric.value is not None:
         gauge = _gauge(metric.value, metric.low, metric.high, metric.floor, metric.ceiling)
-    return MetricCell(value, interval, ceiling, gauge)
+    return MetricCell(value, interval, gauge, ceiling)
 
 
 def _gauge(
@@ -206,15 +197,6 @@ def _gauge(
         return None
     places = [None if mark is None else round(100 * mark, 2) for mark in (low, high, floor, ceiling)]
     return Gauge(round(100 * value, 2), *places)
-
-
-def _differences(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) -> dict[str, DifferenceCell]:
-    """By the metric's id."""
-    infos = runs[0].metrics
-    first, second = ([line.scores for line in lines] for lines in ordered)
-    clusters = [line.cluster for line in ordered[0]]
-    paired = statistics.paired(infos, first, second, clusters)
-    return {info.id: _difference(info, paired[info.id]) for info in infos}
 
 
 def _difference(info: MetricInfo, paired: statistics.Difference) -> DifferenceCell:

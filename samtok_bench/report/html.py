@@ -10,7 +10,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from samtok_bench.report.collect import Report, collect, count_unread
+from samtok_bench.report.collect import Report, collect
+from samtok_bench.report.samples import IMAGES
 from samtok_bench.showing.tables import NOT_AVAILABLE, interval_header
 from samtok_bench.showing.templates import environment
 
@@ -60,16 +61,18 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Written:
     text = len(index) + sum(map(len, details))
     room = _BASE64 * (LIMIT_BYTES - _FRAME_BYTES - text) / max(1, len(report.pictures.found))
     report.pictures.encode(min(PICTURE_BYTES, room) if room >= LEAST_PICTURE_BYTES else PICTURE_BYTES)
-    count_unread(report)
-    pictures = [_json(_picture(picture)) for picture in report.pictures.found]
+    pictures = []
+    for picture in report.pictures.found:
+        if picture.note:
+            report.events.add(IMAGES, picture.note)
+        shown = {"w": picture.width, "h": picture.height, "uri": picture.uri, "note": picture.note}
+        pictures.append(_json(shown))
     path = out or runs[0] / REPORT
     path.parent.mkdir(parents=True, exist_ok=True)
     split = _FRAME_BYTES + text + sum(map(len, pictures)) > LIMIT_BYTES
     folder = path.with_name(f"{path.stem}-samples") if split else None
     pages = list(_pages(report, details, pictures, PAGE_BYTES if split else None))
-    size = 0
-    if folder:
-        size = _write_pages(folder, pages)
+    size = _write_pages(folder, pages) if folder else 0
     content = _render(report, index, [place for place, _ in pages], "" if folder else pages[0][1], folder)
     path.write_bytes(content)
     notes = [f"no pictures and no targets: {report.problem}"] if report.problem else []
@@ -82,27 +85,27 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Written:
 def _render(report: Report, index: str, starts: list[int], page: str, folder: Path | None) -> bytes:
     """The page; `starts` has the number of the first sample in each part."""
     script = "\n".join(_template(name) for name in _SCRIPTS)
-    parts = {"starts": starts, "folder": folder.name if folder else None}
+    name = folder.name if folder else None
     template = environment(TEMPLATES).get_template("report.html.jinja")
     html = template.render(
         report=report,
         zip=zip,
-        ceilings=[k for k in range(len(report.names)) if _has_ceiling(report, k)],
+        ceilings=[
+            k
+            for k in range(len(report.names))
+            if any(row.cells[k].ceiling not in ("", NOT_AVAILABLE) for row in report.metrics)
+        ],
         interval=interval_header(report.summary.interval.level),
         css=Markup(_template("report.css")),  # our own text
         script=Markup(script),  # our own text
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         # JSON for a script element: _json leaves no "<"
         index=Markup(index),
-        parts=Markup(_json(parts)),
+        parts=Markup(_json({"starts": starts, "folder": name})),
         page=Markup(page),
-        folder=folder.name if folder else None,
+        folder=name,
     )
     return html.encode("utf-8", "backslashreplace")  # commands and paths may hold bytes that are not text
-
-
-def _has_ceiling(report: Report, run: int) -> bool:
-    return any(row.cells[run].ceiling not in ("", NOT_AVAILABLE) for row in report.metrics)
 
 
 def _pages(
@@ -137,10 +140,6 @@ def _write_pages(folder: Path, pages: Sequence[tuple[int, str]]) -> int:
     for number, (_, page) in enumerate(pages):
         size += (folder / f"samples-{number:04d}.js").write_text(f"receivePart({number},{page});\n")
     return size
-
-
-def _picture(picture: Any) -> dict[str, Any]:
-    return {"w": picture.width, "h": picture.height, "uri": picture.uri, "note": picture.note}
 
 
 def _json(value: Any) -> str:

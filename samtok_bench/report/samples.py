@@ -12,29 +12,12 @@ from samtok_bench.report.images import Pictures
 from samtok_bench.rle import RLE
 from samtok_bench.runs.journal import Line
 from samtok_bench.sample import MASK_PLACE, ImagePart, Prediction, Region, Sample, Text, Turn
-from samtok_bench.task import Task
+from samtok_bench.task import Dropped, Task
 
 Piece = str | list[Any]
 """Text, or [kind, number, text]: the words of a mask, a region of the prompt, an image."""
 IMAGES, MASKS = "images cannot be read", "masks do not fit their image and are not drawn"
 ABSENT = "samples are not in the data any more"
-
-
-@dataclass
-class Events:
-    """What could not be shown, counted by kind, with the first of each kind."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    first: dict[str, str] = field(default_factory=dict)
-
-    def add(self, kind: str, detail: str) -> None:
-        """Count an event."""
-        self.counts[kind] += 1
-        self.first.setdefault(kind, detail)
-
-    def lines(self) -> list[str]:
-        """One line per kind."""
-        return [f"{count} {kind}, the first: {self.first[kind]}" for kind, count in self.counts.items()]
 
 
 def entry(lines: Sequence[Line], info: MetricInfo | None, keys: Sequence[str]) -> dict[str, Any]:
@@ -65,7 +48,7 @@ def detail(
     earlier: Sequence[Sequence[Prediction] | None],
     task: Task,
     pictures: Pictures,
-    events: Events,
+    events: Dropped,
 ) -> dict[str, Any]:
     """What is shown of a sample.
 
@@ -81,7 +64,7 @@ def detail(
     if sample is None:
         events.add(ABSENT, lines[0].id)
         size = next((mask["size"] for line in lines for mask in line.prediction.masks), [1, 1])
-        builder.blank(size)
+        builder.shown.append({"h": size[0], "w": size[1]})
         prompts: list[Any] = []
         target = None
     else:
@@ -96,13 +79,12 @@ def detail(
             "masks": [builder.mask(mask, 0, "target") for mask in sample.target.masks],
             "ignore": builder.mask(ignore, 0, "ignored") if ignore else None,
         }
-    answers = [builder.answer(line.prediction) for line in lines]
     return {
         "pictures": builder.shown,
         "regions": list(builder.regions.values()),
         "prompts": prompts,
         "target": target,
-        "answers": answers,
+        "answers": [builder.answer(line.prediction) for line in lines],
         "notes": builder.notes,
     }
 
@@ -113,15 +95,12 @@ class _Detail:
 
     id: str
     pictures: Pictures
-    events: Events
+    events: Dropped
     shown: list[Any] = field(default_factory=list)
     """Numbers in `pictures`, or a size without a picture. The first is the sample's own image."""
     regions: dict[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
     """By picture and mask: a mask that is asked for twice on a picture is a single region."""
     notes: list[str] = field(default_factory=list)
-
-    def blank(self, size: Sequence[int]) -> None:
-        self.shown.append({"h": size[0], "w": size[1]})
 
     def picture(self, part: ImagePart, size: tuple[int, int]) -> int:
         number = self.pictures.number(part.path, part.view, size)
