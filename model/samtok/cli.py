@@ -159,7 +159,7 @@ def train_tokenizer(recipe: Recipe, out: Out = None, resume: Resume = False) -> 
     """Train the mask tokenizer in stages."""
     from samtok.training.tokenizer import train as run
 
-    typer.echo(run(recipe, out or _training_folder(recipe), resume))
+    typer.echo(run(recipe, out or Path("training") / Path(recipe).stem, resume))
 
 
 @train.command("sft")
@@ -167,7 +167,7 @@ def train_sft(recipe: Recipe, out: Out = None, resume: Resume = False) -> None:
     """Fine-tune a vision-language model on dialogues with mask words."""
     from samtok.training.supervised import train as run
 
-    typer.echo(run(recipe, out or _training_folder(recipe), resume))
+    typer.echo(run(recipe, out or Path("training") / Path(recipe).stem, resume))
 
 
 def _load(model: str, device: str) -> "SAMTok":
@@ -177,10 +177,6 @@ def _load(model: str, device: str) -> "SAMTok":
 
     logging.disable_progress_bar()  # loading takes a second, and logs would keep every frame of the bar
     return SAMTok.from_pretrained(model, device=device)
-
-
-def _training_folder(recipe: str) -> Path:
-    return Path("training") / Path(recipe).stem
 
 
 def _check_outputs(*paths: Path | None) -> None:

@@ -6,7 +6,6 @@ from transformers import PreTrainedConfig, Sam2Config
 
 # the backbone of SAM 2.1 large (Hiera-L), which every published SAMTok has
 HIERA_LARGE_BACKBONE: dict[str, Any] = {
-    "model_type": "sam2_hiera_det_model",
     "hidden_size": 144,
     "num_attention_heads": 2,
     "blocks_per_stage": [2, 6, 36, 4],

@@ -18,8 +18,6 @@ class WellFormedMasks(LogitsProcessor):
         max_new_tokens: the limit of the generation.
     """
 
-    GROUP = 4  # tokens of a mask
-
     def __init__(
         self, start: int, first: range, second: range, end: int, prompt_length: int, max_new_tokens: int
     ) -> None:
@@ -39,7 +37,7 @@ class WellFormedMasks(LogitsProcessor):
         allowed = torch.zeros_like(scores, dtype=torch.bool)
         allowed[outside] = True
         allowed[outside, self.first.start : self.end + 1] = False
-        if self.limit - length < self.GROUP:
+        if self.limit - length < 4:  # the tokens of a mask
             allowed[outside, self.start] = False
         allowed[opened, self.first.start : self.first.stop] = True
         allowed[has_first, self.second.start : self.second.stop] = True

@@ -32,7 +32,7 @@ def outlined(image: Image.Image, masks: Masks) -> Image.Image:
     """Tint the masks as `overlay` does, with a white line around each.
 
     The line shows masks that the tint alone would hide: tiny ones, thin ones, blue on blue. It is about one
-    pixel wide after `panels` has scaled the image down.
+    pixel wide after `round_trip` has scaled the image down.
     """
     width = math.ceil(max(image.size) / SIDE)
     tinted = np.asarray(overlay(image, masks)).copy()
@@ -56,28 +56,23 @@ def difference(image: Image.Image, masks: Masks, others: Masks) -> Image.Image:
 def round_trip(image: Image.Image, masks: Masks, decoded: Masks, iou: Sequence[float]) -> Image.Image:
     """Show masks (N, H, W) bool, what their words decode to, and the difference, side by side.
 
+    Images longer than `SIDE` are scaled down.
+
     Args:
         iou: of each mask, 0 to 1, for the caption.
     """
     mean = sum(iou) / len(iou)
     caption = f"from its words, IoU {mean:.3f}" if len(iou) == 1 else f"from their words, mean IoU {mean:.3f}"
-    return panels(
-        [
-            ("mask" if len(iou) == 1 else "masks", outlined(image, masks)),
-            (caption, outlined(image, decoded)),
-            ("difference: red missing, blue extra", difference(image, masks, decoded)),
-        ]
-    )
-
-
-def panels(parts: Sequence[tuple[str, Image.Image]]) -> Image.Image:
-    """Put images of the same size side by side, each below its caption, scaled down to `SIDE`."""
-    first = parts[0][1]
-    scale = min(1.0, SIDE / max(first.size))
-    width, height = (max(1, round(length * scale)) for length in first.size)
-    sheet = Image.new("RGB", (width * len(parts), height + CAPTION), "white")
+    panels = {
+        "mask" if len(iou) == 1 else "masks": outlined(image, masks),
+        caption: outlined(image, decoded),
+        "difference: red missing, blue extra": difference(image, masks, decoded),
+    }
+    scale = min(1.0, SIDE / max(image.size))
+    width, height = (max(1, round(length * scale)) for length in image.size)
+    sheet = Image.new("RGB", (width * len(panels), height + CAPTION), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(16)
-    for index, (caption, image) in enumerate(parts):
-        sheet.paste(image.resize((width, height), Image.Resampling.LANCZOS), (index * width, CAPTION))
+    for index, (caption, panel) in enumerate(panels.items()):
+        sheet.paste(panel.resize((width, height), Image.Resampling.LANCZOS), (index * width, CAPTION))
         draw.text((index * width + 4, 3), caption, fill="black", font=font)
     return sheet

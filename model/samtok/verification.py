@@ -42,30 +42,26 @@ class Difference:
         return self.largest == 0 if self.name == "codes" else self.largest <= TOLERANCE * self.scale
 
 
-def verify(model: SAMTok, tokenizer_pth: str | Path, masks: int = 4, seed: int = 0) -> list[Difference]:
+@torch.no_grad()
+def verify(model: SAMTok, tokenizer_pth: str | Path, seed: int = 0) -> list[Difference]:
     """Compare a SAMTok with the release, which loads `tokenizer_pth` itself, on random inputs.
+
+    Every quantity is compared, and each implementation goes on from its own earlier ones.
 
     Args:
         model: on the CPU, in float32.
-        masks: how many random masks go through both.
 
     Raises:
         ValueError: the sam2 package is not installed (the message says how to install it), or the weights do
             not fit its modules.
     """
     released = ReleasedSAMTok(model.config)
-    released.load_published(tokenizer_pth)
-    return compare(model, released, *random_inputs(model.config.image_size, masks, seed))
-
-
-@torch.no_grad()
-def compare(model: SAMTok, released: "ReleasedSAMTok", pixels: Tensor, masks: Tensor) -> list[Difference]:
-    """Compare every quantity, with each implementation going on from its own earlier ones.
-
-    Args:
-        pixels: (1, 3, S, S) float32, normalised.
-        masks: (N, H, W) bool, none empty.
-    """
+    try:
+        released.load_state_dict(read_published(tokenizer_pth))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{tokenizer_pth} does not fit the released modules: {reason}") from None
+    pixels, masks = random_inputs(model.config.image_size, seed)
     ours = encode_images(model.sam2, pixels)
     theirs = released.embed(pixels)
     result = [difference(name, getattr(ours, name), getattr(theirs, name)) for name in ("s0", "s1", "top")]
@@ -76,15 +72,13 @@ def compare(model: SAMTok, released: "ReleasedSAMTok", pixels: Tensor, masks: Te
     ]
     z, their_z = model.encode_vectors(ours, masks[None])[0], released.encode_vectors(theirs, masks)
     codes, their_codes = model.quantizer.encode(z), released.quantize(their_z)
-    result += [
-        difference("z", z, their_z),
-        Difference("codes", float((codes != their_codes).sum()), 1.0),
-    ]
     logits, iou = decode_vectors(model.sam2, ours, model.quantizer.decode(their_codes)[None])
     their_logits, their_iou = released.decode(theirs, their_codes)
     best = their_logits[torch.arange(len(codes)), their_iou.argmax(-1)]
     return [
         *result,
+        difference("z", z, their_z),
+        Difference("codes", float((codes != their_codes).sum()), 1.0),
         difference("mask logits", logits[0], their_logits),
         difference("predicted IoU", iou[0], their_iou),
         difference("best mask", best_mask(logits, iou)[0], best),
@@ -102,12 +96,12 @@ def difference(name: str, ours: Tensor, theirs: Tensor) -> Difference:
     return Difference(name, float((ours - theirs).abs().max()), max(1.0, float(theirs.abs().max())))
 
 
-def random_inputs(size: int, masks: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Draw a noise image (1, 3, size, size) and ellipses (masks, H, W) bool on an oblong grid."""
+def random_inputs(size: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Draw a noise image (1, 3, size, size) and four ellipses (4, H, W) bool on an oblong grid."""
     random = torch.Generator().manual_seed(seed)
     pixels = torch.randn(1, 3, size, size, generator=random)
     height, width = size * 3 // 4, size + 7
-    centre, radius = torch.rand(2, masks, 1, 1, 2, generator=random)
+    centre, radius = torch.rand(2, 4, 1, 1, 2, generator=random)
     place = torch.stack(
         torch.meshgrid(torch.linspace(0, 1, height), torch.linspace(0, 1, width), indexing="ij"), dim=-1
     )  # (H, W, 2)
@@ -130,13 +124,8 @@ class ReleasedSAMTok(nn.Module):
         self.size = config.image_size
         self.model = nn.Module()
         self.model.sam2_model = _build_sam2(config)
-        self.quantizer = nn.ModuleDict(
-            {
-                "codebooks": nn.ModuleList(
-                    _codebook(config.codebook_size, config.hidden_size) for _ in range(config.codebook_depth)
-                )
-            }
-        )
+        books = [_codebook(config.codebook_size, config.hidden_size) for _ in range(config.codebook_depth)]
+        self.quantizer = nn.ModuleDict({"codebooks": nn.ModuleList(books)})
         self.eval()
 
     @property
@@ -148,18 +137,6 @@ class ReleasedSAMTok(nn.Module):
     def codebooks(self) -> list[Tensor]:
         """The code vectors (K, D) of each level, without the padding row."""
         return [book.weight[:-1] for book in cast(Any, self.quantizer["codebooks"])]
-
-    def load_published(self, tokenizer_pth: str | Path) -> None:
-        """Load the published tokenizer file strictly.
-
-        Raises:
-            ValueError: the file does not fit this module tree.
-        """
-        try:
-            self.load_state_dict(read_published(tokenizer_pth))
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            raise ValueError(f"{tokenizer_pth} does not fit the released modules: {reason}") from None
 
     def embed(self, pixels: Tensor) -> Features:
         """Compute the features of images (B, 3, S, S), with the "no memory" embedding."""

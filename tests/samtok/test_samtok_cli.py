@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from samtok import SAMTok, format_words, parse_words
 from samtok.cli import app
 from samtok.masks import read_mask, write_mask
-from samtok.pictures import BOTH, EXTRA, MISSING, SIDE, difference, outlined, overlay, panels
+from samtok.pictures import BOTH, EXTRA, MISSING, SIDE, difference, outlined, overlay, round_trip
 
 WORD = "<|mt_start|><|mt_0001|><|mt_0258|><|mt_end|>"
 REAL_DATA = Path(os.environ.get("SAMTOK_BENCH_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -170,7 +170,8 @@ def test_pictures():
     for pixel, colour in ((0, MISSING), (1, BOTH), (2, EXTRA)):
         np.testing.assert_allclose(shown[0, pixel], 0.45 * 35 + 0.55 * np.array(colour), atol=1)
     assert shown[0, 3].tolist() == [35, 35, 35]
-    assert panels([("a", Image.new("RGB", (2 * SIDE, SIDE)))] * 2).width == 2 * SIDE
+    large = np.ones((1, SIDE, 2 * SIDE), bool)
+    assert round_trip(Image.new("RGB", (2 * SIDE, SIDE)), large, large, [1.0]).width == 3 * SIDE
 
 
 def test_convert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -163,12 +163,11 @@ class StageTrainer(Trainer):
     """Trainer with the mask losses of a stage."""
 
     stage: TokenizerStage
-    recipe_seed: int
 
     def compute_loss(self, model, inputs, **_):
         """Loss of a batch; its parts are kept for the log."""
         stage = self.stage
-        draw = np.random.default_rng((self.recipe_seed, self.state.global_step))
+        draw = np.random.default_rng((self.args.seed, self.state.global_step))
         weights = np.array(list(stage.paths.values()))
         path = str(draw.choice(list(stage.paths), p=weights / weights.sum()))
         codes = {"update": True, "restart_below": stage.restart_below, "decay": stage.decay}
@@ -193,8 +192,8 @@ class StageTrainer(Trainer):
 class Progress(TrainerCallback):
     """Writes log.jsonl: the Trainer's figures, and the IoU of round trips on fixed images."""
 
-    def __init__(self, out: Path, stage: str, trainer: StageTrainer, evaluation: TokenizerEvaluation) -> None:
-        self.out, self.stage, self.trainer, self.evaluation = out, stage, trainer, evaluation
+    def __init__(self, out: Path, trainer: StageTrainer, evaluation: TokenizerEvaluation) -> None:
+        self.out, self.trainer, self.evaluation = out, trainer, evaluation
         self.start = time.time()
         stream = evaluation.data.open(evaluation.seed)
         self.samples = [next(stream) for _ in range(evaluation.images)]
@@ -209,7 +208,8 @@ class Progress(TrainerCallback):
             self._write(state.global_step, evaluate(model, self.samples, sorted(self.trainer.stage.paths)))
 
     def _write(self, step: int, figures: dict[str, Any]) -> None:
-        line = {"stage": self.stage, "step": step, "seconds": round(time.time() - self.start), **figures}
+        stage, seconds = self.trainer.stage.name, round(time.time() - self.start)
+        line = {"stage": stage, "step": step, "seconds": seconds, **figures}
         with (self.out / "log.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
 
@@ -277,8 +277,8 @@ def _train_stage(model: SAMTok, recipe: TokenizerRecipe, index: int, out: Path, 
         dataloader_pin_memory=False,
     )
     trainer = StageTrainer(model, arguments, train_dataset=data)
-    trainer.stage, trainer.recipe_seed = stage, recipe.seed
-    trainer.add_callback(Progress(out, stage.name, trainer, recipe.evaluation))
+    trainer.stage = stage
+    trainer.add_callback(Progress(out, trainer, recipe.evaluation))
     trainer.train(resume_from_checkpoint=checkpoint)
 
 
@@ -294,12 +294,12 @@ def _vectors(model: SAMTok, data: Regions, count: int) -> Tensor:
     return torch.cat(found)
 
 
-def _start_codebooks(quantizer: ResidualQuantizer, vectors: Tensor, rounds: int = 20) -> None:
+def _start_codebooks(quantizer: ResidualQuantizer, vectors: Tensor) -> None:
     """Run k-means on the vectors (M, D), level by level on the residuals."""
     for codebook in quantizer.levels:
         size = codebook.weight.shape[0]
         codebook.start_from(vectors[torch.randperm(len(vectors))[:size]])
-        for _ in range(rounds):
+        for _ in range(20):
             codebook.update(vectors, codebook.nearest(vectors), decay=0.0, eps=1e-5, restart_below=1.0)
         codebook.start_from(codebook.weight.clone())
         vectors = vectors - codebook(codebook.nearest(vectors))
