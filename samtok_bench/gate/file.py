@@ -1,6 +1,8 @@
-"""The file of a gate: its checks, and the runs that they look at."""
+"""The file of a gate: its checks, the runs that they look at, and what they are called."""
 
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -9,6 +11,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from samtok_bench.running.options import RunOptions
+from samtok_bench.runs.folder import RunFolder
+from samtok_bench.runs.reading import task_of
+from samtok_bench.runs.settings import RunSettings
 from samtok_bench.validation import first_fault
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -52,6 +57,11 @@ class Check(BaseModel):
         if isinstance(self.run, RunOptions) and self.run.command:
             raise ValueError("`command` of a run cannot be set in a gate's file")
         return self
+
+    @property
+    def tags(self) -> str:
+        """The values of tags that choose its samples, in words."""
+        return ", ".join(f"{tag} {value}" for tag, value in self.tag.items())
 
 
 class GateFile(BaseModel):
@@ -105,3 +115,55 @@ def _model(model: str, base: Path) -> str:
     """FOLDER and NAME:FOLDER with the folder relative to the current one; other names stay as they are."""
     name, colon, folder = model.rpartition(":")
     return f"{name}{colon}{base / folder}" if "/" in folder and (base / folder).is_dir() else model
+
+
+def sources_of(checks: Sequence[Check], given: Sequence[Path]) -> list[RunOptions | Path]:
+    """The run of each check: its own, or the given folder that fits; ValueError unless exactly one does."""
+    for folder in given:
+        if not any(check.run is None and _fits(check, folder) for check in checks):
+            what = ", ".join(_kind(RunFolder(folder).record().settings))
+            raise ValueError(f"{folder} ({what}) fits no check without `run` in the gate's file")
+    found: list[RunOptions | Path] = []
+    for place, check in enumerate(checks):
+        fitting = [folder for folder in given if check.run is None and _fits(check, folder)]
+        if check.run is None and len(fitting) != 1:
+            several = f"fits several of the given folders: {', '.join(map(str, fitting))}"
+            none = "names no run: give a results folder on the command line"
+            raise ValueError(f"checks.{place} ({check.metric}) {several if fitting else none}")
+        found.append(check.run or fitting[0])
+    return found
+
+
+def names_of(checks: Sequence[Check], sources: Sequence[RunOptions | Path]) -> list[str]:
+    """The names of the checks; ValueError if two have the same."""
+    names = []
+    for check, source in zip(checks, sources, strict=True):
+        if isinstance(source, RunOptions):
+            task = source.task
+        else:
+            task = source.name
+            with suppress(OSError, ValueError):  # the verdict will say so
+                task = RunFolder(source).record().settings.task
+        chosen = f", {check.tags}" if check.tag else ""
+        names.append(check.name or f"{task} {check.metric}{chosen}")
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise ValueError(f"{count} checks are called {name!r}: give each a name of its own")
+    return names
+
+
+def _fits(check: Check, folder: Path) -> bool:
+    """Whether a run has the baseline's task, protocol and split, or without a baseline the metric."""
+    run = RunFolder(folder)
+    expected = None
+    if check.baseline is not None:
+        with suppress(OSError, ValueError):  # the verdict will say so
+            expected = RunFolder(check.baseline).record().settings
+    if expected is None:
+        return any(info.id == check.metric for info in task_of(run).metrics)
+    return _kind(run.record().settings) == _kind(expected)
+
+
+def _kind(settings: RunSettings) -> tuple[str, str, str]:
+    """What a run on the command line must have in common with the baseline of its check."""
+    return settings.task, settings.protocol, settings.split

@@ -17,14 +17,7 @@ import numpy as np
 from samtok_bench import registry, statistics
 from samtok_bench.metric import MetricInfo
 from samtok_bench.runs.comparable import comparability
-from samtok_bench.runs.reading import (
-    LoadedRun,
-    NotComparable,
-    clusters_of,
-    defined_value,
-    open_run,
-    scores_of,
-)
+from samtok_bench.runs.reading import NotComparable, clusters_of, defined_value, open_run, scores_of
 from samtok_bench.showing.tables import NOT_AVAILABLE, number, text_table
 
 POWER = 0.8
@@ -61,12 +54,20 @@ def detectable(run: Path, baseline: Path | None, metric: str | None) -> list[Det
     first = open_run(run)
     runs = [first]
     if baseline is not None:
-        second = open_run(baseline)
-        comparability(second, first).require(option="")
-        runs.append(second)
+        runs.append(open_run(baseline))
+        comparability(runs[1], first).require(option="")
     journals = [dict(sorted(loaded.lines.items())) for loaded in runs]
-    infos = _infos(first, metric)
+    known = [info for info in first.metrics if info.direction != "none" and info.aggregate.has_interval]
+    infos = [info for info in known if metric in (None, info.id)]
+    if metric is not None and not infos:
+        raise ValueError(
+            f"{first.task.name} has no metric {metric!r} that a tolerance can be for"
+            f"{registry.suggestion(metric, [info.id for info in known])}"
+        )
     drawn = statistics.bootstrap(infos, list(map(scores_of, journals)), clusters_of(journals[0]))
+    widths: dict[float | None, float] = {None: 1.0}
+    if baseline is None:
+        widths = {r: math.sqrt(2 * (1 - r)) for r in CORRELATIONS}
     found = []
     for info in infos:
         try:
@@ -79,52 +80,26 @@ def detectable(run: Path, baseline: Path | None, metric: str | None) -> list[Det
             continue
         draws = drawn[info.id][0] - (drawn[info.id][1] if baseline else 0)
         error = float(np.nanstd(draws, ddof=1))
-        found.append(Detectable(info, value, error, _drops(error, measured=baseline is not None)))
+        drops = {r: FACTOR * width * error if error > ROUNDING else None for r, width in widths.items()}
+        found.append(Detectable(info, value, error, drops))
     if not found:
         raise ValueError(f"no metric of {run} has an interval")
     return found
 
 
-def _drops(error: float, measured: bool) -> dict[float | None, float | None]:
-    widths: dict[float | None, float] = (
-        {None: 1.0} if measured else {r: math.sqrt(2 * (1 - r)) for r in CORRELATIONS}
-    )
-    return {r: FACTOR * width * error if error > ROUNDING else None for r, width in widths.items()}
-
-
-def _infos(run: LoadedRun, metric: str | None) -> list[MetricInfo]:
-    known = {
-        info.id: info for info in run.metrics if info.direction != "none" and info.aggregate.has_interval
-    }
-    if metric is None:
-        return list(known.values())
-    if metric not in known:
-        raise ValueError(
-            f"{run.task.name} has no metric {metric!r} that a tolerance can be for"
-            f"{registry.suggestion(metric, list(known))}"
-        )
-    return [known[metric]]
-
-
 def power_text(found: Sequence[Detectable], run: Path, baseline: Path | None) -> str:
     """The smallest drops as a table, with the assumptions behind them."""
     drops = ["smallest drop" if r is None else f"if r = {r:g}" for r in found[0].drops]
-    rows = [
-        [
-            drop.info.id,
-            *(number(value, drop.info.unit) for value in (drop.value, drop.error, *drop.drops.values())),
-        ]
-        for drop in found
-    ]
+    rows = []
+    for drop in found:
+        values = (drop.value, drop.error, *drop.drops.values())
+        rows.append([drop.info.id, *(number(value, drop.info.unit) for value in values)])
     table = text_table(["metric", "value", "std. error", *drops], rows, right=range(1, len(drops) + 3))
+    assumed = f"The error is that of the paired difference from {baseline}, and assumed for later runs too."
     if baseline is None:
         assumed = (
             "The error is that of the value. r: the assumed correlation of two checkpoints' values over"
             " resampled images; with --baseline it is measured instead."
-        )
-    else:
-        assumed = (
-            f"The error is that of the paired difference from {baseline}, and assumed for later runs too."
         )
     return (
         f"smallest drop beyond the tolerance that a gate on {run} finds with {100 * POWER:.0f} % power\n\n"

@@ -22,7 +22,6 @@ _OUTCOMES = {0: "pass", 1: "regression", 3: "undecided", 4: "too many failed sam
 _BETTER = "Better than the baseline. To make it the new baseline:"
 _HEADERS = ("check", "value", "baseline", "difference", interval_header(LEVEL), "verdict", "reason")
 _NUMBERS = (1, 2, 3, 4)
-_LOSS_HEADERS = ("sample", "baseline", "now")
 
 
 def write_pictures(results: Sequence[CheckResult], folder: Path) -> dict[str, Path]:
@@ -35,23 +34,18 @@ def write_pictures(results: Sequence[CheckResult], folder: Path) -> dict[str, Pa
     """
     drawn = {}
     for place, result in enumerate(results, start=1):
-        if not result.losses:
+        if not (result.losses and result.run and result.baseline):
             continue
         name = re.sub(r"[^A-Za-z0-9]+", "-", result.name).strip("-")[:80]
         try:
-            drawn[result.name] = _draw(result, folder / f"{place:02d}-{name}.png")
+            path = folder / f"{place:02d}-{name}.png"
+            captions = {id: f"target | baseline {old} | now {new}" for id, old, new in _loss_rows(result)}
+            samples, before, now = samples_of(result.run), result.baseline.lines, result.run.lines
+            result.notes += overlays.write_changes(path, samples, before, now, captions)
+            drawn[result.name] = path
         except Exception as error:  # faulty data, images or disks must not change a verdict
             result.notes.append(f"no picture: {type(error).__name__}: {' '.join(str(error).split())}")
     return drawn
-
-
-def _draw(result: CheckResult, path: Path) -> Path:
-    assert result.run is not None
-    assert result.baseline is not None
-    now, before = result.run.lines, result.baseline.lines
-    captions = {id: f"target | baseline {old} | now {new}" for id, old, new in _loss_rows(result)}
-    result.notes += overlays.write_changes(path, samples_of(result.run), before, now, captions)
-    return path
 
 
 def text(results: Sequence[CheckResult], pictures: Mapping[str, Path]) -> str:
@@ -67,8 +61,8 @@ def _details(result: CheckResult, picture: Path | None = None) -> Block | None:
     after = [f"note: {note}" for note in result.notes]
     after += [f"picture: {picture}"] if picture else []
     if result.losses:
-        before = ["samples that lost most"]
-        return Block(result.name, _LOSS_HEADERS, _loss_rows(result), (1, 2), before, after, level=4)
+        before, headers = ["samples that lost most"], ("sample", "baseline", "now")
+        return Block(result.name, headers, _loss_rows(result), (1, 2), before, after, level=4)
     return Block(result.name, after=after, level=4) if after else None
 
 
@@ -79,15 +73,14 @@ def markdown(results: Sequence[CheckResult], limit: int = SUMMARY_BYTES) -> str:
     table = markdown_table(_HEADERS, [_row(result) for result in order], right=_NUMBERS)
     head, rule, *lines = table.splitlines()
     # each piece with its number of table rows and of samples
-    pieces: list[tuple[str, int, int]]
     pieces = [(f"### samtok-bench gate: {_OUTCOMES[exit_code(results)]}\n\n{head}\n{rule}", 0, 0)]
     pieces += [(line, 1, 0) for line in lines]
     pieces += [(f"\n{_BETTER}\n\n    {command}", 0, 0) for command in refresh_commands(results)]
     details = [(result, block) for result in order if (block := _details(result))]
     pieces += [(f"\n{as_markdown([block])}", 0, len(result.losses)) for result, block in details]
     kept, used = 0, _LAST_LINE_BYTES
-    while kept < len(pieces) and used + _bytes(pieces[kept][0]) < limit:
-        used += _bytes(pieces[kept][0]) + 1
+    while kept < len(pieces) and used + len(_encoded(pieces[kept][0])) < limit:
+        used += len(_encoded(pieces[kept][0])) + 1
         kept += 1
     shown = [piece for piece, _, _ in pieces[:kept]]
     if 0 < kept < len(pieces):
@@ -107,11 +100,13 @@ def append_step_summary(results: Sequence[CheckResult], path: Path) -> None:
 def junit(results: Sequence[CheckResult]) -> bytes:
     """JUnit's XML; tolerated results count as skipped, undecided ones as errors."""
     kinds = [_junit_kind(result) for result in results]
-    counts = {"tests": len(results)} | {
-        name: kinds.count(kind)
-        for name, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
+    attributes = {
+        "name": "samtok-bench gate",
+        "tests": str(len(results)),
+        "failures": str(kinds.count("failure")),
+        "errors": str(kinds.count("error")),
+        "skipped": str(kinds.count("skipped")),
     }
-    attributes = {"name": "samtok-bench gate", **{name: str(count) for name, count in counts.items()}}
     root = ElementTree.Element("testsuites", attributes)
     suite = ElementTree.SubElement(root, "testsuite", attributes)
     for result, kind in zip(results, kinds, strict=True):
@@ -128,11 +123,11 @@ def junit(results: Sequence[CheckResult]) -> bytes:
 
 
 def _junit_kind(result: CheckResult) -> str | None:
-    if result.tolerated:
-        return "skipped"
-    return {Verdict.PASS: None, Verdict.REGRESSION: "failure", Verdict.FAILED: "failure"}.get(
-        result.verdict, "error"
-    )
+    if result.verdict is Verdict.PASS:
+        return None
+    if result.verdict in (Verdict.REGRESSION, Verdict.FAILED):
+        return "failure"
+    return "skipped" if result.tolerated else "error"
 
 
 def as_json(results: Sequence[CheckResult], pictures: Mapping[str, Path]) -> str:
@@ -152,8 +147,8 @@ def as_json(results: Sequence[CheckResult], pictures: Mapping[str, Path]) -> str
             "value": result.value,
             "baseline_value": result.before,
             "difference": result.change,
-            "low": result.interval.low if result.interval else None,
-            "high": result.interval.high if result.interval else None,
+            "low": result.interval and result.interval.low,
+            "high": result.interval and result.interval.high,
             "improved": result.improved,
             "losses": [vars(loss) for loss in result.losses],
             "picture": str(pictures[result.name]) if result.name in pictures else None,
@@ -181,10 +176,6 @@ def _row(result: CheckResult) -> list[str]:
 def _loss_rows(result: CheckResult) -> list[tuple[str, str, str]]:
     unit = result.info.unit if result.info else ""
     return [(loss.id, number(loss.before, unit), number(loss.after, unit)) for loss in result.losses]
-
-
-def _bytes(piece: str) -> int:
-    return len(_encoded(piece))
 
 
 def _encoded(piece: str) -> bytes:

@@ -17,8 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from samtok_bench import registry, statistics
-from samtok_bench.gate.file import Check
-from samtok_bench.gate.sources import names_of, sources_of, tags_of
+from samtok_bench.gate.file import Check, names_of, sources_of
 from samtok_bench.metric import MetricInfo
 from samtok_bench.progress import Reporter
 from samtok_bench.running.options import RunOptions
@@ -160,18 +159,18 @@ def refresh_commands(results: Sequence[CheckResult]) -> list[str]:
     """Shell commands that make better runs the new baselines, unless another check objects to the run."""
     refused = {r.run.path for r in results if r.run and r.verdict is not Verdict.PASS}
     better = [(r.run.path, r.baseline.path) for r in results if r.improved and r.run and r.baseline]
-    return [_copy(run, baseline) for run, baseline in dict.fromkeys(better) if run not in refused]
-
-
-def _copy(run: Path, baseline: Path) -> str:
-    names = [RUN, JOURNAL, SUMMARY]
-    clean = ""
-    if (run / CEILING).is_file():
-        names.append(CEILING)
-    elif (baseline / CEILING).is_file():
-        clean = f"rm -- {shlex.quote(str(baseline / CEILING))} && "  # it belongs to the old run
-    files = " ".join(shlex.quote(str(run / name)) for name in names)
-    return f"{clean}cp -- {files} {shlex.quote(str(baseline))}/"
+    commands = []
+    for run, baseline in dict.fromkeys(better):
+        if run in refused:
+            continue
+        files, old = [run / name for name in (RUN, JOURNAL, SUMMARY)], baseline / CEILING
+        if (run / CEILING).is_file():
+            files.append(run / CEILING)
+            clean = ""
+        else:  # the old ceiling belongs to the old run
+            clean = f"rm -- {shlex.quote(str(old))} && " if old.is_file() else ""
+        commands.append(f"{clean}cp -- {shlex.join(map(str, files))} {shlex.quote(str(baseline))}/")
+    return commands
 
 
 def gated_metric(check: Check, task: Task) -> MetricInfo:
@@ -238,7 +237,14 @@ def _compare(result: CheckResult, run: LoadedRun, baseline: LoadedRun) -> None:
     gained = gains(info, result.interval)
     result.improved = gained.low > ROUNDING
     if check.tolerance is not None:
-        result.findings.append(_within(check.tolerance, gained, info))
+        direction, limit = "drop" if info.direction == "higher" else "rise", -check.tolerance - ROUNDING
+        shown = f"a {direction} of more than {number(check.tolerance, info.unit)}"
+        finding = Verdict.PASS, f"{shown} is ruled out"
+        if gained.high < limit:
+            finding = Verdict.REGRESSION, f"{shown} is certain"
+        elif gained.low < limit:
+            finding = Verdict.INCONCLUSIVE, f"{shown} is neither certain nor ruled out"
+        result.findings.append(finding)
 
 
 def _compared_lines(
@@ -257,18 +263,8 @@ def _compared_lines(
     common = [id for id in now if id in before]
     left_out = len(now) + len(before) - 2 * len(common)
     if not common or (left_out and not check.force):  # the runs tag their samples differently
-        raise NotComparable(f"{found.where}: {left_out} samples have {tags_of(check)} in only one of them")
+        raise NotComparable(f"{found.where}: {left_out} samples have {check.tags} in only one of them")
     return {id: now[id] for id in common}, {id: before[id] for id in common}
-
-
-def _within(tolerance: float, gained: Interval, info: MetricInfo) -> tuple[Verdict, str]:
-    """The verdict on bounds of how much better a run became."""
-    shown = f"{'drop' if info.direction == 'higher' else 'rise'} of more than {number(tolerance, info.unit)}"
-    if gained.high < -tolerance - ROUNDING:
-        return Verdict.REGRESSION, f"a {shown} is certain"
-    if gained.low < -tolerance - ROUNDING:
-        return Verdict.INCONCLUSIVE, f"a {shown} is neither certain nor ruled out"
-    return Verdict.PASS, f"a {shown} is ruled out"
 
 
 def _failures(lines: Mapping[str, Line], allowed: float) -> tuple[str, bool]:

@@ -101,8 +101,8 @@ def metric_rows(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) ->
     first = runs[0].summary
     changes = {}
     if len(runs) == 2:
-        scores = ([line.scores for line in lines] for lines in ordered)
-        paired = statistics.paired(runs[0].metrics, *scores, [line.cluster for line in ordered[0]])
+        before, now = ([line.scores for line in lines] for lines in ordered)
+        paired = statistics.paired(runs[0].metrics, before, now, [line.cluster for line in ordered[0]])
         changes = {info.id: _difference(info, paired[info.id]) for info in runs[0].metrics}
     rows = []
     for metric in first.metrics:
