@@ -62,10 +62,8 @@ def _answer(text: str) -> tuple[int, int]:
     closed = _ANSWER.search(text)
     if closed:
         return closed.span(1)
-    for tag in ("<answer>", "</think>"):
-        if tag in text:
-            return text.index(tag) + len(tag), len(text)
-    return 0, len(text)
+    begin = re.search("<answer>", text) or re.search("</think>", text)
+    return begin.end() if begin else 0, len(text)
 
 
 def _read_gcg(text: str, marks: Sequence[Mark]) -> Result:
@@ -84,9 +82,7 @@ def _gcg_rows(first: int, second: int) -> Rows | None:
 
 
 def _read_last(text: str, marks: Sequence[Mark]) -> Result:
-    last: dict[int, Mark] = {}  # by level
-    for code in _codes(marks):
-        last[int(code.name) // CODEBOOK_SIZE] = code
+    last = {int(code.name) // CODEBOOK_SIZE: code for code in _codes(marks)}  # by level
     first, second = last.get(0), last.get(1)
     if first is None:
         return _with_dropped(marks, [], [], [])

@@ -74,7 +74,9 @@ def check(task: Task, root: Path, splits: Sequence[str]) -> CheckReport:
         lacking = [image for image in images if not image.is_file()]
         report.splits[split] = _count(read, len(images), len(lacking))
         missing |= dict.fromkeys(lacking)
-    report.problem = _unreadable(report) or _nothing(report)
+    report.problem = _unreadable(report)
+    if not report.problem and not any(split.samples for split in report.splits.values()):
+        report.problem = next(iter(report.absent.values()), f"{root} holds no sample")
     if missing and not report.problem:
         report.problem = f"{len(missing)} images are missing, the first is {next(iter(missing))}"
     return report
@@ -95,17 +97,8 @@ def _count(read: SampleSet, images: int, missing_images: int) -> SplitCount:
 
 def _unreadable(report: CheckReport) -> str | None:
     """What was left out for want of an image."""
-    lines = [
-        line
-        for split in report.splits.values()
-        for reason, line in zip(split.dropped.counts, split.dropped.lines(), strict=True)
-        if reason.endswith(NO_IMAGE)
-    ]
-    return next(iter(lines), None)
-
-
-def _nothing(report: CheckReport) -> str | None:
-    """Why there is no sample at all."""
-    if any(split.samples for split in report.splits.values()):
-        return None
-    return next(iter(report.absent.values()), f"{report.root} holds no sample")
+    for split in report.splits.values():
+        for reason, line in zip(split.dropped.counts, split.dropped.lines(), strict=True):
+            if reason.endswith(NO_IMAGE):
+                return line
+    return None

@@ -96,18 +96,17 @@ def nested_name(record: Any, where: str) -> str:
     return path_below(record, "file_name", where)
 
 
-def read_instances(path: Path, name_of: Callable[[Any, str], str] = plain_name) -> Instances:
+def read_instances(
+    path: Path, name_of: Callable[[Any, str], str] = plain_name, content: Any = None
+) -> Instances:
     """Read an instances file. Masks are converted when they are asked for.
 
     Args:
         path: the file.
         name_of: gives the file name of an image's record; the second argument is its place, for messages.
+        content: of the file, if it is read already.
     """
-    return parse_instances(path, read_json(path), name_of)
-
-
-def parse_instances(path: Path, content: Any, name_of: Callable[[Any, str], str] = plain_name) -> Instances:
-    """What `read_instances` returns, from the content of the file."""
+    content = read_json(path) if content is None else content
     images = parse_images(path, content, name_of)
     annotations: dict[int, CocoAnnotation] = {}
     dropped = Dropped()

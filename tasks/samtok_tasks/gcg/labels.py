@@ -30,14 +30,11 @@ def target_and_truth(record: GroundedCaption) -> tuple[Target, CaptionTruth]:
     text, at = "", 0
     for k in order:
         place = f" {MASK_PLACE}" if k < len(masks) else ""
-        span = spans[k]
-        if span is None:
-            text += f"{caption[at:]} {marked(labels[k])}{place}"
-            at = len(caption)
+        if (span := spans[k]) is None:
+            text, at = f"{text}{caption[at:]} {marked(labels[k])}{place}", len(caption)
         else:
             start, end = span
-            text += f"{caption[at:start]}{marked(caption[start:end])}{place}"
-            at = end
+            text, at = f"{text}{caption[at:start]}{marked(caption[start:end])}{place}", end
     unlabelled = masks[len(labels) :]
     text += caption[at:] + f" {MASK_PLACE}" * len(unlabelled)
     paired, alone = ([k for k in order if (k < len(masks)) == has_mask] for has_mask in (True, False))
@@ -58,11 +55,7 @@ def locate_labels(caption: str, labels: Sequence[str]) -> list[tuple[int, int] |
     for label in labels:
         pattern = re.compile(rf"(?<!\w){re.escape(label)}(?!\w)", re.IGNORECASE)
         found = [match.span() for match in pattern.finditer(caption)] if label.strip() else []
-        free = [
-            (start, end)
-            for start, end in found
-            if all(end <= other_start or other_end <= start for other_start, other_end in taken)
-        ]
+        free = [span for span in found if all(span[1] <= start or end <= span[0] for start, end in taken)]
         span = next((place for place in free if place[0] >= after), next(iter(free), None))
         if span is not None:
             taken.append(span)

@@ -65,21 +65,17 @@ def gcg_metrics(protocol: Protocol) -> tuple[MetricInfo, ...]:
     over = "images" if released else "images with target masks"
     same = "sentence vectors' cosine" if released else "the same words"
     found = f"target phrases found: IoU >= 0.5 and {same}"
-    unnamed, unmasked = "share of answered masks", "share of answered phrases"
+    precision = "average precision of the masks at IoU 0.5, all scores equal"
+    cider = "CIDEr-D of the captions; 10 at most, 1000 in tables"
+    bare, unnamed, unmasked = "phrases without mask", "share of answered masks", "share of answered phrases"
     return (
         MetricInfo("miou", "mIoU", f"mean over {over}", "iou", None if released else "has_masks"),
         MetricInfo("recall", "Recall", found, "matched", "matchable"),
-        MetricInfo(
-            "ap50", "AP50", "average precision of the masks at IoU 0.5, all scores equal", aggregate=Corpus()
-        ),
+        MetricInfo("ap50", "AP50", precision, aggregate=Corpus()),
         MetricInfo("meteor", "METEOR", "of the captions", aggregate=Corpus()),
-        MetricInfo(
-            "cider", "CIDEr", "CIDEr-D of the captions; 10 at most, 1000 in tables", aggregate=Corpus()
-        ),
+        MetricInfo("cider", "CIDEr", cider, aggregate=Corpus()),
         MetricInfo("unnamed_masks", "masks without phrase", unnamed, "unnamed", "masks", direction="lower"),
-        MetricInfo(
-            "unmasked_phrases", "phrases without mask", unmasked, "unmasked", "phrases", direction="lower"
-        ),
+        MetricInfo("unmasked_phrases", bare, unmasked, "unmasked", "phrases", direction="lower"),
     )
 
 
@@ -174,9 +170,8 @@ def _same_things(ious: Array, target: GroundedPhrases, answer: GroundedPhrases) 
     labels = [plain_words(label) for label in target.phrases]
     named = [None if at is None else plain_words(answer.phrases[at]) for at in answer.phrase_of]
     found = ious >= IOU_THRESHOLD
-    for row, column in np.ndindex(found.shape):
-        if row >= len(labels) or labels[row] != named[column]:
-            found[row, column] = False
+    for row, column in np.argwhere(found):
+        found[row, column] = row < len(labels) and labels[row] == named[column]
     return found
 
 

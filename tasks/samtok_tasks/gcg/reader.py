@@ -52,15 +52,6 @@ class GroundedCaption:
     """Of the labels of the same numbers."""
 
 
-@dataclass(frozen=True)
-class GroundedCaptions:
-    """A split, in the order of its images."""
-
-    records: tuple[GroundedCaption, ...]
-    dropped: Dropped
-    """What was left out, or does not fit together."""
-
-
 def _plain_name(value: Any) -> str:
     """An image's id is its file's name without .jpg; numbers pass."""
     if not isinstance(value, str | int) or isinstance(value, bool):
@@ -125,8 +116,8 @@ def image_place(root: Path, image_id: str) -> tuple[Path, str]:
     return next((place for place in places if (place[0] / f"{place[1]}{image_id}.jpg").is_file()), places[0])
 
 
-def read_grandf(root: Path, split: str) -> GroundedCaptions:
-    """Read a split.
+def read_grandf(root: Path, split: str) -> tuple[list[GroundedCaption], Dropped]:
+    """Read a split, in the order of its images.
 
     An image without a caption is left out, as are further captions of an image and masks of images that the
     split does not list. Where an image has more masks than labels, or fewer, all are kept and those without a
@@ -163,7 +154,7 @@ def read_grandf(root: Path, split: str) -> GroundedCaptions:
         records.append(
             GroundedCaption(image_id, image, height, width, captions[image_id].caption, labels, masks)
         )
-    return GroundedCaptions(tuple(records), dropped)
+    return records, dropped
 
 
 def _images(content: Any, path: Path) -> dict[str, _Image]:

@@ -70,8 +70,8 @@ class GCG(MiniTask):
         return f"GranD-f, in {root}; `samtok-bench data check` reads all of it"
 
     def samples(self, root: Path, split: str) -> SampleSet:
-        data = read_grandf(root, split)
-        return SampleSet([_sample(record) for record in data.records], data.dropped)
+        records, dropped = read_grandf(root, split)
+        return SampleSet([_sample(record) for record in records], dropped)
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
         truth: CaptionTruth = sample.truth
@@ -99,17 +99,15 @@ class GCG(MiniTask):
     def corpus(
         self, samples: Sequence[Sample], predictions: Sequence[Prediction], shared: Any
     ) -> Mapping[str, float | None]:
-        answered = list(zip(samples, predictions, strict=True))
-        scores = scores_or_none(
-            tuple(
-                (sample.truth.caption, plain_caption(prediction, self.protocol))
-                for sample, prediction in answered
-            )
-        )
+        truths = [sample.truth.caption for sample in samples]
+        captions = [plain_caption(prediction, self.protocol) for prediction in predictions]
+        scores = scores_or_none(tuple(zip(truths, captions, strict=True)))
+        masks = [
+            (sample.cluster, sample.target.masks, prediction.masks)
+            for sample, prediction in zip(samples, predictions, strict=True)
+        ]
         return {
-            "ap50": ap50(
-                [(sample.cluster, sample.target.masks, prediction.masks) for sample, prediction in answered]
-            ),
+            "ap50": ap50(masks),
             "meteor": scores.meteor if scores else None,
             "cider": scores.cider if scores else None,
         }
@@ -127,6 +125,7 @@ def _similarity() -> TextSimilarity | None:
 
 def _sample(record: GroundedCaption) -> Sample:
     target, truth = target_and_truth(record)
+    masks = len(record.masks)
     return Sample(
         id=content_id("gcg", record.image_id, record.caption, *(mask["counts"] for mask in record.masks)),
         image=record.image,
@@ -134,10 +133,6 @@ def _sample(record: GroundedCaption) -> Sample:
         turns=question(record.image, PROMPT),
         cluster=record.image_id,
         target=target,
-        tags={"masks": _mask_count(len(record.masks))},
+        tags={"masks": MASK_COUNTS[(masks > 0) + (masks > 1) + (masks > 4)]},
         truth=truth,
     )
-
-
-def _mask_count(count: int) -> str:
-    return MASK_COUNTS[(count > 0) + (count > 1) + (count > 4)]

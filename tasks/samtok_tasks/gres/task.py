@@ -11,7 +11,6 @@ from typing import ClassVar
 from samtok_bench import rle
 from samtok_bench.metric import MetricInfo
 from samtok_bench.reading import STANDARD
-from samtok_bench.rle import RLE
 from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, question
 from samtok_bench.task import PROTOCOLS, Generation, HubSource, Protocol, SampleSet
 from samtok_tasks import released
@@ -91,6 +90,11 @@ def _sample(expression: ReferringExpression, prompt: str) -> Sample:
     image, targets = expression.image_path, expression.targets
     phrase = expression.sent.strip().lower()
     place = f"{expression.ref_id}/{expression.sent_id}"
+    pixels = sum(rle.area(mask) for mask in targets)
+    tags = {
+        "target": "no-target" if not targets else "single" if len(targets) == 1 else "multi",
+        "area": coco_area(pixels) if pixels else "none",
+    }
     return Sample(
         id=content_id("gres", image.name, place, phrase, *(mask["counts"] for mask in targets)),
         image=image,
@@ -98,18 +102,5 @@ def _sample(expression: ReferringExpression, prompt: str) -> Sample:
         turns=question(image, prompt.format(phrase=phrase)),
         cluster=image.name,
         target=Target(targets),
-        tags=_tags(expression, targets),
+        tags=tags | ({"kind": expression.kind} if expression.kind else {}),
     )
-
-
-def _tags(expression: ReferringExpression, targets: tuple[RLE, ...]) -> dict[str, str]:
-    tags = {"target": _count(len(targets)), "area": _area(sum(rle.area(mask) for mask in targets))}
-    return tags | ({"kind": expression.kind} if expression.kind else {})
-
-
-def _count(count: int) -> str:
-    return "no-target" if count == 0 else "single" if count == 1 else "multi"
-
-
-def _area(pixels: int) -> str:
-    return coco_area(pixels) if pixels else "none"

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
+from samtok_tasks.multi_round.segllm_files import require_conversations
 
 Piece = str | RLE
 """What a turn is made of, in order: texts and masks, no mask empty."""
@@ -50,9 +51,12 @@ class DialogueReader(ABC):
     has_whole_dialogues: ClassVar[bool]
     """Whether the round before each round is read too, so that a model's own answer to it can be told."""
 
-    @abstractmethod
+    file_name: ClassVar[str]
+    """Of a split, without its ending."""
+
     def locate(self, root: Path, split: str) -> Path:
         """The file of a split, unread."""
+        return require_conversations(root, split, self.file_name.format(split=split))
 
     @abstractmethod
     def read(self, root: Path, split: str) -> Dialogues:

@@ -16,7 +16,7 @@ from samtok_tasks.formats.coco import StatedSize, read_mask
 from samtok_tasks.formats.files import PathBelow, Record, field, parse, read_json
 from samtok_tasks.formats.images import image_size
 from samtok_tasks.multi_round.reader import DialogueReader, Dialogues, Round, UnusableError
-from samtok_tasks.multi_round.segllm_files import SpokenTurns, find_image, require_conversations
+from samtok_tasks.multi_round.segllm_files import SpokenTurns, find_image
 
 IMAGE = "<image>\n"
 
@@ -35,9 +35,7 @@ class ReadyRoundReader(DialogueReader):
     """
 
     has_whole_dialogues = False
-
-    def locate(self, root: Path, split: str) -> Path:
-        return require_conversations(root, split, f"mr_{split}_sampled")
+    file_name = "mr_{split}_sampled"
 
     def read(self, root: Path, split: str) -> Dialogues:
         path = self.locate(root, split)

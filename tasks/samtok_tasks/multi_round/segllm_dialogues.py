@@ -25,7 +25,6 @@ from samtok_tasks.multi_round.segllm_files import (
     find_image,
     image_name,
     part_of,
-    require_conversations,
 )
 
 INSTANCES = {
@@ -50,9 +49,7 @@ class SegLLMReader(DialogueReader):
     """
 
     has_whole_dialogues = True
-
-    def locate(self, root: Path, split: str) -> Path:
-        return require_conversations(root, split, f"mr_{split}")
+    file_name = "mr_{split}"
 
     def read(self, root: Path, split: str) -> Dialogues:
         masks = _MaskFinder(root, split)
@@ -75,11 +72,6 @@ class _MaskTag:
     id: str
     task: str
     """Of the long form; empty in the short one."""
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What names the mask."""
-        return self.dataset, self.id
 
 
 class _MaskFinder:
@@ -137,7 +129,7 @@ def _dialogue(root: Path, place: int, turns: SpokenTurns, masks: _MaskFinder, wh
     tags = [piece for pieces in read for piece in pieces if isinstance(piece, _MaskTag)]
     path = next(tag[2] for tag in _TAG.finditer(turns[0].value) if tag[1] == "IMAGE256")
     path_below({"image": path}, "image", where)
-    found = {tag.key: masks.find(tag, image_name(path)) for tag in tags}
+    found = {(tag.dataset, tag.id): masks.find(tag, image_name(path)) for tag in tags}
     sizes = {tuple(mask["size"]) for mask in found.values()}
     if len(sizes) > 1:
         raise UnusableError("dialogues with masks of several sizes", f"there are {sorted(sizes)}")
@@ -200,7 +192,7 @@ def _mask_tag(kind: str, content: str, where: str) -> _MaskTag:
 
 
 def _with_masks(pieces: list[str | _MaskTag], found: dict[tuple[str, str], RLE]) -> tuple[Piece, ...]:
-    return tuple(piece if isinstance(piece, str) else found[piece.key] for piece in pieces)
+    return tuple(piece if isinstance(piece, str) else found[piece.dataset, piece.id] for piece in pieces)
 
 
 def _reference(question: list[str | _MaskTag], answer: list[str | _MaskTag]) -> str:

@@ -124,6 +124,7 @@ class MultiRound(MiniTask):
         # zip ends with the turns
         first, *later = (Turn(role, _parts(said)) for said, role in zip(asked.turns, cycle(ROLES)))
         turns = (Turn("user", (ImagePart(asked.image), *self._begun(first.parts))), *later)
+        number = str(asked.number) if asked.number <= ROUNDS else f"{ROUNDS + 1} or later"
         return Sample(
             id=_id(split, asked, turns),
             image=asked.image,
@@ -131,7 +132,7 @@ class MultiRound(MiniTask):
             turns=turns,
             cluster=asked.image.name,
             target=Target(asked.targets[:1] if self.protocol == "released" else asked.targets),
-            tags=_tags(asked.number) | dict(asked.tags),
+            tags={"round": number, **asked.tags},
             after=after,
         )
 
@@ -157,10 +158,6 @@ def _id(split: str, asked: Round, turns: Sequence[Turn]) -> str:
     ]
     targets = (mask["counts"] for mask in asked.targets)
     return content_id("multi_round", split, asked.place, asked.image.name, *said, *targets)
-
-
-def _tags(number: int) -> dict[str, str]:
-    return {"round": str(number) if number <= ROUNDS else f"{ROUNDS + 1} or later"}
 
 
 def _answer(prediction: Prediction) -> tuple[Part, ...]:

@@ -66,22 +66,11 @@ class ReasonSegImage:
     """Pixels that do not count; None where all do. They are not in the target."""
 
 
-@dataclass(frozen=True)
-class ReasonSegData:
-    """A split, in the order of the images' names."""
+def read_reasonseg(root: Path, split: str) -> tuple[list[ReasonSegImage], Dropped]:
+    """Read a split, in the order of the images' names, and paint its masks.
 
-    images: tuple[ReasonSegImage, ...]
-    dropped: Dropped
-    """Outlines without a point, images without a JSON file and the reverse, images that cannot be opened, and
-    images that are shown turned (EXIF), as their outlines then are too."""
-
-
-def read_reasonseg(root: Path, split: str) -> ReasonSegData:
-    """Read a split and paint its masks.
-
-    Args:
-        root: the data root, see LAYOUT.
-        split: name of the folder.
+    Left out are outlines without a point, images without a JSON file and the reverse, images that cannot be
+    opened, and images that are shown turned (EXIF), as their outlines then are too.
     """
     if not split or Path(split).name != split:
         raise ValueError(f"a split is a plain name, got {split!r}")
@@ -99,7 +88,7 @@ def read_reasonseg(root: Path, split: str) -> ReasonSegData:
         size = _size(images[stem], dropped)
         if size is not None:
             found.append(_read_image(images[stem], notes[stem], *size, dropped))
-    return ReasonSegData(tuple(found), dropped)
+    return found, dropped
 
 
 def _size(path: Path, dropped: Dropped) -> tuple[int, int] | None:

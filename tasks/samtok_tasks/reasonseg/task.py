@@ -42,8 +42,8 @@ class ReasonSeg(MiniTask):
         return f"ReasonSeg ({', '.join(there)}), in {root}"
 
     def samples(self, root: Path, split: str) -> SampleSet:
-        data = read_reasonseg(root, split)
-        return SampleSet([_sample(image) for image in data.images], data.dropped)
+        images, dropped = read_reasonseg(root, split)
+        return SampleSet([_sample(image) for image in images], dropped)
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
         (target,) = sample.target.masks

@@ -28,10 +28,7 @@ from samtok_tasks.reconstruction.sa1b import locate_sa1b, read_sa1b
 
 @dataclass(frozen=True)
 class DataFormat:
-    """How the masks of a data set are read. Both functions take the data root and a split.
-
-    Both raise FileNotFoundError with the layout and where to get the data where files are missing.
-    """
+    """How the masks of a data set are read. Both functions take the data root and a split."""
 
     locate: Callable[[Path, str], Any]
     """Looks for the files without reading them."""
@@ -66,10 +63,7 @@ def read_masks(name: str, root: Path, split: str) -> AnnotatedMasks:
     Args:
         name: a key of DATA_FORMATS.
         root: the data root; for coco and entityseg also an annotation file.
-        split: see `DataFormat`.
-
-    Raises:
-        ValueError: an unknown split, or a broken file or record.
+        split: see `DataFormat`; ValueError for an unknown one.
     """
     data_format = DATA_FORMATS[name]
     if not data_format.has_other_splits:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from samtok_tasks.formats.annotated_masks import AnnotatedMasks
-from samtok_tasks.formats.coco import Instances, nested_name, parse_instances, read_instances
+from samtok_tasks.formats.coco import Instances, nested_name, read_instances
 from samtok_tasks.formats.files import PathBelow, Record, field, parse, read_json, require_file
 from samtok_tasks.formats.images import find_images, image_size
 
@@ -89,7 +89,7 @@ def read_entityseg(root: Path, split: str) -> AnnotatedMasks:
     content = read_json(path)
     if isinstance(content, list):
         return _listed(path, content)
-    instances = parse_instances(path, content, nested_name)
+    instances = read_instances(path, nested_name, content)
     del content  # the masks are converted next
     return _masks(instances, [path.parent, path.parent / "images_lr", path.parent / "images"])
 

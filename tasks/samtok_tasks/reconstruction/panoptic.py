@@ -19,6 +19,9 @@ LAYOUT = (
     "(cocodataset.org)."
 )
 
+Segments = dict[int, tuple[str | None, bool]]
+"""Kind of each segment and whether it is a crowd, by segment id."""
+
 
 class _Category(Record):
     id: int
@@ -90,11 +93,8 @@ def read_panoptic(root: Path, split: str) -> AnnotatedMasks:
     return masks
 
 
-def _segments(
-    annotation: _Annotation, kinds: dict[int, str | None], where: str
-) -> dict[int, tuple[str | None, bool]]:
-    """Kind of each segment and whether it is a crowd, by segment id."""
-    segments: dict[int, tuple[str | None, bool]] = {}
+def _segments(annotation: _Annotation, kinds: dict[int, str | None], where: str) -> Segments:
+    segments: Segments = {}
     for place, segment in enumerate(annotation.segments_info):
         if segment.id in segments:
             raise ValueError(f"{where}: two segments have the id {segment.id}")
@@ -110,7 +110,7 @@ def _collect(
     png: Path,
     file: Path,
     size: tuple[int, int],
-    segments: dict[int, tuple[str | None, bool]],
+    segments: Segments,
 ) -> None:
     """Cut the PNG of one image into its segments."""
     reason, details = "", ""

@@ -67,24 +67,23 @@ def _collect(found: AnnotatedMasks, root: Path, image: Path | None, masks: list[
     for path in masks:
         if image is None or size is None:
             found.dropped.add(reason, str(path), details)
-            continue
-        if path.suffix.lower() != ".png" or not path.is_file():
+        elif path.suffix.lower() != ".png" or not path.is_file():
             found.dropped.add("masks that are no PNG file", str(path))
-            continue
-        try:
-            pixels = _read_pixels(path)
-        except ValueError as error:
-            found.dropped.add("unreadable masks", str(path), str(error))
-            continue
-        if fault := _fault(pixels, size):
-            found.dropped.add(fault[0], str(path), fault[1])
+        elif isinstance(read := _read_mask(path, size), tuple):
+            found.dropped.add(read[0], str(path), read[1])
         else:
             key = path.relative_to(root / "masks").as_posix()
-            found.keep(str(path), AnnotatedMask(key, image, rle.encode(pixels)))
+            found.keep(str(path), AnnotatedMask(key, image, rle.encode(read)))
 
 
-def _fault(pixels: NDArray[Any], size: tuple[int, int]) -> tuple[str, str] | None:
-    """Why a PNG is no mask of an image of that size: the reason to count, and the details."""
+def _read_mask(path: Path, size: tuple[int, int]) -> NDArray[Any] | tuple[str, str]:
+    """The values of a PNG, (H, W), or why it is no mask of an image of that size: reason and details."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            # Pillow's bool arrays hold bytes of 255, which do not compare equal to each other
+            pixels = np.asarray(image.convert("L") if image.mode == "1" else image)
+    except Exception as error:  # Pillow promises no particular exception for a broken file
+        return "unreadable masks", str(error)
     if pixels.ndim != 2:
         return "non-binary masks", "a mask has one channel; save it as greyscale"
     inside = pixels[pixels != 0]
@@ -92,21 +91,7 @@ def _fault(pixels: NDArray[Any], size: tuple[int, int]) -> tuple[str, str] | Non
         return "non-binary masks", "more than two values; if they are ids, save one file a mask"
     if pixels.shape != size:
         return "masks of another size", f"the mask is {pixels.shape} pixels (height, width), the image {size}"
-    return None
-
-
-def _read_pixels(path: Path) -> NDArray[Any]:
-    """The values of a PNG, (H, W) or (H, W, channels).
-
-    Raises:
-        ValueError: it is no PNG, truncated or too large.
-    """
-    try:
-        with Image.open(path, formats=["PNG"]) as image:
-            # Pillow's bool arrays hold bytes of 255, which do not compare equal to each other
-            return np.asarray(image.convert("L") if image.mode == "1" else image)
-    except Exception as error:  # Pillow promises no particular exception for a broken file
-        raise ValueError(str(error)) from None
+    return pixels
 
 
 def _visible(folder: Path) -> list[Path]:

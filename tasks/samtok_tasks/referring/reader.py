@@ -63,13 +63,7 @@ class ReferReader(SentenceReader):
     def read(self, root: Path, dataset: str, split: str) -> Sentences:
         data = read_refer(root, dataset, by=self.by).split(split)
         sentences = (
-            Sentence(
-                place=f"{expression.ref_id}/{expression.sent_id}",
-                image=expression.image_path,
-                text=expression.sent,
-                mask=expression.target,
-                kind=expression.kind,
-            )
-            for expression in data
+            Sentence(f"{said.ref_id}/{said.sent_id}", said.image_path, said.sent, said.target, said.kind)
+            for said in data
         )
         return Sentences(tuple(sentences), data.dropped)

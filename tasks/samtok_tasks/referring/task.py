@@ -7,7 +7,6 @@ data.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -35,14 +34,8 @@ READERS: dict[str | None, SentenceReader] = {
 """By data format: refer's files, by who made the splits, and those of SAMTok's script."""
 
 
-@dataclass(frozen=True)
-class SplitExpressions:
-    """What the figures of SAMTok's script need of the whole split."""
-
-    read: frozenset[Expression]
-    """Those of all samples."""
-    second: tuple[Expression, ...] | None
-    """VLM-R1's list; None if there is none."""
+Shared = tuple[frozenset[Expression], tuple[Expression, ...] | None]
+"""The expressions of all samples of the split, and those of VLM-R1's list if there is one."""
 
 
 class Referring(MiniTask):
@@ -76,8 +69,7 @@ class Referring(MiniTask):
         second = data.second_list
         if second is not None:
             second = tuple((image, REFERRING_PROMPT.format(phrase=text)) for image, text in second)
-        expressions = frozenset(map(_expression, samples))
-        return SampleSet(samples, data.dropped, SplitExpressions(expressions, second))
+        return SampleSet(samples, data.dropped, (frozenset(map(_expression, samples)), second))
 
     def _sample(self, sentence: Sentence) -> Sample:
         image, mask = sentence.image, sentence.mask
@@ -97,15 +89,16 @@ class Referring(MiniTask):
         return referring_scores(sample.target.masks[0], prediction, self.protocol)
 
     def corpus(
-        self, samples: Sequence[Sample], predictions: Sequence[Prediction], shared: SplitExpressions
+        self, samples: Sequence[Sample], predictions: Sequence[Prediction], shared: Shared
     ) -> Mapping[str, float | None]:
         if self.protocol != "released":
             return {}
         scores = [self.score(*answered) for answered in zip(samples, predictions, strict=True)]
         expressions = [_expression(sample) for sample in samples]
         # what a run leaves out (--limit) is not absent from the data
-        left_out = shared.read - set(expressions)
-        second = shared.second and [listed for listed in shared.second if listed not in left_out]
+        all_read, second = shared
+        left_out = all_read - set(expressions)
+        second = second and tuple(listed for listed in second if listed not in left_out)
         figures = script_figures(expressions, scores, second)
         return {info.id: figures[info.id] for info in self.metrics if info.id in figures}
 

@@ -36,7 +36,7 @@ denominator is undefined.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from samtok_bench.aggregate import Corpus
 from samtok_bench.metric import MetricInfo
@@ -63,53 +63,24 @@ OURS = "samtok_tasks/scene_graph/metrics.py"
 def relation_metrics(protocol: Protocol) -> tuple[MetricInfo, ...]:
     """Metrics over the scores of `relation_scores`, and those of `mean_recalls`; the primary one first."""
     strict = protocol == "standard"
+    right = "share of triplets with a rank that find a true one which no earlier triplet found"
+    f1 = "of precision and recall, 2 right / (P + T)"
+    regions = (
+        "share of regions with a true relation for which the answer has a mask of that label, IoU >= 0.5"
+    )
+    boxed, by_image = "share of true triplets found", "mean over images of the same"
+    by_name = "mean of the same over the predicates that true triplets have"
     no_graph = "share of answers without a triplet"
     return (
         *_recalls("judged" if strict else "ranked", "", ""),
         *(_recalls("ranked", "_skip", " skip") if strict else ()),
         MetricInfo("recall", "recall", "share of all true triplets found", "hits", "relations"),
-        MetricInfo(
-            "precision",
-            "precision",
-            "share of triplets with a rank that find a true one which no earlier triplet found",
-            "right",
-            "predicted",
-            source=OURS,
-        ),
-        MetricInfo(
-            "f1",
-            "F1",
-            "of precision and recall, 2 right / (P + T)",
-            "twice_right",
-            "predicted_and_true",
-            source=OURS,
-        ),
-        MetricInfo(
-            "object_recall",
-            "object recall",
-            "share of regions with a true relation for which the answer has a mask of that label, IoU >= 0.5",
-            "objects_found",
-            "objects",
-            source=OURS,
-        ),
-        MetricInfo(
-            "box_recall", "box ngR", "share of true triplets found", "box_hits", "relations", source=R1_SGG
-        ),
-        MetricInfo(
-            "box_recall_image",
-            "box ngR image",
-            "mean over images of the same",
-            "box_recall",
-            "judged",
-            source=R1_SGG,
-        ),
-        MetricInfo(
-            "box_mean_recall",
-            "box mean ngR",
-            "mean of the same over the predicates that true triplets have",
-            source=R1_SGG,
-            aggregate=Corpus(),
-        ),
+        MetricInfo("precision", "precision", right, "right", "predicted", source=OURS),
+        MetricInfo("f1", "F1", f1, "twice_right", "predicted_and_true", source=OURS),
+        MetricInfo("object_recall", "object recall", regions, "objects_found", "objects", source=OURS),
+        MetricInfo("box_recall", "box ngR", boxed, "box_hits", "relations", source=R1_SGG),
+        MetricInfo("box_recall_image", "box ngR image", by_image, "box_recall", "judged", source=R1_SGG),
+        MetricInfo("box_mean_recall", "box mean ngR", by_name, source=R1_SGG, aggregate=Corpus()),
         MetricInfo("listed", "triplets", "records per answer", source=OURS, direction="none", unit="records"),
         MetricInfo("no_graph", "no graph", no_graph, source=OURS, direction="lower"),
         *(
@@ -127,18 +98,19 @@ def relation_metrics(protocol: Protocol) -> tuple[MetricInfo, ...]:
 
 def _recalls(denominator: str, suffix: str, shown: str) -> tuple[MetricInfo, ...]:
     """R@K and mR@K."""
-    over = (
-        "images with true triplets" if denominator == "judged" else "those whose answer has a ranked triplet"
-    )
+    over, having = "images with true triplets", "images with true triplets that have it"
+    if denominator == "ranked":
+        over = "those whose answer has a ranked triplet"
+        having = "images that have it and whose answer has a ranked triplet"
     share = "share of an image's true triplets that its first {} triplets find; mean over {}"
-    mean = "R@{} of a predicate over the {} that have it; mean over all predicates, 0 for absent ones"
+    mean = "R@{} of a predicate over the {}; mean over all predicates, 0 for absent ones"
     return (
         *(
             MetricInfo(f"r{k}{suffix}", f"R@{k}{shown}", share.format(k, over), f"recall_{k}", denominator)
             for k in RANKS
         ),
         *(
-            MetricInfo(f"mr{k}{suffix}", f"mR@{k}{shown}", mean.format(k, over), aggregate=Corpus())
+            MetricInfo(f"mr{k}{suffix}", f"mR@{k}{shown}", mean.format(k, having), aggregate=Corpus())
             for k in RANKS
         ),
     )
@@ -220,16 +192,13 @@ def mean_recalls(
         predicates: all that the data set has.
         protocol: see the module.
     """
-    judged = [row for row in scores if row["judged"]]
-    ranked = [row for row in scores if row["ranked"]]
+    judged, ranked = ([row for row in scores if row[key]] for key in ("judged", "ranked"))
     groups = {"": judged, "_skip": ranked} if protocol == "standard" else {"": ranked}
     values: dict[str, float | None] = {}
     for suffix, rows in groups.items():
         for k in RANKS:
-            by_predicate = predicate_recalls(rows, predicates, k)
-            # absent predicates count 0, as in the source
-            known = [value or 0.0 for value in by_predicate.values()]
-            values[f"mr{k}{suffix}"] = sum(known) / len(known) if rows and known else None
+            recalls = [_predicate_recall(rows, name, k) for name in predicates]
+            values[f"mr{k}{suffix}"] = sum(recalls) / len(recalls) if rows and recalls else None
     totals: Counter[str] = Counter()
     for row in judged:
         totals.update(row)
@@ -242,26 +211,11 @@ def mean_recalls(
     return values
 
 
-def predicate_recalls(
-    scores: Sequence[Scores], predicates: Collection[str], k: int
-) -> Mapping[str, float | None]:
-    """R@K of each predicate: the mean over the samples that have it of the share found.
-
-    Args:
-        scores: of `relation_scores`, those that count.
-        predicates: which ones.
-        k: one of RANKS.
-
-    Returns:
-        by predicate, None for those that no sample has.
-    """
-    recalls: dict[str, float | None] = {}
-    for name in predicates:
-        shares = [
-            row[f"hits_{k} {name}"] / row[f"relations {name}"] for row in scores if f"relations {name}" in row
-        ]
-        recalls[name] = sum(shares) / len(shares) if shares else None
-    return recalls
+def _predicate_recall(scores: Sequence[Scores], name: str, k: int) -> float:
+    """R@K of a predicate: the mean share found over the samples that have it; 0 without any, as OpenPSG."""
+    having = [row for row in scores if f"relations {name}" in row]
+    shares = [row[f"hits_{k} {name}"] / row[f"relations {name}"] for row in having]
+    return sum(shares) / len(shares) if shares else 0.0
 
 
 def _by_predicate(key: str, truth: Sequence[Triplet], places: Collection[int]) -> Scores:

@@ -191,10 +191,12 @@ def _images(
     root: Path, records: Iterable[tuple[str, _ImageRecord]], labels: Sequence[str], dropped: Dropped
 ) -> Iterator[PsgImage]:
     """The images with their masks; one whose PNG leaves it no relation is left out."""
-    folders: tuple[Path, Path] | None = None
+    pngs: Path | None = None
     for where, record in records:
-        folders = folders or _folders(root, record)
-        masks = _masks(folders[1] / record.pan_seg_file_name, record, where, dropped)
+        if pngs is None:  # the first record tells where all files are
+            pngs = find_images([root / folder for folder in PNG_FOLDERS], record.pan_seg_file_name)
+            images = image_folder(root, record.file_name)
+        masks = _masks(pngs / record.pan_seg_file_name, record, where, dropped)
         relations = _usable_relations(record, masks, where, dropped) if masks else ()
         if not relations:
             continue
@@ -202,14 +204,8 @@ def _images(
             Segment(labels[segment.category_id], mask)
             for segment, mask in zip(record.segments_info, masks, strict=True)
         )
-        image = folders[0] / record.file_name
+        image = images / record.file_name
         yield PsgImage(record.image_id, image, record.height, record.width, segments, relations)
-
-
-def _folders(root: Path, first: _ImageRecord) -> tuple[Path, Path]:
-    """Those of the images and of the PNGs, judged by one record."""
-    pngs = find_images([root / folder for folder in PNG_FOLDERS], first.pan_seg_file_name)
-    return image_folder(root, first.file_name), pngs
 
 
 def _masks(png: Path, record: _ImageRecord, where: str, dropped: Dropped) -> list[RLE]:

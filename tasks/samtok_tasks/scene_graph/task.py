@@ -126,19 +126,15 @@ class SceneGraph(MiniTask):
 
 
 def _most_frequent(data: PsgData) -> Names:
-    counts = Counter(names for image in data.images for names in _names(image, data.predicates))
+    counts = Counter(triplet.names for image in data.images for triplet in _triplets(image, data.predicates))
     return min(counts, key=lambda names: (-counts[names], names), default=("", "", ""))
 
 
 def _sample(image: PsgImage, data: PsgData, vocabulary: Vocabulary, frequent: Names, prompt: str) -> Sample:
-    named = list(_names(image, data.predicates))
-    pairs = [
-        (image.segments[subject].mask, image.segments[object].mask) for subject, object, _ in image.relations
-    ]
-    masks = tuple(mask for pair in pairs for mask in pair)
-    text = write_graph(named)
+    triplets = tuple(_triplets(image, data.predicates))
+    masks = tuple(mask for triplet in triplets for _, mask in triplet.regions)
+    text = write_graph([triplet.names for triplet in triplets])
     counts = (mask["counts"] for mask in masks)
-    triplets = tuple(Triplet(*names, *pair) for names, pair in zip(named, pairs, strict=True))
     return Sample(
         id=content_id("scene_graph", prompt, image.image.name, image.image_id, text, *counts),
         image=image.image,
@@ -146,15 +142,15 @@ def _sample(image: PsgImage, data: PsgData, vocabulary: Vocabulary, frequent: Na
         turns=_turns(image, data, prompt),
         cluster=image.image.name,
         target=Target(masks, text),
-        tags=_tags(named, data.things),
+        tags=_tags(triplets, data.things),
         truth=GraphTruth(triplets, vocabulary, frequent),
     )
 
 
-def _names(image: PsgImage, predicates: Sequence[str]) -> Iterator[Names]:
-    """The names of each relation."""
+def _triplets(image: PsgImage, predicates: Sequence[str]) -> Iterator[Triplet]:
     for subject, object, predicate in image.relations:
-        yield image.segments[subject].label, predicates[predicate], image.segments[object].label
+        first, second = image.segments[subject], image.segments[object]
+        yield Triplet(first.label, predicates[predicate], second.label, first.mask, second.mask)
 
 
 def _turns(image: PsgImage, data: PsgData, prompt: str) -> tuple[Turn, ...]:
@@ -179,8 +175,7 @@ def _regions(image: PsgImage) -> Iterator[Part]:
     written = fenced(json.dumps(region(segment.label), ensure_ascii=False) for segment in seen)
     *pieces, rest = written.split(MASK_PLACE)
     for piece, segment in zip(pieces, seen, strict=False):
-        yield Text(piece)
-        yield Region(segment.mask)
+        yield from (Text(piece), Region(segment.mask))
     yield Text(rest)
 
 
@@ -188,9 +183,9 @@ def _listed(names: Sequence[str]) -> str:
     return "{" + ", ".join(names) + "}"
 
 
-def _tags(named: Sequence[Names], things: Sequence[str]) -> dict[str, str]:
-    stuff = any({subject, object} - set(things) for subject, _, object in named)
+def _tags(triplets: Sequence[Triplet], things: Sequence[str]) -> dict[str, str]:
+    stuff = any({triplet.subject, triplet.object} - set(things) for triplet in triplets)
     return {
-        "relations": RELATION_COUNTS[(len(named) > 3) + (len(named) > 7)],
+        "relations": RELATION_COUNTS[(len(triplets) > 3) + (len(triplets) > 7)],
         "between": "things and stuff" if stuff else "things",
     }

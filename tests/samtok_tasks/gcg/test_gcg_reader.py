@@ -46,14 +46,14 @@ def write(root: Path, captions: Any = CAPTIONS, masks: Any = MASKS, prefix: str 
 
 
 def test_masks_belong_to_labels_by_their_order(tmp_path: Path) -> None:
-    read = read_grandf(write(tmp_path), "val")
-    first, second = read.records
+    records, dropped = read_grandf(write(tmp_path), "val")
+    first, second = records
     assert (first.image_id, first.caption, first.labels) == ("sa_1", "A dog and a cat.", ("dog", "A cat"))
     assert first.masks == (mask(0, 3), mask(4, 8))
     assert (first.height, first.width) == (6, 8)
     assert first.image == tmp_path / "GranDf_HA_images/val_test/sa_1.jpg"
     assert (second.height, second.width, second.labels, second.masks) == (3, 5, (), ())
-    assert not read.dropped.counts
+    assert not dropped.counts
 
 
 @pytest.mark.parametrize("folder", IMAGE_FOLDERS)
@@ -63,29 +63,29 @@ def test_images_may_lie_in_several_folders_and_have_a_prefix(
 ) -> None:
     (tmp_path / folder).mkdir(parents=True)
     (tmp_path / folder / f"{prefix}sa_1.jpg").touch()
-    read = read_grandf(write(tmp_path), "val")
-    assert [record.image for record in read.records] == [
+    records, _ = read_grandf(write(tmp_path), "val")
+    assert [record.image for record in records] == [
         tmp_path / folder / f"{prefix}{name}.jpg" for name in ("sa_1", "sa_2")
     ]
 
 
 def test_files_may_have_the_prefix_or_lie_directly_below_the_root(tmp_path: Path) -> None:
-    assert len(read_grandf(write(tmp_path, prefix="val_test_"), "val").records) == 2
+    assert len(read_grandf(write(tmp_path, prefix="val_test_"), "val")[0]) == 2
     (tmp_path / "GranDf" / "annotations").rename(tmp_path / "annotations")
-    assert len(read_grandf(tmp_path, "val").records) == 2
+    assert len(read_grandf(tmp_path, "val")[0]) == 2
 
 
 def test_a_size_that_no_file_tells_comes_from_the_image(tmp_path: Path) -> None:
     write(tmp_path, changed(CAPTIONS, ("images", 1), {"id": "sa_2"}))
-    read = read_grandf(tmp_path, "val")
-    assert [record.image_id for record in read.records] == ["sa_1"]
-    assert read.dropped.counts == {"images without a known size": 1}
-    assert "image sa_2: " in read.dropped.first["images without a known size"]
+    records, dropped = read_grandf(tmp_path, "val")
+    assert [record.image_id for record in records] == ["sa_1"]
+    assert dropped.counts == {"images without a known size": 1}
+    assert "image sa_2: " in dropped.first["images without a known size"]
     folder = tmp_path / IMAGE_FOLDERS[0]
     folder.mkdir(parents=True)
     Image.fromarray(np.zeros((7, 9, 3), np.uint8)).save(folder / "sa_1.jpg")
     Image.fromarray(np.zeros((7, 9, 3), np.uint8)).save(folder / "sa_2.jpg")
-    second = read_grandf(tmp_path, "val").records[1]
+    second = read_grandf(tmp_path, "val")[0][1]
     assert (second.height, second.width) == (7, 9)
 
 
@@ -99,17 +99,17 @@ def test_what_does_not_fit_together_is_counted(tmp_path: Path) -> None:
         {"image_id": "sa_1", "segmentation": mask(0, 1)},
         {"image_id": "sa_9", "segmentation": mask(0, 1)},
     ]
-    read = read_grandf(write(tmp_path, captions, masks), "val")
-    assert [(len(record.labels), len(record.masks)) for record in read.records] == [(2, 3), (2, 0)]
-    assert read.records[0].caption == "A dog and a cat."
-    assert read.dropped.counts == {
+    records, dropped = read_grandf(write(tmp_path, captions, masks), "val")
+    assert [(len(record.labels), len(record.masks)) for record in records] == [(2, 3), (2, 0)]
+    assert records[0].caption == "A dog and a cat."
+    assert dropped.counts == {
         "images without a caption": 1,
         "further captions of an image": 1,
         "masks of images that are not listed": 1,
         "labels without a mask": 2,
         "masks without a label": 1,
     }
-    assert read.dropped.first["labels without a mask"].endswith("image sa_2: 2 labels, 0 masks")
+    assert dropped.first["labels without a mask"].endswith("image sa_2: 2 labels, 0 masks")
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_any_change_is_read_or_refused_cleanly(
     refusal = ""
     records: tuple[GroundedCaption, ...] = ()
     try:
-        records = read_grandf(tmp_path, "val").records
+        records = read_grandf(tmp_path, "val")[0]
     except (ValueError, OSError) as error:
         refusal = str(error)
     assert "\n" not in refusal

@@ -225,9 +225,9 @@ def test_oracle_floors_and_codecs_on_mini(mini, by_words, protocol, monkeypatch)
 
 def test_mini_names_each_object_once_in_its_caption(mini):
     for split, count in (("val", 12), ("test", 4)):
-        data = read_grandf(mini, split)
-        assert (len(data.records), data.dropped.counts) == (count, {})
-        for record in data.records:
+        records, dropped = read_grandf(mini, split)
+        assert (len(records), dropped.counts) == (count, {})
+        for record in records:
             assert None not in locate_labels(record.caption, record.labels)
             assert 1 <= record.caption.count(".") == min(3, len(record.labels))
             assert len(record.labels) == len(record.masks)

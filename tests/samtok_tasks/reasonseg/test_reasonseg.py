@@ -102,7 +102,7 @@ def test_points_are_cut_towards_zero(tmp_path):
         "shapes": [{"label": "target", "points": [[0.9, 0.9], [2.99, 0], [2.2, 2.7], [-0.9, 2]]}]
     }
     write(tmp_path, {"a": content})
-    (image,) = read_reasonseg(tmp_path, "val").images
+    ((image,), _) = read_reasonseg(tmp_path, "val")
     assert np.array_equal(np.argwhere(rle.decode(image.target)), np.argwhere(np.ones((3, 3))))
 
 
@@ -112,7 +112,7 @@ def test_two_encodings(tmp_path):
     raw = json.dumps(LONG | {"text": [text]}, ensure_ascii=False)
     for encoding in ("utf-8", "cp1252"):
         (folder / "a.json").write_bytes(raw.encode(encoding))
-        assert read_reasonseg(tmp_path, "val").images[0].text == text
+        assert read_reasonseg(tmp_path, "val")[0][0].text == text
     (folder / "a.json").write_bytes(b'{"text": "\x81"}')  # in neither
     with pytest.raises(ValueError, match=r"a\.json is not a JSON file"):
         read_reasonseg(tmp_path, "val")
