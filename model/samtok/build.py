@@ -57,9 +57,7 @@ def build_nano(
     vision tower's position table starts as sines and cosines of row and column, because the stock random
     table is drowned out by the patches. And `initializer_range` can be chosen.
 
-    Args:
-        corpus: texts on which the text tokenizer is trained.
-        seed: of the weights.
+    The text tokenizer is trained on `corpus`; `seed` is that of the weights.
     """
     tokenizer = build_text_tokenizer(corpus, options.vocabulary)
     add_mask_words(tokenizer)

@@ -19,42 +19,39 @@ SAM2_PREFIX = "model.sam2_model."
 _SHOWN = 10  # keys of each kind that an error message lists
 
 # our names to the published ones, without the prefix of SAM 2; all that match apply, in this order
-_RENAMES = [
-    (re.compile(pattern), name)
-    for pattern, name in (
-        # image encoder
-        (r"^sam2\.vision_encoder\.backbone\.", "image_encoder.trunk."),
-        (r"^sam2\.vision_encoder\.neck\.convs\.(\d+)\.", r"image_encoder.neck.convs.\1.conv."),
-        (r"patch_embed\.projection\.", "patch_embed.proj."),
-        (r"^sam2\.no_memory_embedding$", "no_mem_embed"),
-        # prompt encoder
-        (
-            r"^sam2\.(shared_image_embedding|prompt_encoder\.shared_embedding)\.positional_embedding$",
-            "sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix",
-        ),
-        (r"^sam2\.prompt_encoder\.", "sam_prompt_encoder."),
-        (r"mask_embed\.conv1\.", "mask_downscaling.0."),
-        (r"mask_embed\.layer_norm1\.", "mask_downscaling.1."),
-        (r"mask_embed\.conv2\.", "mask_downscaling.3."),
-        (r"mask_embed\.layer_norm2\.", "mask_downscaling.4."),
-        (r"mask_embed\.conv3\.", "mask_downscaling.6."),
-        # mask encoder and mask decoder
-        (r"^mask_encoder\.query\.", "sam_mask_encoder.mask_tokens."),
-        (r"^mask_encoder\.", "sam_mask_encoder."),
-        (r"^sam2\.mask_decoder\.", "sam_mask_decoder."),
-        (r"\.o_proj\.", ".out_proj."),
-        (r"upscale_conv1\.", "output_upscaling.0."),
-        (r"upscale_layer_norm\.", "output_upscaling.1."),
-        (r"upscale_conv2\.", "output_upscaling.3."),
-        (r"((?:mlps\.\d+|_head)\.)layers\.0\.", r"\1layers.1."),
-        (r"((?:mlps\.\d+|_head)\.)proj_out\.", r"\1layers.2."),
-        (r"((?:mlps\.\d+|_head)\.)proj_in\.", r"\1layers.0."),
-        # shared by all
-        (r"\.mlp\.proj_in\.", ".mlp.layers.0."),
-        (r"\.mlp\.proj_out\.", ".mlp.layers.1."),
-        (r"\.layer_norm(\d|_final_attn)\.", r".norm\1."),
-    )
-]
+_RENAMES = (
+    # image encoder
+    (r"^sam2\.vision_encoder\.backbone\.", "image_encoder.trunk."),
+    (r"^sam2\.vision_encoder\.neck\.convs\.(\d+)\.", r"image_encoder.neck.convs.\1.conv."),
+    (r"patch_embed\.projection\.", "patch_embed.proj."),
+    (r"^sam2\.no_memory_embedding$", "no_mem_embed"),
+    # prompt encoder
+    (
+        r"^sam2\.(shared_image_embedding|prompt_encoder\.shared_embedding)\.positional_embedding$",
+        "sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix",
+    ),
+    (r"^sam2\.prompt_encoder\.", "sam_prompt_encoder."),
+    (r"mask_embed\.conv1\.", "mask_downscaling.0."),
+    (r"mask_embed\.layer_norm1\.", "mask_downscaling.1."),
+    (r"mask_embed\.conv2\.", "mask_downscaling.3."),
+    (r"mask_embed\.layer_norm2\.", "mask_downscaling.4."),
+    (r"mask_embed\.conv3\.", "mask_downscaling.6."),
+    # mask encoder and mask decoder
+    (r"^mask_encoder\.query\.", "sam_mask_encoder.mask_tokens."),
+    (r"^mask_encoder\.", "sam_mask_encoder."),
+    (r"^sam2\.mask_decoder\.", "sam_mask_decoder."),
+    (r"\.o_proj\.", ".out_proj."),
+    (r"upscale_conv1\.", "output_upscaling.0."),
+    (r"upscale_layer_norm\.", "output_upscaling.1."),
+    (r"upscale_conv2\.", "output_upscaling.3."),
+    (r"((?:mlps\.\d+|_head)\.)layers\.0\.", r"\1layers.1."),
+    (r"((?:mlps\.\d+|_head)\.)proj_out\.", r"\1layers.2."),
+    (r"((?:mlps\.\d+|_head)\.)proj_in\.", r"\1layers.0."),
+    # shared by all
+    (r"\.mlp\.proj_in\.", ".mlp.layers.0."),
+    (r"\.mlp\.proj_out\.", ".mlp.layers.1."),
+    (r"\.layer_norm(\d|_final_attn)\.", r".norm\1."),
+)
 
 # the parts of SAM 2 that look at earlier frames of a video
 _VIDEO_ONLY = (
@@ -72,7 +69,7 @@ _VIDEO_ONLY = (
 def published_state(
     sam2_pt: str | Path | None, tokenizer_pth: str | Path, own: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Read the published files under SAMTok's own names.
+    """Read the published files: a tensor for each name of `own`, in the files' dtypes.
 
     Args:
         sam2_pt: SAM 2.1 weights, plain or under "model" or "state_dict". They are checked but not used,
@@ -80,9 +77,6 @@ def published_state(
         tokenizer_pth: the mask tokenizer, plain or under "state_dict", with or without the "hf_model."
             prefix of its training checkpoints.
         own: the state dict of a SAMTok; only its names and shapes count, so it may be on the meta device.
-
-    Returns:
-        a tensor for each name of `own`, in the files' dtypes.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -119,7 +113,7 @@ def published_names(name: str) -> list[str]:
     if name == "sam2.prompt_encoder.point_embed.weight":
         return [f"{SAM2_PREFIX}sam_prompt_encoder.point_embeddings.{i}.weight" for i in range(4)]
     for pattern, published in _RENAMES:
-        name = pattern.sub(published, name)
+        name = re.sub(pattern, published, name)
     return [SAM2_PREFIX + name]
 
 

@@ -48,7 +48,7 @@ def open_image(path: str | Path) -> Image.Image:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is not an image, or it is damaged or truncated.
+        ValueError: it is not an image, or damaged or truncated.
     """
     path = Path(path)
     if not path.is_file():

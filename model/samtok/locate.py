@@ -63,12 +63,7 @@ def vlm_part(folder: Path) -> Path:
 
 
 def tokenizer_part(folder: Path) -> Path:
-    """Find the mask tokenizer in a model's folder: a folder inside it, or the folder itself.
-
-    Raises:
-        FileNotFoundError: there is none.
-        ValueError: a config.json is not JSON.
-    """
+    """Find the mask tokenizer in a model's folder, as `vlm_part` does; ValueError for a torn config.json."""
     if part := _tokenizer_part(folder):
         return part
     raise FileNotFoundError(

@@ -104,7 +104,7 @@ class QwenVLSAMTok:
         parse: Callable[[str], ParsedWords] = parse_words,
         skip_special_tokens: bool = True,
     ) -> list[Answer]:
-        """Answer conversations by greedy decoding, all in one batch.
+        """Answer conversations in their order, by greedy decoding, all in one batch.
 
         Settings that are not named here are those of the checkpoint.
 
@@ -114,9 +114,6 @@ class QwenVLSAMTok:
             constrained: force mask words to be well formed. The papers decode freely.
             parse: reads the mask words in an answer's text.
             skip_special_tokens: leave Qwen's own special tokens out of the text. Mask words always stay.
-
-        Returns:
-            an answer for each conversation, in their order.
 
         Raises:
             ValueError: a conversation cannot be rendered.

@@ -10,17 +10,14 @@ from transformers.models.sam2.modeling_sam2 import Sam2TwoWayTransformer
 
 @dataclass(frozen=True)
 class Features:
-    """Feature maps of B images of side S, with h = w = S / 16.
-
-    Attributes:
-        s0: (B, D / 8, 4h, 4w), after the mask decoder's projection.
-        s1: (B, D / 4, 2h, 2w), after the mask decoder's projection.
-        top: (B, D, h, w), with the "no memory" embedding added.
-    """
+    """Feature maps of B images of side S, with h = w = S / 16."""
 
     s0: Tensor
+    """(B, D / 8, 4h, 4w), after the mask decoder's projection."""
     s1: Tensor
+    """(B, D / 4, 2h, 2w), after the mask decoder's projection."""
     top: Tensor
+    """(B, D, h, w), with the "no memory" embedding added."""
 
     def __getitem__(self, index: slice) -> "Features":
         return Features(self.s0[index], self.s1[index], self.top[index])
@@ -43,15 +40,12 @@ class MaskEncoder(nn.Module):
         self.transformer = Sam2TwoWayTransformer(config)
 
     def forward(self, image: Tensor, position: Tensor, box: Tensor) -> Tensor:
-        """Encode M masks.
+        """Encode M masks to vectors z (M, D).
 
         Args:
             image: (M, D, h, w), image embedding plus each mask's dense embedding.
             position: (1, D, h, w), dense positional encoding.
             box: (M, T, D), sparse tokens of each mask's box.
-
-        Returns:
-            vectors z (M, D).
         """
         query = self.query.weight[None].expand(len(box), 1, -1)
         out, _ = self.transformer(

@@ -132,8 +132,6 @@ class SAMTok(PreTrainedModel):
         model.load_state_dict(state)
         return model.eval()
 
-    # ---- one image, many masks ------------------------------------------------------------------------
-
     @overload
     def embed(self, image: ImageLike) -> ImageEmbedding: ...
     @overload
@@ -145,9 +143,6 @@ class SAMTok(PreTrainedModel):
         Args:
             image: a PIL image of any mode, an array (H, W), (H, W, 3) or (H, W, 4) uint8, or a list of them,
                 which becomes one batch.
-
-        Returns:
-            an embedding, or for a list a list of embeddings.
 
         Raises:
             ValueError: not an image, see `samtok.images.to_rgb`.
@@ -167,14 +162,10 @@ class SAMTok(PreTrainedModel):
 
     @torch.no_grad()
     def encode(self, embedding: ImageEmbedding, masks: Tensor | np.ndarray) -> Tensor:
-        """Encode masks.
+        """Encode masks to codes (N, depth) int64, each in [0, codebook_size).
 
         Args:
-            embedding: of the masks' image.
             masks: (N, H, W) bool, or numbers where above 0 is inside, at the image's own size; N may be 0.
-
-        Returns:
-            codes (N, depth) int64, each in [0, codebook_size).
 
         Raises:
             ValueError: the shape is wrong, or a mask is empty, which mask words cannot express.
@@ -198,14 +189,10 @@ class SAMTok(PreTrainedModel):
 
     @torch.no_grad()
     def decode_logits(self, embedding: ImageEmbedding, codes: Tensor | np.ndarray) -> Tensor:
-        """Decode codes to mask logits.
+        """Decode codes to mask logits (N, image_size / 4, image_size / 4) float32.
 
         Args:
-            embedding: of the image.
             codes: (N, depth) integers, or fewer columns to use only the first levels; N may be 0.
-
-        Returns:
-            (N, image_size / 4, image_size / 4) float32.
 
         Raises:
             ValueError: a code is outside the codebook, or there are more columns than levels.
@@ -220,10 +207,9 @@ class SAMTok(PreTrainedModel):
 
     @torch.no_grad()
     def decode(self, embedding: ImageEmbedding, codes: Tensor | np.ndarray) -> Tensor:
-        """Decode codes to masks: `decode_logits`, bilinear interpolation, then logit > 0.5, as released.
+        """Decode codes to masks (N, H, W) bool at the image's own size.
 
-        Returns:
-            (N, H, W) bool at the image's own size.
+        As released: `decode_logits`, bilinear interpolation, then logit > 0.5.
         """
         logits = self.decode_logits(embedding, codes)
         if not len(logits):
@@ -234,8 +220,6 @@ class SAMTok(PreTrainedModel):
         ]
         return torch.cat(masks)
 
-    # ---- batches, with gradients ----------------------------------------------------------------------
-
     def forward(
         self, pixel_values: Tensor, masks: Tensor, path: str = "codes", **quantizer: Any
     ) -> SAMTokOutput:
@@ -245,11 +229,8 @@ class SAMTok(PreTrainedModel):
             pixel_values: (B, 3, S, S) float32, normalised.
             masks: (B, N, H, W) bool, none empty.
             path: "box" prompts the decoder with the masks' boxes alone, "mask" with the vectors z, "codes"
-                with the quantized vectors.
+                with the quantized vectors; anything else is a ValueError.
             quantizer: arguments of `ResidualQuantizer.forward`.
-
-        Raises:
-            ValueError: there is no such path.
         """
         if path not in ("box", "mask", "codes"):
             raise ValueError(f"path must be box, mask or codes, got {path!r}")

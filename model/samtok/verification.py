@@ -86,11 +86,7 @@ def verify(model: SAMTok, tokenizer_pth: str | Path, seed: int = 0) -> list[Diff
 
 
 def difference(name: str, ours: Tensor, theirs: Tensor) -> Difference:
-    """Compare two tensors.
-
-    Raises:
-        ValueError: their shapes differ.
-    """
+    """Compare two tensors; ValueError if their shapes differ."""
     if ours.shape != theirs.shape:
         raise ValueError(f"{name}: shape {tuple(ours.shape)}, released {tuple(theirs.shape)}")
     return Difference(name, float((ours - theirs).abs().max()), max(1.0, float(theirs.abs().max())))
@@ -113,10 +109,7 @@ class ReleasedSAMTok(nn.Module):
     """The released tokenizer at any size, with random weights.
 
     The widths that the release fixes (2048 inside the two-way transformers, 8 heads, 256 in the IoU head)
-    are fixed here too.
-
-    Raises:
-        ValueError: the sam2 package is not installed; the message says how to install it.
+    are fixed here too. Without the sam2 package there is a ValueError that says how to install it.
     """
 
     def __init__(self, config: SAMTokConfig) -> None:
@@ -155,11 +148,7 @@ class ReleasedSAMTok(nn.Module):
         labels = torch.tensor([[2, 3]], dtype=torch.int32).repeat(len(masks), 1)
         encoder = self.sam2.sam_prompt_encoder
         small = nn.functional.interpolate(
-            masks[:, None].float(),
-            encoder.mask_input_size,
-            mode="bilinear",
-            align_corners=False,
-            antialias=True,
+            masks[:, None].float(), encoder.mask_input_size, mode="bilinear", antialias=True
         )
         return cast(tuple[Tensor, Tensor], encoder(points=(points, labels), boxes=None, masks=small))
 

@@ -53,10 +53,7 @@ _SPLIT = (
 
 
 def add_mask_words(tokenizer: PreTrainedTokenizerBase) -> int:
-    """Add the 514 mask words to a text tokenizer as ordinary words, not special ones.
-
-    Returns:
-        how many words were new: 514 or 0.
+    """Add the 514 mask words to a text tokenizer as ordinary words; returns how many were new, 514 or 0.
 
     Raises:
         ValueError: the tokenizer has some of the words but not all.
@@ -70,8 +67,7 @@ def add_mask_words(tokenizer: PreTrainedTokenizerBase) -> int:
             f"the text tokenizer has {len(VOCABULARY) - len(missing)} of {len(VOCABULARY)} mask words; "
             f"{missing[0]} is missing"
         )
-    flags: dict[str, Any] = {"lstrip": False, "rstrip": False, "single_word": False, "normalized": False}
-    return int(tokenizer.add_tokens([AddedToken(word, **flags) for word in VOCABULARY]))
+    return int(tokenizer.add_tokens([AddedToken(word, normalized=False) for word in VOCABULARY]))
 
 
 def random_rows(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -143,9 +139,8 @@ def mask_word_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, range, range
 def build_text_tokenizer(corpus: Iterable[str], size: int = 1024) -> PreTrainedTokenizerFast:
     """Train a byte-level BPE on `corpus`, with Qwen's special tokens and chat template.
 
-    Args:
-        corpus: texts; the same texts give the same tokenizer.
-        size: the largest number of entries, including special tokens but not mask words.
+    The same texts give the same tokenizer. `size` is the largest number of entries, including special tokens
+    but not mask words.
     """
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.Sequence(

@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from PIL import Image
 
-from samtok.locate import (
-    NANO,
-    WEIGHT_FILES,
-    UnknownModelError,
-    model_folder,
-    nano_is_installed,
-    tokenizer_folder,
-)
+from samtok import locate
 from samtok.words import END, START, VOCABULARY, Fault, ParsedWords, Word, format_words, marks, parse_words
 from samtok_bench import crops as views
 from samtok_bench import provenance, rle
@@ -44,8 +37,8 @@ class SAMTokPredictor(Predictor):
     summary = "a local model: nano, a folder, or a hub id such as zhouyik/Qwen3-VL-4B-SAMTok-co"
 
     def __init__(self, argument: str, options: PredictorOptions) -> None:
-        super().__init__(argument or NANO, options)
-        self.folder = _named(model_folder, self.argument)
+        super().__init__(argument or locate.NANO, options)
+        self.folder = _named(locate.model_folder, self.argument)
         self._model: QwenVLSAMTok | None = None
 
     def identity(self) -> dict[str, Any]:
@@ -96,11 +89,11 @@ class SAMTokPredictor(Predictor):
 
     @classmethod
     def choices(cls) -> tuple[str, ...]:
-        return (NANO,)
+        return (locate.NANO,)
 
     @classmethod
     def status(cls) -> str:
-        return "nano is installed" if nano_is_installed() else "the weights of nano are missing"
+        return "nano is installed" if locate.nano_is_installed() else "the weights of nano are missing"
 
 
 class SAMTokCodec(Codec):
@@ -121,8 +114,8 @@ class SAMTokCodec(Codec):
     """How many codebooks are used, the first ones; None for all."""
 
     def __init__(self, argument: str, options: PredictorOptions, tokenizer: "SAMTok | None" = None) -> None:
-        super().__init__(argument or NANO, options)
-        self.folder = _named(tokenizer_folder, self.argument)
+        super().__init__(argument or locate.NANO, options)
+        self.folder = _named(locate.tokenizer_folder, self.argument)
         self._tokenizer = tokenizer
 
     @property
@@ -154,7 +147,7 @@ class SAMTokCodec(Codec):
         """Whether sending a data set through takes little beside the model itself."""
         if _device(self.options.device).startswith("cuda"):
             return True
-        weights = (path for path in self.folder.iterdir() if path.suffix in WEIGHT_FILES)
+        weights = (path for path in self.folder.iterdir() if path.suffix in locate.WEIGHT_FILES)
         return sum(path.stat().st_size for path in weights) <= CHEAP_BYTES
 
     def embed(self, image: Path, size: tuple[int, int]) -> "ImageEmbedding":
@@ -197,21 +190,22 @@ class SAMTokFirstCodec(SAMTokCodec):
         return START + VOCABULARY[1 + symbols[0]] + END
 
 
-def _named(locate: Callable[[str], Path], name: str) -> Path:
+def _named(find: Callable[[str], Path], name: str) -> Path:
     """The folder of a model; an unknown name may also be a misspelt predictor."""
     try:
-        return locate(name)
-    except UnknownModelError as error:
-        raise UnknownModelError(f"{error}{suggestion(name, [NANO, *names('predictor')])}") from None
+        return find(name)
+    except locate.UnknownModelError as error:
+        known = [locate.NANO, *names("predictor")]
+        raise locate.UnknownModelError(f"{error}{suggestion(name, known)}") from None
 
 
 def weights_hash(folder: Path) -> str:
     """sha256 over the weights, configuration and vocabulary files below a folder."""
-    kinds = WEIGHT_FILES | {".json", ".jinja", ".txt"}
+    kinds = locate.WEIGHT_FILES | {".json", ".jinja", ".txt"}
     return provenance.file_hash(sorted(path for path in folder.rglob("*") if path.suffix in kinds))
 
 
-def preflight(name: str = NANO) -> float:
+def preflight(name: str = locate.NANO) -> float:
     """Load a model whole and send a disc through its words: the IoU of what comes back, 0 to 1.
 
     Raises:

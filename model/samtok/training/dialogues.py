@@ -77,17 +77,13 @@ class Collator:
     def prepare(self, dialogues: Sequence[Dialogue]) -> list[PreparedDialogue]:
         """Give the masks their codes, which is the expensive part, and render the dialogues."""
         regions = [dialogue.get("regions", []) if self.image_labels else [] for dialogue in dialogues]
-        masks = [
-            [*_masks(dialogue), *(mask for _, mask in shown)]
-            for dialogue, shown in zip(dialogues, regions, strict=True)
-        ]
-        images = [dialogue["image"] for dialogue in dialogues]
-        groups = [
-            np.array(of_image, bool).reshape(-1, *image.shape[:2])
-            for of_image, image in zip(masks, images, strict=True)
-        ]
+        groups = []
+        for dialogue, shown in zip(dialogues, regions, strict=True):
+            masks = [*_masks(dialogue), *(mask for _, mask in shown)]
+            groups.append(np.array(masks, bool).reshape(-1, *dialogue["image"].shape[:2]))
+        codes = self.codes([dialogue["image"] for dialogue in dialogues], groups)
         prepared = []
-        for dialogue, shown, found in zip(dialogues, regions, self.codes(images, groups), strict=True):
+        for dialogue, shown, found in zip(dialogues, regions, codes, strict=True):
             count = len(found) - len(shown)
             words, turns = iter(format_words(found[:count])), dialogue["turns"]
             apart = bool(dialogue.get("apart"))
@@ -140,13 +136,13 @@ class Collator:
                 return_tensors="pt",
             )
         )
-        batch["labels"] = self.label(batch["input_ids"])
+        ids = batch["input_ids"]
+        batch["labels"] = self.label(ids)
         if any(dialogue.apart for dialogue in prepared):
             apart = torch.tensor([[dialogue.apart] for dialogue in prepared])
-            batch["turns"] = self._turns(batch["input_ids"]) * apart * batch["attention_mask"]
+            batch["turns"] = self._turns(ids) * apart * batch["attention_mask"]
         if self.image_labels:
             flat = [torch.tensor(bag) for dialogue in prepared for bag in dialogue.bags]
-            ids = batch["input_ids"]
             batch["image_labels"] = torch.full((*ids.shape, max(map(len, flat))), IGNORED)
             # row by row, like the visual tokens themselves
             batch["image_labels"][ids == self.processor.image_token_id] = nn.utils.rnn.pad_sequence(
@@ -162,14 +158,18 @@ class Collator:
         ends[:, 0] = 0
         return torch.where(after > 0, ends // 2 + 1, 0)  # questions and answers end with the same token
 
-    def _grid(self, image: NDArray[np.uint8]) -> list[int]:
+    def _grid(self, image: NDArray[np.uint8]) -> tuple[int, int]:
         """Rows and columns of an image's visual tokens."""
         processor = self.processor.image_processor
         seen = processor(images=[Image.fromarray(image)], return_tensors="pt")
-        return (seen["image_grid_thw"][0, 1:] // processor.merge_size).tolist()
+        _, rows, columns = seen["image_grid_thw"][0].tolist()
+        return rows // processor.merge_size, columns // processor.merge_size
 
     def _bags(
-        self, regions: Sequence[tuple[str, NDArray[np.bool_]]], codes: NDArray[np.int64], grid: Sequence[int]
+        self,
+        regions: Sequence[tuple[str, NDArray[np.bool_]]],
+        codes: NDArray[np.int64],
+        grid: tuple[int, int],
     ) -> list[list[int]]:
         """The token ids that each cell of an image's grid should say, row by row."""
         if not regions:
@@ -200,15 +200,13 @@ class Collator:
         return torch.tensor(labels)
 
 
-def cells(masks: NDArray[np.bool_], grid: Sequence[int]) -> Tensor:
+def cells(masks: NDArray[np.bool_], grid: tuple[int, int]) -> Tensor:
     """Assign the cells of a grid to masks (N, H, W) bool: indices (rows, columns) int64, -1 for none.
 
     A mask claims the cells of which it covers at least half as much as of the cell that it covers most. Of
     several masks that claim a cell, the one that covers most of it gets the cell.
     """
-    shares = nn.functional.adaptive_avg_pool2d(
-        torch.from_numpy(masks).float(), (grid[0], grid[1])
-    )  # (N, r, c)
+    shares = nn.functional.adaptive_avg_pool2d(torch.from_numpy(masks).float(), grid)  # (N, r, c)
     shares[shares < shares.amax((1, 2), keepdim=True) / 2] = 0
     most, which = shares.max(0)
     return torch.where(most > 0, which, -1)
@@ -232,6 +230,8 @@ class DialogueStage(RecipePart):
     """Options of the data source."""
     pool: int | None = Field(default=None, gt=0)
     """Draw from this many fixed dialogues; None draws fresh ones without end."""
+    eyes_only: bool = False
+    """Run only the vision tower, on the loss of visual tokens."""
 
 
 class Batches(IterableDataset):
@@ -246,7 +246,6 @@ class Batches(IterableDataset):
         self,
         data: DataSource,
         collator: Collator,
-        *,
         seed: int,
         stages: Sequence[DialogueStage],
         start: int = 0,

@@ -28,16 +28,13 @@ def uncertain_points(logits: Tensor, count: int, oversample: float, importance: 
 def mask_losses(
     logits: Tensor, targets: Tensor, count: int, oversample: float = 3.0, importance: float = 0.75
 ) -> tuple[Tensor, Tensor]:
-    """Cross-entropy and dice loss of each mask at sampled points.
+    """Binary cross-entropy (M,) and naive dice loss with eps 1 (M,) of each mask at sampled points.
 
     Args:
         logits: (M, h, w).
         targets: (M, H, W) bool.
         count: points per mask; the release takes 12544 for 256 x 256 logits.
         oversample, importance: see `uncertain_points`.
-
-    Returns:
-        binary cross-entropy (M,) and naive dice loss with eps 1 (M,).
     """
     points = uncertain_points(logits, count, oversample, importance)
     predicted = sample_at(logits, points)

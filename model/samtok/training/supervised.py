@@ -22,9 +22,6 @@ from samtok.training.dialogues import IGNORED, Batches, Collator, DialogueStage,
 from samtok.training.recipe import DataSource, Optimisation, RecipePart, TrainingRecipe, load_recipe
 from samtok.vocabulary import extend_vocabulary, mask_word_ids, reset_code_rows
 
-PARTS = ("first_code", "second_code", "text", "image")
-"""Parts of the loss that are logged separately, because their mean hides whether masks are learned."""
-
 
 class StartingWeights(RecipePart):
     """Where the weights come from: a new nano, or the folder of a QwenVL."""
@@ -41,13 +38,6 @@ class StartingWeights(RecipePart):
         if (self.nano is None) == (self.checkpoint is None):
             raise ValueError("give either nano or checkpoint")
         return self
-
-
-class SupervisedStage(DialogueStage):
-    """A stage of supervised fine-tuning."""
-
-    eyes_only: bool = False
-    """Run only the vision tower, on the loss of visual tokens."""
 
 
 class SupervisedEvaluation(RecipePart):
@@ -67,7 +57,7 @@ class SupervisedRecipe(TrainingRecipe, Optimisation):
     start: StartingWeights
     codes: Literal["geometry"] | Path
     """`geometry`, or the folder of a SAMTok; `nano` is the shipped one."""
-    stages: list[SupervisedStage] = Field(min_length=1)
+    stages: list[DialogueStage] = Field(min_length=1)
     evaluation: SupervisedEvaluation | None = None
     clip: float = 1.0
     """Largest norm of the gradient."""
@@ -105,44 +95,32 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
         the folder of the final weights and processor, `out`/final.
 
     Raises:
-        FileExistsError: `out` holds a training and `resume` is False.
-        FileNotFoundError: there is no such recipe.
-        ValueError: the recipe has an error.
+        OSError, ValueError: see `load_recipe` and `TrainingRecipe.open_folder`.
     """
     recipe = load_recipe(recipe_path, SupervisedRecipe)
     out = recipe.open_folder(out, resume)
     checkpoint = get_last_checkpoint(str(out)) if resume else None
-    codes = code_source(recipe.codes)
+    geometry = str(recipe.codes) == "geometry"
+    codes = GeometryCodes() if geometry else TokenizerCodes(SAMTok.from_pretrained(recipe.codes))
     # with the checkpoint's own vocabulary: a new nano's depends on the stages, which may have changed
     model, processor = load_qwen(checkpoint, torch.float32) if checkpoint else start_model(recipe, codes)
     model.set_attn_implementation(recipe.attention)
     recipe.freeze(model)
     step = TrainerState.load_from_json(f"{checkpoint}/trainer_state.json").global_step if checkpoint else 0
     collator = Collator(processor, codes, image_labels=recipe.image_loss > 0)
-    trainer = SupervisedTrainer(
-        model=model,
-        args=recipe.arguments(
-            out,
-            recipe,
-            max_steps=recipe.stages[-1].until,
-            max_grad_norm=recipe.clip,
-            save_total_limit=2,
-            bf16=recipe.autocast == "bfloat16",
-        ),
-        processing_class=processor,
-        batches=Batches(
-            recipe.data,
-            collator,
-            seed=recipe.seed,
-            stages=recipe.stages,
-            start=step,
-            workers=recipe.pool_workers,
-        ),
-        workers=recipe.workers,
-        image_loss=recipe.image_loss,
-        eyes_only=range(recipe.stages[0].until if recipe.stages[0].eyes_only else 0),
-        callbacks=[_JsonLines(out / "log.jsonl")],
+    batches = Batches(
+        recipe.data, collator, recipe.seed, recipe.stages, start=step, workers=recipe.pool_workers
     )
+    arguments = recipe.arguments(
+        out,
+        recipe,
+        max_steps=recipe.stages[-1].until,
+        max_grad_norm=recipe.clip,
+        save_total_limit=2,
+        bf16=recipe.autocast == "bfloat16",
+    )
+    log = _JsonLines(out / "log.jsonl")
+    trainer = SupervisedTrainer(recipe, batches, processor, model=model, args=arguments, callbacks=[log])
     if recipe.evaluation:
         trainer.add_callback(_Evaluate(trainer, recipe.evaluation, recipe.data, collator))
     trainer.train(resume_from_checkpoint=checkpoint)
@@ -165,11 +143,6 @@ def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrained
     return model, processor
 
 
-def code_source(codes: str | Path) -> CodeSource:
-    """Load the code source that a recipe names."""
-    return GeometryCodes() if str(codes) == "geometry" else TokenizerCodes(SAMTok.from_pretrained(codes))
-
-
 def _corpus(recipe: SupervisedRecipe) -> list[str]:
     """Texts of dialogues of every stage, for nano's text tokenizer."""
     count = recipe.start.corpus // len(recipe.stages)
@@ -188,23 +161,24 @@ class SupervisedTrainer(Trainer):
     """A Trainer that takes finished batches and logs the loss of each part of an answer."""
 
     def __init__(
-        self, *, batches: Batches, workers: int, image_loss: float, eyes_only: range, **kwargs: Any
+        self, recipe: SupervisedRecipe, batches: Batches, processor: QwenVLProcessor, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
-        self._batches, self._workers = batches, workers
-        self._image_loss, self._eyes_only = image_loss, eyes_only  # steps in which only the eyes learn
-        _, first, second, _ = mask_word_ids(kwargs["processing_class"].tokenizer)
+        super().__init__(processing_class=processor, **kwargs)
+        self._recipe, self._batches = recipe, batches
+        _, first, second, _ = mask_word_ids(processor.tokenizer)
         self._ranges = {"first_code": first, "second_code": second}
-        self._sums = {part: torch.zeros(2) for part in PARTS}  # loss, tokens
+        # loss and tokens of each part: their common mean hides whether masks are learned
+        self._sums = {part: torch.zeros(2) for part in (*self._ranges, "text", "image")}
         self._since: tuple[int, float] = (batches.start, time.monotonic())
 
     def get_train_dataloader(self) -> DataLoader:
         """The batches, unchanged."""
-        return DataLoader(self._batches, batch_size=None, num_workers=self._workers)
+        return DataLoader(self._batches, batch_size=None, num_workers=self._recipe.workers)
 
     def compute_loss(self, model: nn.Module, inputs: dict[str, Tensor], **_: Any) -> Tensor:
         """Mean cross-entropy of the answers' tokens, plus the weighted one of the visual tokens."""
-        if self.state.global_step in self._eyes_only:
+        first = self._recipe.stages[0]
+        if first.eyes_only and self.state.global_step < first.until:
             eyes = eyes_losses(model, inputs)
             self._count("image", eyes)
             return eyes.mean()
@@ -214,7 +188,7 @@ class SupervisedTrainer(Trainer):
         loss = answers.losses.mean()
         if image is not None and len(image):
             self._count("image", image)
-            loss = loss + self._image_loss * image.mean()
+            loss = loss + self._recipe.image_loss * image.mean()
         return loss
 
     def _count(self, part: str, losses: Tensor) -> None:
@@ -228,10 +202,11 @@ class SupervisedTrainer(Trainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the parts' losses since the last log, and steps per second, to the Trainer's own entries."""
         if "loss" in logs:
-            for part, (total, count) in ((p, s.tolist()) for p, s in self._sums.items()):
+            for part, sums in self._sums.items():
+                total, count = sums.tolist()
                 if count:
                     logs[f"loss_{part}"] = round(total / count, 4)
-                self._sums[part].zero_()
+                sums.zero_()
             step, now = self.state.global_step, time.monotonic()
             logs["steps_per_second"] = round((step - self._since[0]) / (now - self._since[1]), 3)
             self._since = (step, now)
@@ -320,14 +295,11 @@ def eyes_losses(model: Any, inputs: dict[str, Tensor]) -> Tensor:
 
 
 def bag_losses(model: Any, visual: Tensor, bags: Tensor) -> Tensor:
-    """Mean cross-entropy over the words of each bag.
+    """Mean cross-entropy over the words of each of M bags that carry loss, (M,) float32.
 
     Args:
         visual: visual tokens (N, D) as the output layer takes them.
         bags: token ids (N, K) int64, padded with IGNORED; a bag of nothing else carries no loss.
-
-    Returns:
-        (M,) float32, one for each bag that carries loss.
     """
     chosen = bags[:, 0] != IGNORED
     bags, known = bags[chosen], bags[chosen] != IGNORED

@@ -93,9 +93,7 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
         the folder of the last stage's weights, `out`/final.
 
     Raises:
-        FileExistsError: `out` holds a training and `resume` is False.
-        FileNotFoundError: there is no such recipe.
-        ValueError: the recipe has an error.
+        OSError, ValueError: see `load_recipe` and `TrainingRecipe.open_folder`.
     """
     recipe = load_recipe(recipe_path, TokenizerRecipe)
     out = recipe.open_folder(out, resume)
@@ -119,22 +117,17 @@ def from_scratch(recipe: TokenizerRecipe) -> SAMTok:
     throughout, and the two copies of the positional encoding differ, so that prompts and image disagree about
     places. SAM is trained from PyTorch's own initialisation and one shared encoding.
     """
-    sam2 = build_sam2_config(**recipe.model)
-    model = SAMTok(SAMTokConfig(sam2, recipe.codebook_size, recipe.codebook_depth))
-    for part in (
-        model.sam2.prompt_encoder,
-        model.sam2.mask_decoder,
-        model.mask_encoder,
-        model.sam2.vision_encoder,
-    ):
+    sizes = build_sam2_config(**recipe.model)
+    model = SAMTok(SAMTokConfig(sizes, recipe.codebook_size, recipe.codebook_depth))
+    sam2 = model.sam2
+    for part in (sam2.prompt_encoder, sam2.mask_decoder, model.mask_encoder, sam2.vision_encoder):
         for module in part.modules():
             if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.LayerNorm | nn.Embedding):
                 module.reset_parameters()
-    nn.init.trunc_normal_(model.sam2.vision_encoder.backbone.pos_embed, std=0.02)
-    nn.init.trunc_normal_(model.sam2.vision_encoder.backbone.pos_embed_window, std=0.02)
-    model.sam2.prompt_encoder.shared_embedding.positional_embedding.copy_(
-        model.sam2.shared_image_embedding.positional_embedding
-    )
+    nn.init.trunc_normal_(sam2.vision_encoder.backbone.pos_embed, std=0.02)
+    nn.init.trunc_normal_(sam2.vision_encoder.backbone.pos_embed_window, std=0.02)
+    shared = sam2.prompt_encoder.shared_embedding.positional_embedding
+    shared.copy_(sam2.shared_image_embedding.positional_embedding)
     return model
 
 
@@ -199,11 +192,9 @@ class Progress(TrainerCallback):
         self.samples = [next(stream) for _ in range(evaluation.images)]
 
     def on_log(self, args, state, control, logs=None, **kwargs):
-        """Append the Trainer's figures."""
         self._write(state.global_step, {**(logs or {}), **getattr(self.trainer, "parts", {})})
 
     def on_step_end(self, args, state, control, model=None, **kwargs):
-        """Evaluate at intervals and at the end."""
         if state.global_step % self.evaluation.every == 0 or state.global_step == state.max_steps:
             self._write(state.global_step, evaluate(model, self.samples, sorted(self.trainer.stage.paths)))
 
