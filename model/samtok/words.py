@@ -114,17 +114,15 @@ def parse_words(text: str) -> ParsedWords:
 def _groups(text: str) -> list[list[Mark]]:
     """Closed marks that belong together: from a start mark to its end mark, or touching marks elsewhere."""
     groups: list[list[Mark]] = []
-    is_open = False  # whether the last group still takes codes
     for mark in marks(text):
         if not text.endswith("|>", mark.start, mark.end):
             continue
-        touches = bool(groups) and groups[-1][-1].end == mark.start
-        in_stray = touches and groups[-1][0].name != "start"
-        if mark.name != "start" and touches and (is_open or in_stray):
-            groups[-1].append(mark)
+        last = groups[-1] if groups else []
+        takes_more = last and (last[0].name != "start" or last[-1].name != "end")
+        if takes_more and last[-1].end == mark.start and mark.name != "start":
+            last.append(mark)
         else:
             groups.append([mark])
-        is_open = groups[-1][0].name == "start" and mark.name != "end"
     return groups
 
 

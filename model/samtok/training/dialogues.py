@@ -22,8 +22,6 @@ from samtok.words import format_words
 
 IGNORED = -100
 """The label of tokens that carry no loss."""
-ALIKE = 8
-"""So many batches are drawn from a pool at once and sorted by length; one of them is taken."""
 
 Dialogue: TypeAlias = dict[str, Any]
 """{"image": (H, W, 3) uint8, "turns": [(question parts, answer parts), ...]}.
@@ -88,7 +86,7 @@ class Collator:
             words, turns = iter(format_words(found[:count])), dialogue["turns"]
             apart = bool(dialogue.get("apart"))
             text = self._side_by_side(turns, words) if apart else self._text(turns, words)
-            bags = self._bags(shown, found[count:], self._grid(dialogue["image"]))
+            bags = self._bags(dialogue["image"], shown, found[count:])
             prepared.append(PreparedDialogue(text, dialogue["image"], bags, apart))
         return prepared
 
@@ -158,20 +156,12 @@ class Collator:
         ends[:, 0] = 0
         return torch.where(after > 0, ends // 2 + 1, 0)  # questions and answers end with the same token
 
-    def _grid(self, image: NDArray[np.uint8]) -> tuple[int, int]:
-        """Rows and columns of an image's visual tokens."""
+    def _bags(self, image: NDArray[np.uint8], regions: Any, codes: NDArray[np.int64]) -> list[list[int]]:
+        """The token ids that each visual token of an image should say, row by row."""
         processor = self.processor.image_processor
         seen = processor(images=[Image.fromarray(image)], return_tensors="pt")
         _, rows, columns = seen["image_grid_thw"][0].tolist()
-        return rows // processor.merge_size, columns // processor.merge_size
-
-    def _bags(
-        self,
-        regions: Sequence[tuple[str, NDArray[np.bool_]]],
-        codes: NDArray[np.int64],
-        grid: tuple[int, int],
-    ) -> list[list[int]]:
-        """The token ids that each cell of an image's grid should say, row by row."""
+        grid = rows // processor.merge_size, columns // processor.merge_size
         if not regions:
             return [[IGNORED]] * (grid[0] * grid[1])
         # with a leading space, as within a sentence
@@ -285,10 +275,13 @@ class Batches(IterableDataset):
                 yield self.collator(draw(self.data, self.seed, indices, stage.options))
 
     def _alike(self, step: int, pool: list[PreparedDialogue], count: int) -> list[PreparedDialogue]:
-        """`count` dialogues of about the same length, because a batch is as long as its longest dialogue."""
+        """`count` dialogues of about the same length, because a batch is as long as its longest dialogue.
+
+        Up to eight batches are drawn and sorted by length; one of them is taken.
+        """
         random = np.random.default_rng((self.seed, step))
         count = min(count, len(pool))
-        batches = min(ALIKE, len(pool) // count)
+        batches = min(8, len(pool) // count)
         several = random.choice(len(pool), batches * count, replace=False)
         drawn = sorted((pool[index] for index in several), key=lambda dialogue: len(dialogue.text))
         start = count * random.integers(batches)
