@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-
 from stored_runs import settings_of, store_run
 
 from samtok_bench import rle

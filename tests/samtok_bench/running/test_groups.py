@@ -53,14 +53,23 @@ def test_a_member_that_fails_does_not_keep_the_others_from_running(command):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--task region_caption --data dlc", "--data a file format of one: instead of --task region_caption "),
+        (
+            "--task region_caption --data dlc",
+            "--data a file format of one: instead of --task region_c",
+        ),
         ("--task region_caption --data dlc", " use --task dlc-bench\n"),
         ("--task region_caption --data vg", " use --task vg-caption\n"),
         ("--task region_vqa --data visual7w", " use --task visual7w\n"),
         ("--task region_vqa --data vip-bench", " use --task vip-bench\n"),
         ("--task region_caption --data lvis", " use one of dlc-bench, ferret-bench, mdvp-bench, refcocog-c"),
-        ("--task scene_graph --data open", "'open' is no data format of the task 'scene_graph': use --option "),
-        ("--task shapes --sample 12", "--sample is for a single task, and 'shapes' is a group: far-squares, s"),
+        (
+            "--task scene_graph --data open",
+            "'open' is no data format of the task 'scene_graph': use --opt",
+        ),
+        (
+            "--task shapes --sample 12",
+            "--sample is for a single task, and 'shapes' is a group: far-",
+        ),
         ("--task shapes --option a=b", "--option is for a single task, and 'shapes' is a group"),
         ("--task shapes --codec box", "'shapes' is a group of tasks; name one of them: far-squares, squares"),
     ],

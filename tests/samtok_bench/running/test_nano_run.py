@@ -5,10 +5,10 @@ import json
 import pytest
 
 from samtok.locate import nano_is_installed
-from samtok_bench.running.options import RunOptions
-from samtok_bench.running.run import run
 from samtok_bench.cli.progress import PlainReporter
 from samtok_bench.predictors.samtok import preflight
+from samtok_bench.running.options import RunOptions
+from samtok_bench.running.run import run
 from samtok_bench.runs.folder import JOURNAL, SUMMARY
 
 pytestmark = pytest.mark.skipif(
