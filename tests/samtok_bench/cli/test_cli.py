@@ -115,9 +115,7 @@ def test_the_traceback_can_be_had(plugin, monkeypatch):
 def test_a_broken_plug_in_is_listed_as_broken(command):
     _, out, _ = command("tasks")
     assert "torn: broken: ModuleNotFoundError: No module named 'bench_fakes_missing'" in out
-    assert (
-        "squares (group shapes): for tests; splits val\ndata ready: found or written by the first" in out
-    )
+    assert "squares (group shapes): for tests; splits val\ndata ready: found or written by the first" in out
     rows = json.loads(command("tasks", "--json")[1])
     assert {row["task"] for row in rows if "problem" in row} == {"torn"}
     assert next(row for row in rows if row["task"] == "gres")["primary"] == "giou"
