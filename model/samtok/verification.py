@@ -27,7 +27,7 @@ INSTALL = (
 
 
 @dataclass(frozen=True)
-class Difference:
+class QuantityDifference:
     """How far two implementations differ in a quantity."""
 
     name: str
@@ -43,7 +43,7 @@ class Difference:
 
 
 @torch.no_grad()
-def verify(model: SAMTok, tokenizer_pth: str | Path, seed: int = 0) -> list[Difference]:
+def verify(model: SAMTok, tokenizer_pth: str | Path, seed: int = 0) -> list[QuantityDifference]:
     """Compare a SAMTok with the release, which loads `tokenizer_pth` itself, on random inputs.
 
     Every quantity is compared, and each implementation goes on from its own earlier ones.
@@ -78,18 +78,18 @@ def verify(model: SAMTok, tokenizer_pth: str | Path, seed: int = 0) -> list[Diff
     return [
         *result,
         difference("z", z, their_z),
-        Difference("codes", float((codes != their_codes).sum()), 1.0),
+        QuantityDifference("codes", float((codes != their_codes).sum()), 1.0),
         difference("mask logits", logits[0], their_logits),
         difference("predicted IoU", iou[0], their_iou),
         difference("best mask", best_mask(logits, iou)[0], best),
     ]
 
 
-def difference(name: str, ours: Tensor, theirs: Tensor) -> Difference:
+def difference(name: str, ours: Tensor, theirs: Tensor) -> QuantityDifference:
     """Compare two tensors; ValueError if their shapes differ."""
     if ours.shape != theirs.shape:
         raise ValueError(f"{name}: shape {tuple(ours.shape)}, released {tuple(theirs.shape)}")
-    return Difference(name, float((ours - theirs).abs().max()), max(1.0, float(theirs.abs().max())))
+    return QuantityDifference(name, float((ours - theirs).abs().max()), max(1.0, float(theirs.abs().max())))
 
 
 def random_inputs(size: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -61,7 +61,7 @@ PREDICTOR_ROLES: Mapping[str, Role] = {
 """Of what a predictor, or the codec that it uses, states of itself; the rest is the subject."""
 
 
-class ComparedRun(Protocol):
+class AnyRun(Protocol):
     """A run as far as its files are there: its path is the results folder, or summary.json."""
 
     @property
@@ -115,7 +115,7 @@ def joined(findings: Sequence[Finding]) -> str:
     return "; ".join(finding.text for finding in findings)
 
 
-def comparability(first: ComparedRun, second: ComparedRun) -> Comparability:
+def comparability(first: AnyRun, second: AnyRun) -> Comparability:
     """What differs between two runs, and how much that matters."""
     where = f"{second.path} does not compare with {first.path}"
     fatal, grave = _questions(first, second), _arithmetic(first, second)
@@ -128,13 +128,13 @@ def comparability(first: ComparedRun, second: ComparedRun) -> Comparability:
     return Comparability(where, fatal, grave, _notes(first, second))
 
 
-def _questions(first: ComparedRun, second: ComparedRun) -> list[Finding]:
+def _questions(first: AnyRun, second: AnyRun) -> list[Finding]:
     if first.path.resolve() == second.path.resolve():
         return [Finding("path", "they are the same run")]
     return _findings(_asked(first), _asked(second))
 
 
-def _asked(run: ComparedRun) -> dict[str, Any]:
+def _asked(run: AnyRun) -> dict[str, Any]:
     """What must be equal, as far as it is known."""
     summary = run.summary
     own = {"task": summary.task, "protocol": summary.protocol, "split": summary.split}
@@ -142,7 +142,7 @@ def _asked(run: ComparedRun) -> dict[str, Any]:
     return {**own, **beside, **_settings(run, Role.QUESTION)}
 
 
-def _data(first: ComparedRun, second: ComparedRun) -> tuple[bool, list[Finding]]:
+def _data(first: AnyRun, second: AnyRun) -> tuple[bool, list[Finding]]:
     """Whether other data is fatal, and how it differs."""
     if first.record and second.record:
         known = [{"data": record.settings.data} for record in (first.record, second.record)]
@@ -162,7 +162,7 @@ def _data(first: ComparedRun, second: ComparedRun) -> tuple[bool, list[Finding]]
     return False, [Finding("data", f"{differing}, {common} samples in common")]
 
 
-def _arithmetic(first: ComparedRun, second: ComparedRun) -> list[Finding]:
+def _arithmetic(first: AnyRun, second: AnyRun) -> list[Finding]:
     """Nothing where a run is of no model: a constant answer is the same on any device."""
     if not all("weights" in _stated(run) for run in (first, second)):
         return []
@@ -170,30 +170,30 @@ def _arithmetic(first: ComparedRun, second: ComparedRun) -> list[Finding]:
     return _findings(*({**_predictor(run, role), **_settings(run, role)} for run in (first, second)))
 
 
-def _notes(first: ComparedRun, second: ComparedRun) -> list[Finding]:
+def _notes(first: AnyRun, second: AnyRun) -> list[Finding]:
     unknown = f"comes without {RUN}: it is not known whether data, options and device are the same"
     bare = [Finding("record", f"{run.path} {unknown}") for run in (first, second) if run.record is None]
     return bare or _findings(*map(_noted, (first, second)))
 
 
-def _noted(run: ComparedRun) -> dict[str, Any]:
+def _noted(run: AnyRun) -> dict[str, Any]:
     sessions = run.record.sessions if run.record else []
     packages = {"packages": sessions[-1].packages if sessions else {}}
     return {**_settings(run, Role.NOTE), **packages, **_predictor(run, Role.NOTE)}
 
 
-def _settings(run: ComparedRun, role: Role) -> dict[str, Any]:
+def _settings(run: AnyRun, role: Role) -> dict[str, Any]:
     """Those of a role; none without run.json."""
     settings = run.record.settings.model_dump() if run.record else {}
     return {name: value for name, value in settings.items() if ROLES[name] is role}
 
 
-def _predictor(run: ComparedRun, role: Role) -> dict[str, Any]:
+def _predictor(run: AnyRun, role: Role) -> dict[str, Any]:
     """What the predictor states in a role."""
     return {name: value for name, value in _stated(run).items() if PREDICTOR_ROLES.get(name) is role}
 
 
-def _stated(run: ComparedRun) -> dict[str, Any]:
+def _stated(run: AnyRun) -> dict[str, Any]:
     """The identity of a predictor, and of the codec that it sends masks through."""
     predictor = run.record.settings.predictor if run.record else {}
     codec = predictor.get("codec")

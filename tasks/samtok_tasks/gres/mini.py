@@ -5,7 +5,7 @@ from typing import Any
 
 from samtok_tasks.mini.coco import instances
 from samtok_tasks.mini.picture import MiniPicture, category
-from samtok_tasks.mini.sentences import Sentences, by_targets
+from samtok_tasks.mini.sentences import SentenceNumbering, by_targets
 
 HASH = "49363efe558ea1a39e1f523bdb311b6b9d09bc7281a7d63f9f2e03554152b93a"
 
@@ -21,7 +21,7 @@ def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
 def _references(pictures: Sequence[MiniPicture]) -> list[dict[str, Any]]:
     """References of gRefCOCO's form: sentences with the same targets share one."""
     refs: list[dict[str, Any]] = []
-    sentences = Sentences()
+    sentences = SentenceNumbering()
     for picture in pictures:
         for targets, expressions in by_targets(picture.expressions).items():
             shapes = [picture.scene.objects[index].shape for index in targets]

@@ -5,7 +5,7 @@ from typing import Any
 from samtok_tasks.mini.expressions import Expression
 
 
-class Sentences:
+class SentenceNumbering:
     """Numbers the sentences of a file."""
 
     def __init__(self) -> None:

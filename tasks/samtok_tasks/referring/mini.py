@@ -6,7 +6,7 @@ from typing import Any
 from samtok_tasks.mini.coco import instances
 from samtok_tasks.mini.expressions import Expression
 from samtok_tasks.mini.picture import MiniPicture, category
-from samtok_tasks.mini.sentences import Sentences, by_targets
+from samtok_tasks.mini.sentences import SentenceNumbering, by_targets
 
 HASH = "f55666918072c1979e2033b248e23110fc0213a76a61ea681ef5dca55be14e5c"
 
@@ -24,7 +24,7 @@ def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
 def _references(pictures: Sequence[MiniPicture], dataset: str) -> list[dict[str, Any]]:
     """References of the refer family's form: one object each."""
     refs: list[dict[str, Any]] = []
-    sentences = Sentences()
+    sentences = SentenceNumbering()
     for picture in pictures:
         split = "test" if dataset == "refcocog" and picture.split.startswith("test") else picture.split
         usable = [said for said in picture.expressions if dataset != "refcoco+" or not _tells_place(said)]
