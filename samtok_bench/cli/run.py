@@ -82,6 +82,7 @@ def run(
     from samtok_bench.cli.progress import make_reporter
     from samtok_bench.running.options import RunOptions
 
+    registry.trust(task)
     options = RunOptions(
         task=task,
         model=model,

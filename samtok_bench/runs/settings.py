@@ -16,7 +16,7 @@ class RunSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     task: str
-    """By name, or the Python file that defines it."""
+    """By name, or the Python file that defines it, whose code only a user can let run."""
     protocol: Protocol
     data_format: str | None
     split: str

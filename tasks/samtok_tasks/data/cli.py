@@ -72,9 +72,10 @@ def check(
 
     Exits with 1 if something is missing or broken.
     """
-    from samtok_bench.registry import task_class
+    from samtok_bench import registry
 
-    checked = task_class(task)("standard", data)
+    registry.trust(task)
+    checked = registry.task_class(task)("standard", data)
     _check(checked, data_root or checked.default_root(), split, as_json)
 
 
@@ -91,11 +92,12 @@ def fetch(
 
     Exits with 1 if something is still missing afterwards, such as images that another project distributes.
     """
-    from samtok_bench.registry import task_class
+    from samtok_bench import registry
     from samtok_tasks.data.fetch import address, hub_source, listing
     from samtok_tasks.data.fetch import fetch as fetch_files
 
-    fetched = task_class(task)("standard", data)
+    registry.trust(task)
+    fetched = registry.task_class(task)("standard", data)
     source = hub_source(fetched, data_root)
     typer.echo(f"from  {address(source)}: {', '.join(source.patterns)}")
     typer.echo(f"to    {data_root / source.folder}")

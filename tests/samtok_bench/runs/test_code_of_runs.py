@@ -1,0 +1,67 @@
+"""Code that a run, or a gate's file, names does not run; only what the user types does."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from samtok_bench import registry
+
+CODE = "from pathlib import Path\nPath('ran').touch()\n"
+
+
+@pytest.fixture
+def hostile(plugin, monkeypatch, tmp_path, called):
+    """A finished run whose run.json names a file beside it as its task."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registry, "_trusted", {})
+    assert called("run", "--task", "squares", "--model", "perfect", "--out", "given/run")[0] == 0
+    assert called("run", "--task", "squares", "--model", "perfect", "--limit", "8", "--out", "own")[0] == 0
+    record = json.loads(Path("given/run/run.json").read_text())
+    record["settings"]["task"] = "given/run/notes.py"
+    Path("given/run/run.json").write_text(json.dumps(record))
+    Path("given/run/notes.py").write_text(CODE)
+    Path("results").mkdir()
+    Path("gate.yaml").write_text("checks: [{metric: giou, floor: 0.5}]")
+    Path("making.yaml").write_text("checks: [{metric: giou, floor: 0.5, run: {task: given/run/notes.py}}]")
+    return Path("given/run")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "show given/run",
+        "show given/run --sample 0",
+        "rescore given/run",
+        "report given/run",
+        "compare own given/run",
+        "judge given/run --judge-model m --judge http://localhost:9/v1",
+        "gate gate.yaml given/run",
+        "gate making.yaml",
+        "gate --power given/run",
+        "leaderboard add given/run --name stranger --results results",
+    ],
+)
+def test_it_does_not_run(hostile, called, command):
+    code, out, err = called(*command.split())
+    assert code != 0
+    assert not Path("ran").exists()
+    assert "Traceback" not in err
+    assert "samtok-bench --task-file notes.py COMMAND trusts your copy of it" in out + err
+
+
+@pytest.mark.parametrize("command", ["runs given", "leaderboard --results given"])
+def test_listing_does_not_run_it(hostile, called, command):
+    code, _, err = called(*command.split())
+    assert code == 0, err
+    assert not Path("ran").exists()
+
+
+def test_the_users_own_file_runs(hostile, called):
+    Path("mine").mkdir()
+    squares = "from bench_fakes import Squares\nclass Mine(Squares):\n    name = 'squares'\n"
+    Path("mine/notes.py").write_text(squares)
+    code, out, _ = called("--task-file", "mine/notes.py", "show", "given/run")
+    assert code == 0
+    assert "24 samples on 8 images" in out
+    assert not Path("ran").exists()
