@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
+from samtok_bench import rle
 from samtok_bench.predictor import Predictor
 from samtok_bench.progress import Reporter
 from samtok_bench.runs.journal import Journal, Line
@@ -88,9 +89,9 @@ def _predict(predictor: Predictor, batch: Sequence[Sample]) -> list[Prediction]:
         if len(made) != len(batch):
             raise RuntimeError(f"{len(made)} predictions for {len(batch)} samples")
         for sample, prediction in zip(batch, made, strict=True):
-            sizes = {tuple(mask["size"]) for mask in prediction.masks} - {sample.size}
-            if sizes:
-                raise RuntimeError(f"a mask of size {list(sizes.pop())} on an image of {list(sample.size)}")
+            for mask in prediction.masks:
+                if tuple(rle.validate(mask)["size"]) != sample.size:
+                    raise RuntimeError(f"a mask of size {mask['size']} on an image of {list(sample.size)}")
         return made
     except Exception as error:
         if len(batch) > 1:

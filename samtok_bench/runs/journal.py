@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from samtok_bench import rle
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.validation import first_fault
 
@@ -60,8 +61,11 @@ class Journal:
         try:
             record = json.loads(text)
             own = {name: record.pop(name) for name in ("id", "cluster", "tags", "scores")}
-            return _LINE.validate_python({**own, "prediction": record})
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            line = _LINE.validate_python({**own, "prediction": record})
+            for mask in line.prediction.masks:
+                rle.validate(mask)  # C code reads them later, and checks nothing
+            return line
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             reason = first_fault(error) if isinstance(error, ValidationError) else str(error)
             reason = reason.removeprefix("prediction.")
             raise ValueError(f"{self.path}: line {number} is malformed ({reason})") from None

@@ -12,7 +12,7 @@ from samtok_bench.running.rescore import rescore
 from samtok_bench.running.run import run
 from samtok_bench.runs.folder import JOURNAL, RUN, SUMMARY, RunFolder
 from samtok_bench.runs.journal import Journal
-from samtok_bench.sample import Outcome, content_id
+from samtok_bench.sample import Outcome, Prediction, content_id
 
 
 @pytest.fixture
@@ -136,13 +136,43 @@ def test_a_complete_run_asks_nothing_again(go, fakes):
 def test_malformed_and_repeated_lines_are_named(go):
     folder = go("a").folder
     lines = (folder / JOURNAL).read_bytes().splitlines(keepends=True)
-    for text in (b"{oops\n", b"[]\n"):
+    for text in (b"{oops\n", b"[]\n", b"[" * 100_000 + b"\n"):
         (folder / JOURNAL).write_bytes(b"".join([lines[0], text, *lines[2:]]))
         with pytest.raises(ValueError, match=r"samples\.jsonl: line 2 is malformed"):
             go("a")
     (folder / JOURNAL).write_bytes(b"".join([lines[0], lines[0], *lines[2:]]))
     with pytest.raises(ValueError, match=r"line 2 repeats the sample"):
         go("a")
+
+
+BROKEN_COUNTS = [
+    ("", "RLE counts are empty"),
+    ("0", "RLE counts cover 0 pixels"),
+    ("1" * 200, "RLE counts cover"),
+    ("é", "RLE counts contain characters outside COCO's alphabet"),
+]
+"""Without a check, C code crashes on these or reads them for ever."""
+
+
+@pytest.mark.parametrize(("counts", "message"), BROKEN_COUNTS)
+def test_broken_masks_in_the_journal_are_named(go, counts, message):
+    folder = go("a").folder
+    lines = (folder / JOURNAL).read_text().splitlines(keepends=True)
+    record = json.loads(lines[1])
+    record["masks"] = [{"size": [10, 10], "counts": counts}]
+    (folder / JOURNAL).write_text("".join([lines[0], json.dumps(record) + "\n", *lines[2:]]))
+    with pytest.raises(ValueError, match=rf"samples\.jsonl: line 2 is malformed \({message}"):
+        rescore(folder, Notes())
+
+
+@pytest.mark.parametrize(
+    "mask", [None, [], "x", *({"size": [10, 10], "counts": c} for c, _ in BROKEN_COUNTS)]
+)
+def test_broken_masks_are_an_error_of_the_model(go, fakes, monkeypatch, mask):
+    monkeypatch.setattr(fakes.Misshapen, "predict", lambda self, samples: [Prediction(masks=(mask,))])
+    line = next(iter(go("a", model="misshapen", limit=1).lines.values()))
+    assert line.prediction.outcome is Outcome.MODEL_ERROR
+    assert line.prediction.masks == ()
 
 
 def test_another_configuration_is_refused(go):
