@@ -41,7 +41,7 @@ def gate(
 ) -> None:
     """Check runs against floors and baselines.
 
-    Exit codes: 0 pass, 1 regression, 2 usage or configuration, 3 undecided, 4 too many failed samples.
+    Exit codes: 0 pass, 1 regression, 2 usage or configuration, 3 undecided, 4 too many failures, 70 a bug.
     """
     if (file is None) == (power is None):
         raise ValueError("give either a gate's file or --power RUN")

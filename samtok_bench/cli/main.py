@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,8 @@ from samtok_bench.cli import catalogue, compare, gate, inspection, leaderboard, 
 from samtok_bench.cli.options import option
 
 TRACEBACK = "SAMTOK_BENCH_TRACEBACK"
+BUG = 70
+"""Exit code of an unforeseen error (EX_SOFTWARE of sysexits.h), which no command uses for a result."""
 
 
 def build_app() -> typer.Typer:
@@ -39,7 +42,7 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Entry point of the console script. User errors: one line on stderr and exit code 2."""
+    """Entry point of the console script. User errors: one line on stderr and exit code 2; bugs: BUG."""
     try:
         build_app()()
     except (ValueError, OSError) as error:
@@ -47,6 +50,10 @@ def main() -> None:
             raise
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
+    except Exception as error:
+        traceback.print_exception(error)
+        print("error: a bug in samtok-bench or in a plug-in; please report the lines above", file=sys.stderr)
+        sys.exit(BUG)
 
 
 def _trust(

@@ -112,6 +112,17 @@ def test_the_traceback_can_be_had(plugin, monkeypatch):
         cli.main()
 
 
+def test_a_bug_has_an_exit_code_of_its_own(command, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError("by chance")
+
+    monkeypatch.setattr("samtok_bench.gate.file.read_gate", fail)
+    code, _, err = command("gate", "gate.yaml")
+    assert code == cli.BUG
+    assert "ZeroDivisionError: by chance" in err
+    assert err.endswith("error: a bug in samtok-bench or in a plug-in; please report the lines above\n")
+
+
 def test_a_broken_plug_in_is_listed_as_broken(command):
     _, out, _ = command("tasks")
     assert "torn: broken: ModuleNotFoundError: No module named 'bench_fakes_missing'" in out
