@@ -1,6 +1,7 @@
 """VideoRefer-Bench-D: describe an object on a frame of a video, for a judge who gives four scores.
 
-After videorefer_bench_d of DAMO-NLP-SG/VideoRefer. A reply is left out of the means of the scores it lacks.
+After videorefer_bench_d of DAMO-NLP-SG/VideoRefer. A reply is left out of the means of the scores
+it lacks; one with a number that is none, as "2.5.", is left out of all of them, as in the script.
 
 The released script gives the language model each frame after a JPEG of quality 75; standard gives the frame.
 It also keeps one answer per video, so of several objects of a video the last one; here all are scored.
@@ -35,6 +36,7 @@ DIMENSIONS = {
     "Hallucination Detection": "hd",
 }
 """The scores, 0 to 5, with the ids of their metrics."""
+SCORE = re.compile(r"\d+\.\s+(.*?):\s+([\d.]+)")
 
 
 class VideoReferBench(JudgedCaption):
@@ -55,9 +57,11 @@ class VideoReferBench(JudgedCaption):
     zoomed_below = 0.2
     judge_settings = JudgeSettings(temperature=0.7, max_tokens=800, top_p=0.95)
     judge_metrics = (
-        MetricInfo("average", "Avg", "mean of the four means", unit="of 5", aggregate=Corpus()),
+        MetricInfo("average", "Avg", "mean of the four means", unit="of 5", aggregate=Corpus(), version=2),
         *(
-            MetricInfo(id, id.upper(), f"mean {name}, 0 to 5", denominator=f"{id}_read", unit="of 5")
+            MetricInfo(
+                id, id.upper(), f"mean {name}, 0 to 5", denominator=f"{id}_read", unit="of 5", version=2
+            )
             for name, id in DIMENSIONS.items()
         ),
         UNREADABLE,
@@ -86,21 +90,15 @@ class VideoReferBench(JudgedCaption):
 
     def judge_scores(self, sample: Sample, replies: Sequence[str], files: str) -> Scores:
         """What "1. Name: 3" says for each name, the last time it is said."""
-        said = dict(re.findall(r"\d+\.\s+(.*?):\s+([\d.]+)", replies[0]))
-        scores = {"replies": 1.0, "unreadable": 0.0}
-        for name, id in DIMENSIONS.items():
-            value = _number(said.get(name, ""))
-            scores[id], scores[f"{id}_read"] = value or 0.0, float(value is not None)
-            scores["unreadable"] = max(scores["unreadable"], float(value is None))
+        try:
+            said = {name: float(text) for name, text in SCORE.findall(replies[0])}
+        except ValueError:  # the script gives up the whole reply
+            said = {}
+        read = {id: said[name] for name, id in DIMENSIONS.items() if math.isfinite(said.get(name, math.nan))}
+        scores = {"replies": 1.0, "unreadable": float(len(read) < len(DIMENSIONS))}
+        for id in DIMENSIONS.values():
+            scores |= {id: read.get(id, 0.0), f"{id}_read": float(id in read)}
         return scores
 
     def judge_totals(self, values: Mapping[str, float | None]) -> dict[str, float | None]:
         return {"average": mean([values[id] for id in DIMENSIONS.values()])}
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

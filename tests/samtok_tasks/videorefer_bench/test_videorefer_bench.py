@@ -57,13 +57,25 @@ def test_four_scores_by_hand():
         "1. Subject Correspondence: 5\n2. Appearance Description: 3.5\n"
         "3. Temporal Description: 0\n4. Hallucination Detection: 4\n"
     )
-    part = "1. Subject Correspondence: 1\n2. Appearance Description: ...\nHallucination Detection: 4"
+    part = "1. Subject Correspondence: 1\n2. Appearance Description: none\nHallucination Detection: 4"
     scores = [dimension_scores(full), dimension_scores(part)]
     assert scores[1]["unreadable"] == 1
     found = values(scores)
     assert (found["sc"], found["ad"], found["td"], found["hd"]) == (3, 3.5, 0, 4)
     assert found["unreadable"] == 0.5
     assert values([dimension_scores("none")])["sc"] is None
+
+
+@pytest.mark.parametrize("number", ["3.5.", "...", "1.2.3"])
+def test_one_number_that_is_none_drops_the_whole_reply(number):
+    """The script's float() raises for the reply, not for the score."""
+    broken = f"1. Subject Correspondence: 5\n2. Appearance Description: {number}\n3. Temporal Description: 5"
+    twos = "\n".join(f"{k}. {name}: 2" for k, name in enumerate(DIMENSIONS, start=1))
+    found = values([dimension_scores(broken), dimension_scores(twos)])
+    assert [found[id] for id in DIMENSIONS.values()] == [2, 2, 2, 2]
+    assert found["unreadable"] == 0.5
+    # also where the number stands behind a name that is no score
+    assert dimension_scores(f"{twos}\n5. Remark: {number}")["sc_read"] == 0
 
 
 def test_four_scores_agree_with_a_second_implementation():
