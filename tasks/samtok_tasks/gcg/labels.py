@@ -2,25 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from samtok_bench.sample import MASK_PLACE, Target
 from samtok_tasks.gcg.answers import marked
 from samtok_tasks.gcg.reader import GroundedCaption
 
 
-@dataclass(frozen=True)
-class CaptionTruth:
-    """What scoring needs beside the target's masks."""
-
-    caption: str
-    """As the data set has it."""
-    labels: tuple[str, ...]
-    """The label of the mask with the same number; there may be more or fewer."""
-
-
-def target_and_truth(record: GroundedCaption) -> tuple[Target, CaptionTruth]:
-    """The caption as a model writes it, with its masks, and the labels in the same order.
+def target(record: GroundedCaption) -> Target:
+    """The caption as a model writes it, with its masks in that order.
 
     A label that is not in the caption, or only inside another one, follows at the end.
     """
@@ -37,11 +26,7 @@ def target_and_truth(record: GroundedCaption) -> tuple[Target, CaptionTruth]:
             text, at = f"{text}{caption[at:start]}{marked(caption[start:end])}{place}", end
     unlabelled = masks[len(labels) :]
     text += caption[at:] + f" {MASK_PLACE}" * len(unlabelled)
-    paired, alone = ([k for k in order if (k < len(masks)) == has_mask] for has_mask in (True, False))
-    return (
-        Target((*(masks[k] for k in paired), *unlabelled), text),
-        CaptionTruth(caption, tuple(labels[k] for k in (*paired, *alone))),
-    )
+    return Target((*(masks[k] for k in order if k < len(masks)), *unlabelled), text)
 
 
 def locate_labels(caption: str, labels: Sequence[str]) -> list[tuple[int, int] | None]:

@@ -9,7 +9,8 @@ image's own size, an IoU is I / U from exact pixel counts. In both protocols ali
   Since all scores are equal, masks rank in reading order, images by the order of their ids. 0 to 1, undefined
   without target masks, 0 without any predicted mask (where GLaMM's scorer stops).
 
-mIoU pairs the masks of an image one to one, always the pair with the largest IoU, as long as it is above 0.
+mIoU pairs the masks of an image one to one, always the pair with the largest IoU, as long as it is above 0;
+of equal ones the first in the order of the answer, then of the file.
 The protocols differ in:
 
 =======================  ====================================  =====================================
@@ -69,8 +70,8 @@ def gcg_metrics(protocol: Protocol) -> tuple[MetricInfo, ...]:
     cider = "CIDEr-D of the captions; 10 at most, 1000 in tables"
     bare, unnamed, unmasked = "phrases without mask", "share of answered masks", "share of answered phrases"
     return (
-        MetricInfo("miou", "mIoU", f"mean over {over}", "iou", None if released else "has_masks"),
-        MetricInfo("recall", "Recall", found, "matched", "matchable"),
+        MetricInfo("miou", "mIoU", f"mean over {over}", "iou", None if released else "has_masks", version=2),
+        MetricInfo("recall", "Recall", found, "matched", "matchable", version=2),
         MetricInfo("ap50", "AP50", precision, aggregate=Corpus()),
         MetricInfo("meteor", "METEOR", "of the captions", aggregate=Corpus()),
         MetricInfo("cider", "CIDEr", cider, aggregate=Corpus()),

@@ -20,7 +20,7 @@ from samtok_bench.sample import MASK_PLACE, Prediction, Sample, Scores, content_
 from samtok_bench.task import Generation, HubSource, SampleSet
 from samtok_tasks import released
 from samtok_tasks.gcg.answers import GroundedPhrases, grounded_phrases, marked, plain_caption
-from samtok_tasks.gcg.labels import CaptionTruth, target_and_truth
+from samtok_tasks.gcg.labels import target
 from samtok_tasks.gcg.metrics import TextSimilarity, ap50, gcg_metrics, gcg_scores
 from samtok_tasks.gcg.reader import SPLITS, GroundedCaption, locate_grandf, read_grandf, require_images
 from samtok_tasks.mini.task import MiniTask
@@ -74,10 +74,10 @@ class GCG(MiniTask):
         return SampleSet([_sample(record) for record in records], dropped)
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
-        truth: CaptionTruth = sample.truth
-        masks = sample.target.masks
+        # the order of the file, not of the caption, decides between pairs of equal IoU
+        truth: GroundedCaption = sample.truth
         return gcg_scores(
-            GroundedPhrases(truth.labels, masks, tuple(range(len(masks)))),
+            GroundedPhrases(truth.labels, truth.masks, tuple(range(len(truth.masks)))),
             grounded_phrases(prediction, self.protocol),
             self.protocol,
             _similarity() if self.protocol == "released" else None,
@@ -103,7 +103,7 @@ class GCG(MiniTask):
         captions = [plain_caption(prediction, self.protocol) for prediction in predictions]
         scores = scores_or_none(tuple(zip(truths, captions, strict=True)))
         masks = [
-            (sample.cluster, sample.target.masks, prediction.masks)
+            (sample.cluster, sample.truth.masks, prediction.masks)
             for sample, prediction in zip(samples, predictions, strict=True)
         ]
         return {
@@ -124,7 +124,6 @@ def _similarity() -> TextSimilarity | None:
 
 
 def _sample(record: GroundedCaption) -> Sample:
-    target, truth = target_and_truth(record)
     masks = len(record.masks)
     return Sample(
         id=content_id("gcg", record.image_id, record.caption, *(mask["counts"] for mask in record.masks)),
@@ -132,7 +131,7 @@ def _sample(record: GroundedCaption) -> Sample:
         size=(record.height, record.width),
         turns=question(record.image, PROMPT),
         cluster=record.image_id,
-        target=target,
+        target=target(record),
         tags={"masks": MASK_COUNTS[(masks > 0) + (masks > 1) + (masks > 4)]},
-        truth=truth,
+        truth=record,
     )

@@ -122,14 +122,35 @@ def test_targets_are_captions_with_places_for_masks(root):
         f"{marked('A cat')} <region> on the {marked('red mat')} <region>, a dog beside it. "
         f"{marked('the tail')} <region> {marked('mat')}"
     ), "in reading order; what is not in the caption or inside another label follows"
-    assert truth.labels == ("A cat", "red mat", "the tail", "mat")
+    assert truth.labels == ("red mat", "A cat", "the tail", "mat"), "in the order of the file"
     assert first.masks == (MASKS[1], MASKS[0], MASKS[2])
+    assert truth.masks == MASKS
     assert truth.caption == "A cat on the red mat, a dog beside it."
     assert (second.text, second.masks, nothing.labels) == ("Only sand.", (), ())
     assert [s.tags["masks"] for s in read.samples] == ["2 to 4", "none"]
     assert [s.cluster for s in read.samples] == ["sa_1", "sa_2"]
     assert read.dropped.counts == {"labels without a mask": 1}
     assert [s.id for s in read.samples] == [s.id for s in GCG("released").samples(root, "test").samples]
+
+
+def test_the_order_of_the_file_decides_between_equal_masks(root, by_words):
+    """Both labels have one mask; GLaMM takes the first of the file, which is the other phrase."""
+    path = root / "GranDf/annotations/val_test/val_gcg_coco_caption_gt.json"
+    content = json.loads(path.read_text())
+    content["annotations"][0] |= {"caption": "A bird above a boat.", "labels": ["boat", "bird"]}
+    path.write_text(json.dumps(content))
+    path = path.with_name("val_gcg_coco_mask_gt.json")
+    content = json.loads(path.read_text())
+    first = [mask for mask in content["annotations"] if mask["image_id"] == "sa_1"][:2]
+    content["annotations"] = [mask | {"segmentation": first[0]["segmentation"]} for mask in first]
+    path.write_text(json.dumps(content))
+    found = {}
+    for protocol in ("standard", "released"):
+        task = GCG(protocol)
+        sample = task.samples(root, "val").samples[0]
+        said = answer(f"{marked('bird')} {ONE}", (ONE,), sample.target.masks[:1])
+        found[protocol] = task.score(sample, said)["matched"]
+    assert found == {"standard": 1, "released": 0}
 
 
 def test_data_status(root, no_tools):
