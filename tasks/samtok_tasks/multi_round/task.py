@@ -123,7 +123,7 @@ class MultiRound(MiniTask):
     def _sample(self, asked: Round, split: str, after: tuple[str, ...]) -> Sample:
         # zip ends with the turns
         first, *later = (Turn(role, _parts(said)) for said, role in zip(asked.turns, cycle(ROLES)))
-        turns = (Turn("user", (ImagePart(asked.image), *self._begun(first.parts))), *later)
+        turns = (Turn("user", (ImagePart(asked.image), *_stripped(first.parts))), *later)
         number = str(asked.number) if asked.number <= ROUNDS else f"{ROUNDS + 1} or later"
         return Sample(
             id=_id(split, asked, turns),
@@ -136,12 +136,15 @@ class MultiRound(MiniTask):
             after=after,
         )
 
-    def _begun(self, parts: tuple[Part, ...]) -> tuple[Part, ...]:
-        """What is said after the image; the blank between their tag and the text stays as released only."""
-        first = parts[0] if parts else None
-        if self.protocol == "released" or not isinstance(first, Text):
-            return parts
-        return (Text(first.text.lstrip()), *parts[1:])
+
+def _stripped(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """The first turn without blanks at its ends, as SAMTok's script has it once the image's tag is out."""
+    said = list(parts)
+    if said and isinstance(first := said[0], Text):
+        said[0] = Text(first.text.lstrip())
+    if said and isinstance(last := said[-1], Text):
+        said[-1] = Text(last.text.rstrip())
+    return tuple(said)
 
 
 def _parts(pieces: Sequence[Piece]) -> tuple[Part, ...]:

@@ -149,13 +149,24 @@ def test_unknown_options_and_ready_rounds_of_ones_own(tmp_path: Path) -> None:
 def test_ready_rounds_are_text(tmp_path: Path) -> None:
     first, second = samples(write_rounds(tmp_path, ready_rounds()), data="rounds", protocol="released")
     assert second.turns == (
-        Turn("user", (ImagePart(second.image), Text(" Segment a box."))),
+        Turn("user", (ImagePart(second.image), Text("Segment a box."))),
         Turn("assistant", (Text(f"{WORDS}."),)),
         Turn("user", (Text(f"{WORDS} Segment the box right of instance 1."),)),
     )
     assert (first.tags, second.tags) == ({"round": "1"}, {"round": "2"})
     assert second.target.masks == (rectangle(12),)
     assert MultiRound("released").score(second, REFUSED)["later"] == 1
+
+
+@pytest.mark.parametrize("protocol", ["standard", "released"])
+def test_the_first_turn_has_no_blanks_at_its_ends(tmp_path: Path, protocol: str) -> None:
+    """SAMTok's script: replace("<image>\\n", "").strip(); later turns stay as they are."""
+    rounds = ready_rounds()
+    for turn in rounds["2"][0]["history"]:  # its first turn is also that of round 1
+        turn["value"] += " \n"
+    first, second = samples(write_rounds(tmp_path, rounds), data="rounds", protocol=protocol)
+    assert first.turns[0].parts[1] == second.turns[0].parts[1] == Text("Segment a box.")
+    assert second.turns[1].parts[-1].text.endswith(". \n")
 
 
 def test_data_status_is_a_glance(root: Path, tmp_path: Path) -> None:
