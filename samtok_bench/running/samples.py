@@ -31,7 +31,7 @@ def choose(read: SampleSet, asked: Sequence[str], limit: int | None, reporter: R
             )
         by_id[sample.id] = sample
     if asked:
-        samples = [by_id[matching_id(by_id, beginning)] for beginning in dict.fromkeys(asked)]
+        samples = [by_id[id] for id in dict.fromkeys(matching_id(by_id, beginning) for beginning in asked)]
     if limit is not None:
         samples = samples[:limit]
     if not samples:

@@ -247,6 +247,8 @@ def test_the_ceiling_is_cached_and_can_be_left_out(go, fakes):
 def test_samples_by_beginning_of_id_and_limit(go):
     wanted = content_id("squares", "7")
     assert list(go("a", sample=(wanted[:10],)).lines) == [wanted]
+    for _ in range(2):  # both name one sample; a second call finds the folder whole
+        assert list(go("twice", sample=(wanted, wanted[:10])).lines) == [wanted]
     assert go("b", limit=2).summary.samples == 2
     with pytest.raises(ValueError, match="0 of 24 samples have such an id"):
         go("c", sample=("zzz",))
