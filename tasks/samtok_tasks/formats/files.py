@@ -5,12 +5,13 @@ ValueError with the file and the record where one is broken.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, Self, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from samtok_bench.rle import MAX_COORDINATE
 from samtok_bench.validation import first_fault
@@ -23,7 +24,17 @@ class Record(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
+    @model_validator(mode="after")
+    def _whole_characters(self) -> Self:
+        """Half an emoji is legal in JSON, but in no prompt, id or file."""
+        for name, value in self:
+            for text in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(text, str) and not text.isascii() and _LONE_SURROGATE.search(text):
+                    raise ValueError(f"{name!r} holds half of a character (a lone surrogate): {text!a}")
+        return self
 
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 RecordT = TypeVar("RecordT", bound=BaseModel)
 MOST_SHOWN = 80
 """Characters of a wrong value in a message."""

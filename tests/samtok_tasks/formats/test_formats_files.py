@@ -57,6 +57,21 @@ def test_a_broken_record_is_one_line(change, message):
     assert str(error.value) == f"f.json: record 1: {message}"
 
 
+class Texts(Record):
+    caption: str = ""
+    labels: list[str] | None = None
+
+
+@pytest.mark.parametrize(
+    ("record", "name"), [({"caption": "a smile \ud83d"}, "caption"), ({"labels": ["a", "\ude00"]}, "labels")]
+)
+def test_half_of_a_character_is_named_with_its_record(record, name):
+    with pytest.raises(ValueError, match=rf"^f\.json: record 1: .*'{name}' holds half of a character"):
+        parse(Texts, record, "f.json: record 1")
+    whole = json.loads('{"caption": "a smile \\ud83d\\ude00, é"}')
+    assert parse(Texts, whole, "f.json: record 1").caption == "a smile \U0001f600, é"
+
+
 def test_a_record_is_a_dictionary():
     with pytest.raises(ValueError, match=r"^f\.json: record 1: expected a dictionary, got list$"):
         parse(Question, [RECORD], "f.json: record 1")
