@@ -12,6 +12,7 @@ import typer
 from samtok_bench import registry
 from samtok_bench.cli import catalogue, compare, gate, inspection, leaderboard, run
 from samtok_bench.cli.options import option
+from samtok_bench.showing.tables import printable
 
 TRACEBACK = "SAMTOK_BENCH_TRACEBACK"
 BUG = 70
@@ -48,7 +49,7 @@ def main() -> None:
     except (ValueError, OSError) as error:
         if os.environ.get(TRACEBACK) == "1":
             raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         sys.exit(2)
     except Exception as error:
         traceback.print_exception(error)

@@ -16,7 +16,7 @@ from samtok_bench.runs.summary import MetricValue
 from samtok_bench.sample import Sample, matching_id, prompt_text
 from samtok_bench.showing.overlays import write_overlays
 from samtok_bench.showing.run_tables import breakdown_table, judge_table, run_table, timing_line
-from samtok_bench.showing.tables import minute, number, text_table
+from samtok_bench.showing.tables import minute, number, printable, text_table
 
 
 class ListedRun(BaseModel):
@@ -183,7 +183,8 @@ def sample_text(shown: ShownSample) -> str:
     rows += [["masks", _areas(answer.masks)], ["faults", ", ".join(answer.faults)]]
     rows.append(["scores", ", ".join(f"{name} {value:.4g}" for name, value in line.scores.items())])
     rows.append(["picture", str(shown.picture or "")])
-    return "\n".join(f"{name:<8} {said}".rstrip() for name, said in rows if said or name == "answer")
+    shown_rows = ([name, printable(said)] for name, said in rows if said or name == "answer")
+    return "\n".join(f"{name:<8} {said}".rstrip() for name, said in shown_rows)
 
 
 def _rows(name: str, text: str) -> list[list[str]]:

@@ -7,7 +7,7 @@ from samtok_bench.running.codecs import CodecRuns
 from samtok_bench.running.groups import Member
 from samtok_bench.runs.journal import Line
 from samtok_bench.runs.summary import MetricValue, Summary
-from samtok_bench.showing.tables import counted, interval_header, number, percent, span, text_table
+from samtok_bench.showing.tables import counted, interval_header, number, printable, span, text_table
 from samtok_bench.statistics import LEVEL
 
 
@@ -22,7 +22,7 @@ def run_table(summary: Summary) -> str:
     table = text_table(headers, rows, right=(1, 2, 3, 4))
     title = f"{summary.task} on {summary.split}, {summary.model}, protocol {summary.protocol}"
     size = f"{summary.samples} samples on {summary.clusters} images: {counted(summary.outcomes)}"
-    return f"{title}\n\n{table}\n\n{size}"
+    return f"{printable(title)}\n\n{table}\n\n{size}"
 
 
 def metric_row(metric: MetricValue) -> list[str]:
@@ -36,7 +36,7 @@ def metric_row(metric: MetricValue) -> list[str]:
         number(metric.value, metric.unit),
         span(metric.low, metric.high, metric.unit) if metric.low is not None or informative else "",
         floor if informative else "",
-        percent(metric.ceiling) if informative else "",
+        number(metric.ceiling) if informative else "",
     ]
 
 
@@ -124,9 +124,9 @@ def codec_table(codecs: CodecRuns) -> str:
             "yes" if point.sees_image else "no",
             number(point.tokens, "tokens"),
             number(point.bits, "bits"),
-            percent(point.value),
+            number(point.value),
             span(point.low, point.high),
-            percent(point.boundary_iou),
+            number(point.boundary_iou),
             f"{point.answered} of {point.samples}",
         ]
         for point in codecs.points
@@ -141,7 +141,7 @@ def sample_table(lines: Mapping[str, Line]) -> str:
     """Single samples: outcome, IoU where the task scores it per sample, and the answer."""
     rows = []
     for line in lines.values():
-        iou = percent(line.scores["iou"]) if "iou" in line.scores else ""
+        iou = number(line.scores["iou"]) if "iou" in line.scores else ""
         answer = line.prediction.text or line.prediction.detail
         rows.append([line.id, line.prediction.outcome, iou, " ".join(answer.split())])
     return text_table(["sample", "outcome", "IoU", "answer"], rows, right=(2,))

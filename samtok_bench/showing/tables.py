@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     from samtok_bench.statistics import Interval
 
 NOT_AVAILABLE = "n/a"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {
+    code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+"""C0, C1, and what reverses the direction of text."""
 
 
 def text_table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
@@ -19,6 +24,7 @@ def text_table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Seq
         rows: cells, as many per row as there are headers.
         right: the columns to align to the right.
     """
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[k]) for row in [headers, *rows]) for k in range(len(headers))]
 
     def line(row: Sequence[str]) -> str:
@@ -39,22 +45,30 @@ def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], right:
 
 
 def csv_table(columns: Sequence[str], records: Iterable[Mapping[str, object]]) -> str:
-    """Records as CSV with a header; None is an empty cell."""
+    """Records as CSV with a header; None is an empty cell.
+
+    What a spreadsheet would take for a formula gets an apostrophe before it.
+    """
     file = io.StringIO()
     writer = csv.DictWriter(file, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(records)
+    for record in records:
+        writer.writerow({name: _no_formula(value) for name, value in record.items()})
     return file.getvalue().rstrip("\n")
+
+
+def _no_formula(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def printable(text: str) -> str:
+    """A text whose control characters are spelled out, so that none of them acts on a terminal."""
+    return text.translate(_CONTROL)
 
 
 def markdown_text(text: str) -> str:
     """A text as one line of GitHub's Markdown, escaped so that nothing in it acts as Markdown or HTML."""
     return " ".join(text.split()).translate({ord(sign): f"\\{sign}" for sign in "\\`*_{}[]<>|~&#"})
-
-
-def percent(value: float | None) -> str:
-    """A share of 0 to 1 on the scale 0 to 100, with two decimals."""
-    return number(value)
 
 
 def number(value: float | None, unit: str = "", decimals: int = 2) -> str:

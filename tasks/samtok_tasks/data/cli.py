@@ -42,11 +42,11 @@ def mini(
         typer.echo(json.dumps({"root": str(root)} | written, indent=1))
         return
 
-    from samtok_bench.showing.tables import percent, text_table
+    from samtok_bench.showing.tables import number, text_table
 
     counts = ("images", "expressions", "no_target", "one_target", "several_targets")
     rows = [
-        [name, *(str(report[key]) for key in counts), percent(report["no_target"] / report["expressions"])]
+        [name, *(str(report[key]) for key in counts), number(report["no_target"] / report["expressions"])]
         for name, report in written["splits"].items()
     ]
     headers = ["split", "images", "expressions", "no target", "one", "several", "no-target %"]

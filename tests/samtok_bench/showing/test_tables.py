@@ -48,14 +48,23 @@ def test_blocks_as_markdown():
     ]
 
 
-def test_percent():
-    assert tables.percent(0.12345) == "12.35"
-    assert tables.percent(None) == "n/a"
-    assert tables.percent(0.0) == "0.00"
+def test_nothing_in_a_cell_acts_on_the_terminal():
+    """Titles, screen clearing, C1 and reversed text, as models and other people's runs may hold them."""
+    cell = "a\x1b]0;title\x07\x1b[2J\x9b1m\r\n\u202eb é"
+    assert tables.printable(cell) == r"a\x1b]0;title\x07\x1b[2J\x9b1m\x0d\x0a\u202eb é"
+    assert tables.text_table(["x"], [[cell]]).splitlines()[2] == tables.printable(cell)
+
+
+def test_no_cell_of_a_csv_is_a_formula():
+    rows = [{"model": '=HYPERLINK("http://h")', "value": -0.5}, {"model": "@x", "value": None}]
+    assert tables.csv_table(["model", "value"], rows).splitlines() == [
+        *("model,value", '"\'=HYPERLINK(""http://h"")",-0.5', "'@x,"),
+    ]
 
 
 def test_values_by_unit_and_decimals():
     assert tables.number(0.5) == "50.00"
+    assert (tables.number(0.12345), tables.number(None), tables.number(0.0)) == ("12.35", "n/a", "0.00")
     assert tables.number(0.5, "bits") == "0.50"
     assert tables.span(61.04, 63.96, "as printed", 1) == "61.0 to 64.0"
     assert tables.bounds(Interval(-0.02, 0.01)) == "-2.00 to 1.00"
