@@ -169,7 +169,7 @@ def test_missing_unreadable_and_misfitting_are_counted(command, run, data):
     whole = (data / "image9.png").read_bytes()
     (data / "image9.png").write_bytes(whole[: len(whole) // 2])
     Image.new("RGB", (24, 20)).save(data / "image11.png")
-    edit(run, lambda k, record: k == 13 and record.update(masks=[{"size": [10, 12], "counts": "0"}]))
+    edit(run, lambda k, record: k == 13 and record.update(masks=[rle.empty(3, 4)]))
     code, out, _ = command("report", str(run))
     assert code == 0
     assert out.splitlines()[:2] == [
@@ -181,11 +181,18 @@ def test_missing_unreadable_and_misfitting_are_counted(command, run, data):
     shown = part(page, "part-0")
     assert shown["samples"][11]["target"]["masks"] == [None]
     assert shown["samples"][13]["notes"] == [
-        "a mask of the answer is not drawn: RLE counts cover 0 pixels, its size [10, 12] has 120"
+        "a mask of the answer is not drawn: 3 x 4 pixels, its image has 10 x 12"
     ]
     grey = shown["pictures"][str(shown["samples"][3]["pictures"][0])]
     assert grey == {"w": 12, "h": 10, "uri": "", "note": "no image at image3.png"}
     assert "4 images cannot be read" in page
+
+
+def test_a_broken_mask_is_refused_with_its_line(command, run):
+    edit(run, lambda k, record: k == 13 and record.update(masks=[{"size": [10, 12], "counts": "0"}]))
+    code, _, err = command("report", str(run))
+    assert code == 2
+    assert "samples.jsonl: line 14 is malformed (RLE counts cover 0 pixels, its size [10, 12] has 120)" in err
 
 
 def test_samples_that_left_the_data_are_counted(command, run, monkeypatch):
