@@ -5,44 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import region_samples
 from json_fuzz import changed
 from PIL import Image
+from region_samples import HEIGHT, WIDTH
 
 from samtok_bench import rle
 from samtok_tasks.gar_bench.reader import PARTS, GarQuestion, read_gar_bench_questions, read_gar_bench_regions
 
-HEIGHT, WIDTH = 4, 6
-LEFT, RIGHT = rle.rectangle(0, 0, 2, 4, HEIGHT, WIDTH), rle.rectangle(3, 1, 6, 3, HEIGHT, WIDTH)
-RING = rle.union([LEFT, RIGHT])
-GAR: dict[str, list[Any]] = {
-    "VQA": [
-        {
-            "image": "images/./vqa_0.png",
-            "mask_rles": [dict(LEFT), dict(RIGHT)],
-            "question": "What is <Prompt0>?",
-            "choices": ["A. a cat", "B. a dog"],
-            "answer": "A",
-            "type": "color",
-        }
-    ],
-    "Caption-Simple": [
-        {
-            "image": "images/simple_0.png",
-            "mask_rles": [dict(RING)],
-            "question": "Where?",
-            "answer": "Beside <Prompt0>.",
-        }
-    ],
-    "Caption-Detailed": [
-        {
-            "image": "images/detailed_0.png",
-            "mask_rles": [dict(LEFT), dict(RIGHT)],
-            "subject_name": "cat",
-            "object_name": "dog",
-            "predicate_name": "beside",
-        }
-    ],
-}
+LEFT, RIGHT, RING = map(rle.encode, (region_samples.LEFT, region_samples.RIGHT, region_samples.RING))
+GAR: dict[str, list[Any]] = json.loads(json.dumps(region_samples.GAR))
+GAR["VQA"][0]["image"] = "images/./vqa_0.png"
 
 
 def write(root: Path, content: Any = GAR) -> Path:
