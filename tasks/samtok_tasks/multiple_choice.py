@@ -24,7 +24,7 @@ _LED = (
     re.compile(r"\(([A-Za-z])\).*|([A-Za-z])[).:].*", re.DOTALL),
 )
 _STATED = re.compile(
-    r"(?i:\b(?:answer|option|choice)(?:\s+is)?)\s*:?\s*[(*\"']*(?:([B-Z])\b|(A)(?=\s*(?:[^\w\s]|$)))"
+    r"(?i:\b(?:answer|option|choice)(?:\s++is)?+)\s*+:?+\s*+[(*\"']*+(?:([B-Z])\b|(A)(?=\s*+(?:[^\w\s]|$)))"
 )
 
 

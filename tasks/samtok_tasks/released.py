@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import TypeAlias
 
 from samtok_bench.reading import Mark, ReadFault, Reading, ReadMask
+from samtok_tasks.answers import enclosed
 
 CODEBOOK_SIZE = 256
 RL_MOST_PAIRS = 10
@@ -22,7 +23,6 @@ Result: TypeAlias = tuple[list[ReadMask], list[ReadFault]]
 Rows: TypeAlias = tuple[int, int]
 """A row of each codebook, 0..255 if it is valid."""
 
-_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 _INVALID = "9999"  # the code that the scripts put in
 _GAP = "|"  # stands between marks that do not touch; no mark can have this name
 # The scripts' repairs, with one letter per mark: S start, E end, C four digits, D other digits, ? any other
@@ -59,9 +59,9 @@ def _read_rl(text: str, marks: Sequence[Mark]) -> Result:
 
 def _answer(text: str) -> tuple[int, int]:
     """Where the answer of a model that thinks first begins and ends."""
-    closed = _ANSWER.search(text)
+    closed = next(enclosed(text, ("<answer>", "</answer>")), None)
     if closed:
-        return closed.span(1)
+        return closed.start, closed.stop
     begin = re.search("<answer>", text) or re.search("</think>", text)
     return begin.end() if begin else 0, len(text)
 
@@ -87,9 +87,9 @@ def _read_last(text: str, marks: Sequence[Mark]) -> Result:
     if first is None:
         return _with_dropped(marks, [], [], [])
     if second is None:
-        mask = _mask(marks, (int(first.name), 0), first, first)
+        mask = _Around(marks).mask((int(first.name), 0), first, first)
         return _with_dropped(marks, [mask], [ReadFault("repaired", first.start, first.end)], [mask])
-    mask = _mask(marks, _rows(first, second), *sorted([first, second], key=attrgetter("start")))
+    mask = _Around(marks).mask(_rows(first, second), *sorted([first, second], key=attrgetter("start")))
     return _with_dropped(marks, [mask], [], [first, second])
 
 
@@ -122,12 +122,16 @@ def _repair(marks: Sequence[Mark]) -> tuple[list[Mark], list[ReadFault]]:
         repaired.append(mark)
     faults = []
     for pattern, names in _REPAIRS:
-        for match in reversed(list(re.finditer(pattern, _letters(repaired)))):
+        mended: list[Mark] = []
+        at = 0
+        for match in re.finditer(pattern, _letters(repaired)):
             start, end = match.span(1)
             if start < end:
                 group = repaired[slice(*match.span())]
                 faults.append(ReadFault("repaired", group[0].start, group[-1].end))
-            repaired[start:end] = [_new(name, repaired[start - 1]) for name in names]
+            mended += [*repaired[at:start], *(_new(name, repaired[start - 1]) for name in names)]
+            at = end
+        repaired = [*mended, *repaired[at:]]
     return repaired, faults
 
 
@@ -143,6 +147,7 @@ def _read_pairs(
 ) -> Result:
     """Masks of the codes two by two; `valid` mends the rows of a pair, or gives None to drop it."""
     masks = []
+    around = _Around(marks)
     for first, second in zip(codes[::2], codes[1::2], strict=False):
         written = _rows(first, second)
         rows = valid(*written)
@@ -150,15 +155,21 @@ def _read_pairs(
             continue
         if rows != written:
             faults.append(ReadFault("repaired", first.start, second.end))
-        masks.append(_mask(marks, rows, first, second))
+        masks.append(around.mask(rows, first, second))
     return _with_dropped(marks, masks, faults, masks)
 
 
-def _mask(marks: Sequence[Mark], rows: Rows, first: Mark, last: Mark) -> ReadMask:
-    """The mask from `first` to `last`, with the start mark before it and the end mark after it."""
-    starts = [mark.start for mark in marks if mark.name == "start" and mark.end == first.start]
-    ends = [mark.end for mark in marks if mark.name == "end" and mark.start == last.end]
-    return ReadMask(rows, *(starts or [first.start]), *(ends or [last.end]))
+class _Around:
+    """The start and end marks of a text, by where they touch what is between them."""
+
+    def __init__(self, marks: Sequence[Mark]) -> None:
+        self._starts = {mark.end: mark.start for mark in marks if mark.name == "start"}
+        self._ends = {mark.start: mark.end for mark in marks if mark.name == "end"}
+
+    def mask(self, rows: Rows, first: Mark, last: Mark) -> ReadMask:
+        """The mask from `first` to `last`, with the start mark before it and the end mark after it."""
+        start, end = self._starts.get(first.start, first.start), self._ends.get(last.end, last.end)
+        return ReadMask(rows, start, end)
 
 
 def _with_dropped(
@@ -168,10 +179,14 @@ def _with_dropped(
     used: Sequence[ReadMask | Mark],
 ) -> Result:
     """Add a fault for the codes that lie neither in a fault nor in what is used."""
-    spans = [(span.start, span.end) for span in (*used, *faults)]
+    spans = sorted((span.start, span.end) for span in (*used, *faults))
     dropped: list[ReadFault] = []
+    begun, until = 0, 0  # spans that begin at or before a code, and how far they reach
     for code in _codes(marks):
-        if any(start <= code.start < end for start, end in spans):
+        while begun < len(spans) and spans[begun][0] <= code.start:
+            until = max(until, spans[begun][1])
+            begun += 1
+        if code.start < until:
             continue
         start = dropped.pop().start if dropped and dropped[-1].end == code.start else code.start
         dropped.append(ReadFault("dropped", start, code.end))

@@ -6,12 +6,12 @@ own; the released copy of the judge differs in temperature and in the reading of
 samtok_tasks.captioning.review.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from samtok_bench.judging.contract import Messages
 from samtok_bench.sample import MASK_PLACE, Sample
+from samtok_tasks.answers import without_enclosed
 from samtok_tasks.captioning.review import ReviewedCaption, review_metrics, review_prompts
 from samtok_tasks.ferret_bench.reader import (
     FILE,
@@ -24,7 +24,6 @@ from samtok_tasks.formats.files import require_file
 from samtok_tasks.formats.region_captions import CaptionRegion, CaptionRegions
 
 RELEASED_PROMPT = f"What is the interaction between the object {MASK_PLACE} and its surroundings?"
-_COORDINATES = re.compile(r" \[.*?\]")
 
 
 class FerretBench(ReviewedCaption):
@@ -56,5 +55,5 @@ class FerretBench(ReviewedCaption):
         if region.key not in files:
             raise ValueError(f"no question {region.key} for the judge. {LAYOUT}")
         review = files[region.key]
-        plain = _COORDINATES.sub("", answer)
+        plain = "\n".join(without_enclosed(line, " [", "]") for line in answer.split("\n"))
         return review_prompts(review.context, review.question, review.reference, plain, review.rule)

@@ -9,17 +9,19 @@ protocols read it differently in these points:
 """
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Prediction
 from samtok_bench.task import Protocol
+from samtok_tasks.answers import enclosed, without_enclosed
 
 BEGIN, END = "<|object_ref_start|>", "<|object_ref_end|>"
 """What stands around a phrase."""
 
-_RELEASED_PHRASE = re.compile(rf"{re.escape(BEGIN)}(.*?){re.escape(END)}", re.DOTALL)
-_PHRASE = re.compile(rf"{_RELEASED_PHRASE.pattern}|<p>(.*?)</p>", re.DOTALL)
+_TAGS = {"released": ((BEGIN, END),), "standard": ((BEGIN, END), ("<p>", "</p>"))}
+"""By protocol what may stand around a phrase."""
 _MARKUP = re.compile(r"<\|[^<>|]*\|>|</?(?:p|think|answer)>")
 _NO_THOUGHT, _SPEAKER = "<think>\n\n</think>\n\n", "ASSISTANT: "
 _BETWEEN = re.compile(r"[\s,]*")
@@ -45,11 +47,12 @@ def plain_caption(prediction: Prediction, protocol: Protocol) -> str:
     """The caption of an answer without phrase tags and mask words; see the module for the protocols."""
     if protocol == "released":
         cleaned = _without_breaks(prediction.text.replace(_NO_THOUGHT, "")).split(_SPEAKER)[-1]
-        return " ".join(re.sub("<.*?>", "", cleaned).split()).strip("'").strip()
-    text, at = "", 0
+        return " ".join(without_enclosed(cleaned, "<", ">").split()).strip("'").strip()
+    kept, at = [], 0
     for start, end in _spans(prediction):
-        text, at = text + prediction.text[at:start], end
-    return " ".join(_MARKUP.sub("", text + prediction.text[at:]).split())
+        kept.append(prediction.text[at:start])
+        at = end
+    return " ".join(_MARKUP.sub("", "".join([*kept, prediction.text[at:]])).split())
 
 
 def grounded_phrases(prediction: Prediction, protocol: Protocol) -> GroundedPhrases:
@@ -59,21 +62,32 @@ def grounded_phrases(prediction: Prediction, protocol: Protocol) -> GroundedPhra
     mask whose words are not in the text has no phrase.
     """
     text, released = prediction.text, protocol == "released"
-    pattern = _RELEASED_PHRASE if released else _PHRASE
-    tagged = list(pattern.finditer(text, max(0, text.rfind(_SPEAKER)) if released else 0))
-    owners = {match.end(): number for number, match in enumerate(tagged)}  # by where phrase or mask ends
+    at = max(0, text.rfind(_SPEAKER)) if released else 0
+    tagged = list(enclosed(text, *_TAGS[protocol], at=at))
+    ends = [phrase.end for phrase in tagged]
+    owner: int | None = None
+    before, reach = -1, -1  # where the last phrase or its last mask ends, and where its next one may begin
     phrase_of: list[int | None] = []
     for start, end in _spans(prediction):
-        before = max((at for at in owners if at <= start), default=None)
-        if before is None or not _BETWEEN.fullmatch(text, before, start):
+        number = bisect_right(ends, start) - 1
+        if number >= 0 and ends[number] > before:
+            before, owner, reach = ends[number], number, _reach(text, ends[number])
+        if start > reach:
             phrase_of.append(None)
             continue
-        owners[end] = owners[before]
-        phrase_of.append(owners[before])
+        before, reach = end, reach if end <= reach else _reach(text, end)
+        phrase_of.append(owner)
     phrase_of += [None] * (len(prediction.masks) - len(phrase_of))
-    phrases = (match[1] if match[1] is not None else match[2] for match in tagged)
+    phrases = (text[phrase.start : phrase.stop] for phrase in tagged)
     read = (_without_breaks(phrase) if released else " ".join(phrase.split()) for phrase in phrases)
     return GroundedPhrases(tuple(phrase.strip() for phrase in read), prediction.masks, tuple(phrase_of))
+
+
+def _reach(text: str, at: int) -> int:
+    """Where what may stand between a phrase and its masks ends."""
+    found = _BETWEEN.match(text, at)
+    assert found is not None  # it matches nothing too
+    return found.end()
 
 
 def _spans(prediction: Prediction) -> list[tuple[int, int]]:

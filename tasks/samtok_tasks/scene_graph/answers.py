@@ -30,6 +30,10 @@ RECORD_KEYS = frozenset(("subject", "predicate", "object"))
 _RECORD = re.compile(r'\{\s*"(?:subject|predicate|object)"\s*:')
 _MARK = re.compile("\ue000([0-9]+)\ue001")
 """Stands for a mask while the text is read as JSON: words may hold quotes. Private characters."""
+_FORGED = re.compile(r"(\\\\)|\\u[eE]00[01]")
+"""A backslash that is escaped, or a private character that is."""
+_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[][{}]', re.DOTALL)
+"""A string, to its end or that of what is read, or a bracket."""
 _DECODER = json.JSONDecoder(strict=False)
 
 
@@ -85,10 +89,12 @@ def read_graph(prediction: Prediction) -> GraphAnswer:
 def _marked(prediction: Prediction) -> tuple[str, int]:
     """The text with a mark in the place of each mask's words, and the number of masks that have no place."""
     pieces, at, unplaced = [], 0, 0
+    absent = {""}
     for number in range(len(prediction.masks)):
         word = prediction.words[number] if number < len(prediction.words) else ""
-        found = prediction.text.find(word, at) if word else -1
+        found = prediction.text.find(word, at) if word not in absent else -1
         if found < 0:
+            absent.add(word)
             unplaced += 1
             continue
         pieces += [_unmarked(prediction.text[at:found]), f"\ue000{number}\ue001"]
@@ -97,17 +103,23 @@ def _marked(prediction: Prediction) -> tuple[str, int]:
 
 
 def _unmarked(text: str) -> str:
-    """Without characters that would be taken for marks."""
-    return text.replace("\ue000", "").replace("\ue001", "")
+    """Without characters that would be taken for marks, also after the JSON is read."""
+    plain = text.replace("\ue000", "").replace("\ue001", "")
+    return _FORGED.sub(lambda found: found[1] or r"\ufffd", plain)
 
 
 def _records(text: str) -> tuple[list[Any], int]:
     """The JSON objects in a text, and the number of those that are cut or broken."""
     records, broken, at, inside = [], 0, 0, False
+    hopeless: set[int] = set()
     while (start := text.find("{", at)) >= 0:
         try:
+            if start in hopeless:
+                raise ValueError
             value, at = _DECODER.raw_decode(text, start)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, json.JSONDecodeError):
+                hopeless |= _open_objects(text, start, error.pos)
             # within a broken record only the beginning of another one is told apart
             broken += not inside or _RECORD.match(text, start) is not None
             at, inside = start + 1, True
@@ -117,6 +129,17 @@ def _records(text: str) -> tuple[list[Any], int]:
         if not inside:
             records.append(value)
     return records, broken
+
+
+def _open_objects(text: str, start: int, fault: int) -> set[int]:
+    """Where the objects begin that are still open at a fault of JSON: read alone, each fails at it too."""
+    brackets: list[tuple[str, int]] = []
+    for token in _BRACKET.finditer(text, start, fault):
+        if token[0] in "[{":
+            brackets.append((token[0], token.start()))
+        elif token[0] in "]}":
+            brackets.pop()
+    return {place for bracket, place in brackets if bracket == "{"}
 
 
 def _triplet(record: Any, prediction: Prediction) -> Triplet | None:

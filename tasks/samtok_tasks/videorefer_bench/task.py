@@ -9,7 +9,8 @@ It also keeps one answer per video, so of several objects of a video the last on
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -36,7 +37,8 @@ DIMENSIONS = {
     "Hallucination Detection": "hd",
 }
 """The scores, 0 to 5, with the ids of their metrics."""
-SCORE = re.compile(r"\d+\.\s+(.*?):\s+([\d.]+)")
+_NUMBERED = re.compile(r"(?<!\d)\d++\.\s++")
+_VALUE = re.compile(r":\s++([\d.]++)")
 
 
 class VideoReferBench(JudgedCaption):
@@ -91,7 +93,7 @@ class VideoReferBench(JudgedCaption):
     def judge_scores(self, sample: Sample, replies: Sequence[str], files: str) -> Scores:
         """What "1. Name: 3" says for each name, the last time it is said."""
         try:
-            said = {name: float(text) for name, text in SCORE.findall(replies[0])}
+            said = {name: float(text) for name, text in _said(replies[0])}
         except ValueError:  # the script gives up the whole reply
             said = {}
         read = {id: said[name] for name, id in DIMENSIONS.items() if math.isfinite(said.get(name, math.nan))}
@@ -102,3 +104,21 @@ class VideoReferBench(JudgedCaption):
 
     def judge_totals(self, values: Mapping[str, float | None]) -> dict[str, float | None]:
         return {"average": mean([values[id] for id in DIMENSIONS.values()])}
+
+
+def _said(reply: str) -> Iterator[tuple[str, str]]:
+    """Names and numbers of a reply: the matches of the script's `\\d+\\.\\s+(.*?):\\s+([\\d.]+)`, in linear time."""
+    values = list(_VALUE.finditer(reply))
+    starts = [value.start() for value in values]
+    at = line_end = 0
+    for numbered in _NUMBERED.finditer(reply):
+        begin = numbered.end()
+        if numbered.start() < at:  # it is the number said before
+            continue
+        if line_end < begin:
+            found = reply.find("\n", begin)
+            line_end = found if found >= 0 else len(reply)
+        number = bisect_left(starts, begin)
+        if number < len(values) and starts[number] < line_end:
+            at = values[number].end()
+            yield reply[begin : starts[number]], values[number][1]
