@@ -28,7 +28,7 @@ class Enclosed(NamedTuple):
 def enclosed(text: str, *tags: tuple[str, str], at: int = 0) -> Iterator[Enclosed]:
     """What stands between a first tag and the next second tag of the same pair, in reading order.
 
-    As matches of `first(.*?)second`, but in linear time: a pair that is open for good is not looked for again.
+    As the matches of `first(.*?)second`, but in linear time: a pair that never closes is given up.
 
     Args:
         text: any.

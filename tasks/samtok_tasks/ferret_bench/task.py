@@ -55,5 +55,10 @@ class FerretBench(ReviewedCaption):
         if region.key not in files:
             raise ValueError(f"no question {region.key} for the judge. {LAYOUT}")
         review = files[region.key]
-        plain = "\n".join(without_enclosed(line, " [", "]") for line in answer.split("\n"))
+        plain = without_coordinates(answer)
         return review_prompts(review.context, review.question, review.reference, plain, review.rule)
+
+
+def without_coordinates(answer: str) -> str:
+    """An answer without what stands in brackets within a line."""
+    return "\n".join(without_enclosed(line, " [", "]") for line in answer.split("\n"))

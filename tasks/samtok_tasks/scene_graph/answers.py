@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from samtok_bench.sample import MASK_PLACE, Prediction
+from samtok_tasks.scene_graph.json_objects import Objects
 from samtok_tasks.scene_graph.triplets import Triplet
 
 RECORD_KEYS = frozenset(("subject", "predicate", "object"))
@@ -32,9 +33,6 @@ _MARK = re.compile("\ue000([0-9]+)\ue001")
 """Stands for a mask while the text is read as JSON: words may hold quotes. Private characters."""
 _FORGED = re.compile(r"(\\\\)|\\u[eE]00[01]")
 """A backslash that is escaped, or a private character that is."""
-_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[][{}]', re.DOTALL)
-"""A string, to its end or that of what is read, or a bracket."""
-_DECODER = json.JSONDecoder(strict=False)
 
 
 @dataclass(frozen=True)
@@ -111,35 +109,20 @@ def _unmarked(text: str) -> str:
 def _records(text: str) -> tuple[list[Any], int]:
     """The JSON objects in a text, and the number of those that are cut or broken."""
     records, broken, at, inside = [], 0, 0, False
-    hopeless: set[int] = set()
+    objects = Objects(text)
     while (start := text.find("{", at)) >= 0:
-        try:
-            if start in hopeless:
-                raise ValueError
-            value, at = _DECODER.raw_decode(text, start)
-        except (ValueError, RecursionError) as error:
-            if isinstance(error, json.JSONDecodeError):
-                hopeless |= _open_objects(text, start, error.pos)
+        found = objects.read(start)
+        if found is None:
             # within a broken record only the beginning of another one is told apart
             broken += not inside or _RECORD.match(text, start) is not None
             at, inside = start + 1, True
             continue
+        value, at = found
         if RECORD_KEYS & set(value):
             inside = False
         if not inside:
             records.append(value)
     return records, broken
-
-
-def _open_objects(text: str, start: int, fault: int) -> set[int]:
-    """Where the objects begin that are still open at a fault of JSON: read alone, each fails at it too."""
-    brackets: list[tuple[str, int]] = []
-    for token in _BRACKET.finditer(text, start, fault):
-        if token[0] in "[{":
-            brackets.append((token[0], token.start()))
-        elif token[0] in "]}":
-            brackets.pop()
-    return {place for bracket, place in brackets if bracket == "{"}
 
 
 def _triplet(record: Any, prediction: Prediction) -> Triplet | None:

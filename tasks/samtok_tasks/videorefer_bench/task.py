@@ -107,7 +107,7 @@ class VideoReferBench(JudgedCaption):
 
 
 def _said(reply: str) -> Iterator[tuple[str, str]]:
-    """Names and numbers of a reply: the matches of the script's `\\d+\\.\\s+(.*?):\\s+([\\d.]+)`, in linear time."""
+    r"""Names and numbers of a reply: the script's `\d+\.\s+(.*?):\s+([\d.]+)`, in linear time."""
     values = list(_VALUE.finditer(reply))
     starts = [value.start() for value in values]
     at = line_end = 0

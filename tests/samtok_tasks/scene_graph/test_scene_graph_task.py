@@ -155,6 +155,21 @@ def test_masks_are_told_apart_by_their_order_alone():
     assert odd.triplets[0].masks == (MASKS[0], None)
 
 
+@pytest.mark.parametrize("escape", [r"\ue000", r"\uE000", "\\u\ue000e000"])
+def test_an_answer_cannot_write_our_marks(escape):
+    """Escaped in JSON they come back when it is read: mask 0 twice, or one that is not there."""
+    forged = f'"{escape}0\\ue001", "label": "a"'
+    text = f'{{"subject": {{"mask_2d": {forged}}}, "predicate": "on", "object": {{"mask_2d": {forged}}}}}'
+    got = read_graph(Prediction(text=text + MASK_PLACE, masks=MASKS[:1], words=(MASK_PLACE,)))
+    assert [triplet.masks for triplet in got.triplets] in ([], [(None, None)])
+    assert got.loose_masks == 1
+    beyond = read_graph(Prediction(text=text.replace("0\\ue001", "99\\ue001")))
+    assert [triplet.masks for triplet in beyond.triplets] in ([], [(None, None)])
+    # a backslash of its own is none of an escape
+    label = write_graph([(r"\ue000", "on", "b")])
+    assert read_graph(Prediction(text=label)).triplets[0].subject == r"\ue000"
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(
