@@ -54,6 +54,7 @@ def compare(
     from samtok_bench.comparison.compare import compare
     from samtok_bench.comparison.given_runs import read_given_runs
     from samtok_bench.comparison.render import writer
+    from samtok_bench.files import write_whole
 
     if as_json and format not in (None, "json"):
         raise ValueError(f"give either --json or --format {format}")
@@ -75,5 +76,5 @@ def compare(
         typer.echo(written)
     else:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(f"{written}\n", encoding="utf-8")
+        write_whole(out, f"{written}\n".encode())
         print(f"comparison: {out}", file=sys.stderr)

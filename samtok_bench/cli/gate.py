@@ -57,6 +57,7 @@ def gate(
     if baseline is not None or metric is not None:
         raise ValueError("--baseline and --metric belong to --power; a gate's file names its own")
     from samtok_bench.cli.progress import make_reporter
+    from samtok_bench.files import write_whole
     from samtok_bench.gate import report, verdicts
     from samtok_bench.gate.file import read_gate
 
@@ -65,7 +66,7 @@ def gate(
     typer.echo(report.as_json(results, drawn) if as_json else report.text(results, drawn))
     if junit is not None:
         junit.parent.mkdir(parents=True, exist_ok=True)
-        junit.write_bytes(report.junit(results))
+        write_whole(junit, report.junit(results))
     if summary := os.environ.get(STEP_SUMMARY):
         report.append_step_summary(results, Path(summary))
     raise typer.Exit(verdicts.exit_code(results))

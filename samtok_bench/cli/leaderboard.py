@@ -91,10 +91,11 @@ def leaderboard(
         written = render.write_pages(board, folder)
         typer.echo(f"{len(written)} pages in {folder}")
     elif html is not None:
+        from samtok_bench.files import write_whole
         from samtok_bench.leaderboard.page import page
 
         html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(page(board), encoding="utf-8")
+        write_whole(html, page(board).encode())
         typer.echo(f"written: {html}")
     else:
         shown = {

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
+from samtok_bench.files import naming
 from samtok_bench.gate.verdicts import CheckResult, Verdict, exit_code, refresh_commands
 from samtok_bench.runs.reading import samples_of
 from samtok_bench.showing import overlays
@@ -93,7 +94,7 @@ def markdown(results: Sequence[CheckResult], limit: int = SUMMARY_BYTES) -> str:
 def append_step_summary(results: Sequence[CheckResult], path: Path) -> None:
     """Append as much as fits to the file in $GITHUB_STEP_SUMMARY; OSError if it cannot be written."""
     there = path.stat().st_size if path.exists() else 0
-    with path.open("ab") as file:
+    with naming(path), path.open("ab") as file:
         file.write(_encoded(markdown(results, SUMMARY_BYTES - there)))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from samtok_bench.files import write_whole
 from samtok_bench.leaderboard.board import Board
 from samtok_bench.leaderboard.published import Absent, Benchmark, Metric, Split
 from samtok_bench.leaderboard.rows import Demonstration, Figure, Row
@@ -93,7 +94,7 @@ def write_pages(board: Board, folder: Path) -> list[Path]:
         )
     written = pages(board)
     for name, content in written.items():
-        (folder / name).write_text(content, encoding="utf-8")
+        write_whole(folder / name, content.encode())
     return [folder / name for name in written]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from samtok_bench.files import folder_aside, naming, sync
 from samtok_bench.judging import transcript
 from samtok_bench.leaderboard.board import make_board
 from samtok_bench.leaderboard.published import read_published, read_schema
@@ -52,15 +53,17 @@ def add(path: Path, results: Path, name: str | None, reporter: Reporter) -> Acce
     name = name or path.resolve().name
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot name a folder: give a --name of letters, digits and . _ + -")
-    run = open_run(path)
-    target = results / run.task.name / name
-    if target.exists():
-        raise FileExistsError(f"{target} exists already and is never overwritten: give another --name")
-    _whole(run)
-    same_table, differing = _beside(run, results)
-    checked = ("complete, with all samples", _metrics(run), _rescored(run, reporter), same_table)
-    remarks = (*_remarks(run), *differing)
-    _copy(path, target)
+    folder = RunFolder(path)
+    folder.record()  # what is no results folder is not to be made one
+    with folder.locked():
+        run = open_run(path)
+        target = results / run.task.name / name
+        _free(target)
+        _whole(run)
+        same_table, differing = _beside(run, results)
+        checked = ("complete, with all samples", _metrics(run), _rescored(run, reporter), same_table)
+        remarks = (*_remarks(run), *differing)
+        _copy(path, target)
     return Accepted(target, checked, (*remarks, *_place(target)))
 
 
@@ -185,11 +188,16 @@ def _place(target: Path) -> Iterator[str]:
 
 def _copy(path: Path, target: Path) -> None:
     """Copies all files or none: the folder gets its name last."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
-        part = Path(folder) / "part"
-        part.mkdir()
+    with folder_aside(target) as part:
+        _free(target)
         for name in COPIED:
             if (path / name).is_file():
-                shutil.copyfile(path / name, part / name)
+                with naming(target / name):
+                    shutil.copyfile(path / name, part / name)
+                    sync(part / name)
         part.rename(target)
+
+
+def _free(target: Path) -> None:
+    if target.exists():
+        raise FileExistsError(f"{target} exists already and is never overwritten: give another --name")

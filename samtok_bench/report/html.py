@@ -3,13 +3,14 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
+from samtok_bench.files import whole_file, write_whole
 from samtok_bench.report.collect import Report, collect
 from samtok_bench.report.samples import IMAGES
 from samtok_bench.showing.tables import NOT_AVAILABLE, interval_header
@@ -72,9 +73,18 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Written:
     split = _FRAME_BYTES + text + sum(map(len, pictures)) > LIMIT_BYTES
     folder = path.with_name(f"{path.stem}-samples") if split else None
     pages = list(_pages(report, details, pictures, PAGE_BYTES if split else None))
-    size = _write_pages(folder, pages) if folder else 0
-    content = _render(report, index, [place for place, _ in pages], "" if folder else pages[0][1], folder)
-    path.write_bytes(content)
+    stale: list[Path] = []
+    with whole_file(path, after=lambda: _remove(stale)) as file:
+        parts: dict[str, Any] = {"starts": [place for place, _ in pages], "folder": None}
+        size = 0
+        if folder:
+            there = sorted(folder.glob("samples-*.js"))
+            written = _write_pages(folder, pages)
+            stale += [page for page in there if page not in written]
+            size = sum(page.stat().st_size for page in written)
+            parts |= {"folder": folder.name, "first": _number(written[0])}
+        content = _render(report, index, parts, "" if folder else pages[0][1])
+        file.write(content)
     notes = [f"no pictures and no targets: {report.problem}"] if report.problem else []
     notes += [*report.warnings, *report.notes]
     return Written(
@@ -82,10 +92,9 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Written:
     )
 
 
-def _render(report: Report, index: str, starts: list[int], page: str, folder: Path | None) -> bytes:
-    """The page; `starts` has the number of the first sample in each part."""
+def _render(report: Report, index: str, parts: Mapping[str, Any], page: str) -> bytes:
+    """The page; `parts` has the number of the first sample in each part, and where the parts are."""
     script = "\n".join(_template(name) for name in _SCRIPTS)
-    name = folder.name if folder else None
     template = environment(TEMPLATES).get_template("report.html.jinja")
     html = template.render(
         report=report,
@@ -101,9 +110,9 @@ def _render(report: Report, index: str, starts: list[int], page: str, folder: Pa
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         # JSON for a script element: _json leaves no "<"
         index=Markup(index),
-        parts=Markup(_json({"starts": starts, "folder": name})),
+        parts=Markup(_json(parts)),
         page=Markup(page),
-        folder=name,
+        folder=parts["folder"],
     )
     return html.encode("utf-8", "backslashreplace")  # commands and paths may hold bytes that are not text
 
@@ -131,15 +140,34 @@ def _page(details: Sequence[str], pictures: Sequence[str], used: dict[int, None]
     return f'{{"pictures":{{{shown}}},"samples":[{",".join(details)}]}}'
 
 
-def _write_pages(folder: Path, pages: Sequence[tuple[int, str]]) -> int:
-    """Write each part as a script that hands it over, as a page on file:// may load scripts but no JSON."""
+def _write_pages(folder: Path, pages: Sequence[tuple[int, str]]) -> list[Path]:
+    """Write each part as a script that hands it over, as a page on file:// may load scripts but no JSON.
+
+    Parts of an older report stay as they are until the new one is whole: the new ones get other numbers.
+    """
     folder.mkdir(exist_ok=True)
-    for stale in folder.glob("samples-*.js"):
-        stale.unlink()
-    size = 0
-    for number, (_, page) in enumerate(pages):
-        size += (folder / f"samples-{number:04d}.js").write_text(f"receivePart({number},{page});\n")
-    return size
+    contents = [f"receivePart({number},{page});\n".encode() for number, (_, page) in enumerate(pages)]
+    first = 0
+    while not all(_is_free(folder, first + k, content) for k, content in enumerate(contents)):
+        first += len(contents)
+    written = [folder / f"samples-{first + k:04d}.js" for k in range(len(contents))]
+    for path, content in zip(written, contents, strict=True):
+        write_whole(path, content)
+    return written
+
+
+def _remove(pages: Sequence[Path]) -> None:
+    for page in pages:
+        page.unlink(missing_ok=True)
+
+
+def _is_free(folder: Path, number: int, content: bytes) -> bool:
+    path = folder / f"samples-{number:04d}.js"
+    return not path.exists() or path.read_bytes() == content
+
+
+def _number(page: Path) -> int:
+    return int(page.stem.removeprefix("samples-"))
 
 
 def _json(value: Any) -> str:

@@ -16,7 +16,8 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from samtok_bench.runs.journal import Journal, write_whole
+from samtok_bench.files import is_aside, write_whole
+from samtok_bench.runs.journal import Journal
 from samtok_bench.runs.settings import RunSettings, differences
 from samtok_bench.runs.summary import SCHEMA, Summary
 from samtok_bench.task import Task
@@ -94,7 +95,7 @@ class RunFolder:
                     " Choose another --out or remove the folder"
                 )
             record = record.model_copy(update={"sessions": self._settled(stored.sessions) + record.sessions})
-        elif self.path.is_dir() and any(self.path.iterdir()):
+        elif self.path.is_dir() and not all(is_aside(path.name) for path in self.path.iterdir()):
             raise FileExistsError(f"{self.path} holds other files; choose an empty folder for --out")
         self.path.mkdir(parents=True, exist_ok=True)
         self.write_record(record)
@@ -142,7 +143,8 @@ class RunFolder:
 def find_runs(folders: Iterable[Path]) -> list[Path]:
     """All results folders in and below some folders, by name; folders that do not exist have none.
 
-    Links are followed; a folder that can be reached in two ways comes once.
+    Links are followed; a folder that can be reached in two ways comes once. Hidden folders below are left
+    out, and what is being written or never became whole.
     """
     seen: set[str] = set()
     found = []
@@ -154,6 +156,7 @@ def find_runs(folders: Iterable[Path]) -> list[Path]:
             elif RUN in files:
                 found.append(Path(path))
             seen.add(real)
+            inner[:] = [name for name in inner if not (name.startswith(".") or is_aside(name))]
     return sorted(found)
 
 

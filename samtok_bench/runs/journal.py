@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from samtok_bench import rle
+from samtok_bench.files import naming, write_whole
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.validation import first_fault
 
@@ -81,7 +82,7 @@ def whole_lines(path: Path) -> list[bytes]:
 
 def append_lines(path: Path, lines: Iterable[bytes]) -> None:
     """Add lines, each with its end, in place of a torn last one, and sync them to disk."""
-    with path.open("ab+") as file:
+    with naming(path), path.open("ab+") as file:
         if file.tell():
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 whole = content.rfind(b"\n") + 1
@@ -89,16 +90,6 @@ def append_lines(path: Path, lines: Iterable[bytes]) -> None:
         file.write(b"".join(lines))
         file.flush()
         os.fsync(file.fileno())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Exchange a file's content and sync it; readers see the old or the new one."""
-    temporary = path.with_name(f"{path.name}.part")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def _text(line: Line) -> bytes:

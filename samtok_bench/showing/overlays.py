@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from samtok_bench import rle
+from samtok_bench.files import whole_file
 from samtok_bench.rle import RLE
 from samtok_bench.runs.journal import Line
 from samtok_bench.sample import Outcome, Sample, Text
@@ -28,7 +29,8 @@ def write_overlays(path: Path, samples: Sequence[Sample], lines: Mapping[str, Li
     Images that cannot be read stay grey.
     """
     chosen = [samples[int(k)] for k in np.linspace(0, len(samples) - 1, min(COUNT, len(samples)))]
-    _sheet([_tile(sample, lines[sample.id]) for sample in chosen], COLUMNS).save(path)
+    with whole_file(path) as file:
+        _sheet([_tile(sample, lines[sample.id]) for sample in chosen], COLUMNS).save(file, "PNG")
 
 
 def write_changes(
@@ -65,7 +67,8 @@ def write_changes(
         answers = [(lines[id].prediction.masks, ANSWER_COLOUR) for lines in (before, now)]
         tiles.append(_strip(sample, image, [(sample.target.masks, TARGET_COLOUR), *answers], captions[id]))
     path.parent.mkdir(parents=True, exist_ok=True)
-    _sheet(tiles, 1).save(path)
+    with whole_file(path) as file:
+        _sheet(tiles, 1).save(file, "PNG")
     gone = len(captions) - len(there)
     notes = [f"{gone} samples are not in the data any more"] if gone else []
     return notes + ([f"{len(unread)} images cannot be read, the first: {unread[0]}"] if unread else [])

@@ -1,12 +1,14 @@
 """What is left of masks after codecs against what their codes cost, as a plot and a table."""
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from samtok_bench.files import whole_file, write_whole
 from samtok_bench.running.codecs import CodecRuns, Point
 from samtok_bench.runs.summary import MetricValue
 
@@ -16,11 +18,13 @@ PLOT, TABLE = "rate_distortion.png", "rate_distortion.csv"
 def write_rate_distortion(codecs: CodecRuns) -> None:
     """Write `PLOT` and `TABLE` into the folder of the codecs."""
     codecs.folder.mkdir(parents=True, exist_ok=True)
-    with (codecs.folder / TABLE).open("w", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Point)])
-        writer.writeheader()
-        writer.writerows(map(asdict, codecs.points))
-    plot(codecs.summary.headline, codecs.points).savefig(codecs.folder / PLOT, dpi=110)
+    table = io.StringIO()
+    writer = csv.DictWriter(table, [field.name for field in fields(Point)])
+    writer.writeheader()
+    writer.writerows(map(asdict, codecs.points))
+    write_whole(codecs.folder / TABLE, table.getvalue().encode())
+    with whole_file(codecs.folder / PLOT) as file:
+        plot(codecs.summary.headline, codecs.points).savefig(file, format="png", dpi=110)
 
 
 def plot(metric: MetricValue, points: Sequence[Point]) -> Figure:

@@ -22,7 +22,7 @@ function loadPart(number) {
   if (loadedParts.has(number)) return Promise.resolve(loadedParts.get(number));
   const found = new Promise((resolve, reject) => {
     waiting.set(number, [...(waiting.get(number) || []), resolve]);
-    const name = `samples-${String(number).padStart(4, "0")}.js`;
+    const name = `samples-${String(PARTS_OF_SAMPLES.first + number).padStart(4, "0")}.js`;
     const script = element("script", { src: `${encodeURIComponent(PARTS_OF_SAMPLES.folder)}/${name}` });
     const missing = new Error(`${PARTS_OF_SAMPLES.folder}/${name} is missing`);
     script.addEventListener("error", () => reject(missing));

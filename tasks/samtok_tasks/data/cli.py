@@ -28,16 +28,21 @@ def mini(
     as_json: Json = False,
 ) -> None:
     """Write mini, the generated data set, in the official file formats of its benchmarks."""
-    from samtok_tasks.mini.cache import ensure_mini
-    from samtok_tasks.mini.writer import read_marker, write_mini
+    from samtok_tasks.mini.cache import ensure_mini, write_into
+    from samtok_tasks.mini.writer import read_marker
 
-    root = ensure_mini() if out is None else write_mini(out).root
+    if out is not None:
+        write_into(out)
+    root = out or ensure_mini()
     written = read_marker(root)
     if sheet is not None:
+        from samtok_bench.files import whole_file
         from samtok_tasks.data.sheet import contact_sheet
 
+        picture = contact_sheet(root, split=split)
         sheet.parent.mkdir(parents=True, exist_ok=True)
-        contact_sheet(root, split=split).save(sheet)
+        with whole_file(sheet) as file:
+            picture.save(file, "PNG")
     if as_json:
         typer.echo(json.dumps({"root": str(root)} | written, indent=1))
         return

@@ -2,12 +2,13 @@
 
 import os
 import shutil
-import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
+from samtok_bench.files import folder_aside
 from samtok_tasks.mini.contents import MINI_VERSION, combined, expected_hashes
+from samtok_tasks.mini.picture import IMAGE_FOLDER
 from samtok_tasks.mini.writer import MARKER, SplitPlan, write_mini
 
 
@@ -54,14 +55,37 @@ def ensure_written(folder: Path, plans: Mapping[str, SplitPlan] | None = None) -
     """
     if (folder / MARKER).is_file():
         return None
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.") as temporary:
-        report = write_mini(Path(temporary) / "root", plans=plans)
+    with folder_aside(folder) as part:
+        if (folder / MARKER).is_file():  # another process was first
+            return None
+        report = write_mini(part, plans=plans)
         if folder.exists() and not (folder / MARKER).is_file():
             shutil.rmtree(folder)
         try:
-            report.root.rename(folder)
+            part.rename(folder)
         except OSError:
-            if not (folder / MARKER).is_file():  # otherwise another process was first
+            if not (folder / MARKER).is_file():  # one that does not wait for others
                 raise
     return report.hashes
+
+
+def write_into(root: Path) -> None:
+    """Write mini into a folder of the user's, where files of the same names are exchanged.
+
+    They come once all of them are written, first the images and last the marker: annotations are never there
+    without the images that they name.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    new = not root.exists()
+    with folder_aside(root if new else root / MARKER) as part:
+        write_mini(part)
+        if new:
+            part.rename(root)
+            return
+        (root / MARKER).unlink(missing_ok=True)
+        written = [path.relative_to(part) for path in part.rglob("*") if path.is_file()]
+        for path in sorted(written, key=lambda path: (path.name == MARKER, path.parts[0] != IMAGE_FOLDER)):
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (part / path).replace(root / path)

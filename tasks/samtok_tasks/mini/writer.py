@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from samtok_bench.files import naming, write_whole
 from samtok_tasks.mini.contents import MINI_VERSION, SCENES, benchmarks, combined
 from samtok_tasks.mini.expressions import make_expressions
 from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, MiniPicture
@@ -100,7 +101,7 @@ def write_mini(
         "hashes": hashes,
         "splits": {name: asdict(split) for name, split in report.splits.items()},
     }
-    (root / MARKER).write_text(json.dumps(marker, indent=1) + "\n")
+    write_whole(root / MARKER, (json.dumps(marker, indent=1) + "\n").encode())
     return report
 
 
@@ -163,15 +164,16 @@ def write_files(root: Path, files: Mapping[str, Any]) -> str:
 def write_file(path: Path, content: Any) -> bytes:
     """Write a file, its folders too; returns what it holds in a form that does not depend on libraries."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(content, np.ndarray):
-        options: dict[str, Any] = {"quality": 95, "subsampling": 0} if path.suffix == ".jpg" else {}
-        Image.fromarray(content).save(path, **options)
-        return bytes(content.tobytes())
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    if path.suffix == ".p":
-        path.write_bytes(pickle.dumps(content, protocol=2))
-    elif path.suffix == ".jsonl":
-        path.write_text("".join(f"{json.dumps(record)}\n" for record in content))
-    else:
-        path.write_text(canonical)
-    return canonical.encode()
+    with naming(path):
+        if isinstance(content, np.ndarray):
+            options: dict[str, Any] = {"quality": 95, "subsampling": 0} if path.suffix == ".jpg" else {}
+            Image.fromarray(content).save(path, **options)
+            return bytes(content.tobytes())
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        if path.suffix == ".p":
+            path.write_bytes(pickle.dumps(content, protocol=2))
+        elif path.suffix == ".jsonl":
+            path.write_text("".join(f"{json.dumps(record)}\n" for record in content))
+        else:
+            path.write_text(canonical)
+        return canonical.encode()

@@ -463,3 +463,29 @@ def test_real_tasks_have_reports(command, work, task, model):
     assert all(sample["prompts"] and sample["target"]["pieces"] is not None for sample in shown["samples"])
     regions = task in ("gar-bench", "reconstruction", "multi_round")
     assert any(sample["regions"] for sample in shown["samples"]) == regions
+
+
+def test_parts_of_an_older_report_stay_until_the_new_one_is_whole(command, run, monkeypatch):
+    """A report that is cut short shows the older one, with all of its samples."""
+    monkeypatch.setattr(html, "LIMIT_BYTES", 170_000)
+    monkeypatch.setattr(html, "PAGE_BYTES", 6_000)
+    assert command("report", str(run))[0] == 0
+    folder = run / "report-samples"
+    before = {path: path.read_bytes() for path in (run / "report.html", *folder.iterdir())}
+    edit(run, lambda k, record: record.update(text="another answer"))
+    render = html._render
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(html, "_render", full)
+    code, _, err = command("report", str(run))
+    assert (code, err) == (2, f"error: [Errno 28] No space left on device: '{run / 'report.html'}'\n")
+    assert {path: path.read_bytes() for path in before} == before
+    monkeypatch.setattr(html, "_render", render)
+    for _ in range(2):  # the second finds its own parts in place
+        assert command("report", str(run))[0] == 0
+        about = part((run / "report.html").read_text(), "parts")
+        names = [f"samples-{about['first'] + k:04d}.js" for k in range(len(about["starts"]))]
+        assert sorted(path.name for path in folder.iterdir()) == names
+        assert all("another answer" in (folder / name).read_text() for name in names)
