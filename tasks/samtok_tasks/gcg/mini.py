@@ -9,7 +9,7 @@ from samtok_tasks.mini.meaning import describe, full_name
 from samtok_tasks.mini.picture import SIZE, MiniPicture
 from samtok_tasks.mini.scene import SceneObject
 
-HASH = "6b876d54c213950f105d9bcd8d9643cb1d2503dcb307d6f2cebdb7c5e2a1b517"
+HASH = "cd819f5958a886360c65131fee9cfbba71feb0a699a8e85ab2e8a8b4095d621b"
 
 SPLITS = {"val": ("val",), "test": ("testA", "testB")}
 """GranD-f's splits, of mini's."""
@@ -66,7 +66,7 @@ def _captions(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
 
 def _masks(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
     annotations = [
-        annotation(picture.annotation_id(item.index), picture, 1, item.mask)
+        annotation(picture.annotation_id(item.index), picture, 1, item.mask, compressed=True)
         | {"image_id": _image_id(picture)}
         for picture in pictures
         for item in caption(picture)[1]

@@ -7,7 +7,7 @@ from samtok_tasks.mini.coco import instances
 from samtok_tasks.mini.picture import MiniPicture, category
 from samtok_tasks.mini.sentences import SentenceNumbering, by_targets
 
-HASH = "49363efe558ea1a39e1f523bdb311b6b9d09bc7281a7d63f9f2e03554152b93a"
+HASH = "e856a507726ae45ba47de4cace99e89bec7260e449902a4993624e6ef09995aa"
 
 
 def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:

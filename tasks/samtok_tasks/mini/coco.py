@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from samtok_bench import rle
+from samtok_tasks.mini.outlines import polygons
 from samtok_tasks.mini.picture import SIZE, MiniPicture, category
 from samtok_tasks.mini.scene import Mask
 from samtok_tasks.mini.shapes import SHAPES
@@ -36,8 +37,10 @@ def instances_file(
     }
 
 
-def annotation(id: int, picture: MiniPicture, category: int, mask: Mask) -> dict[str, Any]:
-    """A mask's record; it is written as run lengths."""
+def annotation(
+    id: int, picture: MiniPicture, category: int, mask: Mask, *, compressed: bool = False
+) -> dict[str, Any]:
+    """A mask's record, as polygons like all of COCO's that are no crowds, or as compressed run lengths."""
     packed = rle.encode(mask)
     x0, y0, x1, y1 = rle.box(packed)
     return {
@@ -47,5 +50,5 @@ def annotation(id: int, picture: MiniPicture, category: int, mask: Mask) -> dict
         "iscrowd": 0,
         "area": rle.area(packed),
         "bbox": [x0, y0, x1 - x0, y1 - y0],
-        "segmentation": {"size": list(mask.shape), "counts": rle.run_lengths(packed).tolist()},
+        "segmentation": packed if compressed else polygons(mask),
     }

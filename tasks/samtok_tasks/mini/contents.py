@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 import samtok_tasks
 from samtok_tasks.mini.picture import MiniPicture
 
-MINI_VERSION = "3"
+MINI_VERSION = "4"
 SCENES = "scenes"
 """Stands for the images among the benchmarks."""
 SCENES_HASH = "80f66ec2a2a23a0774b62c80f48fefa5c1e27949dc725620bac2e2db73bf827c"

@@ -14,7 +14,7 @@ from samtok_tasks.mini.scene import Mask, Scene, SceneObject
 from samtok_tasks.mini.scene_masks import HALVES, MIN_PART_PIXELS, half
 from samtok_tasks.mini.shapes import SHAPES
 
-HASH = "dfbb23c99f1b3e99edb23fe03f78e589db726d5be9b9a3c5d11ea9283aea8743"
+HASH = "4a83b3b8e89ee5c08e9de65bd72f3962819b5e5de9117f68e84d873dcdd44b57"
 
 SPLITS = ("val", "train")
 DATASET = "refcoco"

@@ -9,7 +9,7 @@ from samtok_tasks.mini.coco import annotation, instances_file
 from samtok_tasks.mini.picture import MiniPicture
 from samtok_tasks.mini.scene_masks import KINDS, masks_of_all_kinds
 
-HASH = "fe0f60e26a3c1d4f75ab4348d8c03e436ed3b0b99bc2f3e961426f1572da2c95"
+HASH = "6eaf8c37c5475ab2e779589912b442e005349737d86b0cc9113bf96c8c2b2587"
 
 
 def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:

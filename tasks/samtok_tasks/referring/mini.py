@@ -8,7 +8,7 @@ from samtok_tasks.mini.expressions import Expression
 from samtok_tasks.mini.picture import MiniPicture, category
 from samtok_tasks.mini.sentences import SentenceNumbering, by_targets
 
-HASH = "f55666918072c1979e2033b248e23110fc0213a76a61ea681ef5dca55be14e5c"
+HASH = "948b37930cf43dd557bbed62a2f3c1bc09a3d6cc5737f3dbc68325b6590253e4"
 
 
 def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
