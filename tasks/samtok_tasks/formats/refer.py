@@ -152,7 +152,15 @@ def locate_refer(root: Path, dataset: str, *, by: str | None = None) -> tuple[Pa
     return refs, require_file(root / dataset / "instances.json", layout)
 
 
-def collect(root: Path, name: str, path: Path, annotations: Path, form: type[Reference]) -> ReferringData:
+def collect(
+    root: Path,
+    name: str,
+    path: Path,
+    annotations: Path,
+    form: type[Reference],
+    *,
+    keep_crowds: bool = False,
+) -> ReferringData:
     """Read the sentences of a file of references.
 
     Args:
@@ -161,9 +169,9 @@ def collect(root: Path, name: str, path: Path, annotations: Path, form: type[Ref
         path: the file of the references, a pickle or JSON.
         annotations: the instances file that it refers to.
         form: what its references look like.
-
-    Crowd regions are left out of the targets; a sentence whose targets are all crowds is left out
-    altogether, since it is not one without a target. Both are counted.
+        keep_crowds: take a crowd region for a target like any other. By default crowds are left out of the
+            targets, and a sentence whose targets are all crowds is left out altogether, since it is not one
+            without a target; both are counted.
     """
     instances = read_instances(annotations)
     records = read_plain_pickle(path) if path.suffix == ".p" else read_json(path)
@@ -180,7 +188,8 @@ def collect(root: Path, name: str, path: Path, annotations: Path, form: type[Ref
         if image is None:
             raise ValueError(f"{where}: image {reference.image_id} is not in {instances.path}")
         named = reference.objects
-        kept = tuple(number for number in named if not _is_crowd(number, image, instances, where))
+        crowds = {number for number in named if _is_crowd(number, image, instances, where)}
+        kept = named if keep_crowds else tuple(number for number in named if number not in crowds)
         dropped.add("crowd targets", where, count=len(named) - len(kept))
         if named and not kept:
             dropped.add("sentences about crowds", where, count=len(reference.sentences))

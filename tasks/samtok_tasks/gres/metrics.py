@@ -4,7 +4,7 @@ Definitions: ReLA's evaluator (henghuiding/ReLA, gres_model/evaluation/refer_eva
 rule that an answer without a mask, or whose union is empty, says "no target" (bytedance/Sa2VA,
 projects/samtok, gRefCOCO evaluation). Scored at the image's own size.
 
-The protocols differ in three points:
+The protocols differ in four points:
 
 ==========================  =====================================  ===================================
 point                       standard                               released (SAMTok's script)
@@ -13,6 +13,9 @@ per-sample IoU              I / U                                  I / (U + 1e-8
 cIoU                        sum I / sum U, undefined where U is 0  sum I / (sum U + 1e-10), 0 there
 malformed mask words only,  wrong: a broken mask is no refusal     right: the parser leaves no mask
 no target in the image
+crowds among the targets    left out, as in ReLA's loader; a       targets like any other, as in SAMTok's
+                            sentence about crowds alone is no      converter
+                            sample (the loader stops at it)
 ==========================  =====================================  ===================================
 
 In both, a sample without an answer (model error, unreadable image) counts as wrong everywhere: IoU 0, no

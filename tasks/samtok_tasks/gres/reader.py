@@ -42,9 +42,13 @@ class _AnyObjects(Reference):
         return self
 
 
-def read_grefcoco(root: Path) -> ReferringData:
-    """Read gRefCOCO with all its splits; images are not opened."""
-    return collect(root, "gRefCOCO", *locate_grefcoco(root), _AnyObjects)
+def read_grefcoco(root: Path, *, keep_crowds: bool = False) -> ReferringData:
+    """Read gRefCOCO with all its splits; images are not opened.
+
+    Crowds are left out of the targets as in ReLA's loader, which stops at a sentence about nothing else:
+    that one is left out whole. SAMTok's converter keeps them, and so does `keep_crowds`.
+    """
+    return collect(root, "gRefCOCO", *locate_grefcoco(root), _AnyObjects, keep_crowds=keep_crowds)
 
 
 def locate_grefcoco(root: Path) -> tuple[Path, Path]:

@@ -60,7 +60,7 @@ class GRES(MiniTask):
 
     @property
     def _scoring(self) -> Protocol:
-        """The released script for thinking models differs in prompt and answer alone."""
+        """The released script for thinking models differs in prompt and answer alone, not in its data."""
         return "standard" if self.protocol == "standard" else "released"
 
     @property
@@ -75,7 +75,7 @@ class GRES(MiniTask):
         return f"gRefCOCO, in {root}; `samtok-bench data check` reads all of it"
 
     def samples(self, root: Path, split: str) -> SampleSet:
-        data = read_grefcoco(root).split(split)
+        data = read_grefcoco(root, keep_crowds=self._scoring == "released").split(split)
         prompt = REFERRING_PROMPT + (THINKING if self.protocol == "released-rl" else "")
         return SampleSet([_sample(expression, prompt) for expression in data], data.dropped)
 

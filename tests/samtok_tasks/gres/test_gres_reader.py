@@ -52,6 +52,17 @@ def test_crowds_are_left_out_and_counted(tmp_path: Path) -> None:
     assert "the crowd" not in [said.raw for said in data], "it does not turn into a no-target sentence"
 
 
+def test_crowds_are_kept_as_samtoks_converter_keeps_them(tmp_path: Path) -> None:
+    data = read_grefcoco(grefcoco(tmp_path), keep_crowds=True)
+    assert shown(data.split("testA"))[1:] == [
+        (30, "one and a crowd", (51, 52)),
+        (40, "the crowd", (52,)),
+        (41, "all of them", (52,)),
+    ]
+    assert [rle.area(said.target) for said in data.split("testA")] == [4, 80, 80, 80]
+    assert data.dropped.counts == {}
+
+
 def test_splits_match_exactly(tmp_path: Path) -> None:
     data = read_grefcoco(grefcoco(tmp_path))
     with pytest.raises(ValueError, match="has no split 'test'; it has val, testA"):

@@ -133,6 +133,83 @@ def test_several_targets_are_scored_as_their_union(root):
     assert task.score(both, Prediction(masks=(left, right)))["iou"] == 1
 
 
+@pytest.fixture
+def crowded(root) -> Path:
+    """Sentences about a box and a crowd, the crowd alone, and the box alone."""
+    path = root / "grefcoco" / "instances.json"
+    content = json.loads(path.read_text())
+    # 200 x 100 pixels, column after column: the upper half of the columns 10 to 29
+    runs = [10 * 100, *[50, 50] * 19, 50, 50 + 170 * 100]
+    segmentation = {"size": [100, 200], "counts": runs}
+    content["annotations"].append(
+        {"id": 14, "image_id": 1, "category_id": 1, "iscrowd": 1, "segmentation": segmentation}
+    )
+    path.write_text(json.dumps(content))
+    refs = [
+        {
+            "ref_id": number,
+            "ann_id": ids,
+            "category_id": [1] * len(ids),
+            "image_id": 1,
+            "split": "val",
+            "no_target": False,
+            "sentences": [{"sent_id": number, "raw": text, "sent": text, "tokens": text.split()}],
+        }
+        for number, (ids, text) in enumerate(
+            [([11, 14], "box and people"), ([14], "the people"), ([11], "the box")]
+        )
+    ]
+    (root / "grefcoco" / "grefs(unc).json").write_text(json.dumps(refs))
+    return root
+
+
+def figures(task, root, answer):
+    samples = task.samples(root, "val").samples
+    scores = [task.score(sample, answer) for sample in samples]
+    return len(samples), task.summarize(scores, [sample.cluster for sample in samples])
+
+
+def test_crowds_are_no_targets_in_rela(crowded):
+    task = GRES()
+    read = task.samples(crowded, "val")
+    assert [sum(map(rle.area, sample.target.masks)) for sample in read.samples] == [200, 200]
+    assert [sample.tags["target"] for sample in read.samples] == ["single", "single"]
+    assert read.dropped.counts == {"crowd targets": 2, "sentences about crowds": 1}
+    box = rle.rectangle(0, 0, 20, 10, 100, 200)
+    count, values = figures(task, crowded, Prediction(masks=(box,)))
+    assert (count, values["giou"], values["ciou"], values["t_acc"]) == (2, 1, 1, 1)
+    _, refused = figures(task, crowded, Prediction())
+    assert (refused["giou"], refused["ciou"], refused["t_acc"], refused["n_acc"]) == (0, 0, 0, None)
+
+
+@pytest.mark.parametrize("protocol", ["released", "released-rl"])
+def test_crowds_are_targets_in_samtoks_converter(crowded, protocol):
+    task = GRES(protocol)
+    read = task.samples(crowded, "val")
+    assert [list(map(rle.area, sample.target.masks)) for sample in read.samples] == [
+        [200, 1000],
+        [1000],
+        [200],
+    ]
+    assert [sample.tags["target"] for sample in read.samples] == ["multi", "single", "single"]
+    assert read.dropped.counts == {}
+    # box 20 x 10, crowd 20 x 50, of which 10 x 10 are shared: 1100 in all
+    box = rle.rectangle(0, 0, 20, 10, 100, 200)
+    count, values = figures(task, crowded, Prediction(masks=(box,)))
+    assert count == 3
+    assert values["giou"] == pytest.approx((200 / 1100 + 100 / 1100 + 1) / 3)
+    assert values["ciou"] == pytest.approx((200 + 100 + 200) / (1100 + 1100 + 200))
+    # the crowd is a target: to refuse is wrong
+    _, refused = figures(task, crowded, Prediction())
+    assert (refused["giou"], refused["ciou"], refused["t_acc"], refused["n_acc"]) == (0, 0, 0, None)
+
+
+def test_samples_without_crowds_are_the_same_in_every_protocol(crowded):
+    standard, released = (GRES(name).samples(crowded, "val").samples for name in ("standard", "released"))
+    assert standard[1].id == released[2].id
+    assert standard[0].id != released[0].id
+
+
 def test_protocols_read_words_by_their_own_policy():
     assert GRES().generation.reading.name == "standard"
     assert GRES("released").generation.reading.name == "released-union"
