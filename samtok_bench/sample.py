@@ -4,19 +4,19 @@ A region is a mask, never text: each predictor renders it in its own manner.
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, count, islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from samtok_bench.rle import RLE
 
 Scores = dict[str, float]
 """What one sample adds to every metric: sufficient statistics such as intersection and union."""
 MASK_PLACE = "<region>"
-"""Where a text has a mask."""
+"""How a text shows that a mask is there. Data may say the same, so it is never looked for in a text."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,25 @@ class Target:
     """What the answer should be."""
 
     masks: tuple[RLE, ...] = ()
-    """One mask an instance; none where nothing is to be segmented. Where the text has MASK_PLACE, one mask
-    for each place, in order; a mask may come again.
+    """One mask an instance; none where nothing is to be segmented. In an answer of `pieces` a mask may come
+    again.
     """
     text: str = ""
-    """Where text and masks take turns, with MASK_PLACE for the words of each mask."""
+    """As it is shown. Nothing in it stands for a mask, whatever it says: `pieces` do."""
     ignore: RLE | None = None
     """Pixels that count neither for nor against an answer."""
+    pieces: tuple[str, ...] = ()
+    """Where text and masks take turns: what stands before, between and after the masks, see `in_turns`."""
+
+    def __post_init__(self) -> None:
+        if self.pieces and len(self.pieces) != len(self.masks) + 1:
+            raise ValueError(f"{len(self.masks)} masks stand between {len(self.pieces)} pieces of text")
+
+    @classmethod
+    def in_turns(cls, pieces: Iterable[str], masks: Iterable[RLE]) -> Self:
+        """A piece of text, a mask, a piece, ..., a piece; shown with MASK_PLACE for the masks."""
+        said = tuple(pieces)
+        return cls(tuple(masks), MASK_PLACE.join(said), pieces=said)
 
 
 @dataclass(frozen=True)
@@ -178,6 +190,13 @@ def matching_id(ids: Collection[str], asked: str) -> str:
         known = f"; the first ids are {', '.join(islice(ids, 3))}" if not found else ""
         raise ValueError(f"--sample {asked}: {len(found)} of {len(ids)} samples have such an id{known}")
     return found[0]
+
+
+def free_place(texts: Iterable[str]) -> str:
+    """What can stand for a mask between texts and is found again: MASK_PLACE unless they say that."""
+    said = list(texts)
+    places = chain([MASK_PLACE], (f"<region {number}>" for number in count(2)))
+    return next(place for place in places if not any(place in text for text in said))
 
 
 def prompt_text(turns: tuple[Turn, ...]) -> str:

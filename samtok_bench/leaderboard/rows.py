@@ -155,7 +155,8 @@ def _is_of(run: LoadedRun, split: Split, ours: Ours) -> bool:
     return (
         (split.task, split.split, ours.protocol) == (settings.task, settings.split, settings.protocol)
         and settings.data_format in (ours.data or (None,))
-        and all(settings.options.get(name) == value for name, value in ours.options.items())
+        # of the task, which fills in what it did not have when the run was made
+        and all(run.task.options.get(name) == value for name, value in ours.options.items())
     )
 
 

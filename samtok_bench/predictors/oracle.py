@@ -4,9 +4,10 @@
 the target through a codec first (`oracle:grid16`, `oracle:samtok`, `oracle:FOLDER`): no model that speaks its
 words can do better.
 
-A target's text that has MASK_PLACE for each mask is answered with the codec's words in these places, in
-order, as a model writes them. Without a codec the places stay and are the answer's `words`. A mask for which
-the codec writes nothing keeps its place too; the place of an empty target mask is taken out.
+A target of text and masks by turns is answered with the codec's words between the pieces of text, as a model
+writes them. Without a codec MASK_PLACE stands for them and is the answer's `words`, or another place where
+the text itself says that. A mask for which the codec writes nothing has such a place too; an empty target
+mask has none.
 """
 
 import time
@@ -19,7 +20,7 @@ from samtok_bench import registry, rle
 from samtok_bench.codec import Codec
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.rle import RLE
-from samtok_bench.sample import MASK_PLACE, Code, Outcome, Prediction, Sample, Target
+from samtok_bench.sample import Code, Outcome, Prediction, Sample, Target, free_place
 
 
 class OraclePredictor(Predictor):
@@ -124,18 +125,12 @@ def _answer(
 
 
 def _written(target: Target, words: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """The text of an answer and its words, one a mask that is not empty.
-
-    Raises:
-        ValueError: the text has places, but not one for each mask.
-    """
-    pieces = target.text.split(MASK_PLACE)
-    if len(pieces) == 1:
+    """The text of an answer and its words, one a mask that is not empty."""
+    if not target.pieces:
         return "".join(words) or target.text, words
-    if len(pieces) != len(target.masks) + 1:
-        raise ValueError(f"a target of {len(target.masks)} masks has {len(pieces) - 1} places in its text")
     empty = [rle.is_empty(mask) for mask in target.masks]
-    words = [word or MASK_PLACE for word in words] or [MASK_PLACE] * empty.count(False)
+    place = free_place(target.pieces)
+    words = [word or place for word in words] or [place] * empty.count(False)
     left = iter(words)
     placed = ["" if nothing else next(left) for nothing in empty]
-    return "".join(a + b for a, b in zip(pieces, [*placed, ""], strict=True)), words
+    return "".join(a + b for a, b in zip(target.pieces, [*placed, ""], strict=True)), words

@@ -11,7 +11,7 @@ from samtok_bench.metric import MetricInfo
 from samtok_bench.report.images import Pictures
 from samtok_bench.rle import RLE
 from samtok_bench.runs.journal import Line
-from samtok_bench.sample import MASK_PLACE, ImagePart, Prediction, Region, Sample, Text, Turn
+from samtok_bench.sample import ImagePart, Prediction, Region, Sample, Target, Text, Turn
 from samtok_bench.task import Dropped, Task
 
 Piece = str | list[Any]
@@ -75,7 +75,7 @@ def detail(
         prompts = prompts[:1] if all(prompt == prompts[0] for prompt in prompts) else prompts
         ignore = sample.target.ignore
         target = {
-            "pieces": _target_pieces(sample.target.text, len(sample.target.masks)),
+            "pieces": _target_pieces(sample.target),
             "masks": [builder.mask(mask, 0, "target") for mask in sample.target.masks],
             "ignore": builder.mask(ignore, 0, "ignored") if ignore else None,
         }
@@ -181,12 +181,12 @@ def finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _target_pieces(text: str, masks: int) -> list[Piece]:
-    if MASK_PLACE not in text:
-        places: list[Piece] = [["mask", k, ""] for k in range(masks)]
-        return [text, *places] if text else places
+def _target_pieces(target: Target) -> list[Piece]:
+    if not target.pieces:
+        places: list[Piece] = [["mask", k, ""] for k in range(len(target.masks))]
+        return [target.text, *places] if target.text else places
     pieces: list[Piece] = []
-    for k, part in enumerate(text.split(MASK_PLACE)):
+    for k, part in enumerate(target.pieces):
         pieces += [["mask", k - 1, ""], part] if k else [part]
     return pieces
 

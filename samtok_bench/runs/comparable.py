@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from samtok_bench.runs.folder import RUN, RunRecord
 from samtok_bench.runs.journal import Line
 from samtok_bench.runs.reading import NotComparable
-from samtok_bench.runs.settings import differences
+from samtok_bench.runs.settings import RunSettings, differences
 from samtok_bench.runs.summary import Summary
 
 
@@ -185,7 +185,17 @@ def _noted(run: AnyRun) -> dict[str, Any]:
 def _settings(run: AnyRun, role: Role) -> dict[str, Any]:
     """Those of a role; none without run.json."""
     settings = run.record.settings.model_dump() if run.record else {}
+    if run.record:
+        settings["options"] = _options(run.record.settings)
     return {name: value for name, value in settings.items() if ROLES[name] is role}
+
+
+def _options(settings: RunSettings) -> dict[str, str]:
+    """With those that the task has got since the run, which had their defaults then."""
+    try:
+        return settings.make_task().options
+    except ValueError:  # unknown here
+        return settings.options
 
 
 def _predictor(run: AnyRun, role: Role) -> dict[str, Any]:

@@ -9,6 +9,7 @@ mask runs from its first code to its second one, with the start mark before it a
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import TypeAlias
@@ -20,6 +21,8 @@ CODEBOOK_SIZE = 256
 RL_MOST_PAIRS = 10
 
 Result: TypeAlias = tuple[list[ReadMask], list[ReadFault]]
+Spans: TypeAlias = Sequence[tuple[int, int]]
+"""Parts text[start:end] of a text, in order, none within another."""
 Rows: TypeAlias = tuple[int, int]
 """A row of each codebook, 0..255 if it is valid."""
 
@@ -217,3 +220,25 @@ number of codes that is still odd: here the pair, or the last code, is dropped.
 
 LAST = Reading("released-last", _read_last)
 """RefCOCO and multi-round: the last code of each level makes the only mask."""
+
+
+def last_in_each(name: str, fields: Callable[[str], Spans]) -> Reading:
+    """As `LAST`, in each field of a text by itself; codes outside of fields make no mask."""
+
+    def read(text: str, marks: Sequence[Mark]) -> Result:
+        starts = [mark.start for mark in marks]
+        masks: list[ReadMask] = []
+        faults: list[ReadFault] = []
+        outside: list[Mark] = []
+        done = 0
+        for begin, end in fields(text):
+            first, after = bisect_left(starts, begin), bisect_left(starts, end)
+            found, wrong = _read_last(text, marks[first:after])
+            masks += found
+            faults += wrong
+            outside += marks[done:first]
+            done = after
+        _, wrong = _with_dropped([*outside, *marks[done:]], [], [], [])
+        return masks, sorted([*faults, *wrong], key=attrgetter("start"))
+
+    return Reading(name, read)

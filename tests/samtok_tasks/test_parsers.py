@@ -9,7 +9,7 @@ import pytest
 
 from samtok.words import marks, parse_words
 from samtok_bench import rle
-from samtok_bench.reading import Mark
+from samtok_bench.reading import Mark, Reading
 from samtok_bench.sample import Outcome, Prediction
 from samtok_tasks import released
 from samtok_tasks.captioning.review import review_scores
@@ -20,7 +20,7 @@ from samtok_tasks.ferret_bench.task import without_coordinates
 from samtok_tasks.gcg.answers import BEGIN, END, grounded_phrases, plain_caption
 from samtok_tasks.grounding_suite.metrics import grounding_scores
 from samtok_tasks.multiple_choice import read_answer
-from samtok_tasks.scene_graph.answers import read_graph
+from samtok_tasks.scene_graph.answers import GRAPH, read_graph
 from samtok_tasks.videorefer_bench.task import VideoReferBench
 from samtok_tasks.vip_bench.judge import judge_scores
 
@@ -57,16 +57,18 @@ QUESTIONS = [
 ]
 
 
-def said(text: str) -> Prediction:
+def said(text: str, reading: Reading | None = None) -> Prediction:
     """An answer with the masks that the words of a text say."""
-    words = [text[word.start : word.end] for word in parse_words(text).words]
+    read = reading.read if reading else None
+    found = read(text, [Mark(*mark) for mark in marks(text)])[0] if read else parse_words(text).words
+    words = [text[word.start : word.end] for word in found]
     masks = [MASKS[place % len(MASKS)] for place in range(len(words))]
     return Prediction(Outcome.OK, text, tuple(masks), tuple(words), stop_reason="stop")
 
 
 def read_marks(text: str) -> None:
     found = [Mark(*mark) for mark in marks(text)]
-    for reading in (released.UNION, released.LAST, released.GCG, released.RL):
+    for reading in (released.UNION, released.LAST, released.GCG, released.RL, GRAPH):
         assert reading.read is not None
         masks, faults = reading.read(text, found)
         assert all(0 <= code < 256 for mask in masks for code in mask.codes)
@@ -87,10 +89,10 @@ def read_caption_with_masks(text: str) -> None:
 
 
 def read_scene_graph(text: str) -> None:
-    answer = said(text)
-    found = read_graph(answer)
-    used = sum(mask is not None for triplet in found.triplets for mask in triplet.masks)
-    assert used + found.loose_masks == len(answer.masks)
+    for answer, protocol in ((said(text), PROTOCOLS[0]), (said(text, GRAPH), PROTOCOLS[1])):
+        found = read_graph(answer, protocol)
+        used = sum(mask is not None for triplet in found.triplets for mask in triplet.masks)
+        assert used + found.loose_masks == len(answer.masks)
 
 
 def read_grounding(text: str) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from samtok_bench.sample import MASK_PLACE, Target
+from samtok_bench.sample import Target
 from samtok_tasks.gcg.answers import marked
 from samtok_tasks.gcg.reader import GroundedCaption
 
@@ -16,17 +16,23 @@ def target(record: GroundedCaption) -> Target:
     caption, labels, masks = record.caption, record.labels, record.masks
     spans = locate_labels(caption, labels)
     order = sorted(range(len(labels)), key=lambda k: (spans[k] is None, spans[k] or (0, 0), k))
-    text, at = "", 0
+    pieces: list[str] = []
+    said, at = "", 0  # since the last mask, and as far as the caption is said
     for k in order:
-        place = f" {MASK_PLACE}" if k < len(masks) else ""
         if (span := spans[k]) is None:
-            text, at = f"{text}{caption[at:]} {marked(labels[k])}{place}", len(caption)
+            said, at = f"{said}{caption[at:]} {marked(labels[k])}", len(caption)
         else:
             start, end = span
-            text, at = f"{text}{caption[at:start]}{marked(caption[start:end])}{place}", end
+            said, at = f"{said}{caption[at:start]}{marked(caption[start:end])}", end
+        if k < len(masks):
+            pieces.append(f"{said} ")
+            said = ""
+    said += caption[at:]
     unlabelled = masks[len(labels) :]
-    text += caption[at:] + f" {MASK_PLACE}" * len(unlabelled)
-    return Target((*(masks[k] for k in order if k < len(masks)), *unlabelled), text)
+    for _ in unlabelled:
+        pieces.append(f"{said} ")
+        said = ""
+    return Target.in_turns([*pieces, said], [*(masks[k] for k in order if k < len(masks)), *unlabelled])
 
 
 def locate_labels(caption: str, labels: Sequence[str]) -> list[tuple[int, int] | None]:

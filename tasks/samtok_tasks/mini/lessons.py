@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from samtok_bench import registry, rle
-from samtok_bench.sample import MASK_PLACE, ImagePart, Region, Sample, Text
+from samtok_bench.sample import ImagePart, Region, Sample, Text
 from samtok_tasks.mini.cache import ensure_written, mini_cache
 from samtok_tasks.mini.training import (
     NO_TARGET_ANSWER,
@@ -106,16 +106,15 @@ def _text_or_mask(part: Text | Region) -> TextOrMask:
 
 def _answer(sample: Sample) -> list[TextOrMask]:
     """The target as it should be said: text with its masks in their places, or masks from left to right."""
-    masks, text = sample.target.masks, sample.target.text
-    if MASK_PLACE in text:
-        pieces = text.split(MASK_PLACE)
+    masks, pieces = sample.target.masks, sample.target.pieces
+    if masks and pieces:
         parts: list[TextOrMask] = [pieces[0]]
         for mask, piece in zip(masks, pieces[1:], strict=True):
             parts += [rle.decode(mask), piece]
         return [part for part in parts if not isinstance(part, str) or part]
     if masks:
         return joined([rle.decode(mask) for mask in sorted(masks, key=lambda mask: rle.box(mask))])
-    return [text or NO_TARGET_ANSWER]
+    return [sample.target.text or NO_TARGET_ANSWER]
 
 
 @lru_cache(maxsize=1)

@@ -15,20 +15,36 @@ are read, whatever stands around them, keys in any order, so that a truncated an
 - Any other JSON object that is no part of a record is malformed, and so is one that is cut or broken.
 
 Masks are found by their words, in reading order, so that words may be of any codec.
+
+Mask words are read by the protocol:
+
+- standard: a mask is a whole group of words, wherever it stands; of two in one `mask_2d` the first counts.
+- released: as the public successor's script does (evaluation/psg/eval_output_of_qwen25vl.py), see `GRAPH`.
+  Only what stands in a `mask_2d` is read, and each is one mask: the last code of each level makes it, so of
+  two groups the last counts. Without a first code there is no mask. A second code that is missing is the
+  index -1 there. That says "none", but the script's decoder turns each -1 into 0 before it looks for them,
+  and so adds row 0 of the second codebook: <|mt_0007|> alone is the mask of the codes (7, 0), here too.
+
+The script stops at a record without a subject, predicate, object, label or mask, and skips the whole answer
+unless that ends with the fence; here the other records count.
 """
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from samtok_bench.sample import MASK_PLACE, Prediction
+from samtok_bench.sample import Prediction
+from samtok_bench.task import Protocol
+from samtok_tasks import released
+from samtok_tasks.released import Spans
 from samtok_tasks.scene_graph.json_objects import Objects
 from samtok_tasks.scene_graph.triplets import Triplet
 
 RECORD_KEYS = frozenset(("subject", "predicate", "object"))
 _RECORD = re.compile(r'\{\s*"(?:subject|predicate|object)"\s*:')
+_FIELD = re.compile(r'"mask_2d"\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)', re.DOTALL)
 _MARK = re.compile("\ue000([0-9]+)\ue001")
 """Stands for a mask while the text is read as JSON: words may hold quotes. Private characters."""
 _FORGED = re.compile(r"(\\\\)|\\u[eE]00[01]")
@@ -47,30 +63,56 @@ class GraphAnswer:
     """Masks that belong to no triplet."""
 
 
-def write_graph(triplets: Sequence[tuple[str, str, str]]) -> str:
-    """The answer with these names, MASK_PLACE for the words of each mask: subject, object, subject, ..."""
-    records = [
-        {"subject": region(subject), "predicate": predicate, "object": region(object)}
-        for subject, predicate, object in triplets
-    ]
-    return fenced(json.dumps(record, ensure_ascii=False) for record in records)
+def write_graph(triplets: Sequence[tuple[str, str, str]]) -> list[str]:
+    """The answer with these names, in pieces around the words of its masks: subject, object, subject, ..."""
+    records = []
+    for subject, predicate, object in triplets:
+        before, between = _region(subject)
+        joined, after = _region(object)
+        middle = f'{between}, "predicate": {_quoted(predicate)}, "object": {joined}'
+        records.append([f'{{"subject": {before}', middle, f"{after}}}"])
+    return _fenced(records)
 
 
-def region(label: str) -> dict[str, str]:
-    """A mask with its label."""
-    return {"mask_2d": MASK_PLACE, "label": label}
+def write_regions(labels: Sequence[str]) -> list[str]:
+    """A list of masks with their labels, in pieces around the masks' words."""
+    return _fenced([_region(label) for label in labels])
 
 
-def fenced(records: Iterable[str]) -> str:
-    """Records as a list in a fence, one per line."""
-    return "```json\n[" + ",\n".join(records) + "]\n```"
+def _region(label: str) -> list[str]:
+    return ['{"mask_2d": "', f'", "label": {_quoted(label)}}}']
 
 
-def read_graph(prediction: Prediction) -> GraphAnswer:
+def _quoted(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)
+
+
+def _fenced(records: Sequence[Sequence[str]]) -> list[str]:
+    """Records, each in pieces, as a list in a fence, one per line."""
+    pieces = ["```json\n["]
+    for number, (first, *others) in enumerate(records):
+        pieces[-1] += ",\n" + first if number else first
+        pieces += others
+    pieces[-1] += "]\n```"
+    return pieces
+
+
+def mask_fields(text: str) -> Spans:
+    """Where the values of `mask_2d` stand, without their quotes."""
+    return [field.span(1) for field in _FIELD.finditer(text)]
+
+
+GRAPH = released.last_in_each("released-graph", mask_fields)
+"""The released reading of mask words."""
+
+
+def read_graph(prediction: Prediction, protocol: Protocol = "standard") -> GraphAnswer:
     """The triplets of an answer; none where there is no answer. Never raises."""
     if not prediction.answered:
         return GraphAnswer()
-    text, loose = _marked(prediction)
+    # words of masks that were not read may be the same as those of masks that were
+    fields = mask_fields(prediction.text) if protocol == "released" else [(0, len(prediction.text))]
+    text, loose = _marked(prediction, fields)
     triplets, malformed, used = [], 0, 0
     records, broken = _records(text)
     for record in records:
@@ -84,20 +126,39 @@ def read_graph(prediction: Prediction) -> GraphAnswer:
     return GraphAnswer(tuple(triplets), malformed + broken, loose + placed - used)
 
 
-def _marked(prediction: Prediction) -> tuple[str, int]:
-    """The text with a mark in the place of each mask's words, and the number of masks that have no place."""
-    pieces, at, unplaced = [], 0, 0
+def _marked(prediction: Prediction, fields: Spans) -> tuple[str, int]:
+    """The text with a mark in the place of each mask's words, and the number of masks that have no place.
+
+    Only words that begin in a field have one.
+    """
+    pieces, done, unplaced = [], 0, 0
+    for number, place in enumerate(_places(prediction, fields)):
+        if place is None:
+            unplaced += 1
+            continue
+        start, end = place
+        pieces += [_unmarked(prediction.text[done:start]), f"\ue000{number}\ue001"]
+        done = end
+    return "".join([*pieces, _unmarked(prediction.text[done:])]), unplaced
+
+
+def _places(prediction: Prediction, fields: Spans) -> Iterator[tuple[int, int] | None]:
+    """Where the words of each mask begin and end, in order; None for those that have no place."""
+    current, at = 0, 0
     absent = {""}
     for number in range(len(prediction.masks)):
         word = prediction.words[number] if number < len(prediction.words) else ""
-        found = prediction.text.find(word, at) if word not in absent else -1
-        if found < 0:
+        place = None
+        for ahead in range(current, current if word in absent else len(fields)):
+            begin, end = fields[ahead]
+            found = prediction.text.find(word, max(at, begin), end + len(word))
+            if found >= 0:
+                current, at = ahead, found + len(word)
+                place = found, at
+                break
+        if place is None:
             absent.add(word)
-            unplaced += 1
-            continue
-        pieces += [_unmarked(prediction.text[at:found]), f"\ue000{number}\ue001"]
-        at = found + len(word)
-    return "".join([*pieces, _unmarked(prediction.text[at:])]), unplaced
+        yield place
 
 
 def _unmarked(text: str) -> str:

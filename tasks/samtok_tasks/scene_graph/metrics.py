@@ -19,13 +19,16 @@ malformed record                no                  no
 ==============================  ==================  ==========================================
 
 A duplicate has the names of an earlier triplet that is none itself, and both masks have IoU > 0.5 with its
-masks. A self-relation has the same label twice, and masks with IoU >= 0.5; it is counted and stays.
+masks. A self-relation has the same label twice, and masks with IoU >= 0.5; it is counted and stays. How the
+protocols read mask words is in samtok_tasks.scene_graph.answers.
 
 Denominators: *strict* takes all images that have true triplets; one without an answer has recall 0. *skip* is
 OpenPSG's own: an image for which nothing takes a rank is left out, which favours models that fail to answer.
 The standard protocol has both, strict first; released has skip alone. SAMTok's own script for PSG is not
-published: "released" is the script of its public successor (devinxzhang/CycleGRPO, evaluation/psg), except
-that the latter also merges objects of equal label before it matches.
+published: "released" is the script of its public successor (devinxzhang/CycleGRPO, evaluation/psg). That also
+merges the masks of objects that are mentioned more than once before it matches: `--option mentions=merged`,
+see samtok_tasks.scene_graph.mentions. The option changes what finds a true triplet, so R@K, mR@K, recall,
+precision and F1; all else is of the answer as it is.
 
 The metrics named "box" follow R1-SGG (gpt4vision/R1-SGG, src/vg150_eval.py): the boxes of the masks must have
 IoU >= 0.5, all triplets of the answer count, names are compared without case and with "-" and "_" as spaces.
@@ -43,6 +46,7 @@ from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import Scores
 from samtok_bench.task import Protocol
 from samtok_tasks.scene_graph.answers import GraphAnswer
+from samtok_tasks.scene_graph.mentions import merged
 from samtok_tasks.scene_graph.triplets import (
     IOU,
     Triplet,
@@ -117,7 +121,11 @@ def _recalls(denominator: str, suffix: str, shown: str) -> tuple[MetricInfo, ...
 
 
 def relation_scores(
-    truth: Sequence[Triplet], answer: GraphAnswer, vocabulary: Vocabulary, protocol: Protocol
+    truth: Sequence[Triplet],
+    answer: GraphAnswer,
+    vocabulary: Vocabulary,
+    protocol: Protocol,
+    merge_mentions: bool = False,
 ) -> Scores:
     """One sample's sufficient statistics.
 
@@ -126,6 +134,7 @@ def relation_scores(
         answer: of any outcome; empty where there is none.
         vocabulary: of the data set.
         protocol: see the module.
+        merge_mentions: whether what takes a rank has the masks of samtok_tasks.scene_graph.mentions.
 
     Returns:
         Numbers of triplets, but judged, ranked and no_graph, which are 0 or 1, and recall_20, recall_50,
@@ -140,7 +149,8 @@ def relation_scores(
         for triplet, copy, strange in zip(listed, copies, unknown, strict=True)
         if protocol != "released" or not (None in triplet.masks or copy or strange)
     ]
-    found = [[place for place, true in enumerate(truth) if finds(triplet, true)] for triplet in ranked]
+    matched = merged(ranked, vocabulary.stuff) if merge_mentions else ranked
+    found = [[place for place, true in enumerate(truth) if finds(triplet, true)] for triplet in matched]
     boxed = {place for place, true in enumerate(truth) if any(finds_box(triplet, true) for triplet in listed)}
     right, seen = 0, set[int]()
     for places in found:

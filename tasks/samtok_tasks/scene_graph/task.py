@@ -9,9 +9,11 @@ The prompt, by `--option prompt=`:
 - `candidates`: the labels and predicates of the data set stand in the prompt.
 - `open`: nothing does but the question.
 - `given`: the regions with their labels, in an earlier round; asked for are the relations.
+
+`--option mentions=merged` merges what an answer says of one object in several triplets before it is matched,
+see samtok_tasks.scene_graph.mentions.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +22,8 @@ from typing import Any, ClassVar
 
 from samtok_bench import rle
 from samtok_bench.metric import MetricInfo
+from samtok_bench.reading import STANDARD
 from samtok_bench.sample import (
-    MASK_PLACE,
     Part,
     Prediction,
     Region,
@@ -31,11 +33,12 @@ from samtok_bench.sample import (
     Text,
     Turn,
     content_id,
+    free_place,
     question,
 )
 from samtok_bench.task import Generation, SampleSet
 from samtok_tasks.mini.task import MiniTask
-from samtok_tasks.scene_graph.answers import fenced, read_graph, region, write_graph
+from samtok_tasks.scene_graph.answers import GRAPH, read_graph, write_graph, write_regions
 from samtok_tasks.scene_graph.metrics import mean_recalls, relation_metrics, relation_scores
 from samtok_tasks.scene_graph.reader import SPLITS, PsgData, PsgImage, locate_psg, read_psg, require_images
 from samtok_tasks.scene_graph.triplets import Triplet, Vocabulary
@@ -78,8 +81,10 @@ class SceneGraph(MiniTask):
     primary = "r20"
     source = "OpenPSG, sgg_metrics.py (arXiv 2207.11247)"
     splits: ClassVar[tuple[str, ...]] = SPLITS
-    option_values: ClassVar[Mapping[str, tuple[str, ...]]] = {"prompt": ("candidates", "open", "given")}
-    generation = Generation(MAX_NEW_TOKENS)
+    option_values: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "prompt": ("candidates", "open", "given"),
+        "mentions": ("apart", "merged"),
+    }
     tag_values: ClassVar[dict[str, tuple[str, ...]]] = {
         "relations": RELATION_COUNTS,
         "between": ("things", "things and stuff"),
@@ -89,6 +94,10 @@ class SceneGraph(MiniTask):
     def metrics(self) -> tuple[MetricInfo, ...]:
         return relation_metrics(self.protocol)
 
+    @property
+    def generation(self) -> Generation:
+        return Generation(MAX_NEW_TOKENS, GRAPH if self.protocol == "released" else STANDARD)
+
     def locate(self, root: Path) -> str:
         locate_psg(root)
         require_images(root)
@@ -97,7 +106,7 @@ class SceneGraph(MiniTask):
 
     def samples(self, root: Path, split: str) -> SampleSet:
         data = read_psg(root, split)
-        vocabulary = Vocabulary(frozenset(data.things + data.stuff), data.predicates)
+        vocabulary = Vocabulary(frozenset(data.things + data.stuff), data.predicates, frozenset(data.stuff))
         frequent = _most_frequent(data)
         prompt = self.options["prompt"]
         samples = [_sample(image, data, vocabulary, frequent, prompt) for image in data.images]
@@ -105,7 +114,9 @@ class SceneGraph(MiniTask):
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
         truth: GraphTruth = sample.truth
-        return relation_scores(truth.triplets, read_graph(prediction), truth.vocabulary, self.protocol)
+        answer = read_graph(prediction, self.protocol)
+        merge = self.options["mentions"] == "merged"
+        return relation_scores(truth.triplets, answer, truth.vocabulary, self.protocol, merge)
 
     def corpus(
         self, samples: Sequence[Sample], predictions: Sequence[Prediction], shared: Any
@@ -116,10 +127,12 @@ class SceneGraph(MiniTask):
     def floors(self, sample: Sample) -> Mapping[str, Prediction]:
         """Nothing, and the triplet that is the most frequent one of the split, the whole image twice."""
         truth: GraphTruth = sample.truth
+        pieces = write_graph([truth.frequent])
+        place = free_place(pieces)
         whole = Prediction(
-            text=write_graph([truth.frequent]),
+            text=place.join(pieces),
             masks=(rle.full(*sample.size),) * 2,
-            words=(MASK_PLACE,) * 2,
+            words=(place,) * 2,
             stop_reason="stop",
         )
         return {"empty": Prediction(stop_reason="stop"), "most frequent": whole}
@@ -132,16 +145,16 @@ def _most_frequent(data: PsgData) -> Names:
 
 def _sample(image: PsgImage, data: PsgData, vocabulary: Vocabulary, frequent: Names, prompt: str) -> Sample:
     triplets = tuple(_triplets(image, data.predicates))
-    masks = tuple(mask for triplet in triplets for _, mask in triplet.regions)
-    text = write_graph([triplet.names for triplet in triplets])
+    masks = [mask for triplet in triplets for _, mask in triplet.regions]
+    target = Target.in_turns(write_graph([triplet.names for triplet in triplets]), masks)
     counts = (mask["counts"] for mask in masks)
     return Sample(
-        id=content_id("scene_graph", prompt, image.image.name, image.image_id, text, *counts),
+        id=content_id("scene_graph", prompt, image.image.name, image.image_id, target.text, *counts),
         image=image.image,
         size=(image.height, image.width),
         turns=_turns(image, data, prompt),
         cluster=image.image.name,
-        target=Target(masks, text),
+        target=target,
         tags=_tags(triplets, data.things),
         truth=GraphTruth(triplets, vocabulary, frequent),
     )
@@ -172,8 +185,7 @@ def _regions(image: PsgImage) -> Iterator[Part]:
     seen = [segment for segment in image.segments if not rle.is_empty(segment.mask)]
     labels = [segment.label for segment in seen]
     seen.sort(key=lambda segment: labels.index(segment.label))
-    written = fenced(json.dumps(region(segment.label), ensure_ascii=False) for segment in seen)
-    *pieces, rest = written.split(MASK_PLACE)
+    *pieces, rest = write_regions([segment.label for segment in seen])
     for piece, segment in zip(pieces, seen, strict=False):
         yield from (Text(piece), Region(segment.mask))
     yield Text(rest)

@@ -49,6 +49,8 @@ class Vocabulary:
 
     labels: frozenset[str]
     predicates: tuple[str, ...]
+    stuff: frozenset[str] = frozenset()
+    """The labels that are no things."""
 
     def knows(self, triplet: Triplet) -> bool:
         """Whether the data set has all names of a triplet."""

@@ -28,9 +28,10 @@ def image(tmp_path):
     return path
 
 
-def sample(image, id="s", size=(6, 8), masks=(HALF,), text="") -> Sample:
+def sample(image, id="s", size=(6, 8), masks=(HALF,), text="", pieces=()) -> Sample:
     parts = (ImagePart(image), Text("Please segment "), Region(HALF), Text(" now."))
-    return Sample(id, image, size, (Turn("user", parts),), image.name, Target(masks, text))
+    target = Target.in_turns(pieces, masks) if pieces else Target(masks, text)
+    return Sample(id, image, size, (Turn("user", parts),), image.name, target)
 
 
 def test_constants(image):
@@ -101,11 +102,12 @@ def test_the_oracle_sends_masks_through_its_codec(image):
     assert (bad.outcome, bad.detail) == (Outcome.SKIPPED, "no lost.png")
 
 
-def test_the_oracle_writes_words_where_the_text_has_masks(image):
-    text = "a <region>, nothing <region> and b<region>"
+def test_the_oracle_writes_words_between_pieces_of_text(image):
+    pieces = ("a ", ", nothing ", " and b", "")
     other = rle.encode(np.arange(48).reshape(6, 8) >= 24)
     masks = (HALF, rle.empty(6, 8), other)
-    asked = sample(image, masks=masks, text=text)
+    asked = sample(image, masks=masks, pieces=pieces)
+    assert asked.target.text == "a <region>, nothing <region> and b<region>"
     (plain,) = OraclePredictor("", OPTIONS).predict([asked])
     assert (plain.text, plain.words) == ("a <region>, nothing  and b<region>", ("<region>", "<region>"))
     assert plain.masks == (HALF, other)
@@ -117,8 +119,24 @@ def test_the_oracle_writes_words_where_the_text_has_masks(image):
     assert (kept.text, kept.words) == ("a <region>, nothing  and bw0", ("<region>", "w0"))
     (nothing,) = OraclePredictor("", OPTIONS).predict([sample(image, masks=(), text="No target.")])
     assert (nothing.text, nothing.words) == ("No target.", ())
-    with pytest.raises(ValueError, match="a target of 1 masks has 3 places in its text"):
-        OraclePredictor("", OPTIONS).predict([sample(image, text=text)])
+    with pytest.raises(ValueError, match="1 masks stand between 4 pieces of text"):
+        sample(image, pieces=pieces)
+
+
+@pytest.mark.parametrize("codec", [None, Corner("", OPTIONS)])
+def test_data_that_says_our_own_mark_says_nothing_to_the_oracle(image, codec):
+    """Once a caption with <region> took the answers of all samples of its image away."""
+    oracle = OraclePredictor("", OPTIONS, codec)
+    caption, plain = oracle.predict([
+        sample(image, "a", masks=(), text="a <region> of <region 2>"),
+        sample(image, "b"),
+    ])  # fmt: skip
+    assert (caption.text, caption.outcome) == ("a <region> of <region 2>", Outcome.OK)
+    assert plain.outcome is Outcome.OK
+    (turns,) = oracle.predict([sample(image, pieces=("see <region> or <region 2>: ", "."))])
+    word = "w1" if codec else "<region 3>"
+    assert turns.text == f"see <region> or <region 2>: {word}."
+    assert turns.words == (word,)
 
 
 class Scripted:

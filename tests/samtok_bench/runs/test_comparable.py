@@ -154,6 +154,8 @@ PAIRS = [
     ),
     Pair("packages", "note", "packages.torch 2.13 there, 2.14 now", packages={"torch": "2.14"}),
     Pair("nothing", "nothing"),
+    # of the time before the task had the option
+    Pair("nothing", "nothing", settings={"options": {}}),
 ]
 DIFFERENT_FROM = re.compile(r"\bthere, .* now\b")
 

@@ -1,6 +1,7 @@
 """The scene graph task: how answers are read, on a small PSG root and on mini."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,21 +12,23 @@ from hypothesis import strategies as st
 from PIL import Image
 from psg_samples import psg
 
+from samtok.words import marks
 from samtok_bench import rle
 from samtok_bench.codecs.run_length import CocoRunCodec, RunCodec
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
-from samtok_bench.sample import MASK_PLACE, Outcome, Prediction, Region, Target, prompt_text
+from samtok_bench.reading import Mark
+from samtok_bench.sample import MASK_PLACE, Outcome, Prediction, Region, Sample, Target, prompt_text
 from samtok_tasks.mini.meaning import SIDES, related
 from samtok_tasks.mini.picture import IMAGE_FOLDER, MiniPicture
 from samtok_tasks.mini.scene import draw_scene
 from samtok_tasks.scene_graph import mini as mini_psg
-from samtok_tasks.scene_graph.answers import read_graph, write_graph
+from samtok_tasks.scene_graph.answers import GRAPH, GraphAnswer, read_graph, write_graph
 from samtok_tasks.scene_graph.reader import read_psg
 from samtok_tasks.scene_graph.task import SceneGraph
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "scene_graph_prompts.txt"
-OPTIONS = PredictorOptions(SceneGraph.generation)
+OPTIONS = PredictorOptions(SceneGraph().generation)
 MASKS = tuple(rle.rectangle(k, 0, k + 1, 4, 4, 6) for k in range(6))
 WORDS = tuple(f"<|mt_start|><|mt_{k:04d}|><|mt_{256 + k:04d}|><|mt_end|>" for k in range(6))
 
@@ -58,8 +61,7 @@ def said(text: str, count: int = 6, **more) -> Prediction:
     return Prediction(text=text, masks=MASKS[:count], words=WORDS[:count], **more)
 
 
-def filled(text: str) -> str:
-    pieces = text.split(MASK_PLACE)
+def filled(pieces: Sequence[str]) -> str:
     return "".join(a + b for a, b in zip(pieces, [*WORDS[: len(pieces) - 1], ""], strict=True))
 
 
@@ -146,7 +148,7 @@ def test_what_answers_may_look_like(text, triplets, malformed, loose):
 
 
 def test_masks_are_told_apart_by_their_order_alone():
-    text = write_graph([("a", "on", "b"), ("b", "on", "a")])
+    text = MASK_PLACE.join(write_graph([("a", "on", "b"), ("b", "on", "a")]))
     got = read_graph(Prediction(text=text, masks=MASKS[:4], words=(MASK_PLACE,) * 4))
     assert [mask for triplet in got.triplets for mask in triplet.masks] == list(MASKS[:4])
     lost = read_graph(Prediction(text=text, masks=MASKS, words=(MASK_PLACE,) * 4))
@@ -166,7 +168,7 @@ def test_an_answer_cannot_write_our_marks(escape):
     beyond = read_graph(Prediction(text=text.replace("0\\ue001", "99\\ue001")))
     assert [triplet.masks for triplet in beyond.triplets] in ([], [(None, None)])
     # a backslash of its own is none of an escape
-    label = write_graph([(r"\ue000", "on", "b")])
+    label = "".join(write_graph([(r"\ue000", "on", "b")]))
     assert read_graph(Prediction(text=label)).triplets[0].subject == r"\ue000"
 
 
@@ -274,4 +276,80 @@ def test_prompts_are_options_and_no_data_formats():
 
 
 def test_a_target_without_relations_has_no_place():
-    assert MASK_PLACE not in Target(text=write_graph([])).text
+    assert Target.in_turns(write_graph([]), ()).text == "```json\n[]\n```"
+
+
+@pytest.mark.parametrize("protocol", ["standard", "released"])
+def test_a_label_that_looks_like_our_own_mark_is_a_label(protocol):
+    names = [(MASK_PLACE, "on", "a"), (f"{MASK_PLACE}2", WORDS[0], "b")]
+    target = Target.in_turns(write_graph(names), MASKS[:4])
+    asked = Sample("id", Path("none.png"), (4, 6), (), "c", target)
+    (made,) = OraclePredictor("", OPTIONS).predict([asked])
+    got = read_graph(made, protocol)
+    assert [triplet.names for triplet in got.triplets] == names
+    assert [mask for triplet in got.triplets for mask in triplet.masks] == list(MASKS[:4])
+
+
+def group(first: str, second: str = "") -> str:
+    return f"<|mt_start|>{first}{second}<|mt_end|>"
+
+
+def released(text: str) -> tuple[list[tuple[int, int]], list[str], GraphAnswer]:
+    """Codes and faults of the released reading, and the graph, whose masks are told by their codes."""
+    masks, faults = GRAPH.read(text, [Mark(*mark) for mark in marks(text)])
+    made = Prediction(
+        text=text,
+        masks=tuple(rle.rectangle(0, 0, *mask.codes, 300, 300) for mask in masks),
+        words=tuple(text[mask.start : mask.end] for mask in masks),
+    )
+    codes = [mask.codes for mask in masks]
+    return codes, [text[fault.start : fault.end] for fault in faults], read_graph(made, "released")
+
+
+SEVEN, NINE, SECOND = "<|mt_0007|>", "<|mt_0009|>", "<|mt_0300|>"
+
+
+@pytest.mark.parametrize(
+    ("field", "codes", "faults"),
+    [
+        (group(SEVEN, SECOND), (7, 44), []),
+        # of two groups the last
+        (group(NINE, SECOND) + group(SEVEN, "<|mt_0301|>"), (7, 45), [f"{NINE}{SECOND}"]),
+        # a missing second code is row 0 of its codebook
+        (group(SEVEN), (7, 0), [SEVEN]),
+        (f"the {SEVEN}, cut", (7, 0), [SEVEN]),
+        # levels are told by the codes and not by the order
+        (group(SECOND, SEVEN), (7, 44), []),
+        (group(SECOND), None, [SECOND]),
+        ("none", None, []),
+        # the script stops at a code that no codebook has: it is dropped
+        (group(SEVEN, "<|mt_0600|>"), (7, 0), [SEVEN, "<|mt_0600|>"]),
+    ],
+)
+def test_the_released_reading_takes_the_last_code_of_each_level_of_a_field(field, codes, faults):
+    other = {"mask_2d": group(NINE, SECOND), "label": "b"}
+    record = {"subject": {"mask_2d": field, "label": "a"}, "predicate": "on", "object": other}
+    found, wrong, graph = released(json.dumps([record]))
+    assert found == [*([codes] if codes else []), (9, 44)]
+    assert wrong == faults
+    (triplet,) = graph.triplets
+    assert triplet.subject_mask == (rle.rectangle(0, 0, *codes, 300, 300) if codes else None)
+    assert triplet.object_mask == rle.rectangle(0, 0, 9, 44, 300, 300)
+    assert (graph.malformed, graph.loose_masks) == (0, 0)
+
+
+def test_the_released_reading_looks_at_nothing_but_fields():
+    words = group(SEVEN, SECOND)
+    side = {"label": words, "mask_2d": words}
+    text = f"A person {words} here: " + json.dumps([{"subject": side, "predicate": "on", "object": side}])
+    found, wrong, graph = released(text)
+    assert found == [(7, 44)] * 2
+    assert wrong == [f"{SEVEN}{SECOND}"] * 3
+    (triplet,) = graph.triplets
+    assert triplet.names == (words, "on", words)
+    assert None not in triplet.masks
+
+
+def test_each_protocol_has_its_reading():
+    assert SceneGraph().generation.reading.name == "standard"
+    assert SceneGraph("released").generation.reading.name == "released-graph"
