@@ -37,12 +37,15 @@ def constant_answer(name: str, sample: Sample) -> Prediction:
 
 
 class Dropped:
-    """What a reader left out: counted by reason, with the first place of each."""
+    """What a reader left out, or kept although something is wrong with it: counted, with the first places."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        """By reason, what was left out."""
+        self.kept: Counter[str] = Counter()
+        """By what is wrong, what was kept as the benchmark keeps it."""
         self.first: dict[str, str] = {}
-        """For a reason, the first that was left out: file, record and what is wrong."""
+        """The first of a reason: file, record and what is wrong."""
 
     def add(self, reason: str, where: str = "", details: str = "", count: int = 1) -> None:
         """Count what is left out; `where` is the file and the record, `details` what is wrong there."""
@@ -51,16 +54,29 @@ class Dropped:
             if where:
                 self.first.setdefault(reason, f"{where}: {details}" if details else where)
 
+    def keep(self, what: str, where: str) -> None:
+        """Count what is kept although something is wrong with it."""
+        self.kept[what] += 1
+        self.first.setdefault(what, where)
+
     def update(self, other: "Dropped") -> None:
-        """Add what another reader left out."""
+        """Add what another reader counted."""
         self.counts.update(other.counts)
+        self.kept.update(other.kept)
         self.first = other.first | self.first
 
     def lines(self) -> list[str]:
-        """One line per reason."""
+        """One line per reason for what was left out."""
+        return self._lines(self.counts)
+
+    def kept_lines(self) -> list[str]:
+        """The same for what was kept."""
+        return self._lines(self.kept)
+
+    def _lines(self, counts: Counter[str]) -> list[str]:
         return [
             f"{count} {reason}" + (f", the first: {self.first[reason]}" if reason in self.first else "")
-            for reason, count in self.counts.items()
+            for reason, count in counts.items()
         ]
 
 

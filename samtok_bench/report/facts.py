@@ -6,6 +6,8 @@ from typing import Any
 
 from samtok_bench.runs.folder import Session
 from samtok_bench.runs.reading import LoadedRun
+from samtok_bench.runs.summary import Summary
+from samtok_bench.sample import Outcome
 from samtok_bench.showing.tables import counted, minute
 
 HASH_DIGITS = 12
@@ -29,6 +31,8 @@ def provenance(runs: Sequence[LoadedRun]) -> list[Fact]:
         ("data", [_short(run.settings.data) for run in runs], True),
         ("outcomes", [counted(run.summary.outcomes) for run in runs], False),
         ("left out by the reader", [counted(run.summary.dropped) or "nothing" for run in runs], False),
+        ("kept by the reader", [counted(run.summary.kept) for run in runs], False),
+        ("outcomes of the ceiling", [_ceiling(run.summary) for run in runs], False),
         ("commit", [_each(map(_commit, run.record.sessions)) for run in runs], True),
         ("started (UTC)", [_each(minute(s.started) for s in run.record.sessions) for run in runs], False),
         ("folder", [str(run.path) for run in runs], True),
@@ -36,6 +40,12 @@ def provenance(runs: Sequence[LoadedRun]) -> list[Fact]:
         ("command", [_each(" ".join(s.command) for s in run.record.sessions) for run in runs], True),
     ]
     return [_fact(*row) for row in rows if any(row[1])]
+
+
+def _ceiling(summary: Summary) -> str:
+    """Counts, where any answer that the ceiling is of is not as it should be."""
+    outcomes = summary.ceiling_outcomes or {}
+    return counted(outcomes) if any(n for name, n in outcomes.items() if name != Outcome.OK) else ""
 
 
 def packages(runs: Sequence[LoadedRun]) -> list[Fact]:

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +50,8 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
     read = task.samples(root, split)
     for line in read.dropped.lines():
         reporter.note(f"left out by the reader: {line}")
+    for line in read.dropped.kept_lines():
+        reporter.note(f"kept by the reader: {line}")
     chosen = choose(read, options.sample, options.limit, reporter)
     settings = _settings(options, task, split, predictor, chosen.samples)
     folder = RunFolder(options.out or _default_folder(settings))
@@ -94,11 +96,16 @@ def finish(
     for text in dict.fromkeys(str(warning.message) for warning in caught if warning.category is UserWarning):
         reporter.note(text)
     folder.write_summary(summary)
+    _tell_failures(lines, "", reporter)
+    _tell_failures(ceiling or {}, "ceiling: ", reporter)
+    return RunResult(folder.path, summary, lines, chosen.samples)
+
+
+def _tell_failures(lines: Mapping[str, Line], whose: str, reporter: Reporter) -> None:
     for outcome in (Outcome.SKIPPED, Outcome.MODEL_ERROR):
         details = [line.prediction.detail for line in lines.values() if line.prediction.outcome is outcome]
         if details:
-            reporter.note(f"{len(details)} samples ended as {outcome}, the first: {details[0]}")
-    return RunResult(folder.path, summary, lines, chosen.samples)
+            reporter.note(f"{whose}{len(details)} samples ended as {outcome}, the first: {details[0]}")
 
 
 def _predictor(options: RunOptions, task: Task) -> Predictor:

@@ -35,7 +35,6 @@ def summarize(
     bounds = statistics.intervals(task.metrics, scores, clusters, seed=seed)
     values, floors = _values_of(task, chosen, lines), _floors(task, chosen)
     above = {} if ceiling is None else _values_of(task, chosen, ceiling)
-    counts = Counter(line.prediction.outcome for line in ordered)
     metrics = [
         MetricValue.of(
             info,
@@ -53,8 +52,10 @@ def summarize(
         model=settings.model,
         samples=len(samples),
         clusters=len(set(clusters)),
-        outcomes={str(outcome): counts[outcome] for outcome in Outcome},
+        outcomes=_outcomes(lines),
+        ceiling_outcomes=None if ceiling is None else _outcomes(ceiling),
         dropped=dict(chosen.dropped.counts),
+        kept=dict(chosen.dropped.kept),
         primary=task.primary,
         metrics=metrics,
         interval=IntervalInfo(
@@ -65,6 +66,11 @@ def summarize(
         ),
         breakdown=_breakdown(task, samples, scores, seed),
     )
+
+
+def _outcomes(lines: Mapping[str, Line]) -> dict[str, int]:
+    counts = Counter(line.prediction.outcome for line in lines.values())
+    return {str(outcome): counts[outcome] for outcome in Outcome}
 
 
 def _values(

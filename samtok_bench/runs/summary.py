@@ -93,8 +93,12 @@ class Summary(BaseModel):
     clusters: int
     outcomes: dict[str, int]
     """Counts by outcome; they add up to samples."""
+    ceiling_outcomes: dict[str, int] | None = None
+    """The same of the answers that the ceiling is of; None without a ceiling, or where nobody counted."""
     dropped: dict[str, int]
     """What the reader of the data left out."""
+    kept: dict[str, int] = {}
+    """What the reader kept although something is wrong with it."""
     primary: str
     metrics: list[MetricValue]
     interval: IntervalInfo

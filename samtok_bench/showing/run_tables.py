@@ -7,6 +7,7 @@ from samtok_bench.running.codecs import CodecRuns
 from samtok_bench.running.groups import Member
 from samtok_bench.runs.journal import Line
 from samtok_bench.runs.summary import MetricValue, Summary
+from samtok_bench.sample import Outcome
 from samtok_bench.showing.tables import counted, interval_header, number, printable, span, text_table
 from samtok_bench.statistics import LEVEL
 
@@ -22,6 +23,8 @@ def run_table(summary: Summary) -> str:
     table = text_table(headers, rows, right=(1, 2, 3, 4))
     title = f"{summary.task} on {summary.split}, {summary.model}, protocol {summary.protocol}"
     size = f"{summary.samples} samples on {summary.clusters} images: {counted(summary.outcomes)}"
+    if any(n for outcome, n in (summary.ceiling_outcomes or {}).items() if outcome != Outcome.OK):
+        size += f"\nceiling: {counted(summary.ceiling_outcomes or {})}"
     return f"{printable(title)}\n\n{table}\n\n{size}"
 
 

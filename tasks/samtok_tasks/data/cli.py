@@ -141,10 +141,12 @@ def _show(report: "CheckReport") -> None:
         typer.echo(text_table(headers, rows, right=range(1, 7)) + "\n")
     for name in report.absent:
         typer.echo(f"not there: split {name}")
-    dropped: dict[str, list[str]] = {}  # what is left out of the whole file comes with each of its splits
+    told: dict[tuple[str, str], list[str]] = {}  # what is of the whole file comes with each of its splits
     for name, split in report.splits.items():
         for line in split.dropped.lines():
-            dropped.setdefault(line, []).append(name)
-    for line, names in dropped.items():
-        typer.echo(f"left out of {', '.join(names)}: {line}")
+            told.setdefault(("left out of", line), []).append(name)
+        for line in split.dropped.kept_lines():
+            told.setdefault(("kept in", line), []).append(name)
+    for (what, line), names in told.items():
+        typer.echo(f"{what} {', '.join(names)}: {line}")
     typer.echo(f"{report.task} in {report.root}: {report.problem or 'complete'}")

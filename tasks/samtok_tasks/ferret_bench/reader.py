@@ -72,7 +72,7 @@ def read_ferret_bench(root: Path) -> CaptionRegions:
             None,
             item.annotation.segmentation,
             question=item.text,
-            reference=references.get(item.question_id, ""),
+            reference=references.get(item.question_id),
         )
     return found
 

@@ -21,6 +21,10 @@ class CaptionRegion(AnnotatedMask):
     """The data set's own class of the image or region."""
 
 
+EMPTY_REFERENCES = "empty references"
+"""What readers of captions count and keep: the benchmarks' own scripts score such regions too."""
+
+
 class CaptionRegions:
     """The regions of a data set, in the order of its files.
 
@@ -41,14 +45,15 @@ class CaptionRegions:
         segmentation: Any,
         *,
         question: str = "",
-        reference: str = "",
+        reference: str | None = None,
         group: str = "",
     ) -> None:
         """Convert a mask and keep the region, or count it.
 
         Args:
             where: the file and the record, for messages.
-            key, question, reference, group: see CaptionRegion.
+            key, question, group: see CaptionRegion.
+            reference: the same; None where the data set has none, while an empty one is counted.
             image: see CaptionRegion; it is opened for its size where nothing else tells it.
             size: height and width of the image, pixels; None takes the size that the RLE states.
             segmentation: polygons or RLE, as in a COCO annotation.
@@ -68,6 +73,9 @@ class CaptionRegions:
                 return
         found = AnnotatedMasks(dropped=self.dropped)  # none or one
         found.add(where, key, image, size, segmentation)
-        self.regions += (
-            CaptionRegion(key, image, usable.mask, None, question, reference, group) for usable in found.masks
-        )
+        for usable in found.masks:
+            if reference is not None and not reference.strip():
+                self.dropped.keep(EMPTY_REFERENCES, where)
+            self.regions.append(
+                CaptionRegion(key, image, usable.mask, None, question, reference or "", group)
+            )

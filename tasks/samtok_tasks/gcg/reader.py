@@ -16,6 +16,7 @@ from samtok_bench.task import Dropped
 from samtok_tasks.formats.coco import parse_size, read_mask
 from samtok_tasks.formats.files import Record, read_json, read_part, require_any
 from samtok_tasks.formats.images import image_size
+from samtok_tasks.formats.region_captions import EMPTY_REFERENCES
 
 SPLITS = ("val", "test")
 ANNOTATION_FOLDERS = ("GranDf/annotations/val_test", "annotations/val_test")
@@ -151,6 +152,8 @@ def read_grandf(root: Path, split: str) -> tuple[list[GroundedCaption], Dropped]
         counts = f"{len(labels)} labels, {len(masks)} masks"
         dropped.add("labels without a mask", where, counts, max(len(labels) - len(masks), 0))
         dropped.add("masks without a label", where, counts, max(len(masks) - len(labels), 0))
+        if not captions[image_id].caption.strip():
+            dropped.keep(EMPTY_REFERENCES, where)
         records.append(
             GroundedCaption(image_id, image, height, width, captions[image_id].caption, labels, masks)
         )

@@ -2,6 +2,11 @@
 
 An image has one target, which may have several outlines, and one question (of train images, several
 wordings; the first is asked, as LISA does in validation).
+
+Outlines are labelme's shapes. LISA paints the points of every kind as a polygon's, which of a rectangle or
+circle of two points leaves a line; here these are what labelme means, while lines and points are painted as
+LISA does. LISA takes every label for a target but `flag` and words with `ignore` in them; here an image with
+any other label than `target` is left out.
 """
 
 import json
@@ -19,6 +24,7 @@ from pydantic import Field
 from samtok_bench import rle
 from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
+from samtok_tasks.formats import labelme
 from samtok_tasks.formats.files import Coordinate, Record, parse
 
 FOLDER = "reason_seg/ReasonSeg"
@@ -31,8 +37,8 @@ TARGET, IGNORE = 1, 255
 
 _ORIENTATION = 274
 """EXIF tag."""
-_UNUSED = "flag"
-"""The label of the makers' own marks."""
+_TARGET, _IGNORE, _UNUSED = "target", "ignore", "flag"
+"""Labels: the target's, what is in those of pixels to be ignored, and the makers' own marks'."""
 
 Labels = NDArray[np.uint8]
 
@@ -41,9 +47,11 @@ class Outline(Record):
     """One outline."""
 
     label: str
-    """`target`, or a word with `ignore` in it."""
+    """`target`, or a word with `ignore` in it; in either case."""
+    shape_type: str | None = None
+    """The kind of labelme's shapes; without one it is a polygon."""
     points: list[Annotated[list[Coordinate], Field(min_length=2, max_length=2)]]
-    """x and y in pixels; cut to whole ones when it is painted."""
+    """x and y in pixels; cut to whole ones when it is painted, but of a circle."""
 
 
 class _Annotation(Record):
@@ -69,8 +77,9 @@ class ReasonSegImage:
 def read_reasonseg(root: Path, split: str) -> tuple[list[ReasonSegImage], Dropped]:
     """Read a split, in the order of the images' names, and paint its masks.
 
-    Left out are outlines without a point, images without a JSON file and the reverse, images that cannot be
-    opened, and images that are shown turned (EXIF), as their outlines then are too.
+    Left out are outlines without a point, images with an outline of an unknown label or kind, images without
+    a JSON file and the reverse, images that cannot be opened, and images that are shown turned (EXIF), as
+    their outlines then are too.
     """
     if not split or Path(split).name != split:
         raise ValueError(f"a split is a plain name, got {split!r}")
@@ -87,7 +96,8 @@ def read_reasonseg(root: Path, split: str) -> tuple[list[ReasonSegImage], Droppe
     for stem in sorted(images.keys() & notes.keys()):
         size = _size(images[stem], dropped)
         if size is not None:
-            found.append(_read_image(images[stem], notes[stem], *size, dropped))
+            image = _read_image(images[stem], notes[stem], *size, dropped)
+            found += [image] if image else []
     return found, dropped
 
 
@@ -105,16 +115,26 @@ def _size(path: Path, dropped: Dropped) -> tuple[int, int] | None:
     return None if turned else size
 
 
-def _read_image(image: Path, path: Path, height: int, width: int, dropped: Dropped) -> ReasonSegImage:
+def _read_image(image: Path, path: Path, height: int, width: int, dropped: Dropped) -> ReasonSegImage | None:
+    """None for an image that is left out: with an outline that cannot be read its target is not known."""
     annotation = parse(_Annotation, _read_json(path), str(path))
     outlines = []
     for place, outline in enumerate(annotation.shapes):
+        where = f"{path}: shape {place}"
         if outline.label.lower() == _UNUSED:
             continue
-        if outline.points:
-            outlines.append(outline)
-        else:
-            dropped.add("outlines without a point", f"{path}: shape {place}")
+        if not outline.points:
+            dropped.add("outlines without a point", where)
+            continue
+        if _label(outline) is None:
+            expected = f"{outline.label!r} is none of {_TARGET}, {_IGNORE}, {_UNUSED}"
+            dropped.add("images with an unknown label", where, expected)
+            return None
+        try:
+            outlines.append(_drawn(outline))
+        except ValueError as error:
+            dropped.add("images with an outline of unknown form", where, str(error))
+            return None
     labels = paint(outlines, height, width)
     ignore = rle.encode(labels == IGNORE)
     return ReasonSegImage(
@@ -138,10 +158,31 @@ def _read_json(path: Path) -> Any:
             raise ValueError(f"{path} is not a JSON file: {error}") from None
 
 
+def _label(outline: Outline) -> int | None:
+    """TARGET or IGNORE; None for an unknown label."""
+    name = outline.label.strip().lower()
+    return IGNORE if _IGNORE in name else TARGET if name == _TARGET else None
+
+
+def _drawn(outline: Outline) -> Outline:
+    """An outline whose points are what is drawn, or a circle's; ValueError for another kind."""
+    kind = outline.shape_type or labelme.POLYGON
+    if kind in labelme.STROKES:
+        return outline
+    if kind == labelme.CIRCLE:
+        labelme.disc(outline.points, 0, 0)
+        return outline
+    return outline.model_copy(update={"points": labelme.corners(kind, outline.points)})
+
+
 def paint(outlines: Sequence[Outline], height: int, width: int) -> Labels:
     """The label of each pixel: larger shapes are painted first, so that smaller ones lie on top of them.
 
-    A shape is its outline, one pixel wide, and what is inside (even-odd).
+    A shape is its outline, one pixel wide, and what is inside (even-odd); a circle is its disc.
+
+    Args:
+        outlines: of known labels and kinds; rectangles with four points.
+        height, width: of the image, pixels.
 
     Returns:
         (height, width) of 0, TARGET and IGNORE.
@@ -149,12 +190,14 @@ def paint(outlines: Sequence[Outline], height: int, width: int) -> Labels:
     areas = [int(_painted(np.zeros((height, width), np.uint8), outline, 1).sum()) for outline in outlines]
     labels = np.zeros((height, width), np.uint8)
     for place in np.argsort(areas, kind="stable")[::-1]:
-        outline = outlines[place]
-        _painted(labels, outline, IGNORE if "ignore" in outline.label.lower() else TARGET)
+        _painted(labels, outlines[place], _label(outlines[place]) or 0)
     return labels
 
 
 def _painted(labels: Labels, outline: Outline, label: int) -> Labels:
+    if outline.shape_type == labelme.CIRCLE:
+        labels[labelme.disc(outline.points, *labels.shape)] = label
+        return labels
     points = np.array(outline.points).astype(np.int32)  # towards 0, as LISA does
     cv2.polylines(labels, [points], True, label, 1)
     cv2.fillPoly(labels, [points], label)

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from samtok_bench.task import SampleSet
+from samtok_bench.task import Dropped, SampleSet
 from samtok_tasks.captioning.referenced import ReferencedCaption
 from samtok_tasks.formats.refer import ReferringExpression, locate_refer, read_refer, require_images
-from samtok_tasks.formats.region_captions import CaptionRegion
+from samtok_tasks.formats.region_captions import EMPTY_REFERENCES, CaptionRegion
 
 
 class RefCOCOgCaption(ReferencedCaption):
@@ -23,8 +23,16 @@ class RefCOCOgCaption(ReferencedCaption):
 
     def samples(self, root: Path, split: str) -> SampleSet:
         data = read_refer(root, self.data_name).split(split)
-        samples = [self.sample(_region(expression), expression.image_path.name) for expression in data]
-        return SampleSet(samples, data.dropped)
+        dropped = Dropped()
+        dropped.update(data.dropped)
+        samples = []
+        for expression in data:
+            region = _region(expression)
+            if not region.reference:
+                where = f"{root}: {data.name}, ref_id {expression.ref_id}, sent_id {expression.sent_id}"
+                dropped.keep(EMPTY_REFERENCES, where)
+            samples.append(self.sample(region, expression.image_path.name))
+        return SampleSet(samples, dropped)
 
 
 def _region(expression: ReferringExpression) -> CaptionRegion:

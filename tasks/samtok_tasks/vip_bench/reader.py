@@ -17,8 +17,10 @@ from pydantic import Field
 from samtok_bench import rle
 from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
+from samtok_tasks.formats import labelme
 from samtok_tasks.formats.coco import Side, read_mask
 from samtok_tasks.formats.files import (
+    Coordinate,
     PathBelow,
     Record,
     parse,
@@ -27,6 +29,7 @@ from samtok_tasks.formats.files import (
     require_any,
     require_file,
 )
+from samtok_tasks.formats.region_captions import EMPTY_REFERENCES
 
 FOLDERS = ("ViP-Bench", ".")
 FILE, SOURCES, MARKED = "vip-bench-meta-data.json", "source_image", "bbox/questions.jsonl"
@@ -87,6 +90,10 @@ class _Shape(Record):
     points: list[Any]
 
 
+class _Circle(Record):
+    points: list[list[Coordinate]]
+
+
 class _Source(Record):
     """A labelme file."""
 
@@ -129,6 +136,8 @@ def read_vip_bench(root: Path) -> VipData:
         others = [name for name in taken if name not in CAPABILITIES]
         if others:
             dropped.add("capabilities without a mean of their own", where, ", ".join(others))
+        if not asked.answer.strip():
+            dropped.keep(EMPTY_REFERENCES, where)
         size = source.imageHeight, source.imageWidth
         counted = tuple(name for name in taken if name in CAPABILITIES)
         questions.append(VipQuestion(key, image, size, asked.question, asked.answer, counted, masks))
@@ -143,25 +152,22 @@ def read_marked_questions(root: Path) -> dict[str, str]:
 
 def _mask(source: _Source, path: Path, name: str) -> RLE:
     """The union of the shapes with this label; ValueError if there is none, or none that has a pixel."""
-    polygons = [_polygon(shape) for shape in source.shapes if shape.label == name]
-    if not polygons:
+    shapes = [shape for shape in source.shapes if shape.label == name]
+    if not shapes:
         raise ValueError(f"no shape {name} in {path}")
-    mask = read_mask(polygons, (source.imageHeight, source.imageWidth), f"shape {name} in {path}")
+    size, where = (source.imageHeight, source.imageWidth), f"shape {name} in {path}"
+    mask = rle.union([_area(shape, size, where) for shape in shapes])
     if rle.is_empty(mask):
         raise ValueError(f"shape {name} in {path} is empty")
     return mask
 
 
-def _polygon(shape: _Shape) -> list[Any]:
-    """The shape as COCO writes polygons. A rectangle has two opposite corners."""
-    kind, points = shape.shape_type, shape.points
-    if kind not in ("rectangle", "polygon"):
-        raise ValueError(f"a shape must be a rectangle or a polygon, got {kind!r}")
+def _area(shape: _Shape, size: tuple[int, int], where: str) -> RLE:
+    """The pixels of a polygon as COCO draws it, of a rectangle or of a circle."""
+    points = shape.points
     if not all(isinstance(point, list) and len(point) == 2 for point in points):
         raise ValueError("the points of a shape are pairs of x and y")
-    if kind == "polygon":
-        return [value for point in points for value in point]
-    if len(points) != 2:
-        raise ValueError(f"a rectangle has two points, got {len(points)}")
-    (x0, y0), (x1, y1) = points
-    return [x0, y0, x1, y0, x1, y1, x0, y1]
+    if shape.shape_type == labelme.CIRCLE:
+        return rle.encode(labelme.disc(parse(_Circle, {"points": points}, where).points, *size))
+    polygon = [value for corner in labelme.corners(shape.shape_type, points) for value in corner]
+    return read_mask([polygon], size, where)

@@ -7,12 +7,14 @@ import shutil
 import pytest
 from notes import Notes
 
+from samtok_bench.predictor import Predictor
 from samtok_bench.running.options import RunOptions
 from samtok_bench.running.rescore import rescore
 from samtok_bench.running.run import run
 from samtok_bench.runs.folder import JOURNAL, RUN, SUMMARY, RunFolder
 from samtok_bench.runs.journal import Journal
 from samtok_bench.sample import Outcome, Prediction, content_id
+from samtok_bench.showing.run_tables import run_table
 
 
 @pytest.fixture
@@ -316,3 +318,31 @@ def test_complete_is_written_last(go, tmp_path, monkeypatch):
     assert RunFolder(tmp_path / "a").record().status == "running"
     monkeypatch.undo()
     assert RunFolder(go("a").folder).record().status == "complete"
+
+
+def test_outcomes_of_the_ceiling_are_told_like_those_of_the_run(go, fakes, monkeypatch):
+    class Shy(Predictor):
+        """A ceiling that fails on some samples."""
+
+        def identity(self):
+            return {}
+
+        def predict(self, samples):
+            return [
+                Prediction(Outcome.SKIPPED, detail="no picture") if sample.tags["parity"] == "odd"
+                else Prediction(masks=sample.target.masks)
+                for sample in samples
+            ]  # fmt: skip
+
+    monkeypatch.setattr(fakes.Perfect, "ceiling", lambda self, forced: Shy("", self.options))
+    notes = Notes()
+    result = go("a", notes)
+    told = "ceiling: 12 samples ended as skipped, the first: no picture"
+    assert told in notes.notes
+    assert result.summary.outcomes["ok"] == 24
+    assert result.summary.ceiling_outcomes == {**dict.fromkeys(map(str, Outcome), 0), "ok": 12, "skipped": 12}
+    assert run_table(result.summary).endswith("24 ok\nceiling: 12 ok, 12 skipped")
+    again = Notes()
+    rescore(result.folder, again)
+    assert told in again.notes
+    assert go("b", ceiling=False).summary.ceiling_outcomes is None

@@ -179,3 +179,12 @@ def test_any_change_is_read_or_refused_cleanly(
     for record in records:
         size = (record.height, record.width)
         assert all(rle.decode(mask).shape == size for mask in record.masks)
+
+
+def test_an_empty_caption_is_counted_and_kept(tmp_path: Path) -> None:
+    records, dropped = read_grandf(
+        write(tmp_path, changed(CAPTIONS, ("annotations", 1, "caption"), "")), "val"
+    )
+    assert [record.caption for record in records] == ["A dog and a cat.", ""]
+    assert dropped.kept == {"empty references": 1}
+    assert dropped.first["empty references"].endswith("image sa_2")

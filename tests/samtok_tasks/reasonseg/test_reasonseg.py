@@ -106,6 +106,75 @@ def test_points_are_cut_towards_zero(tmp_path):
     assert np.array_equal(np.argwhere(rle.decode(image.target)), np.argwhere(np.ones((3, 3))))
 
 
+def drawn(kind: str | None, *points: tuple[float, float], label: str = "target") -> dict[str, object]:
+    return {"label": label, "shape_type": kind, "points": [list(point) for point in points]}
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        # both corners are inside, whichever two they are
+        (drawn("rectangle", (3, 2), (12, 8)), (slice(2, 9), slice(3, 13))),
+        (drawn("rectangle", (12.9, 2.2), (3.4, 8.8)), (slice(2, 9), slice(3, 13))),
+        (drawn("rectangle", (3, 2), (12, 2), (12, 8), (3, 8)), (slice(2, 9), slice(3, 13))),
+        (drawn("rectangle", (-5, -5), (40, 40)), (slice(None), slice(None))),
+        # as LISA paints them: a line, a strip that is closed and filled, single pixels
+        (drawn("line", (3, 2), (12, 2)), (slice(2, 3), slice(3, 13))),
+        (drawn("linestrip", (3, 2), (12, 2), (12, 8), (3, 8)), (slice(2, 9), slice(3, 13))),
+        (drawn("point", (3.9, 2)), (slice(2, 3), slice(3, 4))),
+        (drawn(None, (3, 2), (12, 2), (12, 8), (3, 8), label=" Target"), (slice(2, 9), slice(3, 13))),
+    ],
+)
+def test_shapes_are_what_labelme_means(tmp_path, shape, expected):
+    write(tmp_path, {"a": LONG | {"shapes": [shape]}})
+    ((image,), dropped) = read_reasonseg(tmp_path, "val")
+    pixels = np.zeros((20, 30), bool)
+    pixels[expected] = True
+    assert np.array_equal(rle.decode(image.target), pixels)
+    assert not dropped.counts
+
+
+def test_a_circle_is_its_centre_and_a_point_on_its_rim(tmp_path):
+    write(
+        tmp_path,
+        {
+            "a": LONG
+            | {
+                "shapes": [
+                    drawn("circle", (10, 9), (13, 5)),
+                    drawn("circle", (10, 9), (10, 9), label="ignore"),
+                ]
+            }
+        },
+    )
+    ((image,), _) = read_reasonseg(tmp_path, "val")
+    # 81 lattice points lie within a distance of 5; the smaller circle is on top
+    assert (rle.area(image.target), rle.area(image.ignore)) == (80, 1)
+    assert rle.box(image.target) == (5, 4, 16, 15)
+
+
+LABEL, FORM = "images with an unknown label", "images with an outline of unknown form"
+TRIANGLE = ((0, 0), (5, 0), (5, 5))
+
+
+@pytest.mark.parametrize(
+    ("shape", "reason", "details"),
+    [
+        (drawn("polygon", *TRIANGLE, label="tragedy"), LABEL, "'tragedy' is none of target, ignore, flag"),
+        (drawn("mask", *TRIANGLE[:2]), FORM, "a shape must be a rectangle or a polygon, got 'mask'"),
+        (drawn("rectangle", *TRIANGLE), FORM, "a rectangle has two points, got 3"),
+        (drawn("circle", (0, 0)), FORM, "a circle has two points, got 1"),
+    ],
+)
+def test_an_outline_that_cannot_be_read_takes_its_image_away(tmp_path, shape, reason, details):
+    """The target is not known then: with it, or without it, the mask would be wrong."""
+    folder = write(tmp_path, {"a": LONG, "b": LONG | {"shapes": [*LONG["shapes"], shape]}})
+    read = ReasonSeg().samples(tmp_path, "val")
+    assert [sample.image.stem for sample in read.samples] == ["a"]
+    assert read.dropped.counts == {reason: 1}
+    assert read.dropped.first[reason] == f"{folder / 'b.json'}: shape 1: {details}"
+
+
 def test_two_encodings(tmp_path):
     folder = write(tmp_path, {"a": LONG})
     text = "What’s the café’s sign?"

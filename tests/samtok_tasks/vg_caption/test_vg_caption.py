@@ -186,3 +186,13 @@ def test_any_change_is_read_or_refused_cleanly(tmp_path, place, value):
     except (ValueError, OSError) as error:
         said = str(error)
     assert "test_caption.json" in said
+
+
+def test_an_empty_caption_is_counted_and_kept(tmp_path):
+    content = changed(CONTENT, ("annotations", 1, "caption"), " ")
+    read = VGCaption().samples(write(tmp_path, content), "test")
+    (line,) = read.dropped.kept_lines()
+    assert line == f"1 empty references, the first: {tmp_path}/visual_genome/test_caption.json: annotation 1"
+    assert [sample.target.text for sample in read.samples] == ["a red bus", "", "the man's hat"]
+    report = check(VGCaption(), tmp_path, ("test",))
+    assert report.ok

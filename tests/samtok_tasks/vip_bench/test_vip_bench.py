@@ -86,13 +86,25 @@ def test_questions_without_their_regions_are_counted(tmp_path):
         f"no shape obj in {tmp_path}/ViP-Bench/{SHAPES}"
     )
     shapes[0]["label"] = "obj"
-    shapes[2].update(shape_type="circle", points=[[30, 20], [40, 30]])  # centre and a point on it
+    shapes[2].update(shape_type="point", points=[[30, 20]])
     data = read_vip_bench(write(tmp_path, files))
     assert [question.key for question in data.questions] == ["v1_0", "v1_2"]
     assert (
-        "must be a rectangle or a polygon, got 'circle'"
+        "must be a rectangle or a polygon, got 'point'"
         in data.dropped.first["questions without their regions"]
     )
+    shapes[2].update(shape_type="circle", points=[[30, "20"], [33, 24]])
+    data = read_vip_bench(write(tmp_path, files))
+    assert "points.0.1: Input should be" in data.dropped.first["questions without their regions"]
+
+
+def test_a_circle_is_its_centre_and_a_point_on_its_rim(tmp_path):
+    files = copy.deepcopy(FILES)
+    files[SHAPES]["shapes"][2].update(shape_type="circle", points=[[30, 20], [33, 24]])
+    data = read_vip_bench(write(tmp_path, files))
+    assert not data.dropped.counts
+    # as many lattice points lie within a distance of 5
+    assert rle.area(data.questions[1].masks["obj2"]) == 81
 
 
 @pytest.mark.parametrize(
