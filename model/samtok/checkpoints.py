@@ -6,17 +6,17 @@ accounted for: it is loaded, or it belongs to the video parts that images never 
 code in the files is run.
 """
 
-import pickle
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from samtok.loading import listed
+from samtok.torch_files import read_tensors
+
 SAM2_PREFIX = "model.sam2_model."
-_SHOWN = 10  # keys of each kind that an error message lists
 
 # our names to the published ones, without the prefix of SAM 2; all that match apply, in this order
 _RENAMES = (
@@ -122,29 +122,8 @@ def _is_codebook(name: str) -> bool:
 
 
 def read_published(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a PyTorch file, without wrapper or training prefix. Runs no code from the file.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: not a PyTorch file, or it holds more than a table of tensors.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no weights at {path}")
-    try:
-        # the old format, a bare pickle, cannot be mapped into memory
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError:
-        raise ValueError(f"{path} is refused: it holds more than tensors, which could run code") from None
-    except (RuntimeError, EOFError, ValueError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{path} is not a readable PyTorch file: {reason}") from None
-    for wrapper in ("model", "state_dict"):
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
-            content = content[wrapper]
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise ValueError(f"{path} is not a table of tensors (nor one under 'model' or 'state_dict')")
-    return {str(key).removeprefix("hf_model."): value for key, value in content.items()}
+    """The tensors of a PyTorch file, without wrapper or training prefix; errors as `read_tensors`."""
+    return {key.removeprefix("hf_model."): value for key, value in read_tensors(path).items()}
 
 
 def _check(
@@ -160,11 +139,9 @@ def _check(
             for key, shape in shapes.items()
             if key in weights and tuple(weights[key].shape) != shape
         ],
+        "of whole numbers": [
+            key for key in shapes if key in weights and not weights[key].is_floating_point()
+        ],
     }
-    faults = []
-    for kind, keys in found.items():
-        more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
-        if keys:
-            faults.append(f"{len(keys)} keys {kind}: {', '.join(keys[:_SHOWN])}{more}")
-    if faults:
+    if faults := [f"{len(keys)} keys {kind}: {listed(keys)}" for kind, keys in found.items() if keys]:
         raise ValueError(f"{path} does not fit SAMTok; {'; '.join(faults)}")

@@ -174,9 +174,12 @@ def _load(model: str, device: str) -> "SAMTok":
     from transformers.utils import logging
 
     from samtok import SAMTok
+    from samtok.agreement import check_codebooks
 
     logging.disable_progress_bar()  # loading takes a second, and logs would keep every frame of the bar
-    return SAMTok.from_pretrained(model, device=device)
+    tokenizer = SAMTok.from_pretrained(model, device=device)
+    check_codebooks(tokenizer.config)
+    return tokenizer
 
 
 def _check_outputs(*paths: Path | None) -> None:

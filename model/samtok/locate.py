@@ -5,8 +5,9 @@ A name is "nano", a folder or a hub id (OWNER/NAME). The folder of a whole model
 vision-language model and the tokenizer's two files side by side.
 """
 
-import json
 from pathlib import Path
+
+from samtok.file_kinds import read_object
 
 NANO = "nano"
 VLM, TOKENIZER = "vlm", "tokenizer"
@@ -39,7 +40,7 @@ def tokenizer_folder(name: str | Path) -> Path:
     Raises:
         FileNotFoundError: there is no tokenizer; also as `model_folder`.
         OSError: as `model_folder`.
-        ValueError: a config.json is not JSON.
+        ValueError: a config.json is broken.
     """
     if folder := _nano(TOKENIZER) if str(name) == NANO else _local(name):
         return tokenizer_part(folder)
@@ -121,10 +122,6 @@ def _tokenizer_part(folder: Path) -> Path | None:
     if (folder / PUBLISHED_TOKENIZER).is_file():
         return folder
     for config in (folder / TOKENIZER / _CONFIG, folder / _CONFIG):
-        try:
-            content = json.loads(config.read_bytes()) if config.is_file() else None
-        except ValueError:
-            raise ValueError(f"{config} is not a JSON file") from None
-        if isinstance(content, dict) and content.get("model_type") == "samtok":
+        if config.is_file() and read_object(config).get("model_type") == "samtok":
             return config.parent
     return None

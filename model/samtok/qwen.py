@@ -1,6 +1,5 @@
 """QwenVLSAMTok: a Qwen vision-language model that reads and writes masks."""
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +16,16 @@ from transformers import (
     Qwen3VLForConditionalGeneration,
 )
 
+from samtok.agreement import check_parts
 from samtok.constrained import WellFormedMasks
 from samtok.conversations import Conversation, render
+from samtok.file_kinds import read_object
 from samtok.images import to_rgb
+from samtok.loading import CONFIG, load_model, load_processor
 from samtok.locate import TOKENIZER, VLM, model_folder, tokenizer_part, vlm_part
 from samtok.processor import QwenVLProcessor
 from samtok.tokenizer import ImageEmbedding, SAMTok
-from samtok.vocabulary import mask_word_ids
+from samtok.vocabulary import TURN_END, mask_word_ids, special_ids
 from samtok.words import ParsedWords, format_words, parse_words
 
 FAMILIES: dict[str, type[PreTrainedModel]] = {
@@ -53,8 +55,11 @@ class QwenVLSAMTok:
     """A Qwen2.5-VL or Qwen3-VL with mask words (`model`, `processor`) and its mask tokenizer (`samtok`)."""
 
     def __init__(self, model: PreTrainedModel, processor: QwenVLProcessor, samtok: SAMTok) -> None:
+        """Raises ValueError if the parts do not fit together, see `samtok.agreement`."""
+        check_parts(model, processor, samtok.config)
         self.model, self.processor, self.samtok = model.eval(), processor, samtok.eval()
         self._word_ids = mask_word_ids(processor.tokenizer)
+        self._special_ids = special_ids(processor.tokenizer)
 
     @classmethod
     def from_pretrained(
@@ -75,7 +80,7 @@ class QwenVLSAMTok:
 
         Raises:
             OSError: there is no such folder or hub id, or a part of it is missing.
-            ValueError: the model family is not supported, or weights do not fit.
+            ValueError: the model family is not supported, a file is broken, or parts do not fit each other.
         """
         folder = model_folder(name)
         device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -87,7 +92,10 @@ class QwenVLSAMTok:
             samtok = SAMTok.from_pretrained(
                 where, device=device, autocast=torch.bfloat16 if on_cuda else None
             )
-        return cls(model.to(device), processor, samtok.to(device))
+        try:
+            return cls(model.to(device), processor, samtok.to(device))
+        except ValueError as error:
+            raise ValueError(f"{folder}: {error}") from None
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the model to `folder`/vlm and the mask tokenizer to `folder`/tokenizer."""
@@ -143,9 +151,7 @@ class QwenVLSAMTok:
         new, prompt_tokens = self._generate(texts, seen, ends, max_new_tokens, constrained)
         answers = []
         for row, parts, prompt in zip(new, images, prompt_tokens, strict=True):
-            text = self.processor.tokenizer.decode(
-                row, skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False
-            )
+            text = self._text(row, skip_special_tokens)
             words = parse(text)
             answers.append(
                 Answer(
@@ -196,11 +202,19 @@ class QwenVLSAMTok:
             batch["attention_mask"].sum(1).tolist(),
         )
 
+    def _text(self, ids: list[int], skip_special_tokens: bool) -> str:
+        # by id, because `decode` would skip mask words that a trainer has added as special tokens
+        if skip_special_tokens:
+            ids = [token for token in ids if token not in self._special_ids]
+        return self.processor.tokenizer.decode(
+            ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
+        )
+
     def _ends(self) -> set[int]:
-        """The token ids that end a turn: <|im_end|> and those that the checkpoint names."""
+        """The token ids that end a turn: `TURN_END` and those that the checkpoint names."""
         named = self.model.generation_config.eos_token_id
         named = named if isinstance(named, list) else [] if named is None else [named]
-        return {self.processor.tokenizer.convert_tokens_to_ids("<|im_end|>"), *named}
+        return {self.processor.tokenizer.convert_tokens_to_ids(TURN_END), *named}
 
     def _masks(
         self, words: ParsedWords, images: list[dict[str, Any]], embed: Callable[[Any], ImageEmbedding]
@@ -222,21 +236,18 @@ def load_qwen(folder: str | Path, dtype: torch.dtype) -> tuple[PreTrainedModel, 
         ValueError: the family is not supported, or weights do not fit.
     """
     folder = Path(folder)
-    if not (folder / "config.json").is_file():
+    if not (folder / CONFIG).is_file():
         raise FileNotFoundError(
-            f"no config.json in {folder}: expected the folder of a Qwen vision-language model"
+            f"no {CONFIG} in {folder}: expected the folder of a Qwen vision-language model"
         )
-    family = json.loads((folder / "config.json").read_text()).get("model_type")
+    family = read_object(folder / CONFIG).get("model_type")
     if family not in FAMILIES:
         raise ValueError(
-            f"{folder / 'config.json'}: model_type {family!r} is not supported; "
+            f"{folder / CONFIG}: model_type {family!r} is not supported; "
             f"supported: {', '.join(sorted(FAMILIES))}"
         )
-    model, info = FAMILIES[family].from_pretrained(folder, dtype=dtype, output_loading_info=True)
-    kinds = ("missing_keys", "unexpected_keys", "mismatched_keys")
-    if faults := sorted({str(key) for kind in kinds for key in info[kind]}):
-        raise ValueError(f"{len(faults)} weights in {folder} do not fit {family}: {', '.join(faults[:10])}")
-    return model, QwenVLProcessor.from_pretrained(folder)
+    model = load_model(FAMILIES[family].from_pretrained, folder, family, dtype=dtype)
+    return model, load_processor(QwenVLProcessor.from_pretrained, folder)
 
 
 def _image_parts(conversation: Conversation) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel, Sam2Model
 from samtok.checkpoints import published_state
 from samtok.config import SAMTokConfig
 from samtok.images import ImageLike, to_pixels, to_rgb
+from samtok.loading import listed, load_model
 from samtok.locate import PUBLISHED_SAM2, PUBLISHED_TOKENIZER, tokenizer_folder
 from samtok.masks import mask_boxes
 from samtok.quantizer import ResidualQuantizer
@@ -103,15 +104,9 @@ class SAMTok(PreTrainedModel):
         if (folder / PUBLISHED_TOKENIZER).is_file():
             model = cls.from_published(folder / PUBLISHED_SAM2, folder / PUBLISHED_TOKENIZER)
         else:
-            model, info = super().from_pretrained(folder, dtype=dtype, output_loading_info=True, **kwargs)
-            kinds = {"missing": "missing", "unexpected": "unexpected", "misshaped": "mismatched"}
-            faults = [
-                f"{kind}: {', '.join(sorted(map(str, found)))}"
-                for kind, key in kinds.items()
-                if (found := info[f"{key}_keys"])
-            ]
-            if faults:
-                raise ValueError(f"weights in {folder} do not fit SAMTok; " + "; ".join(faults))
+            model = load_model(super().from_pretrained, folder, "SAMTok", dtype=dtype, **kwargs)
+        if broken := [name for name, value in model.state_dict().items() if not value.isfinite().all()]:
+            raise ValueError(f"weights in {folder} are not finite numbers: {listed(broken)}")
         model.autocast = autocast
         return model.to(device=device)
 

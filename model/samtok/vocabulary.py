@@ -4,7 +4,6 @@ Source of the words' flags and of their rows' initialisation: the release's `uti
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -13,11 +12,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTok
 
 from samtok.words import CODEBOOK_SIZE, VOCABULARY
 
+TURN_END = "<|im_end|>"
 # Qwen's special tokens, in Qwen's order; the first one is the padding token
 SPECIAL_TOKENS = (
     "<|endoftext|>",
     "<|im_start|>",
-    "<|im_end|>",
+    TURN_END,
     "<|object_ref_start|>",
     "<|object_ref_end|>",
     "<|box_start|>",
@@ -129,11 +129,29 @@ def mask_word_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, range, range
     Raises:
         ValueError: the tokenizer lacks mask words, or has them out of order.
     """
-    ids: Any = tokenizer.convert_tokens_to_ids(list(VOCABULARY))
-    if ids[0] is None or ids != list(range(ids[0], ids[0] + len(ids))):
-        raise ValueError("the text tokenizer does not have the 514 mask words in a row; add them first")
+    known = tokenizer.get_vocab()
+    if missing := [word for word in VOCABULARY if word not in known]:
+        raise ValueError(
+            f"the text tokenizer lacks {len(missing)} of the {len(VOCABULARY)} mask words, first {missing[0]}"
+        )
+    ids = [known[word] for word in VOCABULARY]
+    for index, (word, found) in enumerate(zip(VOCABULARY, ids, strict=True), ids[0]):
+        if found != index:
+            raise ValueError(
+                f"the text tokenizer has mask words out of order: the id of {word} is {found}, not {index}"
+            )
     first, second = ids[0] + 1, ids[0] + 1 + CODEBOOK_SIZE
     return ids[0], range(first, second), range(second, ids[-1]), ids[-1]
+
+
+def special_ids(tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """The ids that a text without special tokens leaves out.
+
+    Mask words are not among them, even where a trainer has added them as special tokens.
+    """
+    start, _, _, end = mask_word_ids(tokenizer)
+    added = tokenizer.added_tokens_decoder.items()
+    return frozenset(index for index, token in added if token.special and not start <= index <= end)
 
 
 def build_text_tokenizer(corpus: Iterable[str], size: int = 1024) -> PreTrainedTokenizerFast:
@@ -159,7 +177,7 @@ def build_text_tokenizer(corpus: Iterable[str], size: int = 1024) -> PreTrainedT
     bpe.train_from_iterator(corpus, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
-        eos_token="<|im_end|>",
+        eos_token=TURN_END,
         pad_token="<|endoftext|>",
         additional_special_tokens=list(SPECIAL_TOKENS[1:]),
         chat_template=CHAT_TEMPLATE,

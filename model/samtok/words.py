@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+CODEBOOKS = 2
 CODEBOOK_SIZE = 256
 START = "<|mt_start|>"
 END = "<|mt_end|>"
-VOCABULARY: tuple[str, ...] = (START, *(f"<|mt_{i:04d}|>" for i in range(2 * CODEBOOK_SIZE)), END)
+VOCABULARY: tuple[str, ...] = (START, *(f"<|mt_{i:04d}|>" for i in range(CODEBOOKS * CODEBOOK_SIZE)), END)
 
 _MARK = re.compile(r"<\|mt_(?:([^<>|]*)\|>)?")
 _CODE = re.compile(r"[0-9]{4}")
@@ -135,7 +136,7 @@ def _judge(names: list[str]) -> tuple[int, int] | str:
     inner = names[1:-1]
     if len(inner) != 2:
         return "too_few" if len(inner) < 2 else "too_many"
-    if not all(_CODE.fullmatch(name) and int(name) < 2 * CODEBOOK_SIZE for name in inner):
+    if not all(_CODE.fullmatch(name) and int(name) < CODEBOOKS * CODEBOOK_SIZE for name in inner):
         return "out_of_range"
     first, second = int(inner[0]), int(inner[1]) - CODEBOOK_SIZE
     return (first, second) if first < CODEBOOK_SIZE and second >= 0 else "wrong_level"

@@ -137,11 +137,14 @@ class SAMTokCodec(Codec):
             import torch
 
             from samtok import SAMTok
+            from samtok.agreement import check_codebooks
 
             _settle(self.options)
             device = _device(self.options.device)
             autocast = torch.bfloat16 if device.startswith("cuda") else None
-            self._tokenizer = SAMTok.from_pretrained(self.folder, device=device, autocast=autocast)
+            tokenizer = SAMTok.from_pretrained(self.folder, device=device, autocast=autocast)
+            check_codebooks(tokenizer.config)
+            self._tokenizer = tokenizer
 
     def is_cheap(self) -> bool:
         """Whether sending a data set through takes little beside the model itself."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from samtok.agreement import check_codebooks
 from samtok.build import position_waves
 from samtok.tokenizer import SAMTok
 
@@ -18,6 +19,7 @@ class TokenizerCodes:
     """Codes of a frozen SAMTok; each image is embedded once, all images in one batch."""
 
     def __init__(self, tokenizer: SAMTok) -> None:
+        check_codebooks(tokenizer.config)
         self._tokenizer = tokenizer
 
     def __call__(
