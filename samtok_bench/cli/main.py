@@ -5,16 +5,22 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from samtok_bench import registry
 from samtok_bench.cli import catalogue, compare, gate, inspection, leaderboard, run
 from samtok_bench.cli.options import option
+from samtok_bench.interruption import in_one_line
 from samtok_bench.showing.tables import printable
 
 TRACEBACK = "SAMTOK_BENCH_TRACEBACK"
+LONGEST = 2000
+"""Characters of an error."""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells and Typer have it."""
 BUG = 70
 """Exit code of an unforeseen error (EX_SOFTWARE of sysexits.h), which no command uses for a result."""
 
@@ -26,6 +32,7 @@ def build_app() -> typer.Typer:
     """
     app = typer.Typer(
         name="samtok-bench",
+        cls=_Commands,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -49,12 +56,36 @@ def main() -> None:
     except (ValueError, OSError) as error:
         if os.environ.get(TRACEBACK) == "1":
             raise
-        print(f"error: {printable(' '.join(str(error).split()))}", file=sys.stderr)
+        print(f"error: {printable(_short(in_one_line(error)))}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt as error:  # before a command has begun
+        _say_interrupted(error)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         traceback.print_exception(error)
         print("error: a bug in samtok-bench or in a plug-in; please report the lines above", file=sys.stderr)
         sys.exit(BUG)
+
+
+class _Commands(TyperGroup):
+    """Says what an interrupted command leaves; of the interrupt itself Typer keeps only the exit code."""
+
+    def invoke(self, context: Any) -> Any:
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt as error:
+            _say_interrupted(error)
+            raise
+
+
+def _say_interrupted(error: KeyboardInterrupt) -> None:
+    kept = in_one_line(error) or "no file is half written; the same command begins again"
+    print(f"interrupted: {printable(kept)}", file=sys.stderr)
+
+
+def _short(text: str) -> str:
+    """A name or a value from elsewhere may be of any length."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _trust(

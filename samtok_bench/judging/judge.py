@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from samtok_bench import metric, statistics
+from samtok_bench.interruption import keeping
 from samtok_bench.judging.client import JudgeClient
 from samtok_bench.judging.contract import Judged, Messages
 from samtok_bench.judging.transcript import (
@@ -111,13 +112,18 @@ class _Judging:
             return found
         reporter.start("judge", len(samples), len(found))
         try:
-            for judged in _as_they_come(lambda sample: self.ask(sample, prompts(sample)), missing, jobs):
-                append_lines(self.path / TRANSCRIPT, [judged.model_dump_json().encode() + b"\n"])
-                found[judged.sample] = judged
-                reporter.advance(1)
+            with keeping(lambda: self._kept(len(found), len(samples))):
+                for judged in _as_they_come(lambda sample: self.ask(sample, prompts(sample)), missing, jobs):
+                    append_lines(self.path / TRANSCRIPT, [judged.model_dump_json().encode() + b"\n"])
+                    found[judged.sample] = judged
+                    reporter.advance(1)
         finally:
             reporter.stop()
         return found
+
+    def _kept(self, judged: int, samples: int) -> str:
+        place = self.path / TRANSCRIPT
+        return f"what was said of {judged} of {samples} samples is kept in {place}: the same command goes on"
 
     def ask(self, sample: Sample, prompts: Sequence[Messages]) -> Judgement:
         """What the judge says of one sample."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from samtok_bench.files import folder_aside, naming, sync
+from samtok_bench.interruption import keeping
 from samtok_bench.judging import transcript
 from samtok_bench.leaderboard.board import make_board
 from samtok_bench.leaderboard.published import read_published, read_schema
@@ -63,7 +64,10 @@ def add(path: Path, results: Path, name: str | None, reporter: Reporter) -> Acce
         same_table, differing = _beside(run, results)
         checked = ("complete, with all samples", _metrics(run), _rescored(run, reporter), same_table)
         remarks = (*_remarks(run), *differing)
-        _copy(path, target)
+        with keeping(
+            lambda: f"{target} is {'whole' if target.exists() else 'not there: the same command makes it'}"
+        ):
+            _copy(path, target)
     return Accepted(target, checked, (*remarks, *_place(target)))
 
 

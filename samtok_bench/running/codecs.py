@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from samtok_bench import registry
+from samtok_bench.interruption import keeping
 from samtok_bench.progress import Reporter
 from samtok_bench.running.options import RunOptions
 from samtok_bench.running.run import RunResult, run
@@ -55,14 +56,15 @@ def run_codecs(options: RunOptions, codecs: Sequence[str], reporter: Reporter) -
     """
     choices = [registry.codec_choices() if name == registry.ALL else [name] for name in codecs]
     named = dict.fromkeys(choice for some in choices for choice in some)
-    results = []
+    results: list[RunResult] = []
     registry.task_class(options.task)  # a misspelt name fails before the work
     for name in named:
         registry.codec_class(name)
-    for name in named:
-        reporter.note(f"codec {name}")
-        out = options.out / name.replace("/", "-").replace(":", "-") if options.out else None
-        results.append(run(replace(options, model=f"oracle:{name}", out=out), reporter))
+    with keeping(lambda: f"{len(results)} of {len(named)} codecs are done: the same command does the others"):
+        for name in named:
+            reporter.note(f"codec {name}")
+            out = options.out / name.replace("/", "-").replace(":", "-") if options.out else None
+            results.append(run(replace(options, model=f"oracle:{name}", out=out), reporter))
     summary = results[0].summary
     points = [_point(*pair) for pair in zip(named, results, strict=True)]
     points.sort(key=lambda point: (point.tokens is None, point.tokens or 0, point.codec))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from samtok_bench import registry
+from samtok_bench.interruption import in_one_line, keeping
 from samtok_bench.progress import Reporter
 from samtok_bench.running.options import RunOptions
 from samtok_bench.running.run import RunResult, run
@@ -35,7 +36,11 @@ def run_group(group: str, options: RunOptions, reporter: Reporter) -> list[Membe
     """
     members = registry.group_members(group)
     _check(group, members, options)
-    return [_run_member(name, options, reporter) for name in members]
+    ended: list[Member] = []
+    with keeping(lambda: f"{len(ended)} of {len(members)} tasks are done: the same command does the others"):
+        for name in members:
+            ended.append(_run_member(name, options, reporter))
+    return ended
 
 
 def _check(group: str, members: Sequence[str], options: RunOptions) -> None:
@@ -64,4 +69,4 @@ def _run_member(name: str, options: RunOptions, reporter: Reporter) -> Member:
         reporter.note(f"task {name}")
         return Member(name, run(chosen, reporter))
     except (ValueError, OSError) as error:
-        return Member(name, failure=" ".join(str(error).split()))
+        return Member(name, failure=in_one_line(error))

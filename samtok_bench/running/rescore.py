@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from samtok_bench.interruption import keeping
 from samtok_bench.progress import Reporter
 from samtok_bench.running.run import RunResult, finish
 from samtok_bench.running.samples import choose, data_hash
@@ -25,7 +26,7 @@ def rescore(path: Path, reporter: Reporter) -> RunResult:
     if data_hash(chosen.samples) != settings.data:
         raise ValueError(f"the data in {root} changed since {path} was run")
     by_id = {sample.id: sample for sample in chosen.samples}
-    with folder.locked():
+    with folder.locked(), keeping(lambda: f"the answers in {path} are kept: the same command scores them"):
         for journal in (folder.journal, folder.ceiling):
             lines = journal.read()
             missing = len(by_id) - len(lines)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from samtok_bench import provenance, registry
+from samtok_bench.interruption import keeping
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.progress import Reporter
 from samtok_bench.running.answering import fill
@@ -68,15 +69,22 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
             )
         )
         session = record.sessions[-1]
-        session.answered, session.seconds = fill(
-            "predict", task, predictor, chosen.samples, folder.journal, options.batch_size, reporter
-        )
-        ceiling = predictor.ceiling(forced=bool(options.ceiling)) if options.ceiling is not False else None
-        if ceiling is not None:
-            fill("ceiling", task, ceiling, chosen.samples, folder.ceiling, options.batch_size, reporter)
-        result = finish(folder, settings, task, chosen, ceiling is not None, reporter)
-        folder.write_record(record.model_copy(update={"status": "complete"}))
+        with keeping(lambda: _kept(folder, len(chosen.samples))):
+            session.answered, session.seconds = fill(
+                "predict", task, predictor, chosen.samples, folder.journal, options.batch_size, reporter
+            )
+            asked = options.ceiling is not False
+            ceiling = predictor.ceiling(forced=bool(options.ceiling)) if asked else None
+            if ceiling is not None:
+                fill("ceiling", task, ceiling, chosen.samples, folder.ceiling, options.batch_size, reporter)
+            result = finish(folder, settings, task, chosen, ceiling is not None, reporter)
+            folder.write_record(record.model_copy(update={"status": "complete"}))
         return result
+
+
+def _kept(folder: RunFolder, samples: int) -> str:
+    answered = folder.journal.count()
+    return f"{answered} of {samples} answers are kept in {folder.path}: the same command goes on from there"
 
 
 def finish(

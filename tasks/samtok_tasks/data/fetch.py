@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
+from samtok_bench.files import naming
+from samtok_bench.interruption import keeping
 from samtok_bench.task import HubSource, Task
 
 
@@ -83,16 +85,18 @@ def fetch(source: HubSource, listed: Listing, root: Path) -> Path:
     from huggingface_hub import snapshot_download
 
     folder = root / source.folder
-    try:
-        snapshot_download(
-            source.id,
-            repo_type="dataset",
-            revision=listed.revision,
-            allow_patterns=list(source.patterns),
-            local_dir=folder,
-        )
-    except Exception as error:
-        raise _failure(source, error) from None
+    with keeping(lambda: f"the files that came are kept in {folder}: the same command takes the others"):
+        try:
+            with naming(folder):
+                snapshot_download(
+                    source.id,
+                    repo_type="dataset",
+                    revision=listed.revision,
+                    allow_patterns=list(source.patterns),
+                    local_dir=folder,
+                )
+        except Exception as error:
+            raise _failure(source, error) from None
     # the library is content with a folder that is there when the network is gone
     missing = [name for name in listed.files if not (folder / name).is_file()]
     if missing:

@@ -4,9 +4,11 @@ import os
 import shutil
 import warnings
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from samtok_bench.files import folder_aside
+from samtok_bench.interruption import keeping
 from samtok_tasks.mini.contents import MINI_VERSION, combined, expected_hashes
 from samtok_tasks.mini.picture import IMAGE_FOLDER
 from samtok_tasks.mini.writer import MARKER, SplitPlan, write_mini
@@ -55,7 +57,7 @@ def ensure_written(folder: Path, plans: Mapping[str, SplitPlan] | None = None) -
     """
     if (folder / MARKER).is_file():
         return None
-    with folder_aside(folder) as part:
+    with _until_whole(folder), folder_aside(folder) as part:
         if (folder / MARKER).is_file():  # another process was first
             return None
         report = write_mini(part, plans=plans)
@@ -79,7 +81,7 @@ def write_into(root: Path) -> None:
         OSError: it cannot be written.
     """
     new = not root.exists()
-    with folder_aside(root if new else root / MARKER) as part:
+    with _until_whole(root), folder_aside(root if new else root / MARKER) as part:
         write_mini(part)
         if new:
             part.rename(root)
@@ -89,3 +91,7 @@ def write_into(root: Path) -> None:
         for path in sorted(written, key=lambda path: (path.name == MARKER, path.parts[0] != IMAGE_FOLDER)):
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (part / path).replace(root / path)
+
+
+def _until_whole(folder: Path) -> AbstractContextManager[None]:
+    return keeping(lambda: f"{folder} is not whole: the same command writes it again")

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -6,8 +7,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from samtok_tasks.data.cli import app
+from samtok_tasks.mini import writer
 from samtok_tasks.mini.contents import combined, expected_hashes
-from samtok_tasks.mini.writer import write_mini
+from samtok_tasks.mini.writer import read_marker, write_mini
 
 
 @pytest.fixture
@@ -71,3 +73,38 @@ def test_options_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.M
     assert checked.exit_code == 0, checked.output
     assert checked.output.rstrip().endswith(f"gres in {tmp_path}: complete")
     assert "not there" not in checked.output
+
+
+def test_an_interrupted_mini_leaves_no_half_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called
+) -> None:
+    """Into a folder that is new, one with a file of the user's, and one with mini."""
+    monkeypatch.setattr(writer, "SPLITS", {"val": writer.SplitPlan(first_seed=77, images=2, expressions=4)})
+    files, calls = writer.write_files, []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) % 2:
+            return files(*arguments)
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    for kept in ([], ["notes.txt"]):
+        for name in kept:
+            out.mkdir()
+            (out / name).write_text("mine")
+        monkeypatch.setattr(writer, "write_files", interrupted)
+        calls.clear()
+        code, _, err = called("data", "mini", "--out", str(out))
+        assert (code, err) == (130, f"interrupted: {out} is not whole: the same command writes it again\n")
+        assert [path.name for path in tmp_path.rglob("*")] == (["out", *kept] if kept else [])
+        monkeypatch.setattr(writer, "write_files", files)
+        for _ in range(2):
+            code, _, err = called("data", "mini", "--out", str(out))
+            assert (code, err) == (0, "")
+            assert read_marker(out)["splits"]["val"]["images"] == 2
+            assert (
+                sorted(path.name for path in out.iterdir() if path.is_file() and path.suffix == ".txt")
+                == kept
+            )
+        shutil.rmtree(out)
