@@ -26,7 +26,11 @@ def compare(
         list[str] | None, option("--by", "Break down by this tag; repeatable. All tags by default.")
     ] = None,
     judged_by: Annotated[
-        str | None, option("--judged-by", "Compare the scores that this judge model gave.")
+        str | None,
+        option(
+            "--judged-by",
+            "Compare the scores that this judge model gave; with its reading, as 'NAME (lenient)'.",
+        ),
     ] = None,
     show: Annotated[
         int,

@@ -140,12 +140,20 @@ def judge(
     timeout: Annotated[float, option("--judge-timeout", "Seconds per request.")] = 120.0,
     retries: Annotated[int, option("--judge-retries", "How often a failed request is retried.")] = 4,
     jobs: Annotated[int, option("--jobs", "Samples judged in parallel.")] = 4,
+    reading: Annotated[
+        str,
+        option(
+            "--reading",
+            "official, or lenient: also read replies like 'Score: 0.8' or in code fences, which the "
+            "official script cannot read.",
+        ),
+    ] = "official",
     as_json: Json = False,
 ) -> None:
     """Let a language model score the answers of a run. The same command resumes an interrupted one.
 
-    The API key is read from SAMTOK_BENCH_JUDGE_KEY. Scores depend on the judge: compare only runs that the
-    same model judged.
+    The API key is read from SAMTOK_BENCH_JUDGE_KEY. Scores depend on the judge and on the reading of its
+    replies: compare only runs that agree in both. Another reading asks for no reply anew.
     """
     from samtok_bench.cli.progress import make_reporter
     from samtok_bench.judging.client import JudgeClient
@@ -154,7 +162,7 @@ def judge(
     from samtok_bench.showing.run_tables import judge_table
 
     client = JudgeClient(url, model, timeout=timeout, retries=retries)
-    summary = judge_run(folder, client, make_reporter(), jobs=jobs)
+    summary = judge_run(folder, client, make_reporter(), jobs=jobs, reading=reading)
     typer.echo(summary.model_dump_json(indent=1) if as_json else judge_table(summary) + "\n")
     typer.echo(f"transcript: {folder / TRANSCRIPT}", err=as_json)
 

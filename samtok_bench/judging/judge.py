@@ -6,20 +6,22 @@ not answer ends the command with an error; no other judge takes its place.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from itertools import islice
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from samtok_bench import metric, statistics
 from samtok_bench.interruption import keeping
+from samtok_bench.judging.asking import ask_all
 from samtok_bench.judging.client import JudgeClient
-from samtok_bench.judging.contract import Judged, Messages
+from samtok_bench.judging.contract import OFFICIAL, Judged, Messages
+from samtok_bench.judging.replies import Replies
 from samtok_bench.judging.transcript import (
+    READING,
     TRANSCRIPT,
     Exchange,
     Judgement,
@@ -35,7 +37,9 @@ from samtok_bench.runs.summary import MetricValue
 from samtok_bench.sample import Sample
 
 
-def judge(path: Path, client: JudgeClient, reporter: Reporter, *, jobs: int = 4) -> JudgeSummary:
+def judge(
+    path: Path, client: JudgeClient, reporter: Reporter, *, jobs: int = 4, reading: str = OFFICIAL
+) -> JudgeSummary:
     """Judge all answers of a complete run.
 
     Args:
@@ -43,9 +47,12 @@ def judge(path: Path, client: JudgeClient, reporter: Reporter, *, jobs: int = 4)
         client: the judge.
         reporter: told how far it is.
         jobs: samples that are judged at once.
+        reading: how replies are read that the official script cannot read, of `Judged.judge_readings`. All
+            readings share the replies.
 
     Raises:
-        ValueError: a run that is not complete, a task without a judge, changed data, a broken transcript.
+        ValueError: a run that is not complete, a task without a judge or this reading, changed data, a broken
+            transcript.
         OSError: no results folder, missing files for judging, or a judge that fails (JudgeError).
     """
     if jobs < 1:
@@ -54,6 +61,9 @@ def judge(path: Path, client: JudgeClient, reporter: Reporter, *, jobs: int = 4)
     record, task = folder.record(), task_of(folder)
     if not isinstance(task, Judged):
         raise ValueError(f"the answers of {record.settings.task} are not for a judge")
+    if reading not in (OFFICIAL, *task.judge_readings):
+        known = ", ".join((OFFICIAL, *task.judge_readings))
+        raise ValueError(f"{record.settings.task} has no reading {reading!r} of replies, but: {known}")
     if record.status != "complete":
         raise ValueError(f"{path} is not complete: run its command again first")
     with folder.locked():
@@ -63,7 +73,7 @@ def judge(path: Path, client: JudgeClient, reporter: Reporter, *, jobs: int = 4)
         ]
         if len(samples) != len(lines):  # ids are made of content
             raise ValueError(f"the data in {root} changed since {path} was run")
-        judging = _Judging(path, task, client, task.judge_files(root))
+        judging = _Judging(path, task, client, Replies(task, task.judge_files(root), reading))
         judgements = judging.fill(samples, lines, reporter, jobs)
         summary = judging.summarize(samples, judgements, record.settings.seed)
         store(path, task.name, task.protocol, summary)
@@ -77,46 +87,57 @@ class _Judging:
     path: Path
     task: Judged
     client: JudgeClient
-    files: Any
-    """Of `Judged.judge_files`."""
+    replies: Replies
 
-    @property
+    @cached_property
     def identity(self) -> dict[str, Any]:
-        settings = asdict(self.task.judge_settings)
-        return {"url": self.client.url, "model": self.client.model, "settings": settings}
+        return self._identity(self.replies.reading)
 
-    @property
+    @cached_property
     def hash(self) -> str:
-        return _hash(self.identity)[:16]
+        return _short_hash(self.identity)
+
+    def _identity(self, reading: str) -> dict[str, Any]:
+        settings = asdict(self.task.judge_settings) | ({} if reading == OFFICIAL else {READING: reading})
+        return {"url": self.client.url, "model": self.client.model, "settings": settings}
 
     def fill(
         self, samples: Sequence[Sample], lines: Mapping[str, Line], reporter: Reporter, jobs: int
     ) -> dict[str, Judgement]:
         """A judgement of each sample: those of the transcript, the others are asked for."""
-        known = {
-            (judged.sample, judged.prompt_hash): judged
-            for judged in read_transcript(self.path)
-            if judged.judge == self.hash
-        }
+        readings = (
+            reading for reading in (OFFICIAL, *self.task.judge_readings) if reading != self.replies.reading
+        )
+        hashes = [*(_short_hash(self._identity(reading)) for reading in readings), self.hash]
+        said = sorted(
+            (judged for judged in read_transcript(self.path) if judged.judge in hashes),
+            key=lambda judged: judged.judge == self.hash,
+        )
+        known = {(judged.sample, judged.prompt_hash): judged for judged in said}  # the last: of this reading
 
         def prompts(sample: Sample) -> list[Messages]:
-            return self.task.judge_prompts(sample, lines[sample.id].prediction.text, self.files)
+            return self.task.judge_prompts(sample, lines[sample.id].prediction.text, self.replies.files)
 
         found = {
             sample.id: judged
             for sample in samples
             if (judged := known.get((sample.id, _hash(prompts(sample))))) is not None
         }
+        if again := self._read_again(samples, found):
+            self._keep(*again)
         missing = [sample for sample in samples if sample.id not in found]
         if not missing:
             return found
         reporter.start("judge", len(samples), len(found))
+
+        def keep(judged: Judgement) -> None:
+            self._keep(judged)
+            found[judged.sample] = judged
+            reporter.advance(1)
+
         try:
             with keeping(lambda: self._kept(len(found), len(samples))):
-                for judged in _as_they_come(lambda sample: self.ask(sample, prompts(sample)), missing, jobs):
-                    append_lines(self.path / TRANSCRIPT, [judged.model_dump_json().encode() + b"\n"])
-                    found[judged.sample] = judged
-                    reporter.advance(1)
+                ask_all(lambda sample: self.ask(sample, prompts(sample)), missing, jobs, keep)
         finally:
             reporter.stop()
         return found
@@ -124,6 +145,21 @@ class _Judging:
     def _kept(self, judged: int, samples: int) -> str:
         place = self.path / TRANSCRIPT
         return f"what was said of {judged} of {samples} samples is kept in {place}: the same command goes on"
+
+    def _read_again(self, samples: Sequence[Sample], found: dict[str, Judgement]) -> list[Judgement]:
+        """Judgements of another reading in this one, which take their places."""
+        other = [sample for sample in samples if sample.id in found and found[sample.id].judge != self.hash]
+        for sample in other:
+            judged = found[sample.id]
+            scores = self.replies.scores(sample, [exchange.reply for exchange in judged.exchanges])
+            own = {"judge": self.hash, "settings": self.identity["settings"], "scores": scores}
+            found[sample.id] = judged.model_copy(update=own)
+        return [found[sample.id] for sample in other]
+
+    def _keep(self, *judgements: Judgement) -> None:
+        append_lines(
+            self.path / TRANSCRIPT, [f"{judged.model_dump_json()}\n".encode() for judged in judgements]
+        )
 
     def ask(self, sample: Sample, prompts: Sequence[Messages]) -> Judgement:
         """What the judge says of one sample."""
@@ -138,7 +174,7 @@ class _Judging:
                 Exchange(messages=[_without_pictures(message) for message in messages], reply=reply)
                 for messages, reply in zip(prompts, replies, strict=True)
             ],
-            scores=self.task.judge_scores(sample, replies, self.files),
+            scores=self.replies.scores(sample, replies),
         )
 
     def summarize(
@@ -147,10 +183,8 @@ class _Judging:
         """The judge's metrics, from its replies."""
         metrics = self.task.judge_metrics
         ordered = [judgements[sample.id] for sample in samples]
-        scores = [
-            self.task.judge_scores(sample, [exchange.reply for exchange in judged.exchanges], self.files)
-            for sample, judged in zip(samples, ordered, strict=True)
-        ]
+        replies = [[exchange.reply for exchange in judged.exchanges] for judged in ordered]
+        scores = [self.replies.scores(sample, said) for sample, said in zip(samples, replies, strict=True)]
         clusters = [sample.cluster for sample in samples]
         values = metric.values(metrics, scores, clusters)
         values |= self.task.judge_totals(values)
@@ -164,27 +198,8 @@ class _Judging:
             samples=len(samples),
             primary=metrics[0].id,
             metrics=[MetricValue.of(info, values[info.id], bounds[info.id]) for info in metrics],
+            unread=self.replies.unread(samples, replies),
         )
-
-
-def _as_they_come(
-    ask: Callable[[Sample], Judgement], samples: Sequence[Sample], jobs: int
-) -> Iterable[Judgement]:
-    """Judgements in the order in which they are ready; after a failure no further sample is begun."""
-    left = iter(samples)
-    with ThreadPoolExecutor(jobs) as pool:
-        running: set[Future[Judgement]] = {pool.submit(ask, sample) for sample in islice(left, jobs)}
-        failure: BaseException | None = None
-        while running:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                failure = failure or future.exception()
-                if future.exception() is None:
-                    yield future.result()
-                if failure is None and (sample := next(left, None)) is not None:
-                    running.add(pool.submit(ask, sample))
-        if failure is not None:
-            raise failure
 
 
 def _without_pictures(message: dict[str, Any]) -> dict[str, Any]:
@@ -195,6 +210,10 @@ def _without_pictures(message: dict[str, Any]) -> dict[str, Any]:
             digest = hashlib.sha256(part["image_url"]["url"].encode()).hexdigest()
             part["image_url"]["url"] = f"sha256:{digest}"
     return copy
+
+
+def _short_hash(content: Any) -> str:
+    return _hash(content)[:16]
 
 
 def _hash(content: Any) -> str:

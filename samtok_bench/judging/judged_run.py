@@ -3,7 +3,14 @@
 from dataclasses import replace
 
 from samtok_bench.judging.contract import Judged
-from samtok_bench.judging.transcript import SUMMARY, TRANSCRIPT, JudgeSummary, read_judges, read_transcript
+from samtok_bench.judging.transcript import (
+    READING,
+    SUMMARY,
+    TRANSCRIPT,
+    JudgeSummary,
+    read_judges,
+    read_transcript,
+)
 from samtok_bench.runs.reading import LoadedRun, NotComparable
 
 
@@ -24,28 +31,30 @@ def as_judged(run: LoadedRun, said: JudgeSummary) -> LoadedRun:
             f"{run.path}: {TRANSCRIPT} lacks {lacking} of {len(run.lines)} samples: judge it again"
         )
     own = {"primary": said.primary, "metrics": said.metrics, "breakdown": {}}
-    settings = ", ".join(f"{name} {value}" for name, value in said.settings.items())
+    others = {name: value for name, value in said.settings.items() if name != READING}
+    settings = ", ".join(f"{name} {value}" for name, value in others.items())
+    reading = f"{said.settings[READING]} reading of " if READING in said.settings else ""
     return replace(
         run,
         summary=run.summary.model_copy(update=own),
         lines={id: replace(line, scores=scores[id]) for id, line in run.lines.items()},
         metrics=run.task.judge_metrics,
-        judge=f"{said.model} ({settings})",  # scores of other settings do not compare
+        judge=f"{reading}{said.model} ({settings})",  # scores of other settings do not compare
         files=f"{SUMMARY} and {TRANSCRIPT}",
         mend="judge it again",
     )
 
 
-def judged_by(run: LoadedRun, model: str) -> LoadedRun:
-    """A run as the judge of this model scored it.
+def judged_by(run: LoadedRun, name: str) -> LoadedRun:
+    """A run as the judge of this name scored it, see `JudgeSummary.name`.
 
     Raises:
         NotComparable: this judge did not judge all of the run, or two of this name did; says who judged it.
             Or judge.json is malformed.
     """
     judges = read_judges(run.path)
-    found = [judge for judge in judges if judge.model == model and judge.samples == run.record.samples]
+    found = [judge for judge in judges if judge.name == name and judge.samples == run.record.samples]
     if len(found) != 1:
-        there = ", ".join(f"{judge.model} ({judge.samples} samples)" for judge in judges) or "nobody"
-        raise NotComparable(f"{run.path}: {len(found)} judges {model} of all samples; judged by {there}")
+        there = ", ".join(f"{judge.name} ({judge.samples} samples)" for judge in judges) or "nobody"
+        raise NotComparable(f"{run.path}: {len(found)} judges {name} of all samples; judged by {there}")
     return as_judged(run, found[0])

@@ -16,6 +16,8 @@ from samtok_bench.runs.summary import SCHEMA, MetricValue
 from samtok_bench.validation import first_fault
 
 TRANSCRIPT, SUMMARY = "judge.jsonl", "judge.json"
+READING = "reading"
+"""The setting that names how replies are read; the official reading has none."""
 
 
 class Exchange(BaseModel):
@@ -44,6 +46,20 @@ class Judgement(BaseModel):
     """Read from the replies when they came; judge.json is computed from the replies anew."""
 
 
+class Unread(BaseModel):
+    """Replies that the official script cannot read; the task says what it makes of them."""
+
+    count: int
+    replies: int
+    """Of which they are."""
+    sample: str
+    """Of the first one."""
+    first: str
+    """The beginning of the first one."""
+    mended: int
+    """How many of them the reading of this judge understands."""
+
+
 class JudgeSummary(BaseModel):
     """The metrics of one judge over all samples of a run."""
 
@@ -59,12 +75,20 @@ class JudgeSummary(BaseModel):
     samples: int
     primary: str
     metrics: list[MetricValue]
+    unread: Unread | None = None
+    """None where the official script reads all replies, and in files that do not count them."""
 
     @model_validator(mode="after")
     def _has_its_primary(self) -> Self:
         if all(metric.id != self.primary for metric in self.metrics):
             raise ValueError(f"there is no metric {self.primary!r}, which should be the primary one")
         return self
+
+    @property
+    def name(self) -> str:
+        """The model, with the reading of its replies if that is not the official one."""
+        reading = self.settings.get(READING)
+        return f"{self.model} ({reading})" if reading else self.model
 
     @property
     def headline(self) -> MetricValue:

@@ -198,7 +198,7 @@ def _row(
     notes = [
         reason,
         "" if split.official(run.task.data) else "the number of samples is not checked",
-        f"judged by {judge.model}" if judge else "",
+        f"judged by {judge.name}" if judge else "",
         f"undefined: {', '.join(undefined)}" if undefined else "",
         *(f"{n} of {run.record.samples} samples ended as {name}" for name, n in failed.items()),
         "made by uncommitted code" if dirty else "",

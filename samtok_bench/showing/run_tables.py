@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from samtok_bench.judging.transcript import JudgeSummary
+from samtok_bench.judging.transcript import READING, JudgeSummary
 from samtok_bench.running.codecs import CodecRuns
 from samtok_bench.running.groups import Member
 from samtok_bench.runs.journal import Line
@@ -97,7 +97,23 @@ def judge_table(summary: JudgeSummary) -> str:
         for metric in summary.metrics
     ]
     table = text_table(["metric", "value", interval_header(LEVEL)], rows, right=(1, 2))
-    return f"judged by {summary.model}, {summary.samples} samples\n\n{table}"
+    title = printable(f"judged by {summary.name}, {summary.samples} samples")
+    return "\n\n".join(filter(None, (title, table, unread_line(summary))))
+
+
+def unread_line(summary: JudgeSummary) -> str:
+    """How many replies the official script cannot read, and the first one; empty if there are none."""
+    unread = summary.unread
+    if unread is None:
+        return ""
+    said = (
+        f"{unread.count} of {unread.replies} replies cannot be read by the official script, "
+        f"the first: {unread.first!r} (sample {unread.sample})"
+    )
+    reading = summary.settings.get(READING)
+    return printable(
+        f"{said}; the reading {reading} understands {unread.mended} of them" if reading else said
+    )
 
 
 def group_table(members: Sequence[Member]) -> str:

@@ -12,17 +12,18 @@ from samtok_bench import rle
 from samtok_bench.reading import Mark, Reading
 from samtok_bench.sample import Outcome, Prediction
 from samtok_tasks import released
+from samtok_tasks.captioning.mended_review import mended_review
 from samtok_tasks.captioning.review import review_scores
 from samtok_tasks.captioning.task import caption
-from samtok_tasks.dlc_bench.judge import object_scores
+from samtok_tasks.dlc_bench.judge import mended_choice, object_scores
 from samtok_tasks.dlc_bench.reader import DLCQuestion
 from samtok_tasks.ferret_bench.task import without_coordinates
 from samtok_tasks.gcg.answers import BEGIN, END, grounded_phrases, plain_caption
 from samtok_tasks.grounding_suite.metrics import grounding_scores
 from samtok_tasks.multiple_choice import read_answer
 from samtok_tasks.scene_graph.answers import GRAPH, read_graph
-from samtok_tasks.videorefer_bench.task import VideoReferBench
-from samtok_tasks.vip_bench.judge import judge_scores
+from samtok_tasks.videorefer_bench.judge import dimension_scores, mended_dimensions
+from samtok_tasks.vip_bench.judge import judge_scores, mended_score
 
 FEW, MANY = 300, 100_000
 PROTOCOLS = ("standard", "released")
@@ -111,21 +112,23 @@ def read_caption(text: str) -> None:
 
 def read_reviews(reply: str) -> None:
     for protocol in PROTOCOLS:
-        assert review_scores(reply, protocol)["replies"] == 1
+        for text in (reply, mended_review(reply)):
+            assert review_scores(text, protocol)["replies"] == 1
 
 
 def read_dlc(reply: str) -> None:
-    scores = object_scores([reply] * 3, QUESTIONS)
+    scores = object_scores([reply, mended_choice(reply), reply], QUESTIONS)
     assert -1 <= scores["average"] <= 1
 
 
 def read_vip(reply: str) -> None:
-    assert 0 <= judge_scores(reply, ["ocr"])["score"] <= 1
+    for text in (reply, mended_score(reply)):
+        assert 0 <= judge_scores(text, ["ocr"])["score"] <= 1
 
 
 def read_videorefer(reply: str) -> None:
-    scores = VideoReferBench().judge_scores(None, [reply], "")  # type: ignore[arg-type]  # the sample plays no part
-    assert scores["unreadable"] in (0, 1)
+    for text in (reply, mended_dimensions(reply)):
+        assert dimension_scores(text)["unreadable"] in (0, 1)
 
 
 @dataclass(frozen=True)
@@ -151,10 +154,12 @@ PARSERS = {
     "grounding": Parser(read_grounding, (WORD, *MARKS)),
     "choice": Parser(read_choice, ("answer", "Option", " is", ":", "(", ")", "*", "A", "B", "black cat")),
     "caption": Parser(read_caption, (WORD, " [", "]", "<|", "|>", "a dog")),
-    "review": Parser(read_reviews, NUMBERS),
-    "dlc": Parser(read_dlc, ("a", "b", "e", ".", "the hat.", "a mat", "yes", "No", "the")),
-    "vip": Parser(read_vip, NUMBERS),
-    "videorefer": Parser(read_videorefer, (*NUMBERS, "1. ", "Subject Correspondence", ": 4", "\n2. ", ": ")),
+    "review": Parser(read_reviews, (*NUMBERS, "Answer 1:", "/10", "```", "Scores:", "*")),
+    "dlc": Parser(read_dlc, ("a", "b", "e", ".", "the hat.", "a mat", "yes", "No", "Answer:", "```", "**")),
+    "vip": Parser(read_vip, (*NUMBERS, "Score:", "correctness is", "/1.0", "out of", "```", "{", "`")),
+    "videorefer": Parser(
+        read_videorefer, (*NUMBERS, "1. ", "Subject Correspondence", ": 4", "\n2. ", "(SC)", "**")
+    ),
 }
 
 
@@ -220,9 +225,9 @@ LONG: dict[str, Sequence[tuple[str, str, str]]] = {
         ("answer A", " ", "x"),
     ],
     "caption": [("", " [", ""), ("", "<|", ""), ("", " [1]", ""), ("", WORD, "")],
-    "review": [("", " ", ""), ("", "1", " 2"), ("", "1,", "")],
-    "dlc": [("", "the hat. ", ""), ("", "a mat", "")],
-    "vip": [("", "9", ""), ("0.", "9", " "), ("", " ", "1")],
+    "review": [("", " ", ""), ("", "1", " 2"), ("", "1,", ""), ("", "Answer 1: ", ""), ("", ": ", "x")],
+    "dlc": [("", "the hat. ", ""), ("", "a mat", ""), ("", "```\n", "x"), ("answer", " ", "?")],
+    "vip": [("", "9", "x"), ("0.", "9", " "), ("", " ", "1"), ("", "0.5 out of ", ""), ("score", " ", "x")],
     "videorefer": [
         ("", "1", ""),
         ("", "1. ", ""),
@@ -230,6 +235,8 @@ LONG: dict[str, Sequence[tuple[str, str, str]]] = {
         ("1. x:", " ", "x"),
         ("1. ", ": ", "x"),
         ("", "1. Subject Correspondence: 3 ", ""),
+        ("", "Subject Correspondence (", ""),
+        ("Subject Correspondence", "*", ""),
     ],
 }
 

@@ -4,7 +4,7 @@ In a reply that cannot be read both scores are -1 and enter the means, as in the
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +13,9 @@ from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import Sample, Scores
 from samtok_bench.task import Protocol
 from samtok_tasks.captioning.judged import UNREADABLE, JudgedCaption
+from samtok_tasks.captioning.mended_review import mended_review
 from samtok_tasks.formats.files import Record, field, parse, read_json, require_file
+from samtok_tasks.lenient import LENIENT
 
 CHECKER = "You are a helpful and precise assistant for checking the quality of the answer."
 RATIO = "mean score of the model's answers over that of the reference answers; may exceed 100"
@@ -24,6 +26,9 @@ class ReviewedCaption(JudgedCaption):
 
     standard_temperature: ClassVar[float]
     """Of the judge in the official script; the released copy's is 0."""
+    judge_readings: ClassVar[Mapping[str, Callable[[str], str]]] = {
+        LENIENT: lambda reply: mended_review(reply)
+    }
     review_groups: ClassVar[tuple[str, ...]] = ()
     """Groups of regions with a ratio of their own."""
 
@@ -34,6 +39,9 @@ class ReviewedCaption(JudgedCaption):
 
     def judge_scores(self, sample: Sample, replies: Sequence[str], files: Any) -> Scores:
         return review_scores(replies[0], self.protocol, sample.truth.group, self.review_groups)
+
+    def judge_reads(self, sample: Sample, replies: Sequence[str], files: Any) -> list[bool]:
+        return [read_review(reply, self.protocol) is not None for reply in replies]
 
 
 class ReviewRule(Record):

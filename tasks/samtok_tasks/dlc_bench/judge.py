@@ -11,6 +11,8 @@ from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import Scores
 from samtok_tasks.captioning.judged import UNREADABLE
 from samtok_tasks.dlc_bench.reader import DLCQuestion
+from samtok_tasks.lenient import plain
+from samtok_tasks.multiple_choice import read_answer
 
 METRICS = (
     MetricInfo("average", "Avg", "mean of Pos and Neg, means over objects"),
@@ -100,6 +102,18 @@ def read_choice(reply: str, choices: Sequence[str]) -> int | None:
     if around:
         return -max(around)[1]
     return named if reply[1:2] == "\n" else None
+
+
+def replies_read(replies: Sequence[str], questions: Sequence[DLCQuestion]) -> list[bool]:
+    """Whether each reply to `object_prompts` can be read."""
+    choices = [YES_NO, *(question.texts for question in questions)]
+    return [read_choice(reply, texts) is not None for reply, texts in zip(replies, choices, strict=True)]
+
+
+def mended_choice(reply: str) -> str:
+    """A reply with a letter in other words, as that letter: "(B)", "Answer: B", in a fence or bold."""
+    text = plain(reply)
+    return read_answer(text, [""] * len(LETTERS)) or text
 
 
 def object_scores(replies: Sequence[str], questions: Sequence[DLCQuestion]) -> Scores:

@@ -1,6 +1,6 @@
 """DLC-Bench: describe an object in detail, for a judge who is asked multiple-choice questions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,6 +17,7 @@ from samtok_tasks.dlc_bench.reader import (
     read_dlc_questions,
 )
 from samtok_tasks.formats.region_captions import CaptionRegion, CaptionRegions
+from samtok_tasks.lenient import LENIENT
 
 
 class DLCBench(JudgedCaption):
@@ -32,6 +33,7 @@ class DLCBench(JudgedCaption):
     zoomed_below = 0.3
     judge_metrics = judge.METRICS
     judge_settings = JudgeSettings(temperature=0.0, max_tokens=300, top_p=1.0)
+    judge_readings: ClassVar[Mapping[str, Callable[[str], str]]] = {LENIENT: judge.mended_choice}
 
     def locate(self, root: Path) -> str:
         return f"DLC-Bench, {locate_dlc_bench(root)}"
@@ -54,3 +56,8 @@ class DLCBench(JudgedCaption):
         self, sample: Sample, replies: Sequence[str], files: Mapping[str, Sequence[DLCQuestion]]
     ) -> Scores:
         return judge.object_scores(replies, files[sample.truth.key])
+
+    def judge_reads(
+        self, sample: Sample, replies: Sequence[str], files: Mapping[str, Sequence[DLCQuestion]]
+    ) -> list[bool]:
+        return judge.replies_read(replies, files[sample.truth.key])

@@ -7,10 +7,7 @@ The released script gives the language model each frame after a JPEG of quality 
 It also keeps one answer per video, so of several objects of a video the last one; here all are scored.
 """
 
-import math
-import re
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,22 +20,14 @@ from samtok_tasks.captioning.judged import UNREADABLE, JudgedCaption, mean
 from samtok_tasks.captioning.zoom import JPEG_QUALITY
 from samtok_tasks.formats.files import require_file
 from samtok_tasks.formats.region_captions import CaptionRegion, CaptionRegions
+from samtok_tasks.lenient import LENIENT
+from samtok_tasks.videorefer_bench.judge import DIMENSIONS, dimension_scores, mended_dimensions
 from samtok_tasks.videorefer_bench.reader import (
     FILE,
     LAYOUT,
     read_videorefer_bench,
     read_videorefer_instruction,
 )
-
-DIMENSIONS = {
-    "Subject Correspondence": "sc",
-    "Appearance Description": "ad",
-    "Temporal Description": "td",
-    "Hallucination Detection": "hd",
-}
-"""The scores, 0 to 5, with the ids of their metrics."""
-_NUMBERED = re.compile(r"(?<!\d)\d++\.\s++")
-_VALUE = re.compile(r":\s++([\d.]++)")
 
 
 class VideoReferBench(JudgedCaption):
@@ -58,6 +47,7 @@ class VideoReferBench(JudgedCaption):
     data_name = "videorefer"
     zoomed_below = 0.2
     judge_settings = JudgeSettings(temperature=0.7, max_tokens=800, top_p=0.95)
+    judge_readings: ClassVar[Mapping[str, Callable[[str], str]]] = {LENIENT: mended_dimensions}
     judge_metrics = (
         MetricInfo("average", "Avg", "mean of the four means", unit="of 5", aggregate=Corpus(), version=2),
         *(
@@ -91,34 +81,10 @@ class VideoReferBench(JudgedCaption):
         return [[{"role": "system", "content": files}, {"role": "user", "content": text}]]
 
     def judge_scores(self, sample: Sample, replies: Sequence[str], files: str) -> Scores:
-        """What "1. Name: 3" says for each name, the last time it is said."""
-        try:
-            said = {name: float(text) for name, text in _said(replies[0])}
-        except ValueError:  # the script gives up the whole reply
-            said = {}
-        read = {id: said[name] for name, id in DIMENSIONS.items() if math.isfinite(said.get(name, math.nan))}
-        scores = {"replies": 1.0, "unreadable": float(len(read) < len(DIMENSIONS))}
-        for id in DIMENSIONS.values():
-            scores |= {id: read.get(id, 0.0), f"{id}_read": float(id in read)}
-        return scores
+        return dimension_scores(replies[0])
+
+    def judge_reads(self, sample: Sample, replies: Sequence[str], files: str) -> list[bool]:
+        return [not dimension_scores(reply)["unreadable"] for reply in replies]
 
     def judge_totals(self, values: Mapping[str, float | None]) -> dict[str, float | None]:
         return {"average": mean([values[id] for id in DIMENSIONS.values()])}
-
-
-def _said(reply: str) -> Iterator[tuple[str, str]]:
-    r"""Names and numbers of a reply: the script's `\d+\.\s+(.*?):\s+([\d.]+)`, in linear time."""
-    values = list(_VALUE.finditer(reply))
-    starts = [value.start() for value in values]
-    at = line_end = 0
-    for numbered in _NUMBERED.finditer(reply):
-        begin = numbered.end()
-        if numbered.start() < at:  # it is the number said before
-            continue
-        if line_end < begin:
-            found = reply.find("\n", begin)
-            line_end = found if found >= 0 else len(reply)
-        number = bisect_left(starts, begin)
-        if number < len(values) and starts[number] < line_end:
-            at = values[number].end()
-            yield reply[begin : starts[number]], values[number][1]

@@ -6,11 +6,16 @@ number of 0 to 1, and then gives 0; here such a reply gives 0 at once, and is co
 paper's figures are means of five runs by gpt-4-0613.
 """
 
+import re
 from collections.abc import Collection
 
 from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import Scores
+from samtok_tasks.lenient import NUMBER, numbers, plain
 from samtok_tasks.vip_bench.reader import CAPABILITIES
+
+_LABELLED = re.compile(rf"(?i:\b(?:score|correctness)(?:\s++is)?+)\s*+[:=]?+\s*+({NUMBER})", re.ASCII)
+_OF_ONE = re.compile(r"(?:/|\bout of)\s*+1(?:\.0*+)?+(?![\w.])")
 
 PROMPT = """\
 Compare the ground truth and prediction from AI models, to give a correctness score for the prediction. \
@@ -78,6 +83,21 @@ def read_score(reply: str) -> float | None:
     except ValueError:
         return None
     return score if 0 <= score <= 1 else None  # false for NaN
+
+
+def mended_score(reply: str) -> str:
+    """A reply with one score in other words, as that score alone: " 0.8", "0.8.", "Score: 0.8", "**0.8**/1".
+
+    That behind "score" or "correctness" counts, else the only number. A 0 that ends more words does not: the
+    judge writes three tokens, and it may be the beginning of "0.8".
+    """
+    text = _OF_ONE.sub("", plain(reply)).strip()
+    found = set(_LABELLED.findall(text) or numbers(text))
+    if len(found) != 1:
+        return reply
+    (number,) = found
+    whole = text.rstrip(".")
+    return reply if number == "0" and whole != number and whole.endswith(number) else number
 
 
 def judge_scores(reply: str, taken: Collection[str]) -> Scores:

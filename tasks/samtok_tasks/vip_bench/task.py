@@ -5,7 +5,7 @@ are asked as they are, with each region in place of its name. SAMTok's repositor
 the protocols are the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,9 +15,10 @@ from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, 
 from samtok_bench.task import Generation, HubSource, SampleSet
 from samtok_tasks.answers import without_tags
 from samtok_tasks.formats.files import require_split
+from samtok_tasks.lenient import LENIENT
 from samtok_tasks.mini.task import MiniTask
 from samtok_tasks.region_questions import COUNTS, counted, with_regions
-from samtok_tasks.vip_bench.judge import JUDGE_METRICS, judge_prompt, judge_scores
+from samtok_tasks.vip_bench.judge import JUDGE_METRICS, judge_prompt, judge_scores, mended_score, read_score
 from samtok_tasks.vip_bench.reader import (
     LAYOUT,
     PLACE,
@@ -56,6 +57,7 @@ class ViPBench(MiniTask, Judged):
     )
     judge_metrics = JUDGE_METRICS
     judge_settings = JudgeSettings(temperature=0.0, max_tokens=3)
+    judge_readings: ClassVar[Mapping[str, Callable[[str], str]]] = {LENIENT: mended_score}
 
     def locate(self, root: Path) -> str:
         locate_vip_bench(root)
@@ -86,6 +88,9 @@ class ViPBench(MiniTask, Judged):
 
     def judge_scores(self, sample: Sample, replies: Sequence[str], files: Mapping[str, str]) -> Scores:
         return judge_scores(replies[0], sample.truth.capabilities)
+
+    def judge_reads(self, sample: Sample, replies: Sequence[str], files: Mapping[str, str]) -> list[bool]:
+        return [read_score(reply) is not None for reply in replies]
 
 
 def _sample(asked: VipQuestion, root: Path) -> Sample:

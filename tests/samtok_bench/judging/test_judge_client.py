@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from urllib.parse import quote
 
 import pytest
 from judge_server import completion, send, serving
@@ -117,11 +118,12 @@ def test_what_cannot_pass_is_not_tried_again(status):
     assert (len(server.requests), naps) == (1, [])
 
 
-def test_redirects_do_not_carry_the_key_away():
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_do_not_carry_the_key_away(status):
     with serving(lambda handler, content, number: send(handler, completion("stolen"))) as thief:
         elsewhere = {"Location": thief.url}
-        moved = serving(lambda handler, content, number: send(handler, b"", 302, **elsewhere))
-        with moved as server, pytest.raises(JudgeError, match="HTTP 302"):
+        moved = serving(lambda handler, content, number: send(handler, b"", status, **elsewhere))
+        with moved as server, pytest.raises(JudgeError, match=f"HTTP {status}"):
             client(server.url, key="secret")[0].ask(MESSAGES, JudgeSettings(0))
     assert thief.requests == []
 
@@ -150,6 +152,54 @@ def test_a_server_that_trickles_runs_into_the_timeout_too():
             one.ask(MESSAGES, JudgeSettings(0))
 
 
+def forever(handler, piece, pause):
+    """Send the same bytes until the client goes away."""
+    while True:
+        handler.wfile.write(piece)
+        handler.wfile.flush()
+        time.sleep(pause)
+
+
+@pytest.mark.parametrize(
+    ("piece", "pause"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\n", 0.001),
+        (b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\n", 0.05),
+        (b"H", 0.05),
+    ],
+)
+def test_the_time_limit_holds_before_the_body_too(piece, pause):
+    with serving(lambda handler, content, number: forever(handler, piece, pause)) as server:
+        one, _ = client(server.url, timeout=0.4, retries=0)
+        began = time.monotonic()
+        with pytest.raises(JudgeError, match=r"no whole answer within 0\.4 s|BadStatusLine|LineTooLong"):
+            one.ask(MESSAGES, JudgeSettings(0))
+    assert time.monotonic() - began < 3
+
+
+def test_a_header_that_dribbles_runs_into_the_timeout():
+    def dribble(handler, content, number):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        forever(handler, b"a", 0.05)
+
+    with serving(dribble) as server:
+        one, _ = client(server.url, timeout=0.4, retries=0)
+        began = time.monotonic()
+        with pytest.raises(JudgeError, match=r"TimeoutError: no whole answer within 0\.4 s"):
+            one.ask(MESSAGES, JudgeSettings(0))
+    assert time.monotonic() - began < 3
+
+
+def test_a_server_that_takes_no_request_runs_into_the_timeout():
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        one, _ = client(f"http://127.0.0.1:{deaf.getsockname()[1]}/v1", timeout=0.4, retries=0)
+        long = [{"role": "user", "content": "x" * (32 << 20)}]
+        began = time.monotonic()
+        with pytest.raises(JudgeError, match=r"no whole answer within 0\.4 s"):
+            one.ask(long, JudgeSettings(0))
+    assert time.monotonic() - began < 5
+
+
 def test_nobody_listens():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -171,6 +221,97 @@ def test_nobody_listens():
 def test_what_is_no_judge(url, model, options):
     with pytest.raises(ValueError, match=r"judge|negative"):
         JudgeClient(url, model, **options)
+
+
+KEY = "sk-0123456789/ab+c="
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n", " "])
+def test_a_line_end_behind_the_key_is_no_part_of_it(monkeypatch, end):
+    monkeypatch.setenv(KEY_VARIABLE, KEY + end)
+    with serving(lambda handler, content, number: send(handler, completion("x"))) as server:
+        JudgeClient(server.url, "m").ask(MESSAGES, JudgeSettings(0))
+    assert server.headers[0]["Authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize("key", ["sk-01234\r\nX-Evil: 1", "sk-01234 56", "sk-01234ä", "sk-01234\x00"])
+def test_a_key_that_no_header_takes_is_refused_without_showing_it(key):
+    with pytest.raises(ValueError, match=f"^{KEY_VARIABLE} has a blank, a line end or a letter") as error:
+        JudgeClient("http://x/v1", "m", key=key)
+    assert "01234" not in str(error.value)
+
+
+@pytest.mark.parametrize("body", ["Incorrect API key: KEY", '{"error": "KEY"}', "x" * 390 + "KEY", "QUOTED"])
+@pytest.mark.parametrize("status", [401, 500, 200])
+def test_a_key_that_the_server_echoes_is_in_no_message(status, body):
+    said = body.replace("KEY", KEY).replace("QUOTED", quote(KEY, safe="")).encode()
+    echo = serving(lambda handler, content, number: send(handler, said, status))
+    with echo as server, pytest.raises(JudgeError) as error:
+        client(server.url, key=KEY, retries=0)[0].ask(MESSAGES, JudgeSettings(0))
+    assert "0123456789" not in str(error.value)
+    assert "sk-0123" not in str(error.value)
+
+
+def test_a_key_in_a_reply_is_not_kept():
+    with serving(lambda handler, content, number: send(handler, completion(f"{KEY} is wrong"))) as server:
+        assert client(server.url, key=KEY)[0].ask(MESSAGES, JudgeSettings(0)) == "[hidden] is wrong"
+    with serving(lambda handler, content, number: send(handler, completion("EMPTY: 0.5"))) as server:
+        assert client(server.url, key="EMPTY")[0].ask(MESSAGES, JudgeSettings(0)) == "EMPTY: 0.5"
+
+
+def test_a_query_is_sent_and_not_seen():
+    """As some servers want their key; they say the path that they do not have."""
+
+    def respond(handler, content, number):
+        if number:
+            send(handler, f"no {handler.path}".encode(), 404)
+        else:
+            send(handler, completion("well"))
+
+    with serving(respond) as server:
+        one, _ = client(f"{server.url}/?api_key=X9secret%2F1&v=2")
+        assert one.url == server.url
+        assert one.ask(MESSAGES, JudgeSettings(0)) == "well"
+        with pytest.raises(JudgeError, match=r"HTTP 404: no /v1/chat/completions\?\[hidden\]$"):
+            one.ask(MESSAGES, JudgeSettings(0))
+    assert server.requests[0]["path"] == "/v1/chat/completions?api_key=X9secret%2F1&v=2"
+
+
+def test_a_user_of_the_url_is_sent_and_not_seen():
+    with serving(
+        lambda handler, content, number: send(handler, handler.headers["Authorization"].encode(), 403)
+    ) as server:
+        one, _ = client(server.url.replace("//", "//me:p%40ss-word@"))
+        assert one.url == server.url
+        with pytest.raises(JudgeError, match=r"refuses the request: HTTP 403: Basic \[hidden\]$"):
+            one.ask(MESSAGES, JudgeSettings(0))
+    assert server.headers[0]["Authorization"] == "Basic bWU6cEBzcy13b3Jk"  # me:p@ss-word
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "me:p4ssword@host/v1",
+        "ftp://me:p4ssword@host/v1",
+        "http://me:p4ssword@host:port/v1",
+        "http://me:p4ssword@/v1",
+        "http://host/v1?key=p4ssword#x",
+        "http://host/v1?key=p4ssword x",
+        "http://[me:p4ssword@host/v1",
+    ],
+)
+def test_a_url_that_cannot_be_read_is_refused_without_showing_it(url):
+    with pytest.raises(
+        ValueError, match=r"^a judge is named by a URL like http://localhost:8000/v1, this"
+    ) as error:
+        JudgeClient(url, "m", key="")
+    assert "p4ssword" not in str(error.value)
+
+
+def test_a_user_and_a_key_are_one_too_many():
+    with pytest.raises(ValueError, match=f"the judge's URL has a user, and {KEY_VARIABLE} a key") as error:
+        JudgeClient("http://me:p4ssword@host/v1", "m", key=KEY)
+    assert "p4ss" not in str(error.value)
 
 
 def test_the_key_is_in_no_message():

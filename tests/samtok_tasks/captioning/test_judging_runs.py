@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import shutil
 
 import pytest
 from caption_samples import DLC, write
@@ -15,7 +16,11 @@ from samtok_bench.comparison.compare import compare
 from samtok_bench.comparison.given_runs import read_given_runs
 from samtok_bench.judging.client import JudgeClient, JudgeError
 from samtok_bench.judging.judge import judge
+from samtok_bench.judging.judged_run import as_judged, judged_by
 from samtok_bench.judging.transcript import SUMMARY, TRANSCRIPT, JudgeFile, read_judges, read_transcript
+from samtok_bench.runs.comparable import comparability
+from samtok_bench.runs.reading import open_run
+from samtok_bench.showing.run_tables import judge_table
 from samtok_tasks.dlc_bench.task import DLCBench
 from samtok_tasks.vg_caption.task import VGCaption
 
@@ -73,6 +78,58 @@ def test_nothing_is_asked_twice_and_another_judge_is_another_row(run):
     stored = JudgeFile.model_validate_json((folder / SUMMARY).read_bytes())
     assert [summary.model for summary in stored.judges] == ["judge-1", "judge-2"]
     assert judge(folder, Judge(dlc_reply), Silent()) == first, "the first judge's transcript is still there"
+
+
+def wordy(messages):
+    """The same in words that the official script cannot read, of one object; its first reply is cut."""
+    return f"```\n({dlc_reply(messages)[0]})\n```" if "apple" in str(messages) else "Perhaps\x1b[2J."
+
+
+def test_unread_replies_are_counted_and_another_reading_asks_for_nothing(run):
+    folder = run()
+    official = judge(folder, Judge(wordy), Silent())
+    unread = official.unread
+    assert (unread.count, unread.replies, unread.mended) == (6, 6, 0)
+    assert "reading" not in official.settings
+    assert "6 of 6 replies cannot be read by the official script, the first: '" in judge_table(official)
+    assert "\x1b" not in judge_table(official)
+
+    silent = Judge(lambda messages: pytest.fail("asked again"))
+    lenient = judge(folder, silent, Silent(), reading="lenient")
+    assert lenient.settings == {**official.settings, "reading": "lenient"}
+    assert 0 < lenient.unread.mended < lenient.unread.count == 6
+    assert values_of(lenient)["unreadable"] == (6 - lenient.unread.mended) / 6
+    assert f"the reading lenient understands {lenient.unread.mended} of them" in judge_table(lenient)
+    assert judge_table(lenient).startswith("judged by judge-1 (lenient), 2 samples")
+    assert [said.name for said in read_judges(folder)] == ["judge-1", "judge-1 (lenient)"]
+    # each keeps its own scores, in whichever order they were read
+    assert judge(folder, silent, Silent()) == official
+    assert judge(folder, silent, Silent(), reading="lenient") == lenient
+    assert judged_by(open_run(folder), "judge-1 (lenient)").summary.headline == lenient.headline
+    assert judged_by(open_run(folder), "judge-1").summary.headline == official.headline
+    with pytest.raises(ValueError, match="has no reading 'kind' of replies, but: official, lenient"):
+        judge(folder, silent, Silent(), reading="kind")
+
+
+def test_readings_do_not_compare(run, tmp_path):
+    folders = [run(), tmp_path / "again"]
+    shutil.copytree(*folders)
+    runs = []
+    for folder, reading in zip(folders, ("official", "lenient"), strict=True):
+        said = judge(folder, Judge(wordy), Silent(), reading=reading)
+        runs.append(as_judged(open_run(folder), said))
+    (fatal,) = comparability(*runs).fatal
+    assert fatal.setting == "judge"
+    assert "lenient" in fatal.text
+
+
+def test_what_all_read_is_not_counted(run):
+    folder = run()
+    assert judge(folder, Judge(dlc_reply), Silent()).unread is None
+    stored = json.loads((folder / SUMMARY).read_text())
+    del stored["judges"][0]["unread"]  # as files of before have none
+    (folder / SUMMARY).write_text(json.dumps(stored))
+    assert read_judges(folder)[0].unread is None
 
 
 def test_changed_questions_are_asked_anew(run, root):
