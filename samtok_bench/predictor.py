@@ -23,6 +23,10 @@ class PredictorOptions:
     seed: int = 0
 
 
+class Unavailable(OSError):
+    """What gives the answers cannot be reached: no sample is at fault, and the run can go on later."""
+
+
 class Predictor(ABC):
     """Answers samples in batches.
 
@@ -37,6 +41,8 @@ class Predictor(ABC):
         ValueError: an argument that the predictor does not know.
     """
 
+    concurrency: int = 1
+    """How many samples several threads may ask for at the same time; 1 for a predictor that takes batches."""
     can_constrain: ClassVar[bool] = False
     """Whether it can make every mask word well formed (`--constrained`)."""
     summary: ClassVar[str]
@@ -53,6 +59,14 @@ class Predictor(ABC):
     @abstractmethod
     def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
         """One prediction per sample, in order. May raise: the runner then asks sample by sample."""
+
+    def accept(self, samples: Sequence[Sample]) -> None:
+        """Look at all samples of a split before any of them is asked.
+
+        Raises:
+            ValueError: they are not what the predictor has answers to.
+        """
+        return None
 
     def prepare(self) -> None:
         """Load what `predict` needs; raises what a user can act on."""

@@ -68,6 +68,12 @@ def run(
     seed: Annotated[int, option("--seed", "Seed of the bootstrap and of torch.")] = 0,
     threads: Annotated[int | None, option("--threads", "CPU threads for the model.")] = None,
     device: Annotated[str, option("--device", "auto, cpu, cuda or cuda:N.")] = "auto",
+    workers: Annotated[
+        int, option("--workers", "Processes that answer, each with the model on a GPU of its own.")
+    ] = 1,
+    ray: Annotated[
+        str | None, option("--ray", "Take the workers from the Ray cluster at this address, or from `local`.")
+    ] = None,
     ceiling: Annotated[
         bool | None,
         option(
@@ -99,6 +105,8 @@ def run(
         seed=seed,
         threads=threads,
         device=device,
+        workers=workers,
+        ray=ray,
         ceiling=ceiling,
         command=("samtok-bench", *sys.argv[1:]),
     )

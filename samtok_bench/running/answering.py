@@ -1,20 +1,19 @@
-"""Samples through a predictor into a journal: batches, waves of dependent samples, failures one by one."""
+"""Samples through an engine into a journal: batches, and waves of dependent samples."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from samtok_bench import rle
-from samtok_bench.predictor import Predictor
 from samtok_bench.progress import Reporter
+from samtok_bench.running.engines.engine import Engine
 from samtok_bench.runs.journal import Journal, Line
-from samtok_bench.sample import Outcome, Prediction, Sample
+from samtok_bench.sample import Prediction, Sample
 from samtok_bench.task import Task
 
 
 def fill(
     what: str,
     task: Task,
-    predictor: Predictor,
+    engine: Engine,
     samples: Sequence[Sample],
     journal: Journal,
     batch_size: int,
@@ -29,8 +28,8 @@ def fill(
         ValueError: the journal holds a sample of another run, or samples wait for each other.
     """
     done = journal.read()
-    known = {sample.id for sample in samples}
-    strangers = [id for id in done if id not in known]
+    by_id = {sample.id: sample for sample in samples}
+    strangers = [id for id in done if id not in by_id]
     if strangers:
         raise ValueError(f"{journal.path} holds the sample {strangers[0]}, which this run does not have")
     # samples of one image after each other, so that a batch embeds few images
@@ -41,34 +40,45 @@ def fill(
     answers = {id: done[id].prediction for id in followed if id in done}
     if not pending:
         return 0, 0.0
-    seconds = 0.0
-    predictor.prepare()
+    engine.prepare()
     reporter.start(what, len(samples), len(done))
+    seconds = 0.0
     try:
-        for batch in _batches(pending, answers, batch_size):
-            asked = [
-                task.with_history(sample, [answers[id] for id in sample.after]) if sample.after else sample
-                for sample in batch
-            ]
+        for wave in _waves(pending, answers, batch_size):
+            asked = [[_asked(task, sample, answers) for sample in batch] for batch in wave]
             began = time.perf_counter()
-            made = _predict(predictor, asked)
-            seconds += time.perf_counter() - began
-            answered = list(zip(batch, made, strict=True))
-            answers.update((sample.id, answer) for sample, answer in answered if sample.id in followed)
-            journal.append(
-                Line(sample.id, sample.cluster, sample.tags, answer, task.score(sample, answer))
-                for sample, answer in answered
-            )
-            reporter.advance(len(batch))
+            for answered in engine.answer(asked):
+                seconds += time.perf_counter() - began
+                made = {
+                    sample.id: prediction
+                    for part in answered
+                    for sample, prediction in zip(part.samples, part.predictions, strict=True)
+                }
+                answers.update((id, made[id]) for id in made.keys() & followed)
+                journal.append(_line(task, by_id[id], prediction) for id, prediction in made.items())
+                reporter.advance(len(made))
+                began = time.perf_counter()
     finally:
         reporter.stop()
     return len(pending), seconds
 
 
-def _batches(
+def _asked(task: Task, sample: Sample, answers: Mapping[str, Prediction]) -> Sample:
+    return task.with_history(sample, [answers[id] for id in sample.after]) if sample.after else sample
+
+
+def _line(task: Task, sample: Sample, prediction: Prediction) -> Line:
+    return Line(sample.id, sample.cluster, sample.tags, prediction, task.score(sample, prediction))
+
+
+def _waves(
     samples: Sequence[Sample], answers: Mapping[str, Prediction], size: int
-) -> Iterator[list[Sample]]:
-    """Samples in batches, each of them when those of its `after` are in `answers`, which the caller fills."""
+) -> Iterator[list[list[Sample]]]:
+    """Samples in batches that do not wait for each other, in waves.
+
+    Each sample comes when those of its `after` are in `answers`, which the caller fills in between. The
+    batches are the same wherever they are answered: answers may depend on what they are padded to.
+    """
     left = list(samples)
     while left:
         ready = [sample for sample in left if all(id in answers for id in sample.after)]
@@ -76,26 +86,6 @@ def _batches(
             raise ValueError(f"{len(left)} samples wait for each other, one is {left[0].id}")
         # what fills no batch waits for the samples that these answers make ready
         count = len(ready) - len(ready) % size or len(ready)
-        for start in range(0, count, size):
-            yield ready[start : min(start + size, count)]
+        yield [ready[start : min(start + size, count)] for start in range(0, count, size)]
         asked = {sample.id for sample in ready[:count]}
         left = [sample for sample in left if sample.id not in asked]
-
-
-def _predict(predictor: Predictor, batch: Sequence[Sample]) -> list[Prediction]:
-    """One prediction per sample, whatever the predictor does; Ctrl-C still ends the run."""
-    try:
-        made = predictor.predict(batch)
-        if len(made) != len(batch):
-            raise RuntimeError(f"{len(made)} predictions for {len(batch)} samples")
-        for sample, prediction in zip(batch, made, strict=True):
-            for mask in prediction.masks:
-                if tuple(rle.validate(mask)["size"]) != sample.size:
-                    raise RuntimeError(f"a mask of size {mask['size']} on an image of {list(sample.size)}")
-        return made
-    except Exception as error:
-        if len(batch) > 1:
-            # one bad sample must not take the others of its batch with it
-            return [_predict(predictor, [sample])[0] for sample in batch]
-        reason = f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}"
-        return [Prediction(outcome=Outcome.MODEL_ERROR, detail=reason)]

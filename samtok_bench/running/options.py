@@ -30,6 +30,10 @@ class RunOptions:
     seed: int = 0
     threads: int | None = None
     device: str = "auto"
+    workers: int = 1
+    """Processes, each with the model for itself."""
+    ray: str | None = None
+    """Address of the Ray cluster whose actors are the workers, or `local`."""
     ceiling: bool | None = None
     """None computes it where it is cheap."""
     command: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,9 @@ from samtok_bench.interruption import keeping
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.progress import Reporter
 from samtok_bench.running.answering import fill
+from samtok_bench.running.engines.choose import choose_engine
+from samtok_bench.running.engines.local import LocalEngine
+from samtok_bench.running.engines.workers import WorkerModel
 from samtok_bench.running.options import RunOptions
 from samtok_bench.running.samples import choose, data_hash
 from samtok_bench.running.summarize import summarize
@@ -41,11 +45,16 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
         ValueError: unknown names, malformed data, a folder of another configuration.
         OSError: missing data or weights, a folder that cannot be written.
     """
-    for name, count in (("batch-size", options.batch_size), ("limit", options.limit)):
+    for name, count in (
+        ("batch-size", options.batch_size),
+        ("limit", options.limit),
+        ("workers", options.workers),
+    ):
         if count is not None and count < 1:
             raise ValueError(f"--{name} must be at least 1, got {count}")
     task = options.make_task()
-    predictor = _predictor(options, task)
+    model = _model(options, task)
+    predictor = model.make()
     root = options.data_root or task.default_root()
     split = options.split or task.default_split(root)
     read = task.samples(root, split)
@@ -53,12 +62,15 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
         reporter.note(f"left out by the reader: {line}")
     for line in read.dropped.kept_lines():
         reporter.note(f"kept by the reader: {line}")
+    predictor.accept(read.samples)
     chosen = choose(read, options.sample, options.limit, reporter)
     settings = _settings(options, task, split, predictor, chosen.samples)
     folder = RunFolder(options.out or _default_folder(settings))
-    if not folder.exists():
-        predictor.prepare()  # a model that cannot be loaded leaves no folder behind
-    with folder.locked():
+    with ExitStack() as opened:
+        engine = opened.enter_context(choose_engine(predictor, model, options.workers, options.ray))
+        if not folder.exists():
+            engine.prepare()  # a model that cannot be loaded leaves no folder behind
+        opened.enter_context(folder.locked())
         record = folder.create_or_resume(
             RunRecord(
                 status="running",
@@ -69,16 +81,17 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
             )
         )
         session = record.sessions[-1]
-        with keeping(lambda: _kept(folder, len(chosen.samples))):
-            session.answered, session.seconds = fill(
-                "predict", task, predictor, chosen.samples, folder.journal, options.batch_size, reporter
-            )
-            asked = options.ceiling is not False
-            ceiling = predictor.ceiling(forced=bool(options.ceiling)) if asked else None
-            if ceiling is not None:
-                fill("ceiling", task, ceiling, chosen.samples, folder.ceiling, options.batch_size, reporter)
-            result = finish(folder, settings, task, chosen, ceiling is not None, reporter)
-            folder.write_record(record.model_copy(update={"status": "complete"}))
+        opened.enter_context(keeping(lambda: _kept(folder, len(chosen.samples))))
+        session.answered, session.seconds = fill(
+            "predict", task, engine, chosen.samples, folder.journal, options.batch_size, reporter
+        )
+        engine.close()
+        ceiling = predictor.ceiling(forced=bool(options.ceiling)) if options.ceiling is not False else None
+        if ceiling is not None:
+            above = LocalEngine(ceiling)
+            fill("ceiling", task, above, chosen.samples, folder.ceiling, options.batch_size, reporter)
+        result = finish(folder, settings, task, chosen, ceiling is not None, reporter)
+        folder.write_record(record.model_copy(update={"status": "complete"}))
         return result
 
 
@@ -116,12 +129,13 @@ def _tell_failures(lines: Mapping[str, Line], whose: str, reporter: Reporter) ->
             reporter.note(f"{whose}{len(details)} samples ended as {outcome}, the first: {details[0]}")
 
 
-def _predictor(options: RunOptions, task: Task) -> Predictor:
-    kind, argument = registry.predictor_class(options.model, task.answered_by)
+def _model(options: RunOptions, task: Task) -> WorkerModel:
+    kind, _ = registry.predictor_class(options.model, task.answered_by)
     if options.constrained and not kind.can_constrain:
         raise ValueError(f"the model {options.model!r} has no constrained decoding")
-    return kind(
-        argument,
+    return WorkerModel(
+        options.model,
+        task.answered_by,
         PredictorOptions(
             generation=task.generation,
             batch_size=options.batch_size,

@@ -49,7 +49,7 @@ def summarize(
         task=task.name,
         protocol=task.protocol,
         split=settings.split,
-        model=settings.model,
+        model=settings.label,
         samples=len(samples),
         clusters=len(set(clusters)),
         outcomes=_outcomes(lines),

@@ -24,6 +24,10 @@ faulty = bench_fakes:Faulty
 short = bench_fakes:Short
 misshapen = bench_fakes:Misshapen
 unloadable = bench_fakes:Unloadable
+deadly = bench_fakes:Deadly
+mortal = bench_fakes:Mortal
+stillborn = bench_fakes:Stillborn
+gone = bench_fakes:Gone
 echo = dialogue_fakes:Echo
 slow-echo = dialogue_fakes:SlowEcho
 

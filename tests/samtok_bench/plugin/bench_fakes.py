@@ -1,19 +1,22 @@
 """A tiny task and predictors that misbehave on purpose, found through entry points as any plug-in."""
 
 import os
+import signal
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 
 from samtok_bench import rle
-from samtok_bench.predictor import Predictor
+from samtok_bench.predictor import Predictor, Unavailable
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.sample import ImagePart, Prediction, Sample, Target, Text, Turn, content_id
 from samtok_bench.task import Dropped, Generation, SampleSet, Task
 from samtok_tasks.gres.metrics import gres_metrics, gres_scores
 
 COUNT, PER_IMAGE = 24, 3
+_LOCK = threading.Lock()
 
 
 class Squares(Task):
@@ -120,6 +123,48 @@ class Misshapen(Perfect):
 
     def predict(self, samples):
         return [Prediction(masks=(rle.empty(3, 4),)) for _ in samples]
+
+
+class Deadly(Perfect):
+    """Its process dies whenever the sample number 5 is in the batch."""
+
+    def predict(self, samples):
+        if content_id("squares", "5") in [sample.id for sample in samples]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().predict(samples)
+
+
+class Mortal(Perfect):
+    """The first process that comes to the sample number 5 dies, and leaves a file."""
+
+    def predict(self, samples):
+        died = Path(os.environ["MORTAL_DIED"])
+        if content_id("squares", "5") in [sample.id for sample in samples] and not died.exists():
+            died.touch()
+            os._exit(3)
+        return super().predict(samples)
+
+
+class Stillborn(Perfect):
+    """Its process dies while it loads."""
+
+    def prepare(self):
+        os._exit(7)
+
+
+class Gone(Perfect):
+    """A server that goes away after the first samples: the file says how many it answers."""
+
+    concurrency = 2
+
+    def predict(self, samples):
+        left = Path(os.environ["GONE_LEFT"])
+        with _LOCK:
+            count = int(left.read_text())
+            left.write_text(str(count - 1))
+        if count <= 0:
+            raise Unavailable("nobody answers at http://localhost:1/v1")
+        return super().predict(samples)
 
 
 class Unloadable(Perfect):

@@ -1,0 +1,28 @@
+"""One prediction per sample, whatever a predictor does."""
+
+from collections.abc import Sequence
+
+from samtok_bench import rle
+from samtok_bench.predictor import Predictor, Unavailable
+from samtok_bench.sample import Outcome, Prediction, Sample
+
+
+def predict(predictor: Predictor, batch: Sequence[Sample]) -> list[Prediction]:
+    """Answer a batch; where it fails, sample by sample. Ctrl-C and Unavailable end the run all the same."""
+    try:
+        made = predictor.predict(batch)
+        if len(made) != len(batch):
+            raise RuntimeError(f"{len(made)} predictions for {len(batch)} samples")
+        for sample, prediction in zip(batch, made, strict=True):
+            for mask in prediction.masks:
+                if tuple(rle.validate(mask)["size"]) != sample.size:
+                    raise RuntimeError(f"a mask of size {mask['size']} on an image of {list(sample.size)}")
+        return made
+    except Unavailable:
+        raise
+    except Exception as error:
+        if len(batch) > 1:
+            # one bad sample must not take the others of its batch with it
+            return [predict(predictor, [sample])[0] for sample in batch]
+        reason = f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}"
+        return [Prediction(outcome=Outcome.MODEL_ERROR, detail=reason)]

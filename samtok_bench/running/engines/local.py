@@ -1,0 +1,22 @@
+"""Batches one after the other, in this process."""
+
+from collections.abc import Iterator, Sequence
+
+from samtok_bench.predictor import Predictor
+from samtok_bench.running.engines import careful
+from samtok_bench.running.engines.engine import Answered, Engine
+from samtok_bench.sample import Sample
+
+
+class LocalEngine(Engine):
+    """The predictor itself."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
+
+    def prepare(self) -> None:
+        self._predictor.prepare()
+
+    def answer(self, batches: Sequence[Sequence[Sample]]) -> Iterator[list[Answered]]:
+        for batch in batches:
+            yield [Answered(batch, careful.predict(self._predictor, batch))]

@@ -1,0 +1,92 @@
+"""Batches on several workers: what they are given, and what becomes of the batch of one that died.
+
+A worker gets whole batches and answers them; the driver scores and writes. The batch of a worker that died is
+asked again, then sample by sample; a sample that was asked in vain three times is a model error. So a sample
+that kills its worker costs three workers and nothing else.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from samtok_bench import registry
+from samtok_bench.predictor import Predictor, PredictorOptions
+from samtok_bench.running.engines.engine import Answered
+from samtok_bench.sample import Outcome, Prediction, Sample
+
+MOST_DEATHS = 3
+
+
+@dataclass(frozen=True)
+class Place:
+    """A worker's part of a machine."""
+
+    number: int
+    """From 0."""
+    count: int
+    """Of workers there."""
+
+    def take(self, options: PredictorOptions, gpus: int) -> PredictorOptions:
+        """Set the threads of what is not imported yet; the options with the worker's own GPU."""
+        threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+        os.environ["OMP_NUM_THREADS"] = str(max(1, threads // self.count))
+        if gpus and options.device in ("auto", "cuda"):
+            return replace(options, device=f"cuda:{self.number % gpus}")
+        return options
+
+
+@dataclass(frozen=True)
+class WorkerModel:
+    """What a worker needs to make the predictor for itself."""
+
+    model: str
+    """As `--model` has it."""
+    answered_by: Literal["model", "codec"]
+    options: PredictorOptions
+
+    gpus: int = 0
+    """How many a machine has."""
+
+    def make(self, place: Place | None = None) -> Predictor:
+        """The predictor; of a worker at its place."""
+        kind, argument = registry.predictor_class(self.model, self.answered_by)
+        return kind(argument, place.take(self.options, self.gpus) if place else self.options)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A batch, and how many workers died on it."""
+
+    samples: Sequence[Sample]
+    deaths: int = 0
+
+
+class Jobs:
+    """The batches that wait."""
+
+    def __init__(self, batches: Iterable[Sequence[Sample]]) -> None:
+        self._waiting = deque(Job(batch) for batch in batches)
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def take(self) -> Job:
+        """The next one."""
+        return self._waiting.popleft()
+
+    def lost(self, job: Job, how: str) -> Answered | None:
+        """Put the batch of a dead worker back, or give up its only sample."""
+        deaths = job.deaths + 1
+        if deaths >= MOST_DEATHS and len(job.samples) == 1:
+            detail = f"{deaths} workers died on this sample, the last {how}"
+            return Answered(job.samples, [Prediction(outcome=Outcome.MODEL_ERROR, detail=detail)])
+        batches = [job.samples] if deaths < MOST_DEATHS - 1 else [[sample] for sample in job.samples]
+        self._waiting.extendleft(Job(batch, deaths) for batch in reversed(batches))
+        return None
+
+
+def sendable(samples: Sequence[Sample]) -> list[Sample]:
+    """Samples without what only their task looks at: it may be of a class that a worker cannot import."""
+    return [replace(sample, truth=None) for sample in samples]
