@@ -148,6 +148,8 @@ class Task(ABC):
     """By data format, or None for a task of one format: what `samtok-bench data fetch` downloads."""
     answered_by: ClassVar[Literal["model", "codec"]] = "model"
     """A codec's task asks for nothing but the target masks back: `--model nano` is then nano's tokenizer."""
+    answer_form: ClassVar[Literal["masks", "text", "letter", "grounded caption", "scene graph"]] = "masks"
+    """What an answer is: masks, none where nothing is to be found; or a text, where masks may have places."""
     tag_values: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Values of tags in the order of tables, which show them also where no sample has them."""
 

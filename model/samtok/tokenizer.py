@@ -206,14 +206,30 @@ class SAMTok(PreTrainedModel):
 
         As released: `decode_logits`, bilinear interpolation, then logit > 0.5.
         """
-        logits = self.decode_logits(embedding, codes)
-        if not len(logits):
-            return torch.empty(0, *embedding.size, dtype=torch.bool, device=self.device)
-        masks = [
-            nn.functional.interpolate(chunk[None], embedding.size, mode="bilinear")[0] > THRESHOLD
-            for chunk in logits.split(_masks_at_once(embedding))
-        ]
-        return torch.cat(masks)
+        return _at_size(self.decode_logits(embedding, codes), embedding, THRESHOLD)
+
+    @torch.no_grad()
+    def decode_boxes(self, embedding: ImageEmbedding, boxes: Tensor | np.ndarray) -> Tensor:
+        """The masks that SAM 2 alone finds in boxes, without codes: (N, H, W) bool at the image's own size.
+
+        Of the decoder's three masks the one that it thinks best, logit > 0, as SAM 2 itself has it.
+
+        Args:
+            boxes: (N, 4) numbers, x0, y0, x1, y1 in pixels of the image; N may be 0.
+
+        Raises:
+            ValueError: another shape.
+        """
+        boxes = torch.as_tensor(boxes, dtype=torch.float32, device=self.device)
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
+            raise ValueError(f"boxes must have shape (N, 4), got {tuple(boxes.shape)}")
+        height, width = embedding.size
+        scaled = boxes / boxes.new_tensor([width, height, width, height])
+        if not len(boxes):
+            return torch.empty(0, height, width, dtype=torch.bool, device=self.device)
+        with self._autocast():
+            found = decode_prompts(self.sam2, embedding.features, self._corner_tokens(scaled[None]))
+        return _at_size(best_mask(*found)[0], embedding, 0.0)
 
     def forward(
         self, pixel_values: Tensor, masks: Tensor, path: str = "codes", **quantizer: Any
@@ -261,13 +277,28 @@ class SAMTok(PreTrainedModel):
 
     def _box_tokens(self, masks: Tensor) -> Tensor:
         """Two corner tokens and a padding token for the box of each mask, (B, N, 3, D)."""
-        corners = mask_boxes(masks).unflatten(-1, (2, 2)) * self.config.image_size
-        labels = torch.tensor([2, 3], device=masks.device).expand(corners.shape[:3])
+        return self._corner_tokens(mask_boxes(masks))
+
+    def _corner_tokens(self, boxes: Tensor) -> Tensor:
+        """The same for boxes (B, N, 4), x0, y0, x1, y1 as shares of the image."""
+        corners = boxes.unflatten(-1, (2, 2)) * self.config.image_size
+        labels = torch.tensor([2, 3], device=boxes.device).expand(corners.shape[:3])
         sparse, _ = self.sam2.prompt_encoder(corners.to(self.dtype), labels, None, None)
         return sparse
 
     def _autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, self.autocast) if self.autocast else nullcontext()
+
+
+def _at_size(logits: Tensor, embedding: ImageEmbedding, threshold: float) -> Tensor:
+    """Logits (N, h, w) as masks (N, H, W) bool of the image's size, by bilinear interpolation."""
+    if not len(logits):
+        return torch.empty(0, *embedding.size, dtype=torch.bool, device=logits.device)
+    masks = [
+        nn.functional.interpolate(chunk[None], embedding.size, mode="bilinear")[0] > threshold
+        for chunk in logits.split(_masks_at_once(embedding))
+    ]
+    return torch.cat(masks)
 
 
 def _masks_at_once(embedding: ImageEmbedding) -> int:

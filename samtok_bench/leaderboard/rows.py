@@ -177,7 +177,7 @@ def _row(
     ours: Ours,
     judge: JudgeSummary | None,
 ) -> Row:
-    model = run.settings.model
+    model = run.settings.label
     checkpoint = schema.checkpoint(model)
     reason = _why_no_difference(run, benchmark, ours, checkpoint)
     scored = run if judge is None else as_judged(run, judge)

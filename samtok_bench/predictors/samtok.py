@@ -75,7 +75,7 @@ class SAMTokPredictor(Predictor):
             [_conversation(sample, images) for sample in asked],
             max_new_tokens=self.options.generation.max_new_tokens,
             constrained=self.options.constrained,
-            parse=_parser(self.options.generation.reading),
+            parse=word_parser(self.options.generation.reading),
             skip_special_tokens=not self.options.generation.special_tokens,
         )
         predictions |= {s.id: _prediction(answer) for s, answer in zip(asked, answers, strict=True)}
@@ -120,7 +120,7 @@ class SAMTokCodec(Codec):
 
     @property
     def codebooks(self) -> int:  # type: ignore[override]
-        depth = self._loaded().config.codebook_depth
+        depth = self.loaded().config.codebook_depth
         return depth if self.levels is None else min(self.levels, depth)
 
     def identity(self) -> dict[str, Any]:
@@ -154,14 +154,14 @@ class SAMTokCodec(Codec):
         return sum(path.stat().st_size for path in weights) <= CHEAP_BYTES
 
     def embed(self, image: Path, size: tuple[int, int]) -> "ImageEmbedding":
-        return self._loaded().embed(_open(image, size))
+        return self.loaded().embed(_open(image, size))
 
     def encode(self, embedding: "ImageEmbedding", masks: Sequence[RLE]) -> list[Symbols]:
-        codes = self._loaded().encode(embedding, np.stack([rle.decode(mask) for mask in masks]))
+        codes = self.loaded().encode(embedding, np.stack([rle.decode(mask) for mask in masks]))
         return [tuple(code) for code in codes[:, : self.levels].tolist()]
 
     def decode(self, embedding: "ImageEmbedding", codes: Sequence[Symbols]) -> list[RLE]:
-        decoded = self._loaded().decode(embedding, np.array(codes)).cpu().numpy()
+        decoded = self.loaded().decode(embedding, np.array(codes)).cpu().numpy()
         return [rle.encode(mask) for mask in decoded]
 
     def text(self, symbols: Symbols) -> str:
@@ -171,9 +171,10 @@ class SAMTokCodec(Codec):
         return len(symbols) + 2
 
     def bits(self, symbols: Symbols) -> float:
-        return len(symbols) * math.log2(self._loaded().config.codebook_size)
+        return len(symbols) * math.log2(self.loaded().config.codebook_size)
 
-    def _loaded(self) -> "SAMTok":
+    def loaded(self) -> "SAMTok":
+        """The tokenizer itself."""
         self.prepare()
         assert self._tokenizer is not None
         return self._tokenizer
@@ -243,7 +244,7 @@ def _conversation(sample: Sample, images: Pictures) -> list[dict[str, Any]]:
     return messages
 
 
-def _parser(reading: Reading) -> Callable[[str], ParsedWords]:
+def word_parser(reading: Reading) -> Callable[[str], ParsedWords]:
     """What the model reads its answers with: its own parser, or the benchmark's reading of the marks."""
     read = reading.read
     if read is None:

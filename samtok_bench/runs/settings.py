@@ -46,6 +46,11 @@ class RunSettings(BaseModel):
         return self.limit is not None or bool(self.sample)
 
     @property
+    def label(self) -> str:
+        """The model as tables call it."""
+        return str(self.predictor.get("name", self.model))
+
+    @property
     def hash(self) -> str:
         """Eight hex digits that name the configuration."""
         text = json.dumps(self.model_dump(), sort_keys=True)

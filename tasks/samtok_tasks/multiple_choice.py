@@ -35,6 +35,7 @@ class MultipleChoice(MiniTask):
     """
 
     group = "region_vqa"
+    answer_form = "letter"
     primary = "exact"
     generation = Generation(1024)
     metrics: ClassVar[tuple[MetricInfo, ...]] = (

@@ -24,6 +24,7 @@ class RegionCaption(Task):
     """Describe the region of a mask."""
 
     group = "region_caption"
+    answer_form = "text"
     data_name: ClassVar[str]
     """The benchmark's name in the ids of samples."""
 

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from samtok_bench.cli.options import complete_tasks, option
+from samtok_tasks.data import exchange
 
 if TYPE_CHECKING:
     from samtok_bench.task import Task
     from samtok_tasks.data.check import CheckReport
 
 app = typer.Typer(no_args_is_help=True)
-data = typer.Typer(no_args_is_help=True, help="Write mini, check a data root, or fetch official files.")
+data = typer.Typer(no_args_is_help=True, help="Write mini, check or fetch data, exchange answers.")
 app.add_typer(data, name="data")
+data.command()(exchange.questions)
+data.command()(exchange.predictions)
+data.command("check-predictions")(exchange.check_predictions)
 
 DataFormat = Annotated[str | None, option("--data", "Format of the data root, for tasks that read several.")]
 Json = Annotated[bool, option("--json", "Print JSON.")]

@@ -8,13 +8,14 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from samtok_bench.rle import MAX_COORDINATE
-from samtok_bench.validation import first_fault
+from samtok_bench.validation import PathBelow as PathBelow
+from samtok_bench.validation import below, first_fault
 
 T = TypeVar("T")
 
@@ -160,19 +161,10 @@ def path_below(record: Any, name: str, where: str) -> str:
     """A field that holds the path of a file below some folder, without needless dots; else ValueError."""
     given = field(record, name, str, where)
     try:
-        return _below(given)
+        return below(given)
     except ValueError as error:
         raise ValueError(f"{where}: {name!r} {error}") from None
 
 
-def _below(given: str) -> str:
-    path = PurePosixPath(given)
-    if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in given:
-        raise ValueError(f"must be a path below the folder, got {given!r}")
-    return str(path)
-
-
-PathBelow = Annotated[str, AfterValidator(_below)]
-"""The path of a file below some folder, without needless dots."""
 Coordinate = Annotated[float, Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE, allow_inf_nan=False)]
 """Pixels, in an image or near it."""

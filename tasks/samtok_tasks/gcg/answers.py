@@ -61,6 +61,9 @@ def grounded_phrases(prediction: Prediction, protocol: Protocol) -> GroundedPhra
     A mask belongs to the phrase right before it; other masks, white space and commas may stand between. A
     mask whose words are not in the text has no phrase.
     """
+    if prediction.phrases and not prediction.words:
+        # of a model that says which phrase each mask is of
+        return GroundedPhrases(prediction.phrases, prediction.masks, tuple(range(len(prediction.masks))))
     text, released = prediction.text, protocol == "released"
     at = max(0, text.rfind(_SPEAKER)) if released else 0
     tagged = list(enclosed(text, *_TAGS[protocol], at=at))

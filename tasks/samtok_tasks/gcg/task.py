@@ -39,6 +39,7 @@ class GCG(MiniTask):
     """Grounded conversation generation on GranD-f or mini."""
 
     name = "gcg"
+    answer_form = "grounded caption"
     summary = "caption with a mask for each phrase (GranD-f)"
     primary = "miou"
     source = "GLaMM, eval/gcg/evaluate.py (arXiv 2311.03356)"

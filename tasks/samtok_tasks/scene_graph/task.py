@@ -77,6 +77,7 @@ class SceneGraph(MiniTask):
     """Scene graphs on PSG or mini."""
 
     name = "scene_graph"
+    answer_form = "scene graph"
     summary = "triplets of subject, predicate and object with masks (PSG)"
     primary = "r20"
     source = "OpenPSG, sgg_metrics.py (arXiv 2207.11247)"

@@ -33,6 +33,7 @@ class ViPBench(MiniTask, Judged):
     """Free questions about regions of ViP-Bench or mini; `Sample.truth` is the VipQuestion."""
 
     name = "vip-bench"
+    answer_form = "text"
     summary = "free questions about regions, for a judge (ViP-Bench)"
     group = "region_vqa"
     primary = "answered"

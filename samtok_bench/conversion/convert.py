@@ -1,0 +1,37 @@
+"""Answers that others wrote down, as a predictions file."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from samtok_bench.conversion.released_results import read_released_results
+from samtok_bench.conversion.runs import read_run
+from samtok_bench.exchange.answers import StatedAnswer
+from samtok_bench.runs.journal import write_whole
+from samtok_bench.sample import Sample
+
+Source = Callable[[Path, Sequence[Sample]], Iterator[StatedAnswer]]
+SOURCES: Mapping[str, Source] = {"run": read_run, "released": read_released_results}
+"""By the name given to --from."""
+
+
+def convert(kind: str, source: Path, samples: Sequence[Sample], out: Path) -> int:
+    """Write a predictions file.
+
+    Args:
+        kind: one of SOURCES.
+        source: the file or folder.
+        samples: all of the split.
+        out: the predictions file.
+
+    Returns:
+        the number of answers.
+
+    Raises:
+        ValueError: an unknown kind, a malformed source, or answers to other samples.
+        OSError: a file that cannot be read or written.
+    """
+    if kind not in SOURCES:
+        raise ValueError(f"unknown source {kind!r}; there are {', '.join(SOURCES)}")
+    lines = [answer.model_dump_json(exclude_defaults=True) for answer in SOURCES[kind](source, samples)]
+    write_whole(out, "".join(f"{line}\n" for line in lines).encode())
+    return len(lines)

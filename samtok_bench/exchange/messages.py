@@ -1,0 +1,104 @@
+"""A sample as messages of a chat API: pictures as PNG, regions in a manner that the model understands."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Literal, get_args
+
+from PIL import Image
+
+from samtok_bench import rle
+from samtok_bench.exchange.coordinates import Coordinates
+from samtok_bench.exchange.pictures import colour_name, data_url, outlined
+from samtok_bench.rle import RLE
+from samtok_bench.sample import ImagePart, Part, Region, Sample, Text, Turn
+
+RegionForm = Literal["words", "boxes", "outline"]
+REGION_FORMS: tuple[RegionForm, ...] = get_args(RegionForm)
+Open = Callable[[ImagePart, Sample], Mapping[str, Image.Image]]
+"""An image as the mask tokenizer gets it, and as "seen" what the language model gets if that differs."""
+Words = Callable[[Image.Image, Sequence[RLE]], Sequence[str]]
+"""The mask words of regions on an image."""
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """How a question is put to a model elsewhere."""
+
+    regions: RegionForm
+    """A region is its mask words, its box in numbers, or an outline drawn on the picture."""
+    coordinates: Coordinates
+    """Of boxes."""
+    instruction: str
+    """Said at the end of the last turn, such as the form of the answer."""
+    open: Open
+    words: Words | None = None
+    """For regions as words."""
+
+    def messages(self, sample: Sample) -> list[dict[str, Any]]:
+        """The turns of a sample; errors as those of `open`."""
+        placed = list(_placed(sample.turns))
+        messages: list[dict[str, Any]] = []
+        for turn, parts in groupby(placed, lambda part: part.turn):
+            content = [self._content(part, placed, sample) for part in parts]
+            if turn == len(sample.turns) - 1 and self.instruction:
+                content.append({"type": "text", "text": f" {self.instruction}"})
+            messages.append({"role": sample.turns[turn].role, "content": list(_joined(content))})
+        return messages
+
+    def _content(self, placed: "_Placed", every: Sequence["_Placed"], sample: Sample) -> dict[str, Any]:
+        part = placed.part
+        if isinstance(part, ImagePart):
+            drawn = _regions_of(placed.image, every) if self.regions == "outline" else []
+            pictures = self.open(part, sample)
+            seen = pictures.get("seen", pictures["image"])
+            return {"type": "image_url", "image_url": {"url": data_url(outlined(seen, drawn))}}
+        text = part.text if isinstance(part, Text) else self._region(part, placed.image, every, sample)
+        return {"type": "text", "text": text}
+
+    def _region(self, region: Region, image: int, every: Sequence["_Placed"], sample: Sample) -> str:
+        if self.regions == "outline":
+            number = _regions_of(image, every).index(region.rle)
+            return f"the region outlined in {colour_name(number)}"
+        if self.regions == "boxes":
+            height, width = region.rle["size"]
+            return self.coordinates.written(rle.box(region.rle), (height, width))
+        if self.words is None:
+            raise ValueError("regions as mask words need a tokenizer")
+        images = [part.part for part in every if part.image == image and isinstance(part.part, ImagePart)]
+        shown = images[0] if images else ImagePart(sample.image)
+        return self.words(self.open(shown, sample)["image"], [region.rle])[0]
+
+
+@dataclass(frozen=True)
+class _Placed:
+    part: Part
+    turn: int
+    image: int
+    """How many images there are up to here: a region is on the last of them."""
+
+
+def _placed(turns: Sequence[Turn]) -> Iterator[_Placed]:
+    images = 0
+    for number, turn in enumerate(turns):
+        for part in turn.parts:
+            images += isinstance(part, ImagePart)
+            yield _Placed(part, number, images)
+
+
+def _regions_of(image: int, every: Sequence[_Placed]) -> list[RLE]:
+    """The masks on an image in the order in which they are named, each once."""
+    found: list[RLE] = []
+    for placed in every:
+        if placed.image == image and isinstance(placed.part, Region) and placed.part.rle not in found:
+            found.append(placed.part.rle)
+    return found
+
+
+def _joined(content: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Texts next to each other as one: servers may put a line break between parts."""
+    for kind, parts in groupby(content, lambda part: str(part["type"])):
+        if kind == "text":
+            yield {"type": "text", "text": "".join(part["text"] for part in parts)}
+        else:
+            yield from parts

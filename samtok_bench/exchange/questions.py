@@ -1,0 +1,99 @@
+"""What a split asks, as a file that any program can read: one JSON line per sample.
+
+    {"id": "93c0...", "image": "images/7.jpg", "size": [480, 640], "answer": "text",
+     "turns": [{"role": "user", "content": [
+        {"type": "image", "path": "images/7.jpg"},
+        {"type": "text", "text": "What is in "},
+        {"type": "region", "mask": {"size": [480, 640], "counts": "..."}}]}]}
+
+Paths are below the data root. A region is on the last image before it, or on the part of it that its "view"
+shows. A question that needs answers of the same model names their ids in "after", in order; in its turns the
+text of ANSWER stands for what the model said, or in a question for the masks that it gave.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from samtok_bench import rle
+from samtok_bench.codec import Codec
+from samtok_bench.sample import ImagePart, Part, Prediction, Region, Sample, Text
+from samtok_bench.task import Task
+
+ANSWER = "{{answer to %s}}"
+
+
+class RegionForms:
+    """What is written of a region beside its mask.
+
+    Args:
+        box: [x0, y0, x1, y1], pixels, half open.
+        words: the words of this codec.
+    """
+
+    def __init__(self, *, box: bool = False, words: Codec | None = None) -> None:
+        self._box, self._codec = box, words
+        self._embed = lru_cache(maxsize=1)(words.embed) if words else None  # one image asks several things
+
+    def of(self, region: Region, image: ImagePart) -> dict[str, Any]:
+        """By name; ValueError for words of a region on a part of an image."""
+        written: dict[str, Any] = {}
+        if self._box:
+            written["box"] = list(rle.box(region.rle))
+        if self._codec is not None and self._embed is not None:
+            if image.view is not None:
+                raise ValueError(f"a region on a part of {image.path} cannot be written as words")
+            height, width = region.rle["size"]
+            codes = self._codec.encode(self._embed(image.path, (height, width)), [region.rle])
+            written["words"] = self._codec.text(codes[0])
+        return written
+
+
+def questions(task: Task, samples: Sequence[Sample], root: Path, forms: RegionForms) -> Iterator[bytes]:
+    """The lines of a file of questions."""
+    for sample in samples:
+        answers = [_stand_in(id, sample) for id in sample.after]
+        asked = task.with_history(sample, answers) if answers else sample
+        record = {
+            "id": sample.id,
+            "task": task.name,
+            "protocol": task.protocol,
+            "image": _below(sample.image, root),
+            "size": list(sample.size),
+            "answer": task.answer_form,
+            "turns": [
+                {"role": turn.role, "content": list(_content(turn.parts, sample, root, forms))}
+                for turn in asked.turns
+            ],
+        }
+        if sample.after:
+            record["after"] = list(sample.after)
+        yield json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _stand_in(id: str, sample: Sample) -> Prediction:
+    said = ANSWER % id
+    return Prediction(text=said, words=(said,), masks=(rle.full(*sample.size),))
+
+
+def _content(
+    parts: Sequence[Part], sample: Sample, root: Path, forms: RegionForms
+) -> Iterator[dict[str, Any]]:
+    image = ImagePart(sample.image)
+    for part in parts:
+        if isinstance(part, Text):
+            yield {"type": "text", "text": part.text}
+        elif isinstance(part, ImagePart):
+            image = part
+            view = {name: value for name, value in asdict(part.view).items() if value} if part.view else {}
+            yield {"type": "image", "path": _below(part.path, root), **({"view": view} if view else {})}
+        elif isinstance(part, Region):
+            yield {"type": "region", "mask": part.rle, **forms.of(part, image)}
+
+
+def _below(path: Path, root: Path) -> str:
+    """A path below the data root, or the whole path of one that is elsewhere."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path.resolve())

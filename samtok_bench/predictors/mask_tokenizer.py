@@ -1,0 +1,103 @@
+"""A mask tokenizer for models that run elsewhere: regions to words, words and boxes to masks."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from samtok.words import format_words
+from samtok_bench import rle
+from samtok_bench.exchange.coordinates import Box
+from samtok_bench.predictor import PredictorOptions
+from samtok_bench.predictors.samtok import SAMTokCodec, word_parser
+from samtok_bench.rle import RLE
+from samtok_bench.sample import Outcome, Prediction
+
+KEPT_IMAGES = 16
+"""Embeddings that are kept: several questions are about one image."""
+
+
+class MaskTokenizer:
+    """One SAMTok tokenizer, which several threads may ask in turn.
+
+    Args:
+        name: nano, a folder, or a hub id of a model or of its tokenizer.
+        options: device, threads, and how mask words are read.
+    """
+
+    def __init__(self, name: str, options: PredictorOptions) -> None:
+        self.name = name
+        self.codec = SAMTokCodec(name, options)
+        self._parse = word_parser(options.generation.reading)
+        self._lock = Lock()
+        self._embed = lru_cache(maxsize=KEPT_IMAGES)(self._embedded)
+
+    def identity(self) -> dict[str, Any]:
+        """See `Predictor.identity`."""
+        return self.codec.identity()
+
+    def prepare(self) -> None:
+        """Load the weights."""
+        with self._lock:
+            self.codec.prepare()
+
+    def words(self, image: Image.Image, masks: Sequence[RLE]) -> list[str]:
+        """The words of masks on an image of their size."""
+        with self._lock:
+            codes = self._tokenizer.encode(self._embed(_Picture(image)), _dense(masks))
+            return format_words(codes)
+
+    def read(self, text: str, image: Image.Image) -> Prediction:
+        """An answer with its mask words decoded on an image."""
+        parsed = self._parse(text)
+        faults = tuple(fault.kind for fault in parsed.faults)
+        masks: list[RLE] = []
+        if parsed.words:
+            with self._lock:
+                embedding = self._embed(_Picture(image))
+                decoded = self._tokenizer.decode(embedding, np.array(parsed.codes)).cpu().numpy()
+            masks = [rle.encode(mask) for mask in decoded]
+        return Prediction(
+            outcome=Outcome.PARSE_ERROR if faults else Outcome.OK,
+            text=text,
+            masks=tuple(masks),
+            words=tuple(text[word.start : word.end] for word in parsed.words),
+            faults=faults,
+        )
+
+    def in_boxes(self, image: Image.Image, boxes: Sequence[Box]) -> list[RLE]:
+        """What SAM 2 finds in boxes on an image."""
+        if not boxes:
+            return []
+        with self._lock:
+            embedding = self._embed(_Picture(image))
+            found = self._tokenizer.decode_boxes(embedding, np.array(boxes)).cpu().numpy()
+        return [rle.encode(mask) for mask in found]
+
+    @property
+    def _tokenizer(self) -> Any:
+        return self.codec.loaded()
+
+    def _embedded(self, picture: "_Picture") -> Any:
+        return self._tokenizer.embed(picture.image)
+
+
+class _Picture:
+    """An image by its pixels, for the cache."""
+
+    def __init__(self, image: Image.Image) -> None:
+        self.image = image
+        self._key = hash((image.size, image.tobytes()))
+
+    def __hash__(self) -> int:
+        return self._key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Picture) and self._key == other._key
+
+
+def _dense(masks: Sequence[RLE]) -> np.ndarray:
+    return np.stack([rle.decode(mask) for mask in masks])

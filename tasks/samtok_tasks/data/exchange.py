@@ -1,0 +1,133 @@
+"""`samtok-bench data questions`, `predictions` and `check-predictions`: for models that run elsewhere."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from samtok_bench.cli.options import complete_tasks, option
+
+if TYPE_CHECKING:
+    from samtok_bench.sample import Sample
+    from samtok_bench.task import Task
+
+Named = Annotated[str, option("--task", "A task of `samtok-bench tasks`.", autocompletion=complete_tasks)]
+Root = Annotated[Path | None, option("--data-root", "Folder of the official files; mini if absent.")]
+Split = Annotated[str | None, option("--split", "By default the first split of the task.")]
+Protocol = Annotated[str, option("--protocol", "standard or released.")]
+DataFormat = Annotated[str | None, option("--data", "Format of the data root, for tasks that read several.")]
+TaskOption = Annotated[list[str] | None, option("--option", "NAME=VALUE, for tasks with variants.")]
+
+
+def questions(
+    task: Named,
+    out: Annotated[Path, option("--out", "File to write, one JSON line per sample.")],
+    split: Split = None,
+    data_root: Root = None,
+    protocol: Protocol = "standard",
+    data: DataFormat = None,
+    task_option: TaskOption = None,
+    boxes: Annotated[bool, option("--boxes", "Also write the box of each region in a question.")] = False,
+    words: Annotated[
+        str | None, option("--words", "Also write each region in the words of this codec, such as samtok.")
+    ] = None,
+) -> None:
+    """Write what a split asks, for a model that runs elsewhere.
+
+    Its answers come back by `run --model predictions:FILE`.
+    """
+    from samtok_bench.exchange.questions import RegionForms
+    from samtok_bench.exchange.questions import questions as lines
+    from samtok_bench.predictor import PredictorOptions
+    from samtok_bench.registry import codec_class
+    from samtok_bench.runs.journal import write_whole
+
+    asked, samples, root = _split(task, protocol, data, task_option, split, data_root)
+    codec = None
+    if words is not None:
+        kind, argument = codec_class(words)
+        codec = kind(argument, PredictorOptions(asked.generation))
+    written = list(lines(asked, samples, root, RegionForms(box=boxes, words=codec)))
+    write_whole(out, b"".join(written))
+    dependent = sum(bool(sample.after) for sample in samples)
+    typer.echo(f"{len(written)} questions below {root}: {out}")
+    if dependent:
+        typer.echo(f'{dependent} of them need answers to earlier ones, see "after"')
+
+
+def predictions(
+    source: Annotated[Path, typer.Argument(help="What holds the answers.")],
+    task: Named,
+    kind: Annotated[
+        str, option("--from", "run: a results folder; released: a folder of SAMTok's evaluation scripts.")
+    ],
+    out: Annotated[Path, option("--out", "Predictions file to write.")],
+    split: Split = None,
+    data_root: Root = None,
+    protocol: Protocol = "standard",
+    data: DataFormat = None,
+    task_option: TaskOption = None,
+) -> None:
+    """Write a predictions file from answers in another form."""
+    from samtok_bench.conversion.convert import convert
+
+    _, samples, _ = _split(task, protocol, data, task_option, split, data_root)
+    count = convert(kind, source, samples, out)
+    typer.echo(f"{count} answers to {len(samples)} samples: {out}")
+
+
+def check_predictions(
+    file: Annotated[Path | None, typer.Argument(help="A predictions file.")] = None,
+    task: Annotated[
+        str | None,
+        option("--task", "Also hold it against the samples of a task.", autocompletion=complete_tasks),
+    ] = None,
+    split: Split = None,
+    data_root: Root = None,
+    protocol: Protocol = "standard",
+    data: DataFormat = None,
+    task_option: TaskOption = None,
+    schema: Annotated[bool, option("--schema", "Print the JSON Schema of a line instead.")] = False,
+) -> None:
+    """Read a predictions file without running anything; with --task, also hold it against a split."""
+    from samtok_bench.exchange.answers import json_schema
+    from samtok_bench.exchange.predictions import PredictionsFile
+
+    if schema:
+        typer.echo(json.dumps(json_schema(), indent=1))
+        return
+    if file is None:
+        raise ValueError("name a predictions file, or use --schema")
+    read = PredictionsFile(file)
+    typer.echo(f"{len(read)} answers of {read.model or 'a model without a name'}: {file}")
+    if task is not None:
+        _, samples, _ = _split(task, protocol, data, task_option, split, data_root)
+        missing = read.check(samples)
+        first = f", the first: {missing[0]}" if missing else ""
+        typer.echo(f"{len(missing)} of {len(samples)} samples have no answer{first}")
+
+
+def _split(
+    name: str,
+    protocol: str,
+    data: str | None,
+    options: list[str] | None,
+    split: str | None,
+    data_root: Path | None,
+) -> "tuple[Task, list[Sample], Path]":
+    from samtok_bench import registry
+    from samtok_bench.running.options import RunOptions
+
+    registry.trust(name)
+    task = RunOptions(
+        name,
+        protocol=protocol,  # type: ignore[arg-type]  # the task checks it
+        data=data,
+        option=tuple(options or ()),
+    ).make_task()
+    root = data_root or task.default_root()
+    read = task.samples(root, split or task.default_split(root))
+    for line in read.dropped.lines():
+        typer.echo(f"left out by the reader: {line}", err=True)
+    return task, read.samples, root

@@ -1,0 +1,185 @@
+"""Questions out, answers back: on every task of mini, and by the released scripts' files."""
+
+import json
+import shutil
+
+import jsonschema
+import pytest
+
+from samtok_bench import registry, rle
+from samtok_bench.exchange.answers import json_schema
+
+TASKS = [name for name in registry.names("task") if registry.task_class(name)().own_data().ready]
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def summary(folder, *, without=("model",)):
+    found = json.loads((folder / "summary.json").read_text())
+    for metric in found["metrics"]:
+        metric.pop("ceiling")
+    return {name: value for name, value in found.items() if name not in without}
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_answers_that_went_out_and_came_back_score_the_same(called, tmp_path, task):
+    ours = ("--task", task, "--limit", "12")
+    assert called("run", *ours, "--model", "oracle", "--out", "here", "--no-ceiling")[0] == 0
+    source = ("here", "--from", "run", "--task", task)
+    code, out, _ = called("data", "predictions", *source, "--out", "a.jsonl")
+    assert code == 0
+    assert out.startswith("12 answers to ")
+    for line in lines(tmp_path / "a.jsonl"):
+        jsonschema.validate(line, json_schema())
+    assert called("run", *ours, "--model", "predictions:a.jsonl", "--out", "back")[0] == 0
+    assert summary(tmp_path / "back") == summary(tmp_path / "here")
+    stored = json.loads((tmp_path / "back" / "summary.json").read_text())
+    assert stored["model"] == "oracle (answers made elsewhere)"
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_questions_hold_what_the_samples_ask(called, tmp_path, task):
+    code, out, _ = called("data", "questions", "--task", task, "--out", "q.jsonl", "--boxes")
+    assert code == 0
+    asked = registry.task_class(task)()
+    root = asked.default_root()
+    samples = asked.samples(root, asked.default_split(root)).samples
+    questions = lines(tmp_path / "q.jsonl")
+    assert [question["id"] for question in questions] == [sample.id for sample in samples]
+    assert out.startswith(f"{len(samples)} questions below {root}")
+    for question, sample in zip(questions, samples, strict=True):
+        assert root / question["image"] == sample.image
+        assert tuple(question["size"]) == sample.size
+        parts = [part for turn in question["turns"] for part in turn["content"]]
+        assert all((root / part["path"]).is_file() for part in parts if part["type"] == "image")
+        for part in parts:
+            if part["type"] == "region":
+                assert part["box"] == list(rle.box(part["mask"]))
+
+
+def test_regions_as_words_are_those_that_the_model_reads(called, tmp_path):
+    ours = ("--task", "gar-bench", "--out", "q.jsonl")
+    assert called("data", "questions", *ours, "--words", "samtok")[0] == 0
+    parts = [
+        part for line in lines(tmp_path / "q.jsonl") for turn in line["turns"] for part in turn["content"]
+    ]
+    words = [part["words"] for part in parts if part["type"] == "region"]
+    assert words
+    assert all(word.startswith("<|mt_start|><|mt_0") and word.endswith("<|mt_end|>") for word in words)
+
+
+def test_a_question_that_needs_earlier_answers_says_which(called, tmp_path):
+    history = ("--task", "multi_round", "--option", "history=own")
+    code, out, _ = called("data", "questions", *history, "--out", "q.jsonl")
+    assert code == 0
+    assert '260 of them need answers to earlier ones, see "after"' in out
+    questions = {line["id"]: line for line in lines(tmp_path / "q.jsonl")}
+    later = [line for line in questions.values() if "after" in line]
+    assert len(later) == 260
+    for line in later:
+        assert set(line["after"]) <= set(questions)
+        said = json.dumps(line["turns"])
+        assert '"mask"' not in said  # the target masks of earlier rounds would tell the answers
+        assert all(f"{{{{answer to {id}}}}}" in said for id in line["after"])
+
+
+def test_missing_answers_are_counted(called):
+    called("run", "--task", "gres", "--limit", "3", "--model", "oracle", "--out", "here", "--no-ceiling")
+    called("data", "predictions", "here", "--from", "run", "--task", "gres", "--out", "a.jsonl")
+    code, out, _ = called("data", "check-predictions", "a.jsonl", "--task", "gres")
+    assert code == 0
+    assert "3 answers of oracle: a.jsonl\n237 of 240 samples have no answer, the first: " in out
+    code, out, err = called("run", "--task", "gres", "--limit", "5", "--model", "predictions:a.jsonl")
+    assert code == 0
+    assert "3 ok, 2 model_error" in out
+    assert "2 samples ended as model_error, the first: a.jsonl has no line for the sample" in err
+
+
+def test_answers_to_another_split_are_refused_before_anything_is_written(called, tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"id": "0123456789abcdef"}\n')
+    code, out, err = called("run", "--task", "gres", "--model", "predictions:a.jsonl", "--out", "run")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: a.jsonl: line 1: no sample has the id 0123456789abcdef; ")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("run --task gres --model predictions", "--model predictions:FILE needs the file with the answers"),
+        ("run --task gres --model predictions:no.jsonl", "no file no.jsonl with predictions"),
+        ("data check-predictions", "name a predictions file, or use --schema"),
+        (
+            "data predictions . --from x --task gres --out a.jsonl",
+            "unknown source 'x'; there are run, released",
+        ),
+        ("data predictions . --from released --task gres --out a.jsonl", ". holds no JSON file of a sample"),
+        ("data questions --task gres --words no-such --out q.jsonl", "no-such"),
+    ],
+)
+def test_mistakes_end_in_one_line(called, arguments, message):
+    code, out, err = called(*arguments.split())
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def released(folder, task, samples, name):
+    """Write what the released script of a task would for the right answers."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for place, sample in enumerate(samples):
+        union = rle.union(sample.target.masks, sample.size)
+        (folder / f"{place}.json").write_text(json.dumps({"gt_masks": union, name: union}))
+
+
+@pytest.mark.parametrize(
+    ("task", "name"), [("gres", "pred_masks"), ("grounding-suite", "predicted_segmentation")]
+)
+def test_the_released_scripts_files_are_read(called, tmp_path, task, name):
+    asked = registry.task_class(task)()
+    root = asked.default_root()
+    samples = asked.samples(root, asked.default_split(root)).samples
+    released(tmp_path / "temp_save", task, samples, name)
+    source = ("data", "predictions", "temp_save", "--from", "released", "--task", task, "--out", "a.jsonl")
+    assert called(*source)[0] == 0
+    code, out, _ = called("run", "--task", task, "--model", "predictions:a.jsonl", "--json")
+    assert code == 0
+    assert {metric["id"]: metric["value"] for metric in json.loads(out)["metrics"]}["giou"] == 1.0
+    # a file of another split in its place
+    first, other = (tmp_path / "temp_save" / f"{k}.json" for k in (0, 5))
+    first.write_text(other.read_text())
+    code, _, err = called(*source)
+    assert code == 2
+    assert "temp_save/0.json: its gt_masks differ from the target of the sample " in err
+
+
+def test_released_grounded_captions_are_found_by_image(called, tmp_path):
+    asked = registry.task_class("gcg")("released")
+    root = asked.default_root()
+    samples = asked.samples(root, asked.default_split(root)).samples
+    folder = tmp_path / "gcg_pred"
+    folder.mkdir()
+    for sample in samples:
+        truth = sample.truth
+        record = {
+            "image_id": sample.image.stem,
+            "caption": truth.caption,
+            "phrases": list(truth.labels),
+            "pred_masks": list(truth.masks),
+        }
+        (folder / f"{sample.image.stem}.json").write_text(json.dumps(record))
+    ours = ("--task", "gcg", "--protocol", "released")
+    assert called("data", "predictions", "gcg_pred", "--from", "released", *ours, "--out", "a.jsonl")[0] == 0
+    code, out, _ = called("run", *ours, "--model", "predictions:a.jsonl", "--json")
+    assert code == 0
+    values = {metric["id"]: metric["value"] for metric in json.loads(out)["metrics"]}
+    assert values["miou"] == 1.0
+    assert values["ap50"] == 1.0
