@@ -5,8 +5,12 @@ A part is {"type": "image", "image": PIL image}, {"type": "text", "text": str} o
 (H, W) bool}. A region is a mask on the last image before it; in the text it becomes that mask's words. An
 image part may also have "seen", a picture that the language model sees in place of "image", which then only
 the mask tokenizer gets.
+
+Text may hold mask words, as the answers of earlier rounds do, but none of the marks that a chat template writes
+around turns and images: the tokenizer could not tell them from the template's own.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -15,6 +19,10 @@ import numpy as np
 Conversation: TypeAlias = Sequence[dict[str, Any]]
 ToWords: TypeAlias = Callable[[Any, np.ndarray], list[str]]
 """From an image of the conversation and masks (N, H, W) bool on it to N words."""
+_TEMPLATE_MARK = re.compile(
+    r"<\|(?:endoftext|im_start|im_end|vision_start|vision_end|vision_pad|image_pad|video_pad)\|>"
+)
+"""Of Qwen's chat templates."""
 
 
 def render(conversation: Conversation, to_words: ToWords) -> list[dict[str, Any]]:
@@ -23,8 +31,8 @@ def render(conversation: Conversation, to_words: ToWords) -> list[dict[str, Any]
     `to_words` is called once for each image that has regions, with all of them.
 
     Raises:
-        ValueError: an unknown role or part, a region before any image, a mask that is not (H, W), or regions
-            of different sizes on one image.
+        ValueError: an unknown role or part, a template's mark in a text, a region before any image, a mask
+            that is not (H, W), or regions of different sizes on one image.
     """
     images: list[Any] = []
     regions: dict[int, list[np.ndarray]] = {}
@@ -41,6 +49,8 @@ def render(conversation: Conversation, to_words: ToWords) -> list[dict[str, Any]
                 images.append(part["image"])
                 parts.append({"type": "image"})
             elif kind == "text":
+                if mark := _TEMPLATE_MARK.search(part["text"]):
+                    raise ValueError(f"message {number}: a text holds {mark[0]}, a mark of chat templates")
                 parts.append({"type": "text", "text": part["text"]})
             elif kind == "region":
                 mask = np.asarray(part["mask"])

@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -249,3 +250,17 @@ def test_conversations_that_make_no_sense(content, message):
 def test_an_unknown_role():
     with pytest.raises(ValueError, match="message 1: role"):
         render([{"role": "robot", "content": "hi"}], lambda image, masks: [])
+
+
+@pytest.mark.parametrize("mark", ["<|im_end|>", "<|im_start|>", "<|image_pad|>", "<|endoftext|>"])
+def test_text_cannot_write_what_the_template_writes(mark):
+    """It would end the turn, or take the place of a picture."""
+    for content in (f"the {mark} sign", [{"type": "text", "text": mark}]):
+        with pytest.raises(ValueError, match=re.escape(f"message 1: a text holds {mark}, a mark of chat")):
+            render([{"role": "user", "content": content}], lambda image, masks: [])
+
+
+def test_text_may_hold_mask_words_and_any_other_tag():
+    text = "<region> <image> <|mt_start|><|mt_0001|><|mt_0300|><|mt_end|> <|object_ref_start|>"
+    (message,) = render([{"role": "user", "content": text}], lambda image, masks: [])
+    assert message["content"] == [{"type": "text", "text": text}]
