@@ -4,7 +4,7 @@ A region is a mask, never text: each predictor renders it in its own manner.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain, count, islice
@@ -112,6 +112,14 @@ class Sample:
     """What the sample's own task needs beside the target, to score an answer or to have it judged. Nothing
     else looks at it.
     """
+
+    @property
+    def masks(self) -> Iterator[RLE]:
+        """All that are shown, wanted or ignored."""
+        yield from (part.rle for turn in self.turns for part in turn.parts if isinstance(part, Region))
+        yield from self.target.masks
+        if self.target.ignore is not None:
+            yield self.target.ignore
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -59,6 +59,10 @@ class Dropped:
         self.kept[what] += 1
         self.first.setdefault(what, where)
 
+    def at(self, where: str) -> Callable[[str, str], None]:
+        """What adds a reason with its details at one place."""
+        return lambda reason, details: self.add(reason, where, details)
+
     def update(self, other: "Dropped") -> None:
         """Add what another reader counted."""
         self.counts.update(other.counts)
@@ -90,6 +94,32 @@ class SampleSet:
     """What the reader left out; runs report it."""
     shared: Any = None
     """What the task's `corpus` needs of the whole split beside the samples that are run."""
+
+    checked: bool = field(default=False, repr=False)
+    """Whether the masks were looked at; the set itself sees to it."""
+
+    def __post_init__(self) -> None:
+        """ValueError for a mask that is malformed, or not canonical: a task may have it from a file unread.
+
+        The readers of this project refuse it with its record; this is for all others.
+        """
+        if self.checked:
+            return
+        sound: set[int] = set()  # samples share masks
+        for sample in self.samples:
+            for mask in sample.masks:
+                if id(mask) not in sound:
+                    _check(mask, sample)
+                    sound.add(id(mask))
+        object.__setattr__(self, "checked", True)
+
+
+def _check(mask: Any, sample: Sample) -> None:
+    try:
+        if rle.validate(mask) is not mask:
+            raise ValueError("a mask is not in the form that samtok_bench.rle.validate gives it")
+    except ValueError as error:
+        raise ValueError(f"sample {sample.id} on {sample.image}: {error}") from None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from samtok_bench import provenance
 from samtok_bench.progress import Reporter
-from samtok_bench.sample import ImagePart, Region, Sample, matching_id, prompt_text
+from samtok_bench.sample import ImagePart, Sample, matching_id, prompt_text
 from samtok_bench.task import SampleSet
 
 
@@ -63,11 +63,9 @@ def data_hash(samples: Sequence[Sample]) -> str:
     digest = hashlib.sha256()
     for sample in samples:
         parts = [part for turn in sample.turns for part in turn.parts]
-        masks = [part.rle for part in parts if isinstance(part, Region)] + list(sample.target.masks)
-        masks += [sample.target.ignore] if sample.target.ignore else []
         views = [str(part.view) for part in parts if isinstance(part, ImagePart) and part.view]
         prompt = prompt_text(sample.turns)
-        fields = (sample.id, prompt, *(mask["counts"] for mask in masks), *views, sample.target.text)
+        fields = (sample.id, prompt, *(mask["counts"] for mask in sample.masks), *views, sample.target.text)
         digest.update("\x1f".join([*fields, str(sample.size)]).encode())
     digest.update(provenance.file_hash(dict.fromkeys(sample.image for sample in samples)).encode())
     return digest.hexdigest()

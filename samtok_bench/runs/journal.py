@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from samtok_bench import rle
 from samtok_bench.files import naming, write_whole
+from samtok_bench.rle import RLE
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.validation import first_fault
 
@@ -66,14 +68,20 @@ class Journal:
         try:
             record = json.loads(text)
             own = {name: record.pop(name) for name in ("id", "cluster", "tags", "scores")}
-            line = _LINE.validate_python({**own, "prediction": record})
-            for mask in line.prediction.masks:
-                rle.validate(mask)  # C code reads them later, and checks nothing
-            return line
+            if isinstance(masks := record.get("masks"), list):
+                record["masks"] = [_mask(mask, place) for place, mask in enumerate(masks)]
+            return _LINE.validate_python({**own, "prediction": record})
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             reason = first_fault(error) if isinstance(error, ValidationError) else str(error)
             reason = reason.removeprefix("prediction.")
             raise ValueError(f"{self.path}: line {number} is malformed ({reason})") from None
+
+
+def _mask(given: Any, place: int) -> RLE:
+    try:
+        return rle.validate(given)
+    except ValueError as error:
+        raise ValueError(f"mask {place}: {error}") from None
 
 
 def whole_lines(path: Path) -> list[bytes]:

@@ -1,5 +1,7 @@
 """COCO run-length masks against dense numpy."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -100,7 +102,12 @@ def test_no_polygon_is_an_empty_mask_and_full_is_full():
         ({"size": [3, 3]}, "list of polygons or an RLE"),
         ({"size": [3, 4], "counts": [12]}, "differs from the image's"),
         ({"size": [3, 3], "counts": [8]}, "cover 8 pixels"),
-        ({"size": [3, 3], "counts": [10, -1]}, "non-negative"),
+        ({"size": [3, 3], "counts": [10, -1]}, "negative run"),
+        ({"size": [3, 3], "counts": [9.0]}, "must be integers"),
+        ({"size": [3, 3], "counts": [8, True]}, "must be integers"),
+        ({"size": [3, 3], "counts": []}, "cover 0 pixels"),
+        ({"size": [True, 9], "counts": [9]}, "positive integers"),
+        ({"size": [3.0, 3.0], "counts": [9]}, "positive integers"),
         ({"size": [3, 3], "counts": ""}, "empty"),
         ({"size": [3, 3], "counts": "\x7f"}, "alphabet"),
         ({"size": [3, 3], "counts": "o"}, "cut off"),
@@ -113,6 +120,121 @@ def test_malformed_input_is_one_clear_line(segmentation, message):
     with pytest.raises(ValueError, match=message) as caught:
         rle.from_segmentation(segmentation, 3, 3)
     assert "\n" not in str(caught.value)
+
+
+@given(masks)
+def test_what_pycocotools_writes_is_valid_and_has_its_area(mask):
+    by_coco = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
+    size, counts = by_coco["size"], by_coco["counts"].decode()
+    given = {"size": size, "counts": counts}
+    assert rle.validate(given) is given, "nothing is changed that is canonical"
+    assert rle.area(given) == coco.area(by_coco) == mask.sum()
+    for other in (by_coco, given | {"area": 1}, {"size": tuple(size), "counts": counts}):
+        assert rle.validate(other) == given
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=12).filter(lambda runs: sum(runs) > 0))
+def test_runs_of_no_length_are_joined_before_pycocotools_merges(runs):
+    size = [sum(runs), 1]
+    odd = coco.frPyObjects({"size": size, "counts": runs}, *size)
+    pixels = [bool(place % 2) for place, run in enumerate(runs) for _ in range(run)]
+    valid = rle.validate(odd)
+    assert valid == rle.validate({"size": size, "counts": runs}) == rle.encode(np.array([pixels]).T)
+    assert rle.area(valid) == coco.area(odd)
+
+
+@settings(max_examples=300)
+@given(
+    counts=st.text(st.characters(min_codepoint=48, max_codepoint=111), max_size=12) | st.text(max_size=4),
+    size=st.lists(st.integers(1, 40), min_size=2, max_size=2),
+)
+def test_any_string_is_refused_or_read_as_pycocotools_reads_it(counts, size):
+    given = {"size": size, "counts": counts}
+    try:
+        covered = int(rle.run_lengths(given).sum())
+    except ValueError:
+        covered = 0
+    if not 0 < covered < 1 << 32:
+        with pytest.raises(ValueError, match="^RLE counts "):
+            rle.validate(given)
+        return
+    given["size"] = [covered, 1]
+    valid = rle.validate(given)
+    assert rle.area(valid) == coco.area({"size": [covered, 1], "counts": counts})
+    assert rle.validate(valid) is valid
+    if covered < 1 << 16:
+        assert np.array_equal(rle.decode(valid), coco.decode({"size": [covered, 1], "counts": counts}))
+
+
+def test_the_shortest_string_is_canonical():
+    """A digit that only repeats the sign is legal for pycocotools, and a second string for the same mask."""
+    longer = {"size": [10, 1], "counts": "S033nO"}
+    assert rle.run_lengths(longer).tolist() == [3, 3, 3, 1]
+    assert rle.validate(longer) == {"size": [10, 1], "counts": "333N"}
+
+
+@pytest.mark.parametrize("given_mask", [None, [], "x", 3, {}, {"size": [3, 3]}, {"counts": "9"}])
+def test_what_is_no_rle_is_one_line(given_mask):
+    with pytest.raises(ValueError, match=r"^(an )?RLE [^\n]*$"):
+        rle.validate(given_mask)
+
+
+@pytest.mark.parametrize("counts", ["1" * 200, "0", "", "P" * 99, "ooooooo0", None, 9, b"", b"\xff", {}])
+def test_counts_that_hang_or_crash_c_code_are_one_line(counts):
+    with pytest.raises(ValueError, match=r"^RLE counts [^\n]*$"):
+        rle.validate({"size": [3, 3], "counts": counts})
+
+
+@pytest.mark.parametrize("size", [[1 << 16, 1 << 16], [0, 9], [-3, -3], [9], ["3", "3"], None, [[3], 3]])
+def test_impossible_sizes_are_one_line(size):
+    with pytest.raises(ValueError, match=r"^RLE size [^\n]*$"):
+        rle.validate({"size": size, "counts": "9"})
+
+
+@pytest.mark.parametrize("runs", [[], [8], [10], [10, -1]])
+def test_runs_that_do_not_fill_the_image_make_no_mask(runs):
+    with pytest.raises(ValueError, match=r"^RLE counts "):
+        rle.from_runs(runs, 3, 3)
+
+
+SQUARE = [1, 1, 7, 1, 7, 7, 1, 7]
+
+
+@pytest.mark.parametrize(
+    ("polygons", "pixels", "told"),
+    [
+        ([SQUARE, [8, 8, 11, 8, 11, 11, 8]], 36 + 3, ["half points of polygons: polygon 1 has 7 numbers"]),
+        ([[*SQUARE, 3]], 36, ["half points of polygons: polygon 0 has 9 numbers"]),
+        ([[2, 2, 5, 5], SQUARE], 36, ["polygons that cannot be drawn: polygon 0: .*, got 4 numbers"]),
+        ([SQUARE, [2, 2, 5, 5, 9]], 36, ["polygons that cannot be drawn: polygon 1: .*, got 5 numbers"]),
+        ([SQUARE, []], 36, ["polygons that cannot be drawn: polygon 1: .*, got 0 numbers"]),
+        ([SQUARE, None, 7], 36, [".*polygon 1: .*, got NoneType", ".*polygon 2: .*, got int"]),
+        ([SQUARE, [8, 8, float("nan"), 8, 11, 11]], 36, [".*polygon 1: .*not a finite number.*"]),
+        ([SQUARE, [8, 8, float("inf"), 8, 11, 11, -1]], 36, [".*polygon 1: .*"]),
+        ([SQUARE, [8, 8, "11", 8, 11, 11]], 36, [".*polygon 1: .*not a finite number.*"]),
+        ([SQUARE, [8, 8, True, 8, 11, 11]], 36, [".*polygon 1: .*"]),
+        ([SQUARE, [8, 8, 10**400, 8, 11, float("nan")]], 36, [".*polygon 1: .*"]),
+        ([[2, 2, 5, 5]], 0, [".*polygon 0.*"]),
+        ([SQUARE], 36, []),
+    ],
+    ids=str,
+)
+def test_what_pycocotools_draws_is_drawn_and_the_rest_is_told(polygons, pixels, told):
+    heard = []
+    mask = rle.from_segmentation(polygons, 12, 12, lambda *said: heard.append(": ".join(said)))
+    assert rle.area(mask) == pixels
+    assert len(heard) == len(told)
+    for said, pattern in zip(heard, told, strict=True):
+        assert re.fullmatch(pattern, said)
+    if told:
+        with pytest.raises(ValueError, match=r"^polygon \d: [^\n]*$"):
+            rle.from_segmentation(polygons, 12, 12)
+
+
+@given(st.lists(st.floats(-20, 40), min_size=6, max_size=13))
+def test_a_polygon_of_any_count_is_drawn_as_pycocotools_draws_it(polygon):
+    mask = rle.from_segmentation([polygon], 20, 24, lambda reason, details: None)
+    assert rle.area(mask) == coco.area(coco.frPyObjects([polygon], 20, 24)[0])
 
 
 def test_decode_refuses_counts_of_another_size():

@@ -1,6 +1,7 @@
 """One prediction per sample, whatever a predictor does."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from samtok_bench import rle
 from samtok_bench.predictor import Predictor, Unavailable
@@ -13,11 +14,7 @@ def predict(predictor: Predictor, batch: Sequence[Sample]) -> list[Prediction]:
         made = predictor.predict(batch)
         if len(made) != len(batch):
             raise RuntimeError(f"{len(made)} predictions for {len(batch)} samples")
-        for sample, prediction in zip(batch, made, strict=True):
-            for mask in prediction.masks:
-                if tuple(rle.validate(mask)["size"]) != sample.size:
-                    raise RuntimeError(f"a mask of size {mask['size']} on an image of {list(sample.size)}")
-        return made
+        return [_checked(*answered) for answered in zip(batch, made, strict=True)]
     except Unavailable:
         raise
     except Exception as error:
@@ -26,3 +23,12 @@ def predict(predictor: Predictor, batch: Sequence[Sample]) -> list[Prediction]:
             return [predict(predictor, [sample])[0] for sample in batch]
         reason = f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}"
         return [Prediction(outcome=Outcome.MODEL_ERROR, detail=reason)]
+
+
+def _checked(sample: Sample, prediction: Prediction) -> Prediction:
+    """The prediction with its masks in the canonical form."""
+    masks = tuple(map(rle.validate, prediction.masks))
+    for mask in masks:
+        if tuple(mask["size"]) != sample.size:
+            raise RuntimeError(f"a mask of size {mask['size']} on an image of {list(sample.size)}")
+    return replace(prediction, masks=masks) if masks else prediction

@@ -68,7 +68,7 @@ class AnnotatedMasks:
             self.dropped.add("masks of another size", where, details)
         else:
             try:
-                mask = rle.from_segmentation(segmentation, *size)
+                mask = rle.from_segmentation(segmentation, *size, self.dropped.at(where))
             except ValueError as error:
                 self.dropped.add("broken masks", where, str(error))
             else:

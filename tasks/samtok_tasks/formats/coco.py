@@ -6,7 +6,7 @@ from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from samtok_bench import rle
 from samtok_bench.rle import RLE
@@ -47,9 +47,7 @@ class CocoAnnotation:
     category_id: int
     iscrowd: bool
     segmentation: Any = dataclass_field(repr=False)
-    """As in the file; unusable polygons are already taken out."""
-    unusable_polygons: int = 0
-    """How many were taken out."""
+    """As in the file, unchecked."""
 
 
 @dataclass(frozen=True)
@@ -60,25 +58,36 @@ class Instances:
     images: dict[int, CocoImage]
     annotations: dict[int, CocoAnnotation]
     dropped: Dropped
-    """What was left out: "polygons" with fewer than three points or half a point (the official
-    loaders skip them too), and "empty annotations", whose mask has nothing left."""
+    """Of the masks that were asked for: polygons that are not drawn whole, and "empty annotations"."""
     kinds: dict[int, str] = dataclass_field(default_factory=dict)
     """The names of the categories whose supercategory is REGION, by id."""
+    _asked: set[int] = dataclass_field(default_factory=set, repr=False)
 
     def mask(self, annotation_id: int) -> RLE:
-        """The mask of an annotation: the union of its polygons; ValueError if it is not there, or broken."""
+        """The mask of an annotation: the union of its polygons; ValueError if it is not there, or broken.
+
+        What is left out of it is counted when it is first asked for.
+        """
         annotation = self.annotations.get(annotation_id)
         if annotation is None:
             raise ValueError(f"{self.path}: there is no annotation {annotation_id}")
         image = self.images[annotation.image_id]
-        size = image.height, image.width
-        return read_mask(annotation.segmentation, size, f"{self.path}: annotation {annotation_id}")
+        where, size = f"{self.path}: annotation {annotation_id}", (image.height, image.width)
+        again = annotation_id in self._asked
+        self._asked.add(annotation_id)
+        dropped = Dropped() if again else self.dropped
+        mask = read_mask(annotation.segmentation, size, where, dropped)
+        dropped.add("empty annotations", where, count=rle.is_empty(mask))
+        return mask
 
 
-def read_mask(segmentation: Any, size: tuple[int, int], where: str) -> RLE:
-    """An annotation's mask, of an image (height, width); ValueError says where it is broken."""
+def read_mask(segmentation: Any, size: tuple[int, int], where: str, dropped: Dropped) -> RLE:
+    """An annotation's mask, of an image (height, width); ValueError says where it is broken.
+
+    Polygons that are not drawn whole are counted, see `rle.from_segmentation`.
+    """
     try:
-        return rle.from_segmentation(segmentation, *size)
+        return rle.from_segmentation(segmentation, *size, dropped.at(where))
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
 
@@ -109,9 +118,8 @@ def read_instances(
     content = read_json(path) if content is None else content
     images = parse_images(path, content, name_of)
     annotations: dict[int, CocoAnnotation] = {}
-    dropped = Dropped()
     for place, record in enumerate(field(content, "annotations", list, str(path))):
-        annotation = _annotation(record, f"{path}: annotation {place}", dropped)
+        annotation = _annotation(record, f"{path}: annotation {place}")
         if annotation.id in annotations:
             raise ValueError(f"{path}: two annotations have the id {annotation.id}")
         if annotation.image_id not in images:
@@ -119,7 +127,7 @@ def read_instances(
                 f"{path}: annotation {annotation.id} is on image {annotation.image_id}, not listed"
             )
         annotations[annotation.id] = annotation
-    return Instances(path, images, annotations, dropped, _kinds(path, content))
+    return Instances(path, images, annotations, Dropped(), _kinds(path, content))
 
 
 def parse_images(path: Path, content: Any, name_of: Callable[[Any, str], str]) -> dict[int, CocoImage]:
@@ -153,24 +161,26 @@ def _kinds(path: Path, content: dict[str, Any]) -> dict[int, str]:
     return kinds
 
 
-def _annotation(record: Any, where: str, dropped: Dropped) -> CocoAnnotation:
+def _annotation(record: Any, where: str) -> CocoAnnotation:
     segmentation: Any = field(record, "segmentation", object, where)
-    unusable = 0
-    if isinstance(segmentation, list):
-        usable = [
-            polygon
-            for polygon in segmentation
-            if not isinstance(polygon, list) or (len(polygon) >= 6 and len(polygon) % 2 == 0)
-        ]
-        unusable = len(segmentation) - len(usable)
-        dropped.add("polygons", where, count=unusable)
-        dropped.add("empty annotations", where, count=not usable)
-        segmentation = usable
+    try:
+        iscrowd = _crowd(record.get("iscrowd", 0))
+    except ValueError as error:
+        raise ValueError(f"{where}: 'iscrowd' {error}") from None
     return CocoAnnotation(
         id=field(record, "id", int, where),
         image_id=field(record, "image_id", int, where),
         category_id=field(record, "category_id", int, where),
-        iscrowd=isinstance(record, dict) and record.get("iscrowd") in (1, True),
+        iscrowd=iscrowd,
         segmentation=segmentation,
-        unusable_polygons=unusable,
     )
+
+
+def _crowd(value: Any) -> bool:
+    if not isinstance(value, int | float) or value not in (0, 1):
+        raise ValueError(f"must be 0 or 1, got {value!r:.80}")
+    return bool(value)
+
+
+Crowd = Annotated[bool, BeforeValidator(_crowd)]
+"""Whether a region is a crowd: 0 or 1, which nothing else passes for."""

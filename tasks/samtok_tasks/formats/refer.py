@@ -101,7 +101,7 @@ class ReferringData:
     name: str
     expressions: tuple[ReferringExpression, ...]
     dropped: Dropped
-    """What was left out of the whole file."""
+    """What was left out of the whole file, and of the masks that were made."""
 
     @property
     def splits(self) -> list[str]:
@@ -179,8 +179,7 @@ def collect(
         raise ValueError(f"{path}: expected a list of references, got {type(records).__name__}")
     folder = image_folder(root)
     expressions: list[ReferringExpression] = []
-    dropped = Dropped()
-    dropped.update(instances.dropped)
+    dropped = instances.dropped  # more comes when masks are made
     for place, record in enumerate(records):
         where = f"{path}: reference {place}"
         reference = parse(form, record, where)

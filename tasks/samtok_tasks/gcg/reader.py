@@ -148,7 +148,9 @@ def read_grandf(root: Path, split: str) -> tuple[list[GroundedCaption], Dropped]
         except ValueError as error:
             dropped.add("images without a known size", where, str(error))
             continue
-        masks = tuple(read_mask(segmentation, (height, width), place) for place, segmentation in placed)
+        masks = tuple(
+            read_mask(segmentation, (height, width), place, dropped) for place, segmentation in placed
+        )
         counts = f"{len(labels)} labels, {len(masks)} masks"
         dropped.add("labels without a mask", where, counts, max(len(labels) - len(masks), 0))
         dropped.add("masks without a label", where, counts, max(len(masks) - len(labels), 0))

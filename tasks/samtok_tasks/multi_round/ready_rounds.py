@@ -50,13 +50,13 @@ class ReadyRoundReader(DialogueReader):
                 where = f"{path}: round {key}, item {place}"
                 item = parse(_Item, record, where)
                 try:
-                    rounds.append(_round(root, int(key) + shift, place, item, where))
+                    rounds.append(_round(root, int(key) + shift, place, item, where, dropped))
                 except UnusableError as problem:
                     dropped.add(problem.reason, where, problem.details)
         return Dialogues(tuple((asked,) for asked in rounds), dropped)
 
 
-def _round(root: Path, number: int, place: int, item: _Item, where: str) -> Round:
+def _round(root: Path, number: int, place: int, item: _Item, where: str, dropped: Dropped) -> Round:
     texts = [turn.value for turn in item.history]
     if len(texts) != 2 * number - 1:
         raise ValueError(f"{where}: expected {2 * number - 1} turns, the question last, got {len(texts)}")
@@ -67,7 +67,10 @@ def _round(root: Path, number: int, place: int, item: _Item, where: str) -> Roun
     texts[0] = texts[0].replace(IMAGE, "", 1)
     image = find_image(root, item.image)
     size = _size(image, item.target_masks, where)
-    targets = tuple(read_mask(mask, size, where) for mask in item.target_masks)
+    targets = tuple(
+        read_mask(mask, size, f"{where}, mask {number}", dropped)
+        for number, mask in enumerate(item.target_masks)
+    )
     turns = tuple((text,) for text in texts)
     return Round(f"ready {place}/{number}", number, image, size, turns, targets)
 

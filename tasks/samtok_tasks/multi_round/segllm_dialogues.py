@@ -7,7 +7,7 @@ references. A mask is the id of an annotation in the dataset's instances file. O
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -61,6 +61,8 @@ class SegLLMReader(DialogueReader):
                 dialogues.append(_dialogue(root, place, record.conversations, masks, where))
             except UnusableError as problem:
                 dropped.add(problem.reason, where, problem.details)
+        for instances in masks.read:
+            dropped.update(instances.dropped)
         return Dialogues(tuple(dialogues), dropped)
 
 
@@ -82,6 +84,11 @@ class _MaskFinder:
         self._part = part_of(split)
         self._layout = LAYOUT.format(part=self._part, name=f"mr_{split}")
         self._read: dict[str, Instances] = {}
+
+    @property
+    def read(self) -> Iterable[Instances]:
+        """The datasets' files that were asked for a mask."""
+        return self._read.values()
 
     def find(self, tag: _MaskTag, image: str) -> RLE:
         """The mask that a tag names, on an image of this name.

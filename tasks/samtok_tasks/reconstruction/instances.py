@@ -104,9 +104,6 @@ def _masks(instances: Instances, folders: Sequence[Path]) -> AnnotatedMasks:
         where = f"{instances.path}: annotation {number}"
         if annotation.iscrowd:
             masks.dropped.add("crowds", where)
-        elif annotation.unusable_polygons:
-            details = f"{annotation.unusable_polygons} polygons with fewer than 3 points or half a point"
-            masks.dropped.add("broken masks", where, details)
         else:
             masks.add(
                 where,

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from samtok_bench import rle
 from samtok_tasks.formats.annotated_masks import AnnotatedMask, AnnotatedMasks
-from samtok_tasks.formats.coco import nested_name, parse_images
+from samtok_tasks.formats.coco import Crowd, nested_name, parse_images
 from samtok_tasks.formats.files import PathBelow, Record, read_json, read_part, require_file
 from samtok_tasks.formats.images import find_images
 from samtok_tasks.formats.panoptic import VOID, read_ids
@@ -36,7 +36,7 @@ class _Category(Record):
 class _Segment(Record):
     id: Annotated[int, Field(gt=VOID)]
     category_id: int
-    iscrowd: bool | int = False
+    iscrowd: Crowd = False
 
 
 class _Annotation(Record):
@@ -100,7 +100,7 @@ def _segments(annotation: _Annotation, kinds: dict[int, str | None], where: str)
             raise ValueError(f"{where}: two segments have the id {segment.id}")
         if segment.category_id not in kinds:
             raise ValueError(f"{where}, segment {place}: category {segment.category_id} is not listed")
-        segments[segment.id] = kinds[segment.category_id], bool(segment.iscrowd)
+        segments[segment.id] = kinds[segment.category_id], segment.iscrowd
     return segments
 
 

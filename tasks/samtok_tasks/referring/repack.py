@@ -63,7 +63,7 @@ class RepackReader(SentenceReader):
             dropped.add("further objects", where, count=len(line.objects) - 1)
             asked = parse(_Object, line.objects[0], where)
             height, width = asked.rle.size
-            mask = read_mask(asked.rle.model_dump(), (height, width), where)
+            mask = read_mask(asked.rle.model_dump(), (height, width), where, dropped)
             sentences.append(Sentence(str(number), folder / line.image, asked.label, mask))
         return Sentences(tuple(sentences), dropped, read_second_list(root, dataset, split))
 

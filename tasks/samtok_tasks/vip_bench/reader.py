@@ -128,7 +128,7 @@ def read_vip_bench(root: Path) -> VipData:
         source = sources[shapes]
         try:
             names = dict.fromkeys(PLACE.findall(asked.question))
-            masks = {name: _mask(source, shapes, name) for name in names}
+            masks = {name: _mask(source, shapes, name, dropped) for name in names}
         except ValueError as error:
             dropped.add("questions without their regions", where, str(error))
             continue
@@ -150,19 +150,19 @@ def read_marked_questions(root: Path) -> dict[str, str]:
     return {f"v1_{record.question_id}": record.text for _, record in read_lines(path, _Marked)}
 
 
-def _mask(source: _Source, path: Path, name: str) -> RLE:
+def _mask(source: _Source, path: Path, name: str, dropped: Dropped) -> RLE:
     """The union of the shapes with this label; ValueError if there is none, or none that has a pixel."""
     shapes = [shape for shape in source.shapes if shape.label == name]
     if not shapes:
         raise ValueError(f"no shape {name} in {path}")
     size, where = (source.imageHeight, source.imageWidth), f"shape {name} in {path}"
-    mask = rle.union([_area(shape, size, where) for shape in shapes])
+    mask = rle.union([_area(shape, size, where, dropped) for shape in shapes])
     if rle.is_empty(mask):
         raise ValueError(f"shape {name} in {path} is empty")
     return mask
 
 
-def _area(shape: _Shape, size: tuple[int, int], where: str) -> RLE:
+def _area(shape: _Shape, size: tuple[int, int], where: str, dropped: Dropped) -> RLE:
     """The pixels of a polygon as COCO draws it, of a rectangle or of a circle."""
     points = shape.points
     if not all(isinstance(point, list) and len(point) == 2 for point in points):
@@ -170,4 +170,4 @@ def _area(shape: _Shape, size: tuple[int, int], where: str) -> RLE:
     if shape.shape_type == labelme.CIRCLE:
         return rle.encode(labelme.disc(parse(_Circle, {"points": points}, where).points, *size))
     polygon = [value for corner in labelme.corners(shape.shape_type, points) for value in corner]
-    return read_mask([polygon], size, where)
+    return read_mask([polygon], size, where, dropped)

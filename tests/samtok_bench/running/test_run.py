@@ -163,7 +163,7 @@ def test_broken_masks_in_the_journal_are_named(go, counts, message):
     record = json.loads(lines[1])
     record["masks"] = [{"size": [10, 10], "counts": counts}]
     (folder / JOURNAL).write_text("".join([lines[0], json.dumps(record) + "\n", *lines[2:]]))
-    with pytest.raises(ValueError, match=rf"samples\.jsonl: line 2 is malformed \({message}"):
+    with pytest.raises(ValueError, match=rf"samples\.jsonl: line 2 is malformed \(mask 0: {message}"):
         rescore(folder, Notes())
 
 

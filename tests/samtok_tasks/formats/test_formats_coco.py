@@ -59,8 +59,14 @@ def test_run_lengths_keep_holes(tmp_path: Path) -> None:
 
 def test_unusable_polygons_are_counted(tmp_path: Path) -> None:
     instances = read_instances(write(tmp_path, CONTENT))
-    assert instances.dropped.counts == {"polygons": 2, "empty annotations": 1}
-    assert rle.is_empty(instances.mask(3))
+    assert instances.dropped.counts == {}, "counted when they are asked for"
+    for _ in range(2):
+        assert rle.is_empty(instances.mask(3))
+    assert instances.dropped.counts == {rle.UNDRAWN: 2, "empty annotations": 1}
+    assert instances.dropped.first[rle.UNDRAWN] == (
+        f"{instances.path}: annotation 3: polygon 0: a polygon is an even list of at least 6 numbers, "
+        "got 4 numbers"
+    )
     assert [annotation.iscrowd for annotation in instances.annotations.values()] == [False, True, False]
 
 
@@ -101,9 +107,6 @@ def test_broken_records_are_named(tmp_path: Path, place: tuple[Any, ...], value:
         {"size": [5, 6], "counts": [36]},
         {"size": [6, 6], "counts": "~~"},
         {"counts": [36]},
-        [[0, 0, 1, 1, float("inf"), 1]],
-        [[0, 0, 1, 1, "2", 1]],
-        [7],
         "mask",
         None,
     ],
@@ -125,6 +128,30 @@ def test_what_is_not_json(tmp_path: Path, text: str) -> None:
     path.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(ValueError, match=r"instances\.json is not a JSON file"):
         read_json(path)
+
+
+@pytest.mark.parametrize(
+    "value", [{"iscrowd": value} for value in ("1", "0", "", 2, -1, 0.5, [], None, float("nan"))], ids=str
+)
+def test_a_crowd_is_0_or_1(tmp_path: Path, value: Any) -> None:
+    content = changed(CONTENT, ("annotations", 1), CONTENT["annotations"][1] | value)
+    with pytest.raises(ValueError, match=r"instances\.json: annotation 1: 'iscrowd' must be 0 or 1, got "):
+        read_instances(write(tmp_path, content))
+
+
+@pytest.mark.parametrize(("value", "crowd"), [(1, True), (1.0, True), (True, True), (0, False), (0.0, False)])
+def test_crowds_are_known_by_any_number(tmp_path: Path, value: Any, crowd: bool) -> None:
+    content = changed(CONTENT, ("annotations", 1, "iscrowd"), value)
+    assert read_instances(write(tmp_path, content)).annotations[2].iscrowd is crowd
+
+
+@pytest.mark.parametrize(
+    "place", [("images", 0, "id"), ("annotations", 0, "id"), ("annotations", 0, "image_id")]
+)
+@pytest.mark.parametrize("value", ["9", 9.0, None, [9]], ids=str)
+def test_ids_are_whole_numbers(tmp_path: Path, place: tuple[Any, ...], value: Any) -> None:
+    with pytest.raises(ValueError, match=rf"{place[0][:-1]} 0: '{place[-1]}' must be int, got "):
+        read_instances(write(tmp_path, changed(CONTENT, place, value)))
 
 
 JSON = json_values("size", "counts", "id")

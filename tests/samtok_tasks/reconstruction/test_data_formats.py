@@ -132,6 +132,8 @@ def test_what_is_no_annotation_file(tmp_path: Path, sample: str, text: str) -> N
     assert "\n" not in str(error.value)
 
 
+PARTS = (rle.UNDRAWN, rle.HALF_POINTS)
+"""Parts of masks that are left out."""
 SEGMENTATIONS: dict[str, Any] = {
     "masks of another size": {"size": [6, 4], "counts": [0, 24]},
     "empty masks": {"size": [4, 6], "counts": [24]},
@@ -142,9 +144,6 @@ SEGMENTATIONS: dict[str, Any] = {
     "broken masks, 32 bits": {"size": [1 << 16, 1 << 16], "counts": [1 << 32]},
     "broken masks, text": "mask",
     "broken masks, null": None,
-    "broken masks, two points": [[0, 0, 2, 4], [0, 0, 2, 0, 2, 2]],
-    "broken masks, half a point": [[0, 0, 2, 4, 4, 4, 1]],
-    "broken masks, infinite": [[0, 0, float("inf"), 4, 4, 4]],
     "empty masks, no polygon": [],
     "empty masks, outside": [[10, 10, 12, 10, 12, 12]],
 }
@@ -188,6 +187,39 @@ def test_an_unusable_mask_is_counted(tmp_path: Path, sample: str, fault: str) ->
     assert len(data.masks) == count(content) - 1
 
 
+POLYGONS: dict[str, tuple[Any, dict[str, int], int]] = {
+    "two points beside three": ([[0, 0, 2, 4], [0, 0, 4, 0, 4, 4, 0, 4]], {rle.UNDRAWN: 1}, 16),
+    "half a point": ([[0, 0, 4, 0, 4, 4, 0, 4, 1]], {rle.HALF_POINTS: 1}, 16),
+    "not finite beside finite": (
+        [[0, 0, 4, 0, 4, 4, 0, 4], [0, 0, float("nan"), 4, 4, 4]],
+        {rle.UNDRAWN: 1},
+        16,
+    ),
+    "nothing that can be drawn": (
+        [[0, 0, float("inf"), 4, 4, 4], [1], None],
+        {rle.UNDRAWN: 3, "empty masks": 1},
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", POLYGONS)
+@pytest.mark.parametrize("sample", ["coco", "lvis", "entityseg list", "entityseg", "sa1b"])
+def test_what_can_be_drawn_is_and_the_rest_is_counted(tmp_path: Path, sample: str, fault: str) -> None:
+    name, write, content, count = SAMPLES[sample]
+    polygons, dropped, pixels = POLYGONS[fault]
+    content = changed(content, PLACES[sample], polygons)
+    data = read_masks(name, write(tmp_path, content), DATA_FORMATS[name].splits[0])
+    check_contract(data)
+    assert data.dropped.counts == dropped
+    assert all(
+        f"{WHERE[sample]}: polygon " in data.dropped.first[reason] for reason in dropped if reason in PARTS
+    )
+    assert len(data.masks) == count(content) - (not pixels)
+    if pixels:
+        assert rle.area(data.masks[0].mask) == pixels
+
+
 def test_the_first_place_says_what_is_wrong(tmp_path: Path) -> None:
     content = changed(COCO, ("annotations", 1, "segmentation"), {"size": [4, 6], "counts": [1, 2]})
     content = changed(content, ("annotations", 2, "segmentation"), {"size": [4, 6], "counts": [9]})
@@ -195,7 +227,7 @@ def test_the_first_place_says_what_is_wrong(tmp_path: Path) -> None:
     assert data.dropped.counts == {"broken masks": 2}
     assert data.dropped.first["broken masks"] == (
         f"{tmp_path / 'annotations/instances_val2017.json'}: annotation 2: "
-        "RLE counts cover 3 pixels, the image [4, 6] has 24"
+        "RLE counts cover 3 pixels, its size [4, 6] has 24"
     )
 
 
@@ -222,7 +254,8 @@ def test_any_change_is_read_or_refused_cleanly(tmp_path: Path, sample: str) -> N
             assert "\n" not in refusal
         else:
             check_contract(data)
-            assert len(data.masks) + data.dropped.counts.total() == count(broken), "nothing is lost silently"
+            left_out = sum(number for reason, number in data.dropped.counts.items() if reason not in PARTS)
+            assert len(data.masks) + left_out == count(broken), "nothing is lost silently"
 
     check()
 
