@@ -102,7 +102,7 @@ class Sample:
     """(height, width) that the annotations state, pixels."""
     turns: tuple[Turn, ...]
     cluster: str
-    """What samples share that makes them dependent: the image. Intervals resample clusters."""
+    """What samples share that makes them dependent: the image (`image_key`). Intervals resample clusters."""
     target: Target
     tags: Mapping[str, str] = field(default_factory=dict)
     """Break-downs, as {"target": "multi", "area": "small"}."""
@@ -186,8 +186,22 @@ def question(image: Path, *parts: "str | Part") -> tuple[Turn, ...]:
     )
 
 
+def image_key(image: Path, root: Path) -> str:
+    """What tells an image from all others of a data set: its path below the data root.
+
+    Names of files do not: frames of several videos share them. Of a root that is a file, its folder counts.
+    """
+    try:
+        return image.relative_to(root).as_posix()
+    except ValueError:
+        return image.relative_to(root.parent).as_posix()
+
+
 def content_id(*parts: str) -> str:
-    """Sixteen hex digits that depend on the parts and their order."""
+    """Sixteen hex digits that depend on the parts and their order.
+
+    One of them must be unique in the data set, as a record's number is: the name of an image's file is not.
+    """
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
 

@@ -1,7 +1,7 @@
 """The runs that a user wants to compare: with their answers, or only summaries."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -126,10 +126,19 @@ def agree_on_terms(given: Sequence[GivenRun], force: bool) -> tuple[list[str], l
         if len(lines) > len(ids):
             forced.append(f"{len(lines) - len(ids)} of the {len(lines)} samples of {label} are left out")
         # they decide groups and intervals
-        count = sum(
-            (before[id].tags, before[id].cluster) != (lines[id].tags, lines[id].cluster) for id in ids
-        )
+        moved = _moved(before, lines, ids)
+        count = sum(id in moved or before[id].tags != lines[id].tags for id in ids)
         if count:
             what = f"tags or image of {count} of {len(ids)} samples; those of the subtracted run are used"
             notes.append(f"{label} differs from {reference}: {what}")
     return ids, forced, notes
+
+
+def _moved(before: Mapping[str, Line], now: Mapping[str, Line], ids: Sequence[str]) -> set[str]:
+    """The samples that share their image with others than before; a new name of an image moves none."""
+    names: dict[str, str] = {}
+    back: dict[str, str] = {}
+    pairs = ((id, before[id].cluster, now[id].cluster) for id in ids)
+    return {
+        id for id, old, new in pairs if names.setdefault(old, new) != new or back.setdefault(new, old) != old
+    }

@@ -8,7 +8,10 @@ from samtok_bench.progress import Reporter
 from samtok_bench.running.run import RunResult, finish
 from samtok_bench.running.samples import choose, data_hash
 from samtok_bench.runs.folder import RunFolder
+from samtok_bench.runs.journal import Line
 from samtok_bench.runs.reading import task_of
+from samtok_bench.sample import Sample
+from samtok_bench.task import Task
 
 
 def rescore(path: Path, reporter: Reporter) -> RunResult:
@@ -35,8 +38,12 @@ def rescore(path: Path, reporter: Reporter) -> RunResult:
                     f"{path} is not complete, {missing} of {len(by_id)} samples are missing: run its command "
                     "again first"
                 )
-            journal.replace(
-                replace(line, scores=task.score(by_id[id], line.prediction)) for id, line in lines.items()
-            )
+            journal.replace(_rescored(line, by_id[line.id], task) for line in lines.values())
         with_ceiling = len(folder.ceiling.read()) == len(by_id)
         return finish(folder, settings, task, chosen, with_ceiling, reporter)
+
+
+def _rescored(line: Line, sample: Sample, task: Task) -> Line:
+    """The line as a run would write it now; image and tags decide intervals and groups."""
+    scores = task.score(sample, line.prediction)
+    return replace(line, cluster=sample.cluster, tags=sample.tags, scores=scores)

@@ -155,7 +155,7 @@ def test_any_string_is_refused_or_read_as_pycocotools_reads_it(counts, size):
     except ValueError:
         covered = 0
     if not 0 < covered < 1 << 32:
-        with pytest.raises(ValueError, match="^RLE counts "):
+        with pytest.raises(ValueError, match=r"^RLE counts "):
             rle.validate(given)
         return
     given["size"] = [covered, 1]

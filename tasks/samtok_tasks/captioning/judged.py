@@ -17,7 +17,17 @@ from typing import ClassVar
 
 from samtok_bench.judging.contract import Judged
 from samtok_bench.metric import MetricInfo
-from samtok_bench.sample import MASK_PLACE, ImagePart, Region, Sample, Target, Text, Turn, content_id
+from samtok_bench.sample import (
+    MASK_PLACE,
+    ImagePart,
+    Region,
+    Sample,
+    Target,
+    Text,
+    Turn,
+    content_id,
+    image_key,
+)
 from samtok_bench.task import Generation, SampleSet
 from samtok_tasks.captioning.task import CAPTION_METRICS, RegionCaption, with_region
 from samtok_tasks.captioning.zoom import zoom
@@ -62,7 +72,7 @@ class JudgedCaption(RegionCaption, Judged):
 
     def cluster(self, region: CaptionRegion, root: Path) -> str:
         """See `Sample.cluster`."""
-        return region.image.relative_to(root).as_posix()
+        return image_key(region.image, root)
 
     def samples(self, root: Path, split: str) -> SampleSet:
         require_split(self.name, split, self.splits)
@@ -70,7 +80,7 @@ class JudgedCaption(RegionCaption, Judged):
         return SampleSet([self._sample(region, root) for region in read.regions], read.dropped)
 
     def _sample(self, region: CaptionRegion, root: Path) -> Sample:
-        place = region.image.relative_to(root).as_posix()
+        place = image_key(region.image, root)
         turn, view = self._question(region)
         return Sample(
             id=content_id("region_caption", self.data_name, place, region.key, region.mask["counts"]),

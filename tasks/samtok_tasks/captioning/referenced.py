@@ -5,12 +5,13 @@ are the same. The prompt is Osprey's; GLaMM asks for a detailed description.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from samtok_bench.aggregate import Corpus
 from samtok_bench.measures.captions import scores_or_none
 from samtok_bench.metric import MetricInfo
-from samtok_bench.sample import MASK_PLACE, Prediction, Sample, Target, content_id, question
+from samtok_bench.sample import MASK_PLACE, Prediction, Sample, Target, content_id, image_key, question
 from samtok_bench.task import Generation
 from samtok_tasks.captioning.task import CAPTION_METRICS, RegionCaption, caption, with_region
 from samtok_tasks.formats.region_captions import CaptionRegion
@@ -32,15 +33,15 @@ class ReferencedCaption(RegionCaption, MiniTask):
         *CAPTION_METRICS,
     )
 
-    def sample(self, region: CaptionRegion, place: str) -> Sample:
-        """A region as a sample; `place` tells images apart."""
+    def sample(self, region: CaptionRegion, place: str, root: Path) -> Sample:
+        """A region as a sample; its key and `place` tell it from all others."""
         mask, reference = region.mask["counts"], region.reference
         return Sample(
             id=content_id("region_caption", self.data_name, place, region.key, reference, mask),
             image=region.image,
             size=region.size,
             turns=question(region.image, *with_region(PROMPT, region.mask)),
-            cluster=place,
+            cluster=image_key(region.image, root),
             target=Target(text=reference),
         )
 

@@ -1,7 +1,7 @@
 """Masks that data sets annotate, each with its image; masks that cannot be used are counted."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,7 +17,7 @@ class AnnotatedMask:
     """One mask of one image."""
 
     key: str
-    """The place in the data set that names the mask for ever; unique together with the image."""
+    """The place in the data set that names the mask for ever; unique together with the image file's name."""
     image: Path
     """Where the image must be; it was not opened, or for its size only."""
     mask: RLE
@@ -80,6 +80,11 @@ class AnnotatedMasks:
             self.dropped.add("empty masks", where)
         else:
             self.masks.append(mask)
+
+
+def numbered_key(image: str, number: int) -> str:
+    """The key of a mask whose number is unique in its image alone, whose path may have folders."""
+    return (PurePosixPath(image).parent / str(number)).as_posix()
 
 
 def stated_size(segmentation: Any) -> tuple[int, int] | None:

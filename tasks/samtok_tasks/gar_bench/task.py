@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from samtok_bench import rle
 from samtok_bench.rle import RLE
-from samtok_bench.sample import Sample, Target, content_id, question
+from samtok_bench.sample import Sample, Target, content_id, image_key, question
 from samtok_bench.task import Dropped, SampleSet
 from samtok_tasks.formats.annotated_masks import stated_size
 from samtok_tasks.formats.files import require_split
@@ -61,7 +61,7 @@ def _sample(record: GarQuestion, place: int, masks: Sequence[RLE], root: Path) -
         image=image,
         size=(height, width),
         turns=question(image, *with_regions(prompt, PLACE, lambda name: masks[int(name)])),
-        cluster=record.image,
+        cluster=image_key(image, root),
         target=Target(text=record.answer.upper()),
         tags={"type": record.type, "regions": counted(len(masks))},
         truth=tuple(PLACE.sub("", choice[2:]) for choice in record.choices),

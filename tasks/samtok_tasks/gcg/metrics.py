@@ -6,8 +6,9 @@ image's own size, an IoU is I / U from exact pixel counts. In both protocols ali
 - METEOR and CIDEr of the captions against the one reference of each image, see
   samtok_bench.measures.captions;
 - AP50: pycocotools' COCOeval "segm" at IoU 0.5, one category, all scores 1.0, at most 100 masks per image.
-  Since all scores are equal, masks rank in reading order, images by the order of their ids. 0 to 1, undefined
-  without target masks, 0 without any predicted mask (where GLaMM's scorer stops).
+  Since all scores are equal, masks rank in reading order, images by the order of their ids: that of numbers
+  where all are numbers in the file, else that of texts. 0 to 1, undefined without target masks, 0 without any
+  predicted mask (where GLaMM's scorer stops).
 
 mIoU pairs the masks of an image one to one, always the pair with the largest IoU, as long as it is above 0;
 of equal ones the first in the order of the answer, then of the file.
@@ -72,7 +73,7 @@ def gcg_metrics(protocol: Protocol) -> tuple[MetricInfo, ...]:
     return (
         MetricInfo("miou", "mIoU", f"mean over {over}", "iou", None if released else "has_masks", version=2),
         MetricInfo("recall", "Recall", found, "matched", "matchable", version=2),
-        MetricInfo("ap50", "AP50", precision, aggregate=Corpus()),
+        MetricInfo("ap50", "AP50", precision, aggregate=Corpus(), version=2),
         MetricInfo("meteor", "METEOR", "of the captions", aggregate=Corpus()),
         MetricInfo("cider", "CIDEr", cider, aggregate=Corpus()),
         MetricInfo("unnamed_masks", "masks without phrase", unnamed, "unnamed", "masks", direction="lower"),
@@ -200,7 +201,7 @@ def maximum_matching(allowed: NDArray[np.bool_]) -> int:
     return sum(place(row, set()) for row in range(len(allowed)))
 
 
-def ap50(images: Sequence[tuple[str, Sequence[RLE], Sequence[RLE]]]) -> float | None:
+def ap50(images: Sequence[tuple[int | str, Sequence[RLE], Sequence[RLE]]]) -> float | None:
     """Average precision at IoU 0.5 over all images, 0 to 1; None without any target mask.
 
     Args:
@@ -209,28 +210,32 @@ def ap50(images: Sequence[tuple[str, Sequence[RLE], Sequence[RLE]]]) -> float | 
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    targets = [(id, mask) for id, wanted, _ in images for mask in wanted]
-    answers = [(id, mask) for id, _, given in images for mask in given]
+    numbers = all(isinstance(id, int) for id, _, _ in images)
+    ordered = sorted(images, key=lambda image: int(image[0]) if numbers else str(image[0]))
+    targets = [(place, mask) for place, (_, wanted, _) in enumerate(ordered) for mask in wanted]
+    answers = [(place, mask) for place, (_, _, given) in enumerate(ordered) for mask in given]
     if not targets or not answers:
         return 0.0 if targets else None
     truth = COCO()
     truth.dataset = {
         "info": {},
         "images": [
-            {"id": id, **dict(zip(("height", "width"), mask["size"], strict=True))}
-            for id, wanted, given in images
+            {"id": place, **dict(zip(("height", "width"), mask["size"], strict=True))}
+            for place, (_, wanted, given) in enumerate(ordered)
             for mask in (*wanted, *given)[:1]
         ],
         "categories": [{"id": 1}],
         "annotations": [
-            {"id": k, "iscrowd": 0, "area": rle.area(mask), **_annotation(id, mask)}
-            for k, (id, mask) in enumerate(targets, start=1)
+            {"id": k, "iscrowd": 0, "area": rle.area(mask), **_annotation(place, mask)}
+            for k, (place, mask) in enumerate(targets, start=1)
         ],
     }
     with contextlib.redirect_stdout(io.StringIO()):  # it reports what it does
         truth.createIndex()
         scorer = COCOeval(
-            truth, truth.loadRes([_annotation(id, mask) | {"score": 1.0} for id, mask in answers]), "segm"
+            truth,
+            truth.loadRes([_annotation(place, mask) | {"score": 1.0} for place, mask in answers]),
+            "segm",
         )
         scorer.params.iouThrs = np.array([0.5])
         scorer.params.areaRng, scorer.params.areaRngLbl = [[0, 1e10]], ["all"]
@@ -240,5 +245,5 @@ def ap50(images: Sequence[tuple[str, Sequence[RLE], Sequence[RLE]]]) -> float | 
     return float(scorer.eval["precision"].mean())
 
 
-def _annotation(image_id: str, mask: RLE) -> dict[str, Any]:
+def _annotation(image_id: int, mask: RLE) -> dict[str, Any]:
     return {"image_id": image_id, "category_id": 1, "segmentation": mask}

@@ -41,7 +41,8 @@ LAYOUT = (
 class GroundedCaption:
     """One image of a split."""
 
-    image_id: str
+    image_id: int | str
+    """As the list of images has it."""
     image: Path
     """Where the image must be; it was opened at most for its size."""
     height: int
@@ -53,17 +54,18 @@ class GroundedCaption:
     """Of the labels of the same numbers."""
 
 
-def _plain_name(value: Any) -> str:
-    """An image's id is its file's name without .jpg; numbers pass."""
+def _plain_name(value: Any) -> int | str:
+    """An image's id is its file's name without .jpg, or a number that is."""
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise ValueError(f"must be a plain name, got {type(value).__name__}")
     name = str(value)
     if not name or Path(name).name != name or name == ".." or "\0" in name:
         raise ValueError(f"must be a plain name, got {name!r}")
-    return name
+    return value
 
 
-ImageId = Annotated[str, BeforeValidator(_plain_name)]
+ImageId = Annotated[int | str, BeforeValidator(_plain_name)]
+"""A number and its text name the same image."""
 
 
 class _Image(Record):
@@ -135,13 +137,14 @@ def read_grandf(root: Path, split: str) -> tuple[list[GroundedCaption], Dropped]
     segmentations = _segmentations(read_json(masks_file), masks_file, images, dropped)
     folder, prefix = image_place(root, next(iter(images), ""))
     records = []
-    for image_id, record in images.items():
+    for name, record in images.items():
+        image_id = record.id
         where = f"{captions_file}: image {image_id}"
-        if image_id not in captions:
+        if name not in captions:
             dropped.add("images without a caption", where)
             continue
-        labels, placed = tuple(captions[image_id].labels), segmentations.get(image_id, [])
-        image = folder / f"{prefix}{image_id}.jpg"
+        labels, placed = tuple(captions[name].labels), segmentations.get(name, [])
+        image = folder / f"{prefix}{name}.jpg"
         stated = _stated_size(record, placed, where)
         try:
             height, width = stated or image_size(image)
@@ -154,20 +157,20 @@ def read_grandf(root: Path, split: str) -> tuple[list[GroundedCaption], Dropped]
         counts = f"{len(labels)} labels, {len(masks)} masks"
         dropped.add("labels without a mask", where, counts, max(len(labels) - len(masks), 0))
         dropped.add("masks without a label", where, counts, max(len(masks) - len(labels), 0))
-        if not captions[image_id].caption.strip():
+        if not captions[name].caption.strip():
             dropped.keep(EMPTY_REFERENCES, where)
-        records.append(
-            GroundedCaption(image_id, image, height, width, captions[image_id].caption, labels, masks)
-        )
+        records.append(GroundedCaption(image_id, image, height, width, captions[name].caption, labels, masks))
     return records, dropped
 
 
 def _images(content: Any, path: Path) -> dict[str, _Image]:
+    """By the name of the file without .jpg."""
     images: dict[str, _Image] = {}
     for _, image in read_part(content, "images", _Image, path, "image"):
-        if image.id in images:
-            raise ValueError(f"{path}: two images have the id {image.id!r}")
-        images[image.id] = image
+        name = str(image.id)
+        if name in images:
+            raise ValueError(f"{path}: two images have the id {name!r}")
+        images[name] = image
     return images
 
 
@@ -177,12 +180,13 @@ def _captions(
     """The first caption of each image."""
     captions: dict[str, _Caption] = {}
     for where, caption in read_part(content, "annotations", _Caption, path, "annotation"):
-        if caption.image_id not in images:
-            raise ValueError(f"{where}: the image {caption.image_id!r} is not listed")
-        if caption.image_id in captions:
+        name = str(caption.image_id)
+        if name not in images:
+            raise ValueError(f"{where}: the image {name!r} is not listed")
+        if name in captions:
             dropped.add("further captions of an image", where)
         else:
-            captions[caption.image_id] = caption
+            captions[name] = caption
     return captions
 
 
@@ -192,8 +196,8 @@ def _segmentations(
     """The segmentations of each image."""
     found: dict[str, list[Placed]] = {}
     for where, mask in read_part(content, "annotations", _Mask, path, "annotation"):
-        if mask.image_id in images:
-            found.setdefault(mask.image_id, []).append((where, mask.segmentation))
+        if (name := str(mask.image_id)) in images:
+            found.setdefault(name, []).append((where, mask.segmentation))
         else:
             dropped.add("masks of images that are not listed", where)
     return found

@@ -16,7 +16,7 @@ from samtok_bench.measures.captions import scores_or_none
 from samtok_bench.measures.sentences import sentence_similarity
 from samtok_bench.metric import MetricInfo
 from samtok_bench.reading import STANDARD
-from samtok_bench.sample import MASK_PLACE, Prediction, Sample, Scores, content_id, question
+from samtok_bench.sample import MASK_PLACE, Prediction, Sample, Scores, content_id, image_key, question
 from samtok_bench.task import Generation, HubSource, SampleSet
 from samtok_tasks import released
 from samtok_tasks.gcg.answers import GroundedPhrases, grounded_phrases, marked, plain_caption
@@ -72,7 +72,7 @@ class GCG(MiniTask):
 
     def samples(self, root: Path, split: str) -> SampleSet:
         records, dropped = read_grandf(root, split)
-        return SampleSet([_sample(record) for record in records], dropped)
+        return SampleSet([_sample(record, root) for record in records], dropped)
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
         # the order of the file, not of the caption, decides between pairs of equal IoU
@@ -104,7 +104,7 @@ class GCG(MiniTask):
         captions = [plain_caption(prediction, self.protocol) for prediction in predictions]
         scores = scores_or_none(tuple(zip(truths, captions, strict=True)))
         masks = [
-            (sample.cluster, sample.truth.masks, prediction.masks)
+            (sample.truth.image_id, sample.truth.masks, prediction.masks)
             for sample, prediction in zip(samples, predictions, strict=True)
         ]
         return {
@@ -124,14 +124,16 @@ def _similarity() -> TextSimilarity | None:
         return None
 
 
-def _sample(record: GroundedCaption) -> Sample:
+def _sample(record: GroundedCaption, root: Path) -> Sample:
     masks = len(record.masks)
     return Sample(
-        id=content_id("gcg", record.image_id, record.caption, *(mask["counts"] for mask in record.masks)),
+        id=content_id(
+            "gcg", str(record.image_id), record.caption, *(mask["counts"] for mask in record.masks)
+        ),
         image=record.image,
         size=(record.height, record.width),
         turns=question(record.image, PROMPT),
-        cluster=record.image_id,
+        cluster=image_key(record.image, root),
         target=target(record),
         tags={"masks": MASK_COUNTS[(masks > 0) + (masks > 1) + (masks > 4)]},
         truth=record,

@@ -11,7 +11,7 @@ from typing import ClassVar
 from samtok_bench import rle
 from samtok_bench.metric import MetricInfo
 from samtok_bench.reading import STANDARD
-from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, question
+from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, image_key, question
 from samtok_bench.task import PROTOCOLS, Generation, HubSource, Protocol, SampleSet
 from samtok_tasks import released
 from samtok_tasks.areas import COCO_AREAS, coco_area
@@ -77,7 +77,7 @@ class GRES(MiniTask):
     def samples(self, root: Path, split: str) -> SampleSet:
         data = read_grefcoco(root, keep_crowds=self._scoring == "released").split(split)
         prompt = REFERRING_PROMPT + (THINKING if self.protocol == "released-rl" else "")
-        return SampleSet([_sample(expression, prompt) for expression in data], data.dropped)
+        return SampleSet([_sample(expression, prompt, root) for expression in data], data.dropped)
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
         target = rle.union(sample.target.masks, sample.size)
@@ -86,7 +86,7 @@ class GRES(MiniTask):
         return gres_scores(target, no_target, prediction, self._scoring)
 
 
-def _sample(expression: ReferringExpression, prompt: str) -> Sample:
+def _sample(expression: ReferringExpression, prompt: str, root: Path) -> Sample:
     image, targets = expression.image_path, expression.targets
     phrase = expression.sent.strip().lower()
     place = f"{expression.ref_id}/{expression.sent_id}"
@@ -100,7 +100,7 @@ def _sample(expression: ReferringExpression, prompt: str) -> Sample:
         image=image,
         size=(expression.height, expression.width),
         turns=question(image, prompt.format(phrase=phrase)),
-        cluster=image.name,
+        cluster=image_key(image, root),
         target=Target(targets),
         tags=tags | ({"kind": expression.kind} if expression.kind else {}),
     )

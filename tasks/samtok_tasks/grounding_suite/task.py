@@ -13,7 +13,7 @@ from typing import ClassVar
 from samtok_bench import rle
 from samtok_bench.reading import STANDARD
 from samtok_bench.rle import RLE
-from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, question
+from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, image_key, question
 from samtok_bench.task import Generation, HubSource, SampleSet
 from samtok_tasks import released
 from samtok_tasks.areas import COCO_AREAS, coco_area
@@ -67,7 +67,7 @@ class GroundingSuite(MiniTask):
         require_split("GroundingSuite-Eval", split, self.splits)
         records = read_grounding_suite(root)
         data = grounding_suite_masks(root, records.values())
-        samples = [_sample(records[int(found.key)], found.image, found.mask) for found in data.masks]
+        samples = [_sample(records[int(found.key)], found.image, found.mask, root) for found in data.masks]
         return SampleSet(samples, data.dropped)
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
@@ -75,7 +75,7 @@ class GroundingSuite(MiniTask):
         return grounding_scores(sample.tags["class"], mask, sample.truth, prediction, self.protocol)
 
 
-def _sample(record: GroundingRecord, image: Path, mask: RLE) -> Sample:
+def _sample(record: GroundingRecord, image: Path, mask: RLE, root: Path) -> Sample:
     height, width = mask["size"]
     prompt = PROMPT.format(caption=record.caption)
     box = json.dumps(record.box)
@@ -84,7 +84,7 @@ def _sample(record: GroundingRecord, image: Path, mask: RLE) -> Sample:
         image=image,
         size=(height, width),
         turns=question(image, prompt),
-        cluster=image.name,
+        cluster=image_key(image, root),
         target=Target((mask,)),
         tags={"class": CLASSES[record.class_id], "area": coco_area(rle.area(mask))},
         truth=tuple(record.box),  # the file's, which is not that of the mask

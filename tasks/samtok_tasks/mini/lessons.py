@@ -124,13 +124,13 @@ def _samples(scenes: int, tasks: tuple[str, ...]) -> dict[str, list[tuple[Path, 
     asked = {}
     for name in tasks:
         task = registry.task_class(name)()
-        found: dict[str, tuple[Path, list[Sample]]] = {}
+        found: dict[Path, list[Sample]] = {}
         for sample in task.samples(root, task.default_split(root)).samples:
             parts = [part for turn in sample.turns for part in turn.parts]
             views = [part for part in parts if isinstance(part, ImagePart)]
             if len(views) == 1 and len(sample.target.masks) <= MOST_MASKS:
-                found.setdefault(sample.image.stem, (sample.image, []))[1].append(sample)
-        asked[name] = [found[image] for image in sorted(found)]
+                found.setdefault(sample.image, []).append(sample)
+        asked[name] = [(image, found[image]) for image in sorted(found)]
     return asked
 
 

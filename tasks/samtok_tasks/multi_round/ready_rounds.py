@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from samtok_bench import rle
 from samtok_bench.task import Dropped
 from samtok_tasks.formats.coco import StatedSize, read_mask
 from samtok_tasks.formats.files import PathBelow, Record, field, parse, read_json
@@ -31,7 +32,7 @@ class ReadyRoundReader(DialogueReader):
     """Files mr_SPLIT_sampled.json.
 
     Polygons have no size, so their images are opened for it; rounds whose image then cannot be read are left
-    out.
+    out, and so are rounds with an empty mask.
     """
 
     has_whole_dialogues = False
@@ -71,6 +72,8 @@ def _round(root: Path, number: int, place: int, item: _Item, where: str, dropped
         read_mask(mask, size, f"{where}, mask {number}", dropped)
         for number, mask in enumerate(item.target_masks)
     )
+    if empty := [number for number, mask in enumerate(targets) if rle.is_empty(mask)]:
+        raise UnusableError("rounds with an empty mask", f"mask {empty[0]} has no pixel")
     turns = tuple((text,) for text in texts)
     return Round(f"ready {place}/{number}", number, image, size, turns, targets)
 

@@ -32,6 +32,7 @@ from samtok_bench.sample import (
     Text,
     Turn,
     content_id,
+    image_key,
 )
 from samtok_bench.task import Generation, HubSource, SampleSet
 from samtok_tasks import released
@@ -92,7 +93,7 @@ class MultiRound(MiniTask):
                 f"ready rounds have their history; --option history=own needs --data {DIALOGUES}"
             )
         data = self._reader.read(root, split)
-        samples = [sample for dialogue in data.dialogues for sample in self._asked(dialogue, split)]
+        samples = [sample for dialogue in data.dialogues for sample in self._asked(dialogue, root, split)]
         return SampleSet(samples, data.dropped)
 
     def with_history(self, sample: Sample, earlier: Sequence[Prediction]) -> Sample:
@@ -113,14 +114,14 @@ class MultiRound(MiniTask):
         number = sum(turn.role == "user" for turn in sample.turns)
         return multi_round_scores(number, rle.union(sample.target.masks), prediction, self.protocol)
 
-    def _asked(self, dialogue: Dialogue, split: str) -> Iterator[Sample]:
+    def _asked(self, dialogue: Dialogue, root: Path, split: str) -> Iterator[Sample]:
         ids: list[str] = []
         for asked in dialogue:
-            sample = self._sample(asked, split, tuple(ids) if self.options["history"] == OWN else ())
+            sample = self._sample(asked, root, split, tuple(ids) if self.options["history"] == OWN else ())
             ids.append(sample.id)
             yield sample
 
-    def _sample(self, asked: Round, split: str, after: tuple[str, ...]) -> Sample:
+    def _sample(self, asked: Round, root: Path, split: str, after: tuple[str, ...]) -> Sample:
         # zip ends with the turns
         first, *later = (Turn(role, _parts(said)) for said, role in zip(asked.turns, cycle(ROLES)))
         turns = (Turn("user", (ImagePart(asked.image), *_stripped(first.parts))), *later)
@@ -130,7 +131,7 @@ class MultiRound(MiniTask):
             image=asked.image,
             size=asked.size,
             turns=turns,
-            cluster=asked.image.name,
+            cluster=image_key(asked.image, root),
             target=Target(asked.targets[:1] if self.protocol == "released" else asked.targets),
             tags={"round": number, **asked.tags},
             after=after,

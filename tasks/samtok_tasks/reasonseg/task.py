@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from samtok_bench.reading import STANDARD
-from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, question
+from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, image_key, question
 from samtok_bench.task import Generation, SampleSet
 from samtok_tasks import released
 from samtok_tasks.mini.task import MiniTask
@@ -43,14 +43,14 @@ class ReasonSeg(MiniTask):
 
     def samples(self, root: Path, split: str) -> SampleSet:
         images, dropped = read_reasonseg(root, split)
-        return SampleSet([_sample(image) for image in images], dropped)
+        return SampleSet([_sample(image, root) for image in images], dropped)
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
         (target,) = sample.target.masks
         return reasonseg_scores(target, sample.target.ignore, prediction)
 
 
-def _sample(asked: ReasonSegImage) -> Sample:
+def _sample(asked: ReasonSegImage, root: Path) -> Sample:
     height, width = asked.target["size"]
     prompt = (SENTENCE if asked.is_sentence else PHRASE).format(text=asked.text)
     ignored = asked.ignore["counts"] if asked.ignore else ""
@@ -59,7 +59,7 @@ def _sample(asked: ReasonSegImage) -> Sample:
         image=asked.image,
         size=(height, width),
         turns=question(asked.image, prompt),
-        cluster=asked.image.name,
+        cluster=image_key(asked.image, root),
         target=Target((asked.target,), ignore=asked.ignore),
         tags={"query": "long" if asked.is_sentence else "short"},
     )

@@ -1,5 +1,6 @@
 """COCO panoptic segmentation: a JSON file, and a PNG for each image with its segments."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from samtok_bench import rle
-from samtok_tasks.formats.annotated_masks import AnnotatedMask, AnnotatedMasks
+from samtok_tasks.formats.annotated_masks import AnnotatedMask, AnnotatedMasks, numbered_key
 from samtok_tasks.formats.coco import Crowd, nested_name, parse_images
 from samtok_tasks.formats.files import PathBelow, Record, read_json, read_part, require_file
 from samtok_tasks.formats.images import find_images
@@ -89,7 +90,8 @@ def read_panoptic(root: Path, split: str) -> AnnotatedMasks:
         png, file = pngs / annotation.file_name, folder / image.file_name
         size = image.height, image.width
         segments = _segments(annotation, kinds, where)
-        _collect(masks, f"{path}: image {number}", png, file, size, segments)
+        keys = {id: numbered_key(image.file_name, id) for id in segments}
+        _collect(masks, f"{path}: image {number}", png, file, size, segments, keys)
     return masks
 
 
@@ -111,8 +113,9 @@ def _collect(
     file: Path,
     size: tuple[int, int],
     segments: Segments,
+    keys: Mapping[int, str],
 ) -> None:
-    """Cut the PNG of one image into its segments."""
+    """Cut the PNG of one image into its segments; `keys` are those of the masks by segment id."""
     reason, details = "", ""
     try:
         ids = read_ids(png)
@@ -134,7 +137,7 @@ def _collect(
         elif number not in held:
             masks.dropped.add("segments not in the PNG", place, f"{png} has no pixel of it")
         else:
-            masks.keep(place, AnnotatedMask(str(number), file, rle.encode(ids == number), kind))
+            masks.keep(place, AnnotatedMask(keys[number], file, rle.encode(ids == number), kind))
     for number in sorted(held - set(segments)):
         unknown = f"{png} has pixels of {number}, which is not in segments_info"
         masks.dropped.add("ids not listed", where, unknown)

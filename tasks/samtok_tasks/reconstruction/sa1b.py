@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from samtok_tasks.formats.annotated_masks import AnnotatedMasks
+from samtok_tasks.formats.annotated_masks import AnnotatedMasks, numbered_key
 from samtok_tasks.formats.coco import Side
 from samtok_tasks.formats.files import PathBelow, Record, parse, read_json
 
@@ -59,5 +59,5 @@ def read_sa1b(root: Path, split: str) -> AnnotatedMasks:
                 raise ValueError(f"{path}: two annotations have the id {number}")
             numbers.add(number)
             where = f"{path}: annotation {number}"
-            masks.add(where, str(number), file, size, annotation.segmentation)
+            masks.add(where, numbered_key(image.file_name, number), file, size, annotation.segmentation)
     return masks

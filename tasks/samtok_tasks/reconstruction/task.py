@@ -11,7 +11,7 @@ from typing import ClassVar
 from samtok_bench import rle
 from samtok_bench.measures import shape
 from samtok_bench.metric import MetricInfo
-from samtok_bench.sample import Prediction, Region, Sample, Scores, Target, content_id, question
+from samtok_bench.sample import Prediction, Region, Sample, Scores, Target, content_id, image_key, question
 from samtok_bench.task import Generation, SampleSet
 from samtok_tasks.areas import COCO_AREAS, coco_area
 from samtok_tasks.formats.annotated_masks import AnnotatedMask
@@ -71,17 +71,17 @@ class Reconstruction(MiniTask):
 @lru_cache(maxsize=1)  # several codecs look at the same masks
 def _samples(data: str, root: Path, split: str) -> SampleSet:
     read = read_masks(data, root, split)
-    return SampleSet([_sample(annotated) for annotated in read.masks], read.dropped)
+    return SampleSet([_sample(annotated, root) for annotated in read.masks], read.dropped)
 
 
-def _sample(annotated: AnnotatedMask) -> Sample:
+def _sample(annotated: AnnotatedMask, root: Path) -> Sample:
     image, mask = annotated.image, annotated.mask
     return Sample(
         id=content_id("reconstruction", image.name, annotated.key, mask["counts"]),
         image=image,
         size=annotated.size,
         turns=question(image, Region(mask)),
-        cluster=image.name,
+        cluster=image_key(image, root),
         target=Target((mask,)),
         tags=_tags(annotated),
     )

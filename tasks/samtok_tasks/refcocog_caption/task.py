@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from samtok_bench.task import Dropped, SampleSet
+from samtok_bench.task import SampleSet
 from samtok_tasks.captioning.referenced import ReferencedCaption
 from samtok_tasks.formats.refer import ReferringExpression, locate_refer, read_refer, require_images
 from samtok_tasks.formats.region_captions import EMPTY_REFERENCES, CaptionRegion
@@ -23,15 +23,14 @@ class RefCOCOgCaption(ReferencedCaption):
 
     def samples(self, root: Path, split: str) -> SampleSet:
         data = read_refer(root, self.data_name).split(split)
-        dropped = Dropped()
-        dropped.update(data.dropped)
+        dropped = data.dropped  # the masks that are made next add to it
         samples = []
         for expression in data:
             region = _region(expression)
             if not region.reference:
                 where = f"{root}: {data.name}, ref_id {expression.ref_id}, sent_id {expression.sent_id}"
                 dropped.keep(EMPTY_REFERENCES, where)
-            samples.append(self.sample(region, expression.image_path.name))
+            samples.append(self.sample(region, expression.image_path.name, root))
         return SampleSet(samples, dropped)
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 from samtok_bench import rle
 from samtok_bench.metric import MetricInfo
 from samtok_bench.reading import STANDARD
-from samtok_bench.sample import Prediction, Sample, Scores, Target, Text, content_id, question
+from samtok_bench.sample import Prediction, Sample, Scores, Target, Text, content_id, image_key, question
 from samtok_bench.task import Generation, SampleSet
 from samtok_tasks import released
 from samtok_tasks.areas import COCO_AREAS, coco_area
@@ -65,13 +65,13 @@ class Referring(MiniTask):
 
     def samples(self, root: Path, split: str) -> SampleSet:
         data = self._reader.read(root, self.name, split)
-        samples = [self._sample(sentence) for sentence in data.sentences]
+        samples = [self._sample(sentence, root) for sentence in data.sentences]
         second = data.second_list
         if second is not None:
             second = tuple((image, REFERRING_PROMPT.format(phrase=text)) for image, text in second)
         return SampleSet(samples, data.dropped, (frozenset(map(_expression, samples)), second))
 
-    def _sample(self, sentence: Sentence) -> Sample:
+    def _sample(self, sentence: Sentence, root: Path) -> Sample:
         image, mask = sentence.image, sentence.mask
         height, width = mask["size"]
         kind = {"kind": sentence.kind} if sentence.kind else {}
@@ -80,7 +80,7 @@ class Referring(MiniTask):
             image=image,
             size=(height, width),
             turns=question(image, REFERRING_PROMPT.format(phrase=sentence.text)),
-            cluster=image.name,
+            cluster=image_key(image, root),
             target=Target((mask,)),
             tags={"area": coco_area(rle.area(mask))} | kind,
         )

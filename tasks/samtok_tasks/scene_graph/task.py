@@ -34,6 +34,7 @@ from samtok_bench.sample import (
     Turn,
     content_id,
     free_place,
+    image_key,
     question,
 )
 from samtok_bench.task import Generation, SampleSet
@@ -110,7 +111,7 @@ class SceneGraph(MiniTask):
         vocabulary = Vocabulary(frozenset(data.things + data.stuff), data.predicates, frozenset(data.stuff))
         frequent = _most_frequent(data)
         prompt = self.options["prompt"]
-        samples = [_sample(image, data, vocabulary, frequent, prompt) for image in data.images]
+        samples = [_sample(image, data, vocabulary, frequent, prompt, root) for image in data.images]
         return SampleSet(samples, data.dropped, shared=data.predicates)
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
@@ -144,7 +145,9 @@ def _most_frequent(data: PsgData) -> Names:
     return min(counts, key=lambda names: (-counts[names], names), default=("", "", ""))
 
 
-def _sample(image: PsgImage, data: PsgData, vocabulary: Vocabulary, frequent: Names, prompt: str) -> Sample:
+def _sample(
+    image: PsgImage, data: PsgData, vocabulary: Vocabulary, frequent: Names, prompt: str, root: Path
+) -> Sample:
     triplets = tuple(_triplets(image, data.predicates))
     masks = [mask for triplet in triplets for _, mask in triplet.regions]
     target = Target.in_turns(write_graph([triplet.names for triplet in triplets]), masks)
@@ -154,7 +157,7 @@ def _sample(image: PsgImage, data: PsgData, vocabulary: Vocabulary, frequent: Na
         image=image.image,
         size=(image.height, image.width),
         turns=_turns(image, data, prompt),
-        cluster=image.image.name,
+        cluster=image_key(image.image, root),
         target=target,
         tags=_tags(triplets, data.things),
         truth=GraphTruth(triplets, vocabulary, frequent),

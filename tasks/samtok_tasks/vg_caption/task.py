@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from samtok_bench.sample import image_key
 from samtok_bench.task import SampleSet
 from samtok_tasks.captioning.referenced import ReferencedCaption
 from samtok_tasks.formats.files import require_file, require_split
@@ -22,5 +23,5 @@ class VGCaption(ReferencedCaption):
     def samples(self, root: Path, split: str) -> SampleSet:
         require_split(self.name, split, self.splits)
         read = read_visual_genome(root)
-        places = (region.image.relative_to(root).as_posix() for region in read.regions)
-        return SampleSet(list(map(self.sample, read.regions, places)), read.dropped)
+        samples = [self.sample(region, image_key(region.image, root), root) for region in read.regions]
+        return SampleSet(samples, read.dropped)

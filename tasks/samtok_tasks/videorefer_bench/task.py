@@ -14,7 +14,7 @@ from typing import ClassVar
 from samtok_bench.aggregate import Corpus
 from samtok_bench.judging.contract import JudgeSettings, Messages
 from samtok_bench.metric import MetricInfo
-from samtok_bench.sample import ImagePart, Sample, Scores, View
+from samtok_bench.sample import ImagePart, Sample, Scores, View, image_key
 from samtok_bench.task import HubSource
 from samtok_tasks.captioning.judged import UNREADABLE, JudgedCaption, mean
 from samtok_tasks.captioning.zoom import JPEG_QUALITY
@@ -71,7 +71,7 @@ class VideoReferBench(JudgedCaption):
 
     def cluster(self, region: CaptionRegion, root: Path) -> str:
         """The video."""
-        return region.image.parent.name
+        return image_key(region.image.parent, root)
 
     def judge_files(self, root: Path) -> str:
         return read_videorefer_instruction(root)

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from samtok_bench.judging.contract import Judged, JudgeSettings, Messages
 from samtok_bench.metric import MetricInfo
-from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, question
+from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, image_key, question
 from samtok_bench.task import Generation, HubSource, SampleSet
 from samtok_tasks.answers import without_tags
 from samtok_tasks.formats.files import require_split
@@ -95,7 +95,7 @@ class ViPBench(MiniTask, Judged):
 
 
 def _sample(asked: VipQuestion, root: Path) -> Sample:
-    place = asked.image.relative_to(root).as_posix()
+    place = image_key(asked.image, root)
     counts = [mask["counts"] for mask in asked.masks.values()]
     return Sample(
         id=content_id("region_vqa", "vip-bench", place, asked.key, asked.question, asked.answer, *counts),

@@ -7,7 +7,7 @@ ViP-LLaVA's evaluation counts as the metric `exact` does.
 
 from pathlib import Path
 
-from samtok_bench.sample import MASK_PLACE, Region, Sample, Target, content_id, question
+from samtok_bench.sample import MASK_PLACE, Region, Sample, Target, content_id, image_key, question
 from samtok_bench.task import SampleSet
 from samtok_tasks.multiple_choice import LETTERS, MultipleChoice, choice_prompt
 from samtok_tasks.visual7w.reader import PointingQuestion, locate_visual7w, read_visual7w
@@ -31,7 +31,7 @@ class Visual7W(MultipleChoice):
 
 
 def _sample(asked: PointingQuestion, root: Path) -> Sample:
-    qa_id, place = str(asked.qa_id), asked.image.relative_to(root).as_posix()
+    qa_id, place = str(asked.qa_id), image_key(asked.image, root)
     right, _ = asked.right
     # shuffled by what does not change, and does not tell which is right
     boxes = sorted([asked.right, *asked.wrong], key=lambda box: content_id("visual7w", qa_id, str(box[0])))

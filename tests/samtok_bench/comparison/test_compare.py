@@ -291,7 +291,8 @@ def test_other_arithmetic_is_refused_and_flagged_when_forced(command, refused, p
 def test_samples_that_are_described_otherwise_are_noted(compared, pair):
     assert not any("tags" in note for note in compared(*pair)["notes"])
     rewrite(Path("second") / JOURNAL, '"side":"left"', '"side":"west"')
-    rewrite(Path("second") / JOURNAL, '"cluster":"image1.png"', '"cluster":"other.png"')
+    rewrite(Path("second") / JOURNAL, '"cluster":"image3.png"', '"cluster":"other.png"')  # a new name only
+    rewrite(Path("second") / JOURNAL, '"cluster":"image1.png"', '"cluster":"image5.png"')
     what = "tags or image of 21 of 40 samples; those of the subtracted run are used"
     assert f"second differs from first: {what}" in compared(*pair)["notes"]
 

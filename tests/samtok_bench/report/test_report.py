@@ -192,7 +192,7 @@ def test_a_broken_mask_is_refused_with_its_line(command, run):
     edit(run, lambda k, record: k == 13 and record.update(masks=[{"size": [10, 12], "counts": "0"}]))
     code, _, err = command("report", str(run))
     assert code == 2
-    assert "samples.jsonl: line 14 is malformed (RLE counts cover 0 pixels, its size [10, 12] has 120)" in err
+    assert "samples.jsonl: line 14 is malformed (mask 0: RLE counts cover 0 pixels, its size" in err
 
 
 def test_samples_that_left_the_data_are_counted(command, run, monkeypatch):

@@ -305,6 +305,10 @@ def test_ap50_is_cocos_and_agrees_with_its_definition():
 def test_ap50_ranks_images_by_their_ids_and_looks_at_a_hundred_masks():
     good, bad = ("a", (box(0, 5),), (box(0, 5),)), ("b", (box(0, 5),), (box(6, 9),))
     assert ap50([good, bad]) == ap50([bad, good]) == pytest.approx(51 / 101)
+    numbers = [(10, *bad[1:]), (9, *good[1:])]
+    assert ap50(numbers) == ap50(numbers[::-1]) == coco_ap50(numbers) == pytest.approx(51 / 101)
+    texts = [(str(id), *masks) for id, *masks in numbers]
+    assert ap50(texts) == coco_ap50(texts) == pytest.approx(0.5 * 51 / 101)
     # the wrong mask comes first where its image does
     assert ap50([("c", *good[1:]), bad]) == pytest.approx(0.5 * 51 / 101)
     late = (box(6, 9),) * 100 + (box(0, 5),)

@@ -98,7 +98,8 @@ def test_samples_carry_tags_and_stable_ids(root: Path) -> None:
     own = samples(root, options=OWN)
     assert ids == [s.id for s in own]
     assert [s.after for s in own] == [(), (ids[0],), (ids[0], ids[1]), ()]
-    assert [s.cluster for s in found] == [NAMES[1], NAMES[1], NAMES[1], NAMES[2]]
+    folder = "segllm/images_folder/coco/train2014"
+    assert [s.cluster for s in found] == [f"{folder}/{NAMES[k]}" for k in (1, 1, 1, 2)]
     assert [s.size for s in found] == [(80, 120)] * 3 + [(40, 60)]
 
 

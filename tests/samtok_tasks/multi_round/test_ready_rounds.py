@@ -69,7 +69,7 @@ def test_rounds_without_a_readable_image_are_counted(tmp_path: Path) -> None:
         (("1", 0, "history", 0, "value"), "Segment", "the first turn must have '<image>' and a line break"),
         (("2", 0, "history", 1, "from"), "human", "round 2, item 0: history: turn 1: 'from' must be gpt"),
         (("1", 0, "target_masks"), [], "target_masks: List should have at least 1 item"),
-        (("1", 0, "target_masks"), [[[1, 2, 3]]], "a polygon is an even list of at least 6 numbers"),
+        (("1", 0, "target_masks"), [7], "round 1, item 0, mask 0: segmentation is a list of polygons or"),
         (("1", 0, "image"), "/etc/passwd", "image: must be a path below the folder"),
         (
             ("2", 0, "target_masks", 0, "size"),

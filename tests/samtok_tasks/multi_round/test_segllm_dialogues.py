@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from json_fuzz import changed, places
+from pycocotools import mask as coco
 from segllm_samples import (
     DIALOGUES,
     RECTANGLES,
@@ -131,8 +132,21 @@ def test_dialogues_that_cannot_be_used_are_counted(
     ]
     data = read_dialogues(write_root(tmp_path, changed_dialogue(turn, old, new), content), "refcoco_val")
     assert [rounds[0].place for rounds in data.dialogues] == ["1/1"]
-    assert data.dropped.counts == {reason: 1}
+    assert data.dropped.counts == {reason: 1} | ({"empty annotations": 1} if new == ":31:" else {})
     assert "mr_refcoco_val.json: dialogue 0" in data.dropped.first[reason]
+
+
+def test_polygons_that_cannot_be_drawn_are_counted_beside_good_ones(tmp_path: Path) -> None:
+    content = instances()
+    content["annotations"][0]["segmentation"] += [[0, 0, 2, 2], [30, 30, 50, 30, 50, 50, 30]]
+    content["annotations"][3]["segmentation"] += [[1]]  # no dialogue has this one
+    data = read_dialogues(write_root(tmp_path, content=content), "refcoco_val")
+    first = data.dialogues[0][0].targets[0]
+    by_coco = coco.merge(coco.frPyObjects(content["annotations"][0]["segmentation"], *first["size"]))
+    assert rle.area(first) == coco.area(by_coco) == 200 + 190
+    assert data.dropped.counts == {rle.UNDRAWN: 1, rle.HALF_POINTS: 1}
+    assert "refcoco/instances.json: annotation 11: polygon 1: " in data.dropped.first[rle.UNDRAWN]
+    assert "refcoco/instances.json: annotation 11: polygon 2 has 7" in data.dropped.first[rle.HALF_POINTS]
 
 
 @pytest.mark.parametrize(

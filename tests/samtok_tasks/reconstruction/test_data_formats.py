@@ -187,19 +187,12 @@ def test_an_unusable_mask_is_counted(tmp_path: Path, sample: str, fault: str) ->
     assert len(data.masks) == count(content) - 1
 
 
+WHOLE = [0, 0, 4, 0, 4, 4, 0, 4]
 POLYGONS: dict[str, tuple[Any, dict[str, int], int]] = {
-    "two points beside three": ([[0, 0, 2, 4], [0, 0, 4, 0, 4, 4, 0, 4]], {rle.UNDRAWN: 1}, 16),
-    "half a point": ([[0, 0, 4, 0, 4, 4, 0, 4, 1]], {rle.HALF_POINTS: 1}, 16),
-    "not finite beside finite": (
-        [[0, 0, 4, 0, 4, 4, 0, 4], [0, 0, float("nan"), 4, 4, 4]],
-        {rle.UNDRAWN: 1},
-        16,
-    ),
-    "nothing that can be drawn": (
-        [[0, 0, float("inf"), 4, 4, 4], [1], None],
-        {rle.UNDRAWN: 3, "empty masks": 1},
-        0,
-    ),
+    "two points beside four": ([[0, 0, 2, 4], WHOLE], {rle.UNDRAWN: 1}, 16),
+    "half a point": ([[*WHOLE, 1]], {rle.HALF_POINTS: 1}, 16),
+    "not finite beside finite": ([WHOLE, [0, 0, float("nan"), 4, 4, 4]], {rle.UNDRAWN: 1}, 16),
+    "nothing": ([[0, 0, float("inf"), 4, 4, 4], [1], None], {rle.UNDRAWN: 3, "empty masks": 1}, 0),
 }
 
 
@@ -212,9 +205,8 @@ def test_what_can_be_drawn_is_and_the_rest_is_counted(tmp_path: Path, sample: st
     data = read_masks(name, write(tmp_path, content), DATA_FORMATS[name].splits[0])
     check_contract(data)
     assert data.dropped.counts == dropped
-    assert all(
-        f"{WHERE[sample]}: polygon " in data.dropped.first[reason] for reason in dropped if reason in PARTS
-    )
+    for reason in dropped.keys() & set(PARTS):
+        assert f"{WHERE[sample]}: polygon " in data.dropped.first[reason]
     assert len(data.masks) == count(content) - (not pixels)
     if pixels:
         assert rle.area(data.masks[0].mask) == pixels

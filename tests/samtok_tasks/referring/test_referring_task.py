@@ -37,7 +37,9 @@ def test_every_sentence_is_a_sample(root):
     assert [s.target.masks for s in samples] == [(mask(*box),) for _, box, _ in SENTENCES]
     assert len({s.id for s in samples}) == 3
     assert [s.id for s in samples] == [s.id for s in RefCOCO("released").samples(root, "val").samples]
-    assert {(s.cluster, s.size, s.tags["area"]) for s in samples} == {(NAME, (100, 200), "small")}
+    assert {(s.cluster, s.size, s.tags["area"]) for s in samples} == {
+        (f"images/train2014/{NAME}", (100, 200), "small")
+    }
     assert samples[0].image == root / "images/train2014" / NAME
     assert len(RefCOCO(data="google").samples(root, "val").samples) == 2
     repacked = RefCOCO(data="repack").samples(root, "val").samples

@@ -76,7 +76,7 @@ def test_prompts_match_the_snapshot(root):
 def test_samples_carry_targets_tags_and_stable_ids(root):
     task = SceneGraph()
     first, second = task.samples(root, "test").samples
-    assert first.cluster == "000000000007.jpg"
+    assert first.cluster == "coco/train2017/000000000007.jpg"
     assert [mask["counts"] for mask in first.target.masks[:2]] == [
         mask["counts"] for mask in first.target.masks[4:]
     ]

@@ -6,7 +6,7 @@ from typing import ClassVar
 from samtok_tasks.largest.metrics import METRICS, largest_scores
 from samtok_tasks.largest.reader import locate_largest, read_largest
 
-from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, question
+from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, image_key, question
 from samtok_bench.task import Generation, SampleSet
 from samtok_tasks.mini.task import MiniTask
 
@@ -28,11 +28,11 @@ class Largest(MiniTask):
         return SampleSet(
             [
                 Sample(
-                    id=content_id("largest", image.name, mask["counts"]),
+                    id=content_id("largest", image_key(image, root), mask["counts"]),
                     image=image,
                     size=(mask["size"][0], mask["size"][1]),
                     turns=question(image, "Please segment the largest object."),
-                    cluster=image.name,
+                    cluster=image_key(image, root),
                     target=Target((mask,)),
                 )
                 for image, mask in read_largest(root, split)
