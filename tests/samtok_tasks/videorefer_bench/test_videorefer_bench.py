@@ -34,7 +34,7 @@ def test_the_released_script_compresses_the_frame_again(tmp_path):
     for protocol, view in (("standard", None), ("released", View(jpeg_quality=75))):
         (sample,) = VideoReferBench(protocol).samples(tmp_path, "test").samples
         assert sample.turns[0].parts[0].view == view
-        assert sample.cluster == "rL_0:01:09.633_0:01:14.333", "the video"
+        assert sample.cluster == "frames/rL_0:01:09.633_0:01:14.333", "the video"
 
 
 def test_it_has_four_scores_and_their_mean(tmp_path, monkeypatch):
