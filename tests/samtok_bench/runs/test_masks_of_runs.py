@@ -11,7 +11,8 @@ import pytest
 from samtok_bench import rle
 from samtok_bench.predictor import Predictor
 from samtok_bench.running.engines.careful import predict
-from samtok_bench.runs.folder import CEILING, JOURNAL, RunFolder
+from samtok_bench.runs.folder import CEILING, JOURNAL
+from samtok_bench.runs.journal import Journal, Line
 from samtok_bench.sample import ImagePart, Outcome, Prediction, Region, Sample, Target, Text, Turn
 from samtok_bench.task import SampleSet
 
@@ -98,18 +99,26 @@ def test_the_ceiling_too(folder, called, command):
     assert "run/ceiling.jsonl: line 2 is malformed (mask 0: RLE counts are empty)" in out + err
 
 
+@pytest.fixture
+def journal(tmp_path) -> Journal:
+    """Two lines."""
+    journal = Journal(tmp_path / JOURNAL)
+    journal.append(Line(id, "image.png", {}, Prediction(), {}) for id in "ab")
+    return journal
+
+
 @pytest.mark.parametrize("mask", HOSTILE, ids=lambda mask: repr(mask)[:40])
-def test_a_line_with_one_is_named(folder, mask):
-    put(folder / JOURNAL, mask)
-    with pytest.raises(ValueError, match=r"^run/samples\.jsonl: line 2 is malformed \(mask 0: [^\n]*\)$"):
-        RunFolder(folder).journal.read()
+def test_a_line_with_one_is_named(journal, mask):
+    put(journal.path, mask)
+    with pytest.raises(ValueError, match=r"samples\.jsonl: line 2 is malformed \(mask 0: [^\n]*\)$"):
+        journal.read()
 
 
-def test_every_form_of_a_sound_one_is_read(folder):
+def test_every_form_of_a_sound_one_is_read(journal):
     sound = rle.from_runs([40, 60], *SIZE)
     for counts in (sound["counts"], [40, 60], [40, 30, 0, 30], f"{sound['counts']}0"):
-        put(folder / JOURNAL, {"size": SIZE, "counts": counts})
-        (_, line, *_) = RunFolder(folder).journal.read().values()
+        put(journal.path, {"size": SIZE, "counts": counts})
+        _, line = journal.read().values()
         assert line.prediction.masks == (sound,)
 
 
