@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from samtok.tokenizer import SAMTok
 
 app = typer.Typer()
-train = typer.Typer(help="Train a tokenizer or a model from a recipe.", no_args_is_help=True)
+train = typer.Typer(no_args_is_help=True)
 app.add_typer(train, name="train")
 
 
@@ -27,6 +27,13 @@ Json = Annotated[bool, _option("--json", "Print JSON.")]
 Recipe = Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped recipe.")]
 Out = Annotated[Path | None, _option("--out", "Output folder. Default: training/RECIPE.")]
 Resume = Annotated[bool, _option("--resume", "Continue an interrupted training.")]
+DataFile = Annotated[
+    list[Path] | None,
+    _option(
+        "--data-file",
+        "Python file with training data, for a recipe's source FILE:function; repeatable. It is run.",
+    ),
+]
 
 
 @app.command()
@@ -152,6 +159,15 @@ def convert(
             )
     model.save_pretrained(out)
     typer.echo(f"{out}: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters")
+
+
+@train.callback()
+def _trust(data_file: DataFile = None) -> None:
+    """Train a tokenizer or a model from a recipe."""
+    from samtok.training.sources import trust
+
+    for file in data_file or ():
+        trust(file)
 
 
 @train.command("tokenizer")

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
+from samtok.yaml_file import read_yaml
 from samtok_bench.running.options import RunOptions
 from samtok_bench.runs.folder import RunFolder
 from samtok_bench.runs.reading import task_of
@@ -79,26 +79,12 @@ def read_gate(path: Path) -> list[Check]:
         ValueError: any fault in the file; says where.
         OSError: it cannot be read.
     """
+    content = read_yaml(path)
     try:
-        checks = GateFile.model_validate(yaml.load(path.read_bytes(), _Loader)).checks
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
+        checks = GateFile.model_validate(content).checks
     except ValidationError as error:
         raise ValueError(f"{path}: {first_fault(error)}") from None
     return [_located(check, path.parent) for check in checks]
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses repeated keys, of which YAML would silently keep only the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        names = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-        for name, count in names.items():
-            if count > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {name!r} appears {count} times", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
 
 
 def _located(check: Check, base: Path) -> Check:

@@ -2,6 +2,7 @@ import json
 import math
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from samtok.training.codes import GeometryCodes, TokenizerCodes
 from samtok.training.dialogues import IGNORED, Batches, Collator, DialogueStage, cells
 from samtok.training.dialogues import draw as draw_several
 from samtok.training.recipe import DataSource
+from samtok.training.sources import trust
 from samtok.training.supervised import token_losses, train
 from samtok.vocabulary import mask_word_ids
 
@@ -37,6 +39,7 @@ def squares(seed, *, colour="red", turns=2):
         }
 
 
+trust(Path(__file__))
 DATA = DataSource(source="test_supervised:squares")
 
 

@@ -12,7 +12,10 @@ from safetensors.torch import load_file
 from samtok.tokenizer import SAMTok
 from samtok.training.losses import mask_losses, sample_at, uncertain_points
 from samtok.training.recipe import load_recipe
+from samtok.training.sources import trust
 from samtok.training.tokenizer import TokenizerRecipe, from_scratch, train
+
+trust(Path(__file__))
 
 
 def squares(seed: int, masks: int = 2) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -1,16 +1,17 @@
 """Recipes: YAML files with everything that a training needs."""
 
-from collections.abc import Callable, Iterator
-from importlib import import_module
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import torch
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from torch import nn
 from transformers import TrainingArguments
+
+from samtok.training.sources import find_source
+from samtok.yaml_file import read_yaml
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 
@@ -35,24 +36,22 @@ class RecipePart(BaseModel):
 class DataSource(RecipePart):
     """Endless training data by name, so that the model package depends on no data set.
 
-    `source` is "module:attribute" and names a function `f(seed, **options)` that returns an iterator.
+    `source` is "module:attribute" and names a function `f(seed, **options)` that returns an iterator; see
+    `find_source` for which functions a recipe may name.
     """
 
     source: str
     options: dict[str, Any] = {}
 
-    def open(self, seed: int, **options: Any) -> Iterator[Any]:
-        """Start the stream of this seed; `options` override those of the recipe.
+    @field_validator("source")
+    @classmethod
+    def _findable(cls, source: str) -> str:
+        find_source(source)
+        return source
 
-        Raises:
-            ValueError: there is no such module or attribute.
-        """
-        module, _, attribute = self.source.partition(":")
-        try:
-            factory: Callable[..., Iterator[Any]] = getattr(import_module(module), attribute)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise ValueError(f"data source {self.source!r} cannot be imported: {error}") from None
-        return factory(seed, **{**self.options, **options})
+    def open(self, seed: int, **options: Any) -> Iterator[Any]:
+        """Start the stream of this seed; `options` override those of the recipe."""
+        return find_source(self.source)(seed, **{**self.options, **options})
 
 
 class Optimisation(RecipePart):
@@ -93,7 +92,8 @@ class TrainingRecipe(RecipePart):
             FileExistsError: the folder holds a training and `resume` is False.
         """
         out = Path(out)
-        if (out / "log.jsonl").exists() and not resume:
+        marks = ("log.jsonl", "checkpoint-*", "*/checkpoint-*")
+        if not resume and any(any(out.glob(mark)) for mark in marks):
             raise FileExistsError(f"{out} already holds a training: resume it or choose another folder")
         out.mkdir(parents=True, exist_ok=True)
         if self.threads:
@@ -128,7 +128,7 @@ def load_recipe(path: str | Path, kind: type[Recipe]) -> Recipe:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is not YAML, or a field is wrong; the message shows the first error in one line.
+        ValueError: see `read_yaml`; or a field is wrong, and the message shows the first error in one line.
     """
     path = Path(path)
     if not path.is_file() and (RECIPES / f"{path}.yaml").is_file():
@@ -136,11 +136,11 @@ def load_recipe(path: str | Path, kind: type[Recipe]) -> Recipe:
     if not path.is_file():
         shipped = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yaml")))
         raise FileNotFoundError(f"no recipe at {path}; shipped recipes: {shipped}")
+    content = read_yaml(path)
     try:
-        return kind.model_validate(yaml.safe_load(path.read_text()))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
+        return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "(top)"
-        raise ValueError(f"{path}: {where}: {first['msg']} ({error.error_count()} errors in total)") from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{path}: {where}: {message} ({error.error_count()} errors in total)") from None
