@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import IterableDataset
 from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
 from samtok.processor import QwenVLProcessor
 from samtok.training.codes import CodeSource
 from samtok.training.recipe import DataSource, RecipePart
+from samtok.training.workers import Loader
 from samtok.vocabulary import mask_word_ids
 from samtok.words import format_words
 
@@ -252,8 +253,8 @@ class Batches(IterableDataset):
     def _fill(self, stage: DialogueStage, count: int, workers: int) -> list[PreparedDialogue]:
         # far from the indices of fresh dialogues, and from those of other pools
         first = stage.until << 32
-        loader: DataLoader[Any] = DataLoader(
-            range(first, first + count),  # type: ignore[arg-type]
+        loader = Loader(
+            range(first, first + count),
             batch_size=16,
             num_workers=workers,
             collate_fn=partial(self._prepare, stage),

@@ -1,0 +1,60 @@
+"""Processes that draw training data, and end when the training does, however that ends."""
+
+import multiprocessing
+import os
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+_POLL = 1.0
+"""Seconds between two looks at the parent."""
+
+
+class Loader(DataLoader[Any]):
+    """A DataLoader whose workers do not outlive their parent, and leave an interrupt to it."""
+
+    def __init__(self, dataset: Any, **options: Any) -> None:
+        super().__init__(dataset, worker_init_fn=_end_with_parent, **options)
+
+    def __iter__(self) -> Any:
+        # Ctrl-C reaches all processes, and a worker that does not yet ignore it would print a traceback
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().__iter__()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with_parent(_: int) -> None:
+    """Watch the parent from a thread: a worker that waits for space in a pipe looks at nothing itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_watch, daemon=True).start()
+
+
+def _watch() -> None:
+    parent, adopted = multiprocessing.parent_process(), os.getppid()
+    assert parent is not None
+    # a forked sibling holds the parent's end of the pipe by which `join` knows; a fork server has the id
+    while parent.is_alive() and os.getppid() == adopted:
+        parent.join(_POLL)
+    os._exit(1)  # nobody is left to hear of it
+
+
+@contextmanager
+def deaths_of_workers() -> Iterator[None]:
+    """Say in one line that a worker died.
+
+    Raises:
+        ChildProcessError: instead of torch's RuntimeError.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not (found := re.match(r"DataLoader worker \(pid[^)]*\) [^.:]*", str(error))):
+            raise
+        raise ChildProcessError(f"{found[0].strip()}: out of memory, or ended from outside") from error
