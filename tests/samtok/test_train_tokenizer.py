@@ -2,6 +2,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from samtok.tokenizer import SAMTok
 from samtok.training.losses import mask_losses, sample_at, uncertain_points
 from samtok.training.recipe import load_recipe
 from samtok.training.sources import trust
-from samtok.training.tokenizer import TokenizerRecipe, from_scratch, train
+from samtok.training.tokenizer import Progress, TokenizerRecipe, from_scratch, train
 
 trust(Path(__file__))
 
@@ -32,6 +33,11 @@ def squares(seed: int, masks: int = 2) -> Iterator[tuple[np.ndarray, np.ndarray]
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
+    return written_recipe(tmp_path)
+
+
+def written_recipe(tmp_path: Path, **changes: Any) -> Path:
+    """A recipe of two stages of a few steps each."""
     data = {"source": "test_train_tokenizer:squares"}
     stage = {"steps": 4, "learning_rate": 1e-3, "points": 64, "masks": "all", "iou": 1.0}
     text = {
@@ -62,6 +68,7 @@ def recipe(tmp_path: Path) -> Path:
             {"name": "mask", "paths": {"box": 0.5, "mask": 0.5}, "frozen": ["sam2.vision_encoder"], **stage},
             {"name": "codes", "paths": {"codes": 1.0}, "start_codes": 20, **stage, "masks": "predicted"},
         ],
+        **changes,
     }
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump(text))
@@ -118,6 +125,58 @@ def test_an_unfinished_stage_goes_on_from_its_checkpoint(recipe: Path, tmp_path:
         if line["stage"] == "codes" and "loss" in line
     ]
     assert steps == [1, 2, 3, 4, 5, 6]
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("killed_at", [("codes", 1), ("codes", 3)])
+def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path, killed_at: tuple[str, int]) -> None:
+    # a line of the log is the mean of steps before and after a checkpoint
+    recipe = written_recipe(tmp_path, log_every=3)
+    whole = train(recipe, tmp_path / "whole")
+
+    def kill(self, args, state, control, **_) -> None:  # type: ignore[no-untyped-def]
+        if (self.trainer.stage.name, state.global_step) == killed_at:
+            raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Progress, "on_step_begin", kill)
+        with pytest.raises(Killed):
+            train(recipe, tmp_path / "parts")
+    parts = train(recipe, tmp_path / "parts", resume=True)
+    assert (parts / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    timeless = [
+        [
+            {
+                key: str(value)
+                for key, value in json.loads(line).items()
+                if "second" not in key and "runtime" not in key
+            }
+            for line in (folder / "log.jsonl").read_text().splitlines()
+        ]
+        for folder in (tmp_path / "whole", tmp_path / "parts")
+    ]
+    assert timeless[0] == timeless[1]
+
+
+def test_a_stage_whose_weights_are_lost_is_done_again(recipe: Path, tmp_path: Path) -> None:
+    before = (train(recipe, tmp_path / "out") / "model.safetensors").read_bytes()
+    (tmp_path / "out/codes/done/model.safetensors").unlink()
+    (tmp_path / "out/final/model.safetensors").unlink()
+    after = (train(recipe, tmp_path / "out", resume=True) / "model.safetensors").read_bytes()
+    assert before == after
+    assert (tmp_path / "out/codes/done/model.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "/tmp/x", "", "final", "unfinished", "codes", "."])
+def test_a_stage_has_a_folder_of_its_own(recipe: Path, tmp_path: Path, name: str) -> None:
+    text = yaml.safe_load(recipe.read_text())
+    text["stages"][0]["name"] = name
+    recipe.write_text(yaml.safe_dump(text))
+    with pytest.raises(ValueError, match="stages"):
+        train(recipe, tmp_path / "out")
 
 
 def test_scratch_weights_share_one_positional_encoding(recipe: Path) -> None:

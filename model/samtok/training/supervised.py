@@ -1,6 +1,5 @@
 """Supervised fine-tuning of a QwenVL on dialogues with mask words, with transformers' Trainer."""
 
-import json
 import time
 from itertools import islice
 from pathlib import Path
@@ -10,8 +9,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerState
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import PreTrainedModel, TrainerCallback
 
 from samtok.build import NanoOptions, build_nano
 from samtok.processor import QwenVLProcessor
@@ -19,7 +17,10 @@ from samtok.qwen import load_qwen
 from samtok.tokenizer import SAMTok
 from samtok.training.codes import CodeSource, GeometryCodes, TokenizerCodes
 from samtok.training.dialogues import IGNORED, Batches, Collator, DialogueStage, draw
+from samtok.training.folders import newest_checkpoint, step_of, written_whole
 from samtok.training.recipe import DataSource, Optimisation, RecipePart, TrainingRecipe, load_recipe
+from samtok.training.resumable import ResumableTrainer, TrainingLog
+from samtok.training.workers import Loader, deaths_of_workers
 from samtok.vocabulary import extend_vocabulary, mask_word_ids, reset_code_rows
 
 
@@ -89,24 +90,28 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
         recipe_path: a recipe file, or the name of a shipped one.
         out: gets log.jsonl (one JSON object per line: learning rate, accuracies, and separate losses of first
             codes, second codes and text) and the Trainer's checkpoints, each a loadable folder of a QwenVL.
-        resume: continue from the last checkpoint, with the data that would have come next.
+        resume: continue from the newest whole checkpoint, as if the training had not stopped.
 
     Returns:
         the folder of the final weights and processor, `out`/final.
 
     Raises:
-        OSError, ValueError: see `load_recipe` and `TrainingRecipe.open_folder`.
+        OSError, ValueError: see `load_recipe`, `TrainingRecipe.open_folder` and `written_whole`.
     """
     recipe = load_recipe(recipe_path, SupervisedRecipe)
     out = recipe.open_folder(out, resume)
-    checkpoint = get_last_checkpoint(str(out)) if resume else None
+    with deaths_of_workers():
+        return _train(recipe, out, newest_checkpoint(out) if resume else None)
+
+
+def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path:
     geometry = str(recipe.codes) == "geometry"
     codes = GeometryCodes() if geometry else TokenizerCodes(SAMTok.from_pretrained(recipe.codes))
     # with the checkpoint's own vocabulary: a new nano's depends on the stages, which may have changed
-    model, processor = load_qwen(checkpoint, torch.float32) if checkpoint else start_model(recipe, codes)
+    model, processor = load_qwen(str(checkpoint), torch.float32) if checkpoint else start_model(recipe, codes)
     model.set_attn_implementation(recipe.attention)
     recipe.freeze(model)
-    step = TrainerState.load_from_json(f"{checkpoint}/trainer_state.json").global_step if checkpoint else 0
+    step = step_of(checkpoint) if checkpoint else 0
     collator = Collator(processor, codes, image_labels=recipe.image_loss > 0)
     batches = Batches(
         recipe.data, collator, recipe.seed, recipe.stages, start=step, workers=recipe.pool_workers
@@ -119,13 +124,17 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
         save_total_limit=2,
         bf16=recipe.autocast == "bfloat16",
     )
-    log = _JsonLines(out / "log.jsonl")
-    trainer = SupervisedTrainer(recipe, batches, processor, model=model, args=arguments, callbacks=[log])
+    log = TrainingLog(out / "log.jsonl")
+    log.rewind(step)
+    trainer = SupervisedTrainer(
+        recipe, batches, processor, model=model, args=arguments, callbacks=[_JsonLines(log)]
+    )
     if recipe.evaluation:
         trainer.add_callback(_Evaluate(trainer, recipe.evaluation, recipe.data, collator))
-    trainer.train(resume_from_checkpoint=checkpoint)
-    model.save_pretrained(out / "final")
-    processor.save_pretrained(out / "final")
+    trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+    with written_whole(out / "final") as final:
+        model.save_pretrained(final)
+        processor.save_pretrained(final)
     return out / "final"
 
 
@@ -157,7 +166,7 @@ def _corpus(recipe: SupervisedRecipe) -> list[str]:
     ]
 
 
-class SupervisedTrainer(Trainer):
+class SupervisedTrainer(ResumableTrainer):
     """A Trainer that takes finished batches and logs the loss of each part of an answer."""
 
     def __init__(
@@ -168,12 +177,14 @@ class SupervisedTrainer(Trainer):
         _, first, second, _ = mask_word_ids(processor.tokenizer)
         self._ranges = {"first_code": first, "second_code": second}
         # loss and tokens of each part: their common mean hides whether masks are learned
-        self._sums = {part: torch.zeros(2) for part in (*self._ranges, "text", "image")}
+        self.counted = {part: torch.zeros(2) for part in (*self._ranges, "text", "image")}
         self._since: tuple[int, float] = (batches.start, time.monotonic())
 
     def get_train_dataloader(self) -> DataLoader:
         """The batches, unchanged."""
-        return DataLoader(self._batches, batch_size=None, num_workers=self._recipe.workers)
+        if self.is_finished:
+            return super().get_train_dataloader()
+        return Loader(self._batches, batch_size=None, num_workers=self._recipe.workers)
 
     def compute_loss(self, model: nn.Module, inputs: dict[str, Tensor], **_: Any) -> Tensor:
         """Mean cross-entropy of the answers' tokens, plus the weighted one of the visual tokens."""
@@ -192,7 +203,7 @@ class SupervisedTrainer(Trainer):
         return loss
 
     def _count(self, part: str, losses: Tensor) -> None:
-        self._sums[part] += torch.tensor([losses.detach().sum().item(), len(losses)])
+        self.counted[part] += torch.tensor([losses.detach().sum().item(), len(losses)])
 
     def parts(self, targets: Tensor) -> dict[str, Tensor]:
         """For each part of an answer, which of the target tokens (M,) int64 belong to it, (M,) bool."""
@@ -202,7 +213,7 @@ class SupervisedTrainer(Trainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the parts' losses since the last log, and steps per second, to the Trainer's own entries."""
         if "loss" in logs:
-            for part, sums in self._sums.items():
+            for part, sums in self.counted.items():
                 total, count = sums.tolist()
                 if count:
                     logs[f"loss_{part}"] = round(total / count, 4)
@@ -310,12 +321,11 @@ def bag_losses(model: Any, visual: Tensor, bags: Tensor) -> Tensor:
 class _JsonLines(TrainerCallback):
     """Writes every log entry as one JSON line."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, log: TrainingLog) -> None:
+        self._log = log
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        with self._path.open("a") as file:
-            file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
+        self._log.write({"step": state.global_step, **logs})
 
 
 class _Evaluate(TrainerCallback):

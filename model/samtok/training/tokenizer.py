@@ -3,19 +3,18 @@
 Each stage is a run of transformers.Trainer with its own warm-up. The next stage starts from its weights.
 """
 
-import json
 import time
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.utils.data import IterableDataset
-from transformers import Trainer, TrainerCallback
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import TrainerCallback
 
 from samtok.config import SAMTokConfig, build_sam2_config
 from samtok.images import to_pixels
@@ -23,16 +22,20 @@ from samtok.masks import mask_iou
 from samtok.quantizer import ResidualQuantizer
 from samtok.sam2_parts import best_mask, encode_images
 from samtok.tokenizer import THRESHOLD, SAMTok
+from samtok.training.folders import UNFINISHED, newest_checkpoint, step_of, weights_fault, written_whole
 from samtok.training.losses import mask_losses
 from samtok.training.recipe import DataSource, Optimisation, RecipePart, TrainingRecipe, load_recipe
+from samtok.training.resumable import ResumableTrainer, TrainingLog
 
+FINAL = "final"
 PromptPath = Literal["box", "mask", "codes"]
 
 
 class TokenizerStage(Optimisation):
     """A stage of the tokenizer's training; the defaults are the released numbers."""
 
-    name: str
+    name: str = Field(pattern=r"^\w[\w.-]*$")
+    """Also of its folder."""
     steps: int = Field(gt=0)
     paths: dict[PromptPath, float]
     """The relative frequency of each path of `SAMTok.forward`."""
@@ -79,6 +82,15 @@ class TokenizerRecipe(TrainingRecipe):
     save_every: int = 500
     stages: list[TokenizerStage] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _folders_of_their_own(self) -> "TokenizerRecipe":
+        names = [stage.name for stage in self.stages]
+        if len({*names, FINAL, UNFINISHED}) != len(names) + 2:
+            raise ValueError(
+                f"stages: each needs a name of its own, not {FINAL} or {UNFINISHED}, got {names}"
+            )
+        return self
+
 
 def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Path:
     """Train a tokenizer.
@@ -87,13 +99,14 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
         recipe_path: a recipe file, or the name of a shipped one.
         out: gets log.jsonl (losses, learning rate, IoU on the evaluation images), one folder per stage with
             the Trainer's checkpoints, and final/.
-        resume: skip finished stages and continue an unfinished one from its last checkpoint.
+        resume: skip finished stages and continue an unfinished one from its newest whole checkpoint, as if
+            the training had not stopped.
 
     Returns:
         the folder of the last stage's weights, `out`/final.
 
     Raises:
-        OSError, ValueError: see `load_recipe` and `TrainingRecipe.open_folder`.
+        OSError, ValueError: see `load_recipe`, `TrainingRecipe.open_folder` and `written_whole`.
     """
     recipe = load_recipe(recipe_path, TokenizerRecipe)
     out = recipe.open_folder(out, resume)
@@ -101,13 +114,15 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
     model = SAMTok.from_pretrained(recipe.start) if recipe.start else from_scratch(recipe)
     for index, stage in enumerate(recipe.stages):
         done = out / stage.name / "done"
-        if done.is_dir():
+        if resume and weights_fault(done) is None:
             model = SAMTok.from_pretrained(done)
             continue
         _train_stage(model, recipe, index, out, resume)
-        model.save_pretrained(done)
-    model.save_pretrained(out / "final")
-    return out / "final"
+        with written_whole(done) as aside:
+            model.save_pretrained(aside)
+    with written_whole(out / FINAL) as aside:
+        model.save_pretrained(aside)
+    return out / FINAL
 
 
 def from_scratch(recipe: TokenizerRecipe) -> SAMTok:
@@ -132,13 +147,14 @@ def from_scratch(recipe: TokenizerRecipe) -> SAMTok:
 
 
 class Regions(IterableDataset):
-    """Images and masks of a data source as model inputs. A resumed run draws a new stream."""
+    """Images and masks of a data source as model inputs, from the number `start` of its stream on."""
 
-    def __init__(self, data: DataSource, seed: int, image_size: int, mask_size: int) -> None:
+    def __init__(self, data: DataSource, seed: int, image_size: int, mask_size: int, start: int = 0) -> None:
         self.data, self.seed, self.image_size, self.mask_size = data, seed, image_size, mask_size
+        self.start = start
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        for image, masks in self.data.open(self.seed):
+        for image, masks in islice(self.data.open(self.seed), self.start, None):
             yield {
                 "pixel_values": to_pixels(image, self.image_size),
                 "masks": resize_masks(torch.as_tensor(masks), self.mask_size),
@@ -152,7 +168,7 @@ def resize_masks(masks: Tensor, size: int) -> Tensor:
     return nn.functional.interpolate(masks[None].float(), (size, size))[0] > 0
 
 
-class StageTrainer(Trainer):
+class StageTrainer(ResumableTrainer):
     """Trainer with the mask losses of a stage."""
 
     stage: TokenizerStage
@@ -185,14 +201,15 @@ class StageTrainer(Trainer):
 class Progress(TrainerCallback):
     """Writes log.jsonl: the Trainer's figures, and the IoU of round trips on fixed images."""
 
-    def __init__(self, out: Path, trainer: StageTrainer, evaluation: TokenizerEvaluation) -> None:
-        self.out, self.trainer, self.evaluation = out, trainer, evaluation
+    def __init__(self, log: TrainingLog, trainer: StageTrainer, evaluation: TokenizerEvaluation) -> None:
+        self.log, self.trainer, self.evaluation = log, trainer, evaluation
         self.start = time.time()
         stream = evaluation.data.open(evaluation.seed)
         self.samples = [next(stream) for _ in range(evaluation.images)]
 
     def on_log(self, args, state, control, logs=None, **kwargs):
-        self._write(state.global_step, {**(logs or {}), **getattr(self.trainer, "parts", {})})
+        parts = self.trainer.parts if "loss" in logs else {}
+        self._write(state.global_step, {**logs, **parts})
 
     def on_step_end(self, args, state, control, model=None, **kwargs):
         if state.global_step % self.evaluation.every == 0 or state.global_step == state.max_steps:
@@ -200,9 +217,7 @@ class Progress(TrainerCallback):
 
     def _write(self, step: int, figures: dict[str, Any]) -> None:
         stage, seconds = self.trainer.stage.name, round(time.time() - self.start)
-        line = {"stage": stage, "step": step, "seconds": seconds, **figures}
-        with (self.out / "log.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        self.log.write({"stage": stage, "step": step, "seconds": seconds, **figures})
 
 
 @torch.no_grad()
@@ -249,10 +264,16 @@ def evaluate(
 def _train_stage(model: SAMTok, recipe: TokenizerRecipe, index: int, out: Path, resume: bool) -> None:
     stage = recipe.stages[index]
     folder = out / stage.name
-    checkpoint = get_last_checkpoint(str(folder)) if resume and folder.is_dir() else None
-    step = int(checkpoint.rsplit("-", 1)[1]) if checkpoint else 0
-    seed = int(np.random.SeedSequence((recipe.seed, index, step)).generate_state(1)[0])
-    data = Regions(recipe.data, seed, model.config.image_size, recipe.mask_size)
+    checkpoint = newest_checkpoint(folder) if resume else None
+    step = step_of(checkpoint) if checkpoint else 0
+    log = TrainingLog(out / "log.jsonl")
+    log.rewind(step, stage.name, [earlier.name for earlier in recipe.stages[:index]])
+    # by its number alone, so that a stage does not depend on whether the one before it ran in this process
+    seed = int(np.random.SeedSequence((recipe.seed, index, 0)).generate_state(1)[0])
+    torch.manual_seed(seed)
+    seen = step * recipe.images_per_step
+    data = Regions(recipe.data, seed, model.config.image_size, recipe.mask_size, seen)
+    model.train()
     model.set_attn_implementation(recipe.attention)
     model.autocast = getattr(torch, recipe.autocast) if recipe.autocast else None
     stage.freeze(model)
@@ -269,8 +290,8 @@ def _train_stage(model: SAMTok, recipe: TokenizerRecipe, index: int, out: Path, 
     )
     trainer = StageTrainer(model, arguments, train_dataset=data)
     trainer.stage = stage
-    trainer.add_callback(Progress(out, trainer, recipe.evaluation))
-    trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.add_callback(Progress(log, trainer, recipe.evaluation))
+    trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
 
 
 @torch.no_grad()

@@ -1,0 +1,165 @@
+"""A Trainer that goes on from a checkpoint as if it had never stopped: same weights, same log."""
+
+import json
+import os
+from collections.abc import Collection
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+from transformers import Trainer, TrainerCallback
+
+from samtok.training.folders import UNFINISHED, remove_older, step_of, written_whole
+
+_COUNTED = "log_state.json"
+"""In a checkpoint: what was counted since the last line of the log."""
+_SUMMARY = "train_runtime"
+"""Is in the line that ends a training or stage."""
+
+
+class TrainingLog:
+    """log.jsonl: one JSON object per line, each on the disk before the training goes on."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, entry: dict[str, Any]) -> None:
+        """Add a line; OSError names the file."""
+        self._write(self.path, "a", json.dumps(entry) + "\n")
+
+    def rewind(self, step: int, stage: str | None = None, finished: Collection[str] = ()) -> None:
+        """Drop the lines that a training resumed after this step writes again, and one that a kill has torn.
+
+        Args:
+            step: the last step that stays, in `stage`.
+            stage: the stage that is resumed, where lines have one.
+            finished: stages whose lines stay.
+        """
+        if not self.path.exists():
+            return
+        kept = []
+        for line in self.path.read_text(errors="replace").splitlines(keepends=True):
+            try:
+                entry = json.loads(line)
+                past = entry.get("stage") == stage and entry["step"] <= step and _SUMMARY not in entry
+                if line.endswith("\n") and (past or entry.get("stage") in finished):
+                    kept.append(line)
+            except (ValueError, KeyError, TypeError, AttributeError):
+                continue
+        part = self.path.with_name(f"{self.path.name}.part")
+        self._write(part, "w", "".join(kept))
+        part.replace(self.path)
+
+    def _write(self, path: Path, mode: str, text: str) -> None:
+        try:
+            with path.open(mode) as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+class ResumableTrainer(Trainer):
+    """A Trainer whose checkpoints are whole, and hold all that the log's next lines depend on."""
+
+    counted: dict[str, torch.Tensor]
+    """Sums that a subclass keeps since the last line of the log."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.counted = {}
+        self._resumed: str | None = None
+        self._random_restored = False
+        self._uncounted = 0
+        self._writing_in: Path | None = None
+        self.add_callback(_Continue(self))
+
+    def train(self, resume_from_checkpoint: Any = None, **kwargs: Any) -> Any:
+        """Train, from a checkpoint if one is given."""
+        self._resumed, self._random_restored = resume_from_checkpoint, False
+        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the checkpoint was written after the last step."""
+        return self._resumed is not None and step_of(Path(self._resumed)) >= self.args.max_steps
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """The batches of the steps that are left; a Trainer would make one step more than none."""
+        return DataLoader([]) if self.is_finished else super().get_train_dataloader()
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Let the mean loss of the training be that of all its steps, not of those since the last start."""
+        if "train_loss" in logs:
+            logs["train_loss"] = self._total_loss_scalar / max(self.state.global_step - self._uncounted, 1)
+        super().log(logs, start_time)
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(self._writing_in or super()._get_output_dir(trial))
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Let transformers write a checkpoint aside, and then give it its name; remove older ones."""
+        folder = Path(self.args.output_dir, f"checkpoint-{self.state.global_step}")
+        with written_whole(folder) if self.args.should_save else nullcontext():
+            self.accelerator.wait_for_everyone()
+            self._writing_in = folder.parent / UNFINISHED
+            try:
+                super()._save_checkpoint(model, trial)
+                if self.args.should_save:
+                    (self._writing_in / folder.name / _COUNTED).write_text(json.dumps(self._counts()))
+            finally:
+                self._writing_in = None
+            self.accelerator.wait_for_everyone()
+        if self.args.should_save and self.args.save_total_limit:
+            remove_older(folder, keep=self.args.save_total_limit)
+
+    def _counts(self) -> dict[str, Any]:
+        return {
+            "loss": self._tr_loss.item(),
+            "total_loss": self._total_loss_scalar,
+            "last_logged": self._globalstep_last_logged,
+            "sums": {name: sums.tolist() for name, sums in self.counted.items()},
+        }
+
+    def restore_counts(self) -> None:
+        """Go on counting where the checkpoint was written."""
+        if self._resumed is None:
+            return
+        file = Path(self._resumed, _COUNTED)
+        if not file.is_file():  # a checkpoint of transformers' own
+            self._uncounted = self.state.global_step
+            return
+        counts = json.loads(file.read_text())
+        self._tr_loss.fill_(counts["loss"])
+        self._total_loss_scalar = counts["total_loss"]
+        self._globalstep_last_logged = counts["last_logged"]
+        for name, sums in counts["sums"].items():
+            if name in self.counted:
+                self.counted[name].copy_(torch.tensor(sums))
+
+    def restore_random(self) -> None:
+        """Before the first step, set the random states again: the loader of the data has drawn from them."""
+        if not self._random_restored:
+            self._load_rng_state(self._resumed)
+            self._random_restored = True
+
+
+class _Continue(TrainerCallback):
+    """What a Trainer forgets when it resumes."""
+
+    def __init__(self, trainer: ResumableTrainer) -> None:
+        self._trainer = trainer
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._trainer.restore_counts()
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._trainer.restore_random()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        # the share of all steps, not of those since the last start
+        state.epoch = state.global_step / state.max_steps
