@@ -1,6 +1,7 @@
 """Commands for masks, words and weights; `samtok-bench` finds them through an entry point."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -175,7 +176,7 @@ def train_tokenizer(recipe: Recipe, out: Out = None, resume: Resume = False) -> 
     """Train the mask tokenizer in stages."""
     from samtok.training.tokenizer import train as run
 
-    typer.echo(run(recipe, out or Path("training") / Path(recipe).stem, resume))
+    _train(run, recipe, out, resume)
 
 
 @train.command("sft")
@@ -183,7 +184,16 @@ def train_sft(recipe: Recipe, out: Out = None, resume: Resume = False) -> None:
     """Fine-tune a vision-language model on dialogues with mask words."""
     from samtok.training.supervised import train as run
 
-    typer.echo(run(recipe, out or Path("training") / Path(recipe).stem, resume))
+    _train(run, recipe, out, resume)
+
+
+def _train(run: Callable[[str, Path, bool], Path], recipe: str, out: Path | None, resume: bool) -> None:
+    folder = out or Path("training") / Path(recipe).stem
+    try:
+        typer.echo(run(recipe, folder, resume))
+    except KeyboardInterrupt as error:
+        error.add_note(f"--resume goes on from the newest checkpoint in {folder}, or from the beginning")
+        raise
 
 
 def _load(model: str, device: str) -> "SAMTok":

@@ -49,7 +49,7 @@ def load_model(load: Callable[..., Any], folder: Path, what: str, **options: Any
         FileNotFoundError: the folder lacks its configuration or weights.
         ValueError: a file is broken, or the weights are missing, unexpected or misshaped (all are listed).
     """
-    _check_weights(folder)
+    check_weights(folder)
     # without `ignore_mismatched_sizes` misshaped weights would be an error that does not name them
     model, info = _guarded(
         load, folder, what, output_loading_info=True, ignore_mismatched_sizes=True, **options
@@ -99,8 +99,12 @@ def _guarded(load: Callable[..., Loaded], folder: Path, what: str, **options: An
         logging.set_verbosity(level)
 
 
-def _check_weights(folder: Path) -> None:
-    """Check the weights that transformers would read, all shards of them."""
+def check_weights(folder: Path) -> None:
+    """Check that the weights that transformers would read are whole, all shards of them.
+
+    Raises:
+        FileNotFoundError, ValueError: see `load_model`.
+    """
     weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
     if weights is None:
         shards = sorted(folder.glob("*-of-*.safetensors")) or sorted(folder.glob("*-of-*.bin"))

@@ -54,7 +54,9 @@ def test_a_checkpoint_without_one_of_its_files_is_ignored_in_one_line(tmp_path, 
     (write_checkpoint(tmp_path / "checkpoint-100") / lost).unlink()
     assert newest_checkpoint(tmp_path) == whole
     said = capsys.readouterr().err
-    assert said == f"ignored, because not whole: {tmp_path}/checkpoint-100 (no {lost})\n"
+    assert said.startswith(f"ignored, because not whole: {tmp_path}/checkpoint-100 (")
+    assert lost in said
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])

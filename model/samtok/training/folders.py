@@ -1,6 +1,5 @@
 """Folders of weights that are whole or do not count, whenever the training is killed or the disk is full."""
 
-import json
 import os
 import re
 import shutil
@@ -10,8 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
+from safetensors import SafetensorError
+from transformers.utils import SAFE_WEIGHTS_NAME
+
+from samtok.file_kinds import read_object
+from samtok.loading import CONFIG, check_weights
 
 UNFINISHED = "unfinished"
 """The folder beside a folder, in which it is written."""
@@ -45,7 +47,9 @@ def written_whole(folder: Path) -> Iterator[Path]:
     except (OSError, RuntimeError, SafetensorError) as error:
         file, reason = _failed(aside, error)
         file = folder / file.relative_to(aside) if aside in file.parents else file
-        raise OSError(f"cannot save {file}: {reason}; what was saved before is whole") from error
+        raise OSError(
+            f"cannot save {file}: {reason}; what was saved before is whole, for --resume"
+        ) from error
     finally:
         if old.exists() and not folder.exists():
             old.rename(folder)
@@ -135,35 +139,22 @@ def checkpoint_fault(checkpoint: Path) -> str | None:
     for name in _RESUMED:
         if not (checkpoint / name).is_file():
             return f"no {name}"
-    if (fault := weights_fault(checkpoint)) is not None:
-        return fault
     for path in sorted(checkpoint.glob("*.pt*")):  # .pt, .pth
         if not zipfile.is_zipfile(path):
             return f"{path.name} is cut"
-    state = json.loads((checkpoint / _STATE).read_text())
-    if not isinstance(state, dict) or state.get("global_step") != step_of(checkpoint):
+    if (fault := weights_fault(checkpoint)) is not None:
+        return fault
+    if read_object(checkpoint / _STATE).get("global_step") != step_of(checkpoint):
         return f"{_STATE} is of another step"
     return None
 
 
 def weights_fault(folder: Path) -> str | None:
     """What is missing in a folder of weights or cannot be read."""
-    if not (folder / "config.json").is_file():
-        return "no config.json"
-    if not any((folder / name).is_file() for name in (SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME)):
-        return f"no {SAFE_WEIGHTS_NAME}"
-    names = {path.name for path in folder.glob("*.safetensors")}
-    for path in sorted(folder.glob("*.json")):
-        try:
-            content = json.loads(path.read_text())
-        except ValueError:
-            return f"{path.name} is cut"
-        if path.name == SAFE_WEIGHTS_INDEX_NAME:
-            names |= set(content["weight_map"].values())
-    for name in sorted(names):
-        try:
-            with safe_open(folder / name, "pt"):
-                pass
-        except (OSError, SafetensorError) as error:
-            return f"{name}: {error}"
+    try:
+        for path in {folder / CONFIG, *folder.glob("*.json")}:
+            read_object(path)
+        check_weights(folder)
+    except (OSError, ValueError) as error:
+        return str(error)
     return None

@@ -90,7 +90,8 @@ class ResumableTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """The batches of the steps that are left; a Trainer would make one step more than none."""
-        return DataLoader([]) if self.is_finished else super().get_train_dataloader()
+        nothing: Any = []
+        return DataLoader(nothing) if self.is_finished else super().get_train_dataloader()
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Let the mean loss of the training be that of all its steps, not of those since the last start."""
