@@ -21,10 +21,60 @@ _PLAIN = (
 )
 
 
+_KEYS = frozenset({str, int, float, bool, type(None)})
+MOST_DEPTH = 50
+"""Containers inside each other; refer's files have 4."""
+
+
 class _PlainUnpickler(pickle._Unpickler):
     # The unpickler in C has no table of operations to cut down, and takes as much memory for its memo
     # as a broken file asks for. This one needs 3 s for the 24 MB of RefCOCO.
     dispatch = {code[0]: pickle._Unpickler.dispatch[code[0]] for code in _PLAIN}  # noqa: RUF012
+
+    def load_dict(self) -> None:
+        items = self.pop_mark()
+        self.append(_table(items))
+
+    def load_setitem(self) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self.stack[-1].update(_table([key, value]))
+
+    def load_setitems(self) -> None:
+        items = self.pop_mark()
+        self.stack[-1].update(_table(items))
+
+    dispatch |= {
+        pickle.DICT[0]: load_dict,
+        pickle.SETITEM[0]: load_setitem,
+        pickle.SETITEMS[0]: load_setitems,
+    }
+
+
+def _table(items: list[Any]) -> dict[Any, Any]:
+    """Keys and values in turn. To hash a tuple of tuples can take for ever, or overflow the stack in C."""
+    keys = items[::2]
+    if strange := {type(key) for key in keys} - _KEYS:
+        raise pickle.UnpicklingError(f"a key is a {strange.pop().__name__}")
+    return dict(zip(keys, items[1::2], strict=True))
+
+
+def _check_nesting(value: Any, most: int) -> None:
+    """Refuse what readers cannot walk through: deep nests, containers in themselves, and those that are
+    shared so often that they unfold to more than `most` parts."""
+    level, parts = [[value]], 0
+    for _ in range(MOST_DEPTH):
+        parts += sum(map(len, level))
+        if parts > most:
+            raise pickle.UnpicklingError("shared parts unfold to more than the file holds")
+        level = [
+            part
+            for container in level
+            for part in (container.values() if isinstance(container, dict) else container)
+            if isinstance(part, list | tuple | dict)
+        ]
+        if not level:
+            return
+    raise pickle.UnpicklingError(f"nested deeper than {MOST_DEPTH} levels")
 
 
 def read_plain_pickle(path: Path) -> Any:
@@ -34,16 +84,19 @@ def read_plain_pickle(path: Path) -> Any:
     before it is looked up.
 
     Raises:
-        ValueError: the file is broken or holds more than plain containers.
+        ValueError: the file is broken, holds more than plain containers, or nests them as no data set does.
     """
     data = path.read_bytes()
     try:
-        return _PlainUnpickler(io.BytesIO(data), encoding="latin1").load()
+        value = _PlainUnpickler(io.BytesIO(data), encoding="latin1").load()
+        _check_nesting(value, most=len(data))
     except Exception as error:
         # the standard library promises no particular exception for a broken file
         if isinstance(error, KeyError) and error.args and isinstance(error.args[0], int):
             code = bytes([error.args[0]]) if 0 <= error.args[0] < 256 else b""
             reason = f"the operation {code!r} is not allowed: only plain containers are read"
         else:
-            reason = f"{type(error).__name__}: {error}"
+            kind = "" if isinstance(error, pickle.UnpicklingError) else f"{type(error).__name__}: "
+            reason = f"{kind}{error}"
         raise ValueError(f"{path} is not a pickle of plain containers: {reason}") from None
+    return value

@@ -104,3 +104,39 @@ def test_a_changed_byte_is_read_or_refused_cleanly(
     except ValueError as error:
         refusal = str(error)
     assert refusal.startswith(expected)
+
+
+NESTED = b")" + b"\x85" * 1_000_000  # a tuple a million deep
+SHARED = b")" + b"q\x00h\x00\x86" * 64  # a tuple that unfolds to 2^64 parts
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("key", [NESTED, SHARED], ids=["nested", "shared"])
+@pytest.mark.parametrize(
+    ("before", "after"), [(b"}", b"Ns"), (b"}(", b"Nu"), (b"(", b"Nd")], ids=["one", "several", "made"]
+)
+def test_keys_that_hashing_cannot_survive(tmp_path: Path, key: bytes, before: bytes, after: bytes) -> None:
+    with pytest.raises(ValueError, match=r"not a pickle of plain containers: a key is a tuple"):
+        read_plain_pickle(store(tmp_path, before + key + after + b"."))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (NESTED, "nested deeper than 50 levels"),
+        (b"]" * 1_000_000 + b"a" * 999_999, "nested deeper than 50 levels"),
+        (b"]q\x00h\x00a", "shared parts unfold to more than the file holds"),  # a list in itself
+        (SHARED, "shared parts unfold to more than the file holds"),
+    ],
+    ids=["tuples", "lists", "circle", "shared"],
+)
+def test_nests_that_readers_cannot_walk_through(tmp_path: Path, data: bytes, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        read_plain_pickle(store(tmp_path, data + b"."))
+
+
+def test_parts_that_are_shared_as_pickle_does(tmp_path: Path) -> None:
+    tokens = ["the", "left", "one"]
+    records = [{"tokens": tokens, "box": (1, 2, 3, 4)} for _ in range(500)]
+    assert read_plain_pickle(store(tmp_path, pickle.dumps(records, 2))) == records
