@@ -6,6 +6,7 @@ command line).
 """
 
 import difflib
+import inspect
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -31,6 +32,8 @@ DEFAULT_CODEC = "samtok"
 """These take every name that is no plug-in's: a local folder, a hub id, or nano."""
 ALL = "all"
 """The group of all tasks."""
+OURS = "samtok-bench"
+"""The distribution whose entry points are built in."""
 CODEC_PREDICTOR = "oracle"
 """Sends target masks through a codec."""
 
@@ -45,9 +48,32 @@ class Plugin:
 
 
 @cache
-def _entries(kind: Kind) -> dict[str, EntryPoint]:
-    found = sorted(entry_points(group=GROUPS[kind]), key=lambda e: e.name)
-    return {entry.name: entry for entry in found}
+def _entries(kind: Kind) -> dict[str, list[EntryPoint]]:
+    """By name all entry points that claim it, the built-in one first."""
+    claims: dict[str, list[EntryPoint]] = {}
+    for entry in sorted(entry_points(group=GROUPS[kind]), key=lambda e: (e.name, _package(e) != OURS)):
+        claims.setdefault(entry.name, []).append(entry)
+    return claims
+
+
+def _package(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else "unknown"
+
+
+def is_built_in(kind: Kind, name: str) -> bool:
+    """Whether a name in a group is ours."""
+    return _package(_entries(kind)[name][0]) == OURS
+
+
+def refused() -> list[str]:
+    """A line for each plug-in that has the name of a built-in, which it does not replace."""
+    return [
+        f"the {kind} {name!r} of the package {_package(entry)!r} is not used: a built-in has its name"
+        for kind in GROUPS
+        for name, (first, *others) in _entries(kind).items()
+        if _package(first) == OURS
+        for entry in others
+    ]
 
 
 def names(kind: Kind) -> list[str]:
@@ -57,11 +83,43 @@ def names(kind: Kind) -> list[str]:
 
 def attempt(kind: Kind, name: str) -> Plugin:
     """Load one plug-in; a broken one comes back with its problem instead of raising."""
+    first, *others = _entries(kind)[name]
+    if others and _package(first) != OURS:
+        packages = ", ".join(sorted(repr(_package(entry)) for entry in (first, *others)))
+        return Plugin(name, problem=f"the packages {packages} have one of this name each")
     try:
-        return Plugin(name, value=_entries(kind)[name].load())
-    except Exception as error:  # a plug-in is other people's code
-        reason = str(error).strip().split("\n")[0]
-        return Plugin(name, problem=f"{type(error).__name__}: {reason}")
+        value = first.load()
+    except (Exception, SystemExit) as error:  # a plug-in is other people's code
+        return Plugin(name, problem=_problem(error))
+    fault = _misfit(kind, value)
+    return Plugin(name, problem=f"{first.value} {fault}") if fault else Plugin(name, value=value)
+
+
+def _problem(error: BaseException) -> str:
+    reason = str(error).strip().split("\n")[0]
+    return f"{type(error).__name__}: {reason}"
+
+
+def _misfit(kind: Kind, value: Any) -> str:
+    """Why a loaded object is not what its group holds, or ""."""
+    if kind == "command":
+        from typer import Typer
+
+        return "" if isinstance(value, Typer) else "is no Typer app"
+    base = _base(kind)
+    if not (isinstance(value, type) and issubclass(value, base)):
+        return f"is no subclass of {base.__module__}.{base.__name__}"
+    missing = [name for name in inspect.get_annotations(base) if not hasattr(value, name)]
+    missing += getattr(value, "__abstractmethods__", ())
+    return f"does not define {', '.join(sorted(missing))}" if missing else ""
+
+
+def _base(kind: Kind) -> type:
+    from samtok_bench.codec import Codec
+    from samtok_bench.predictor import Predictor
+    from samtok_bench.task import Task
+
+    return {"task": Task, "predictor": Predictor, "codec": Codec}[kind]
 
 
 def load(kind: Kind, name: str) -> Any:
@@ -124,9 +182,8 @@ def _task_in(path: Path) -> "type[Task]":
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # other people's code
-        reason = str(error).strip().split("\n")[0]
-        raise ValueError(f"the task in {path} cannot be loaded: {type(error).__name__}: {reason}") from None
+    except (Exception, SystemExit) as error:  # other people's code
+        raise ValueError(f"the task in {path} cannot be loaded: {_problem(error)}") from None
     found = [
         kind
         for kind in vars(module).values()
@@ -171,9 +228,9 @@ def codec_class(codec: str) -> "tuple[type[Codec], str]":
 
 
 def codec_choices() -> list[str]:
-    """All codecs that need no file, by the names that `codec_class` takes."""
-    found = {name: load("codec", name).choices() for name in names("codec")}
-    return [f"{name}{choice}" for name, choices in found.items() for choice in choices]
+    """All codecs that need no file and can be loaded, by the names that `codec_class` takes."""
+    found = [plugin for name in names("codec") if not (plugin := attempt("codec", name)).problem]
+    return [f"{plugin.name}{choice}" for plugin in found for choice in plugin.value.choices()]
 
 
 def suggestion(name: str, known: list[str]) -> str:

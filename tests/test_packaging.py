@@ -1,11 +1,14 @@
 """What a wheel holds, and what the environment must not."""
 
+import ast
 import importlib.util
+import re
 import subprocess
 import sys
 import tomllib
 import zipfile
 from configparser import ConfigParser
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -83,6 +86,40 @@ def test_the_wheel_has_the_entry_points_and_they_lead_somewhere(wheel: zipfile.Z
     for group in found.values():
         for value in group.values():
             assert f"{value.split(':')[0].replace('.', '/')}.py" in wheel.namelist()
+
+
+def imported(folder: Path) -> set[str]:
+    """The top-level modules that the Python files below a folder import, wherever in them."""
+    names: set[str] = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module)
+    return {name.split(".")[0] for name in names}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_everything_that_is_imported_is_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    declared = {
+        normal(re.match(r"[\w.-]+", requirement)[0])
+        for requirements in (project["dependencies"], *(extras[name] for name in extras.keys() - {"dev"}))
+        for requirement in requirements
+    }
+    homes = packages_distributions()
+    modules = set().union(*(imported(ROOT / folder) for folder in PACKAGES.values()))
+    # sam2 would bring torchvision and a second torch: it is installed by hand, see `samtok.verification`
+    third_party = modules - sys.stdlib_module_names - PACKAGES.keys() - {"sam2"}
+    undeclared = {
+        name for name in third_party if not declared.intersection(map(normal, homes.get(name, [name])))
+    }
+    assert undeclared == set()
 
 
 def test_torchvision_is_absent():

@@ -1,13 +1,21 @@
 """`tasks`, `models` and `doctor`: what is installed, and whether it works."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from samtok_bench import registry
 from samtok_bench.cli.options import option
+from samtok_bench.interruption import in_one_line
+
+if TYPE_CHECKING:
+    from samtok_bench.codec import Codec
+    from samtok_bench.predictor import Predictor
+    from samtok_bench.task import Task
 
 app = typer.Typer()
 
@@ -24,30 +32,8 @@ def tasks(
     """List the tasks with their data and metrics."""
     rows: list[dict[str, Any]] = []
     for name in registry.names("task"):
-        plugin = registry.attempt("task", name)
-        if plugin.problem:
-            rows.append({"task": name, "problem": plugin.problem})
-            continue
-        task = plugin.value()
-        data = task.data_status(data_root)
-        rows.append(
-            {
-                "task": name,
-                "group": task.group or None,
-                "summary": task.summary,
-                "splits": list(task.splits),
-                "data": {"ready": data.ready, "detail": data.detail},
-                "primary": task.primary,
-                "metrics": [
-                    {
-                        **{name: getattr(info, name) for name in ("id", "version", "display", "direction")},
-                        "description": info.description,
-                        "source": info.source or task.source,
-                    }
-                    for info in task.metrics
-                ],
-            }
-        )
+        row, problem = _described("task", name, partial(_task, data_root=data_root))
+        rows.append({"task": name, "problem": problem} if problem else {"task": name, **row})
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
@@ -70,17 +56,12 @@ def models(as_json: Json = False) -> None:
     """List the values that --model and --codec accept."""
     rows: list[dict[str, Any]] = []
     for name in registry.names("predictor"):
-        plugin = registry.attempt("predictor", name)
-        if plugin.problem:
-            rows.append({"model": name, "status": "broken", "summary": plugin.problem})
-            continue
-        if name == registry.DEFAULT_PREDICTOR:
-            takes = [*plugin.value.choices(), "FOLDER", "OWNER/NAME"]
-        else:
-            takes = [f"{name}:{choice}" if choice else name for choice in plugin.value.choices()] or [name]
-        kind = plugin.value
-        rows.append({"model": name, "takes": takes, "status": kind.status(), "summary": kind.summary})
-    codecs = [_codec(name) for name in registry.names("codec")]
+        row, problem = _described("predictor", name, partial(_predictor, name))
+        rows.append({"model": name, **(row if not problem else {"status": "broken", "summary": problem})})
+    codecs = []
+    for name in registry.names("codec"):
+        row, problem = _described("codec", name, partial(_codec, name))
+        codecs.append(row or {"takes": [name], "needs_image": None, "summary": f"broken: {problem}"})
     if as_json:
         typer.echo(json.dumps({"models": rows, "codecs": codecs}, indent=1))
         return
@@ -108,10 +89,49 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _codec(name: str) -> dict[str, Any]:
-    plugin = registry.attempt("codec", name)
+def _described(
+    kind: registry.Kind, name: str, describe: Callable[[Any], dict[str, Any]]
+) -> tuple[dict[str, Any], str]:
+    """What `describe` says of a plug-in, or {} and why it says nothing: one that fails leaves the others."""
+    plugin = registry.attempt(kind, name)
     if plugin.problem:
-        return {"takes": [name], "needs_image": None, "summary": f"broken: {plugin.problem}"}
-    kind = plugin.value
+        return {}, plugin.problem
+    try:
+        row = describe(plugin.value)
+        json.dumps(row)
+        return row, ""
+    except Exception as error:  # other people's code
+        return {}, f"{type(error).__name__}: {in_one_line(error)}"
+
+
+def _task(kind: "type[Task]", data_root: Path | None) -> dict[str, Any]:
+    task = kind()
+    data = task.data_status(data_root)
+    return {
+        "group": task.group or None,
+        "summary": task.summary,
+        "splits": list(task.splits),
+        "data": {"ready": data.ready, "detail": data.detail},
+        "primary": task.primary,
+        "metrics": [
+            {
+                **{name: getattr(info, name) for name in ("id", "version", "display", "direction")},
+                "description": info.description,
+                "source": info.source or task.source,
+            }
+            for info in task.metrics
+        ],
+    }
+
+
+def _predictor(name: str, kind: "type[Predictor]") -> dict[str, Any]:
+    if name == registry.DEFAULT_PREDICTOR:
+        takes = [*kind.choices(), "FOLDER", "OWNER/NAME"]
+    else:
+        takes = [f"{name}:{choice}" if choice else name for choice in kind.choices()] or [name]
+    return {"takes": takes, "status": kind.status(), "summary": kind.summary}
+
+
+def _codec(name: str, kind: "type[Codec]") -> dict[str, Any]:
     takes = [f"{name}{choice}" for choice in kind.choices()]
     return {"takes": takes, "needs_image": kind.needs_image, "summary": kind.summary}

@@ -28,7 +28,7 @@ BUG = 70
 def build_app() -> typer.Typer:
     """The root command with our own commands and those of plug-ins.
 
-    A plug-in that cannot be imported becomes a command that says so; the others work.
+    A plug-in that cannot be loaded becomes a command that says so; the others work.
     """
     app = typer.Typer(
         name="samtok-bench",
@@ -40,18 +40,44 @@ def build_app() -> typer.Typer:
     app.callback()(_trust)
     for module in (run, inspection, gate, compare, leaderboard, catalogue):
         app.add_typer(module.app)
-    for name in registry.names("command"):
+    taken = set(typer.main.get_group(app).commands)
+    for name in sorted(registry.names("command"), key=lambda name: not registry.is_built_in("command", name)):
         plugin = registry.attempt("command", name)
-        if plugin.problem:
-            app.command(name, help=f"broken plug-in: {plugin.problem}")(_broken(name, plugin.problem))
-        else:
+        problem = plugin.problem
+        if not problem:
+            try:
+                added = _names(plugin.value)
+                if shadowed := taken.intersection(added):
+                    problem = f"it has commands of built-in names: {', '.join(sorted(shadowed))}"
+            except Exception as error:  # what Typer makes of other people's functions
+                problem = f"{type(error).__name__}: {in_one_line(error)}"
+        if not problem:
+            taken.update(added)
             app.add_typer(plugin.value)
+        elif name not in taken:
+            taken.add(name)
+            app.command(name, help=f"broken plug-in: {problem}")(_broken(name, problem))
+        else:
+            _note(f"the commands of {name!r} cannot be loaded: {problem}")
     return app
+
+
+def _names(app: typer.Typer) -> list[str]:
+    """What an app adds to the command line: its commands, or itself where it has a name."""
+    root = typer.Typer()
+    root.add_typer(app)
+    return list(typer.main.get_group(root).commands)
+
+
+def _note(text: str) -> None:
+    print(f"note: {printable(_short(text))}", file=sys.stderr)
 
 
 def main() -> None:
     """Entry point of the console script. User errors: one line on stderr and exit code 2; bugs: BUG."""
     try:
+        for line in registry.refused():
+            _note(line)
         build_app()()
     except (ValueError, OSError) as error:
         if os.environ.get(TRACEBACK) == "1":

@@ -99,11 +99,12 @@ def _plugins() -> list[HealthCheck]:
     tried = [
         (kind, registry.attempt(kind, name)) for kind in registry.GROUPS for name in registry.names(kind)
     ]
-    return [
+    broken = [
         HealthCheck(f"{kind} {plugin.name}", "broken", plugin.problem)
         for kind, plugin in tried
         if plugin.problem
     ]
+    return broken + [HealthCheck("plug-ins", "broken", line) for line in registry.refused()]
 
 
 def _nano() -> HealthCheck:

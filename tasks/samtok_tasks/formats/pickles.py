@@ -3,7 +3,7 @@
 import io
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 # Everything that builds None, bool, int, float, str, list, tuple and dict. What is not here (names of
 # classes and functions, calls, object states, persistent ids) cannot be read, so nothing can be run.
@@ -26,30 +26,6 @@ MOST_DEPTH = 50
 """Containers inside each other; refer's files have 4."""
 
 
-class _PlainUnpickler(pickle._Unpickler):
-    # The unpickler in C has no table of operations to cut down, and takes as much memory for its memo
-    # as a broken file asks for. This one needs 3 s for the 24 MB of RefCOCO.
-    dispatch = {code[0]: pickle._Unpickler.dispatch[code[0]] for code in _PLAIN}  # noqa: RUF012
-
-    def load_dict(self) -> None:
-        items = self.pop_mark()
-        self.append(_table(items))
-
-    def load_setitem(self) -> None:
-        value, key = self.stack.pop(), self.stack.pop()
-        self.stack[-1].update(_table([key, value]))
-
-    def load_setitems(self) -> None:
-        items = self.pop_mark()
-        self.stack[-1].update(_table(items))
-
-    dispatch |= {
-        pickle.DICT[0]: load_dict,
-        pickle.SETITEM[0]: load_setitem,
-        pickle.SETITEMS[0]: load_setitems,
-    }
-
-
 def _table(items: list[Any]) -> dict[Any, Any]:
     """Keys and values in turn. To hash a tuple of tuples can take for ever, or overflow the stack in C."""
     keys = items[::2]
@@ -58,10 +34,37 @@ def _table(items: list[Any]) -> dict[Any, Any]:
     return dict(zip(keys, items[1::2], strict=True))
 
 
+def _load_dict(unpickler: Any) -> None:
+    items = unpickler.pop_mark()
+    unpickler.append(_table(items))
+
+
+def _load_setitem(unpickler: Any) -> None:
+    value, key = unpickler.stack.pop(), unpickler.stack.pop()
+    unpickler.stack[-1].update(_table([key, value]))
+
+
+def _load_setitems(unpickler: Any) -> None:
+    items = unpickler.pop_mark()
+    unpickler.stack[-1].update(_table(items))
+
+
+class _PlainUnpickler(pickle._Unpickler):
+    # The unpickler in C has no table of operations to cut down, and takes as much memory for its memo
+    # as a broken file asks for. This one needs 3 s for the 24 MB of RefCOCO.
+    dispatch: ClassVar = {
+        **{code[0]: pickle._Unpickler.dispatch[code[0]] for code in _PLAIN},
+        pickle.DICT[0]: _load_dict,
+        pickle.SETITEM[0]: _load_setitem,
+        pickle.SETITEMS[0]: _load_setitems,
+    }
+
+
 def _check_nesting(value: Any, most: int) -> None:
     """Refuse what readers cannot walk through: deep nests, containers in themselves, and those that are
     shared so often that they unfold to more than `most` parts."""
-    level, parts = [[value]], 0
+    level: list[Any] = [[value]]
+    parts = 0
     for _ in range(MOST_DEPTH):
         parts += sum(map(len, level))
         if parts > most:
