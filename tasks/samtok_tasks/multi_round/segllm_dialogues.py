@@ -23,8 +23,8 @@ from samtok_tasks.multi_round.segllm_files import (
     SpokenTurns,
     data_folder,
     find_image,
-    image_name,
     part_of,
+    same_image,
 )
 
 INSTANCES = {
@@ -91,7 +91,7 @@ class _MaskFinder:
         return self._read.values()
 
     def find(self, tag: _MaskTag, image: str) -> RLE:
-        """The mask that a tag names, on an image of this name.
+        """The mask that a tag names, on the image of this path.
 
         Raises:
             UnusableError: there is none that can be used.
@@ -102,8 +102,8 @@ class _MaskFinder:
         annotation = instances.annotations.get(int(tag.id)) if _ID.fullmatch(tag.id) else None
         if annotation is None:
             raise UnusableError("dialogues with an unknown mask", f"{said} is not in {instances.path}")
-        name = image_name(instances.images[annotation.image_id].file_name)
-        if name != image:
+        name = instances.images[annotation.image_id].file_name
+        if not same_image(name, image):
             raise UnusableError(
                 "dialogues with a mask of another image", f"{said} is on {name}, not on {image}"
             )
@@ -124,9 +124,10 @@ class _MaskFinder:
 
 
 def _any_name(record: Any, where: str) -> str:
-    """The file name of an image's record; LVIS has an address in its place."""
-    name = "file_name" if isinstance(record, dict) and "file_name" in record else "coco_url"
-    return PurePosixPath(field(record, name, str, where)).name
+    """The file name of an image's record, maybe with folders; of LVIS's address the last folder and name."""
+    if isinstance(record, dict) and "file_name" in record:
+        return field(record, "file_name", str, where)
+    return "/".join(PurePosixPath(field(record, "coco_url", str, where)).parts[-2:])
 
 
 def _dialogue(root: Path, place: int, turns: SpokenTurns, masks: _MaskFinder, where: str) -> Dialogue:
@@ -136,7 +137,7 @@ def _dialogue(root: Path, place: int, turns: SpokenTurns, masks: _MaskFinder, wh
     tags = [piece for pieces in read for piece in pieces if isinstance(piece, _MaskTag)]
     path = next(tag[2] for tag in _TAG.finditer(turns[0].value) if tag[1] == "IMAGE256")
     path_below({"image": path}, "image", where)
-    found = {(tag.dataset, tag.id): masks.find(tag, image_name(path)) for tag in tags}
+    found = {(tag.dataset, tag.id): masks.find(tag, path) for tag in tags}
     sizes = {tuple(mask["size"]) for mask in found.values()}
     if len(sizes) > 1:
         raise UnusableError("dialogues with masks of several sizes", f"there are {sorted(sizes)}")

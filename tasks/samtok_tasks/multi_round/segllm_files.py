@@ -10,6 +10,7 @@ from samtok_tasks.formats.refer import IMAGE_FOLDERS
 
 CONVERSATIONS = ("conversations_folder", "conversation_folder")
 """As SegLLM and as SAMTok's script call it."""
+COCO_FOLDERS = frozenset(("coco", "train2014", "val2014", "train2017", "val2017"))
 LAYOUT = (
     "Expected below the data root, or below segllm/ in it: "
     "conversations_folder/all_data_mix_{part}/{name}.json (huggingface.co/datasets/Marlo-Z/SegLLM_dataset), "
@@ -76,3 +77,15 @@ def find_image(root: Path, path: str) -> Path:
 def image_name(path: str) -> str:
     """The name of an image's file; SegLLM's own reader too takes these two for one image."""
     return PurePosixPath(path).name.replace("val2014", "train2014").removeprefix("new_")
+
+
+def same_image(first: str, second: str) -> bool:
+    """Whether two paths are of one image: of one name, in folders that agree as far as both have them.
+
+    COCO's own folders say nothing, as files have been moved between them; names in them are unique.
+    """
+    folders = (
+        [part for part in reversed(PurePosixPath(path).parent.parts) if part not in COCO_FOLDERS]
+        for path in (first, second)
+    )
+    return image_name(first) == image_name(second) and all(a == b for a, b in zip(*folders, strict=False))

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import shutil
 
 import pytest
@@ -175,6 +176,18 @@ def test_broken_masks_are_an_error_of_the_model(go, fakes, monkeypatch, mask):
     line = next(iter(go("a", model="misshapen", limit=1).lines.values()))
     assert line.prediction.outcome is Outcome.MODEL_ERROR
     assert line.prediction.masks == ()
+
+
+def test_rescoring_writes_images_and_tags_as_they_are_now(go):
+    """An older samtok-bench may have told images apart by their files' names."""
+    folder = go("a").folder
+    before = (folder / JOURNAL).read_bytes()
+    old = re.sub(rb'"cluster":"image[0-9]+', b'"cluster":"image', before).replace(
+        b'"parity":"odd"', b'"old":"x"'
+    )
+    (folder / JOURNAL).write_bytes(old)
+    rescore(folder, Notes())
+    assert (folder / JOURNAL).read_bytes() == before != old
 
 
 def test_another_configuration_is_refused(go):

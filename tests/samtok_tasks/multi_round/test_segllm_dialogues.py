@@ -136,6 +136,26 @@ def test_dialogues_that_cannot_be_used_are_counted(
     assert "mr_refcoco_val.json: dialogue 0" in data.dropped.first[reason]
 
 
+@pytest.mark.parametrize(
+    ("mask_on", "same"),
+    [
+        ("0001.jpg", True),
+        ("one/0001.jpg", True),
+        ("set/one/0001.jpg", True),
+        ("train2017/0001.jpg", True),
+        ("two/0001.jpg", False),
+        ("one/0002.jpg", False),
+        ("other/one/0001.jpg", False),
+    ],
+)
+def test_frames_of_two_videos_are_two_images(tmp_path: Path, mask_on: str, same: bool) -> None:
+    asked = json.loads(json.dumps(DIALOGUES[:1]).replace(A, "set/one/0001.jpg"))
+    content = changed(instances(), ("images", 0, "file_name"), mask_on)
+    data = read_dialogues(write_root(tmp_path, asked, content), "refcoco_val")
+    assert len(data.dialogues) == same
+    assert data.dropped.counts == ({} if same else {"dialogues with a mask of another image": 1})
+
+
 def test_polygons_that_cannot_be_drawn_are_counted_beside_good_ones(tmp_path: Path) -> None:
     content = instances()
     content["annotations"][0]["segmentation"] += [[0, 0, 2, 2], [30, 30, 50, 30, 50, 50, 30]]
