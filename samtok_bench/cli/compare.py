@@ -1,12 +1,12 @@
 """`compare`: what differs between runs, and how certain that is."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from samtok_bench.cli.options import option
+from samtok_bench.cli.output import say
 
 app = typer.Typer()
 
@@ -77,8 +77,8 @@ def compare(
         write_pictures(found, pictures)
     written = write(found)
     if out is None:
-        typer.echo(written)
+        say(written)
     else:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_whole(out, f"{written}\n".encode())
-        print(f"comparison: {out}", file=sys.stderr)
+        say(f"comparison: {out}", err=True)

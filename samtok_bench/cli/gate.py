@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from samtok_bench.cli.options import option
+from samtok_bench.cli.output import say
 
 PICTURES = Path("runs") / "gate"
 """Beside the folders of runs that were given none."""
@@ -51,7 +52,7 @@ def gate(
         from samtok_bench.gate.power import detectable, power_json, power_text
 
         found = detectable(power, baseline, metric)
-        typer.echo(power_json(found) if as_json else power_text(found, power, baseline))
+        say(power_json(found) if as_json else power_text(found, power, baseline))
         return
     assert file is not None
     if baseline is not None or metric is not None:
@@ -63,7 +64,7 @@ def gate(
 
     results = verdicts.evaluate(read_gate(file), runs or [], make_reporter(), ("samtok-bench", *sys.argv[1:]))
     drawn = report.write_pictures(results, pictures)
-    typer.echo(report.as_json(results, drawn) if as_json else report.text(results, drawn))
+    say(report.as_json(results, drawn) if as_json else report.text(results, drawn))
     if junit is not None:
         junit.parent.mkdir(parents=True, exist_ok=True)
         write_whole(junit, report.junit(results))

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from samtok_bench.cli.options import complete_tasks, option
+from samtok_bench.cli.output import say
 
 FOLDERS = (Path("results"), Path("runs"))
 PICTURES = Path("runs") / "show"
@@ -40,7 +41,7 @@ def runs(
     else:
         where = " and ".join(str(folder) for folder in folders or FOLDERS)
         what = f"runs of {task}" if task else "runs"
-        typer.echo(runs_text(found) or f"no {what} in {where}")
+        say(runs_text(found) or f"no {what} in {where}")
 
 
 @app.command()
@@ -60,15 +61,18 @@ def show(
 
     opened = open_run(run)
     if not sample:
-        typer.echo(opened.summary.model_dump_json(indent=1) if as_json else run_text(opened))
+        if as_json:
+            typer.echo(opened.summary.model_dump_json(indent=1))
+        else:
+            say(run_text(opened))
         return
     shown, problem = shown_samples(opened, sample, pictures or PICTURES / run.resolve().name)
     if problem:
-        typer.echo(problem, err=True)
+        say(problem, err=True)
     if as_json:
         typer.echo(json.dumps([sample.as_dict() for sample in shown], indent=1))
     else:
-        typer.echo("\n\n".join(map(sample_text, shown)))
+        say("\n\n".join(map(sample_text, shown)))
 
 
 @app.command()
@@ -92,8 +96,8 @@ def report(
         typer.echo(json.dumps(vars(written), indent=1, default=str))
         return
     for note in written.notes:
-        typer.echo(f"note: {note}")
+        say(f"note: {note}")
     what = f"{written.samples} samples, {written.pictures} images, {written.size / 1e6:.1f} MB"
-    typer.echo(f"report: {written.path} ({what})")
+    say(f"report: {written.path} ({what})")
     if written.folder:
-        typer.echo(f"its samples: {written.folder}")
+        say(f"its samples: {written.folder}")

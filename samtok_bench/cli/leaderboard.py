@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from samtok_bench.cli.options import complete_tasks, option
+from samtok_bench.cli.output import say
 
 RESULTS, RUNS = Path("results"), Path("runs")
 FOLDER = Path("leaderboards")
@@ -86,17 +87,17 @@ def leaderboard(
     searched = results or ([RESULTS] if write else [RESULTS, RUNS])
     board = make_board(schema, published, searched, task=task, benchmark=benchmark)
     if not find_runs(searched):
-        typer.echo(f"note: no runs below {' or '.join(str(place) for place in searched)}", err=True)
+        say(f"note: no runs below {' or '.join(str(place) for place in searched)}", err=True)
     if write:
         written = render.write_pages(board, folder)
-        typer.echo(f"{len(written)} pages in {folder}")
+        say(f"{len(written)} pages in {folder}")
     elif html is not None:
         from samtok_bench.files import write_whole
         from samtok_bench.leaderboard.page import page
 
         html.parent.mkdir(parents=True, exist_ok=True)
         write_whole(html, page(board).encode())
-        typer.echo(f"written: {html}")
+        say(f"written: {html}")
     else:
         shown = {
             Format.TEXT: render.text,
@@ -104,7 +105,7 @@ def leaderboard(
             Format.CSV: render.as_csv,
             Format.JSON: render.as_json,
         }[Format.JSON if as_json else form]
-        typer.echo(shown(board).rstrip("\n"))
+        say(shown(board).rstrip("\n"))
 
 
 @board_app.command()
@@ -129,7 +130,7 @@ def add(
         typer.echo(json.dumps(content, indent=1))
         return
     for check in taken.checked:
-        typer.echo(f"ok: {check}")
+        say(f"ok: {check}")
     for remark in taken.remarks:
-        typer.echo(f"note: {remark}")
-    typer.echo(f"copied to {taken.folder}; now: {WRITE}")
+        say(f"note: {remark}")
+    say(f"copied to {taken.folder}; now: {WRITE}")

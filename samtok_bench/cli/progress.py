@@ -13,6 +13,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from samtok_bench.showing.tables import printable_lines
+
 PLAIN_SECONDS = 10.0
 
 
@@ -46,7 +48,7 @@ class BarReporter:
         self._progress.remove_task(self._bar)
 
     def note(self, text: str) -> None:
-        self._progress.console.print(text, highlight=False, markup=False)
+        self._progress.console.print(printable_lines(text), highlight=False, markup=False)
 
 
 class PlainReporter:
@@ -73,7 +75,7 @@ class PlainReporter:
         """Nothing to tidy."""
 
     def note(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        print(printable_lines(text), file=sys.stderr, flush=True)
 
 
 def make_reporter() -> BarReporter | PlainReporter:

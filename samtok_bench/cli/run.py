@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from samtok_bench.cli.options import complete_tasks, option
+from samtok_bench.cli.output import say
 
 if TYPE_CHECKING:
     from samtok_bench.running.codecs import CodecRuns
@@ -171,8 +172,11 @@ def judge(
 
     client = JudgeClient(url, model, timeout=timeout, retries=retries)
     summary = judge_run(folder, client, make_reporter(), jobs=jobs, reading=reading)
-    typer.echo(summary.model_dump_json(indent=1) if as_json else judge_table(summary) + "\n")
-    typer.echo(f"transcript: {folder / TRANSCRIPT}", err=as_json)
+    if as_json:
+        typer.echo(summary.model_dump_json(indent=1))
+    else:
+        say(f"{judge_table(summary)}\n")
+    say(f"transcript: {folder / TRANSCRIPT}", err=as_json)
 
 
 def _draw(result: "RunResult") -> None:
@@ -186,17 +190,17 @@ def _show(result: "RunResult", as_json: bool, details: bool) -> None:
 
     if as_json:
         typer.echo(result.summary.model_dump_json(indent=1))
-        typer.echo(f"results: {result.folder}", err=True)
+        say(f"results: {result.folder}", err=True)
     else:
         if details:
-            typer.echo(f"{sample_table(result.lines)}\n")
+            say(f"{sample_table(result.lines)}\n")
         parts = (
             run_table(result.summary),
             timing_line(result.lines),
             breakdown_table(result.summary),
             f"results: {result.folder}",
         )
-        typer.echo("\n\n".join(filter(None, parts)))
+        say("\n\n".join(filter(None, parts)))
     outcomes = result.summary.outcomes
     if outcomes["model_error"] + outcomes["skipped"] == result.summary.samples:
         raise typer.Exit(1)
@@ -219,7 +223,7 @@ def _show_group(members: "list[Member]", as_json: bool) -> None:
         }
         typer.echo(json.dumps(found, indent=1))
     else:
-        typer.echo(group_table(members))
+        say(group_table(members))
     if any(member.failure for member in members) or not any(member.result for member in members):
         raise typer.Exit(1)
 
@@ -233,8 +237,8 @@ def _show_codecs(codecs: "CodecRuns", as_json: bool) -> None:
     write_rate_distortion(codecs)
     if as_json:
         typer.echo(json.dumps([vars(point) for point in codecs.points], indent=1))
-        typer.echo(f"results: {codecs.folder}", err=True)
+        say(f"results: {codecs.folder}", err=True)
     else:
-        typer.echo(f"{codec_table(codecs)}\n\nplot and table: {codecs.folder}")
+        say(f"{codec_table(codecs)}\n\nplot and table: {codecs.folder}")
     if not any(point.answered for point in codecs.points):
         raise typer.Exit(1)

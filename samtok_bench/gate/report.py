@@ -11,7 +11,7 @@ from samtok_bench.gate.verdicts import CheckResult, Verdict, exit_code, refresh_
 from samtok_bench.runs.reading import samples_of
 from samtok_bench.showing import overlays
 from samtok_bench.showing.blocks import Block, as_markdown, as_text
-from samtok_bench.showing.tables import bounds, interval_header, markdown_table, number, signed
+from samtok_bench.showing.tables import bounds, interval_header, markdown_table, number, printable, signed
 from samtok_bench.statistics import LEVEL
 
 SUMMARY_BYTES = 1 << 20
@@ -76,7 +76,7 @@ def markdown(results: Sequence[CheckResult], limit: int = SUMMARY_BYTES) -> str:
     # each piece with its number of table rows and of samples
     pieces = [(f"### samtok-bench gate: {_OUTCOMES[exit_code(results)]}\n\n{head}\n{rule}", 0, 0)]
     pieces += [(line, 1, 0) for line in lines]
-    pieces += [(f"\n{_BETTER}\n\n    {command}", 0, 0) for command in refresh_commands(results)]
+    pieces += [(f"\n{_BETTER}\n\n    {printable(command)}", 0, 0) for command in refresh_commands(results)]
     details = [(result, block) for result in order if (block := _details(result))]
     pieces += [(f"\n{as_markdown([block])}", 0, len(result.losses)) for result, block in details]
     kept, used = 0, _LAST_LINE_BYTES

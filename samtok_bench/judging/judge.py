@@ -6,6 +6,7 @@ not answer ends the command with an error; no other judge takes its place.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
@@ -157,9 +158,9 @@ class _Judging:
         return [found[sample.id] for sample in other]
 
     def _keep(self, *judgements: Judgement) -> None:
-        append_lines(
-            self.path / TRANSCRIPT, [f"{judged.model_dump_json()}\n".encode() for judged in judgements]
-        )
+        lines = [f"{judged.model_dump_json()}\n".encode() for judged in judgements]
+        if not _ends_with(self.path / TRANSCRIPT, lines[-1]):
+            append_lines(self.path / TRANSCRIPT, lines)
 
     def ask(self, sample: Sample, prompts: Sequence[Messages]) -> Judgement:
         """What the judge says of one sample."""
@@ -200,6 +201,15 @@ class _Judging:
             metrics=[MetricValue.of(info, values[info.id], bounds[info.id]) for info in metrics],
             unread=self.replies.unread(samples, replies),
         )
+
+
+def _ends_with(path: Path, line: bytes) -> bool:
+    """Whether a file has a line already: an interrupt may come when it is written and not yet noted."""
+    if not path.is_file() or path.stat().st_size < len(line):
+        return False
+    with path.open("rb") as file:
+        file.seek(-len(line), os.SEEK_END)
+        return file.read() == line
 
 
 def _without_pictures(message: dict[str, Any]) -> dict[str, Any]:

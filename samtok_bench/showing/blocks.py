@@ -1,9 +1,10 @@
 """Blocks of a document, each a table with its title and texts, as plain text or as Markdown."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from samtok_bench.showing.tables import markdown_table, markdown_text, text_table
+from samtok_bench.showing.tables import markdown_table, markdown_text, printable, text_table
 
 
 @dataclass(frozen=True)
@@ -35,20 +36,26 @@ def as_markdown(blocks: Iterable[Block]) -> str:
 
 def _text_parts(block: Block, bullet: str) -> Iterator[str]:
     if block.title:
-        yield block.title
+        title = printable(block.title)
+        yield title
         if block.level == 1:
-            yield "=" * len(block.title)
-    yield from block.before
+            yield "=" * len(title)
+    yield from map(printable, block.before)
     if block.headers:
         yield text_table(block.headers, block.rows, block.right)
-    yield from (f"{bullet}{item}" for item in block.after)
+    yield from (f"{bullet}{printable(item)}" for item in block.after)
 
 
 def _markdown_parts(block: Block) -> Iterator[str]:
     if block.title:
         yield f"{'#' * block.level} {markdown_text(block.title)}"
-    yield from map(markdown_text, block.before)
+    yield from map(_paragraph, block.before)
     if block.headers:
         yield markdown_table(block.headers, block.rows, block.right)
     if block.after:
-        yield "\n".join(f"- {markdown_text(item)}" for item in block.after)
+        yield "\n".join(f"- {_paragraph(item)}" for item in block.after)
+
+
+def _paragraph(text: str) -> str:
+    """As `markdown_text`, at the beginning of a line or an item: it begins no list, rule or heading there."""
+    return re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", markdown_text(text))

@@ -1,7 +1,5 @@
 """What is left of masks after codecs against what their codes cost, as a plot and a table."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 
@@ -11,6 +9,7 @@ from matplotlib.figure import Figure
 from samtok_bench.files import whole_file, write_whole
 from samtok_bench.running.codecs import CodecRuns, Point
 from samtok_bench.runs.summary import MetricValue
+from samtok_bench.showing.tables import csv_table
 
 PLOT, TABLE = "rate_distortion.png", "rate_distortion.csv"
 
@@ -18,11 +17,8 @@ PLOT, TABLE = "rate_distortion.png", "rate_distortion.csv"
 def write_rate_distortion(codecs: CodecRuns) -> None:
     """Write `PLOT` and `TABLE` into the folder of the codecs."""
     codecs.folder.mkdir(parents=True, exist_ok=True)
-    table = io.StringIO()
-    writer = csv.DictWriter(table, [field.name for field in fields(Point)])
-    writer.writeheader()
-    writer.writerows(map(asdict, codecs.points))
-    write_whole(codecs.folder / TABLE, table.getvalue().encode())
+    table = csv_table([field.name for field in fields(Point)], map(asdict, codecs.points))
+    write_whole(codecs.folder / TABLE, f"{table}\n".encode())
     with whole_file(codecs.folder / PLOT) as file:
         plot(codecs.summary.headline, codecs.points).savefig(file, format="png", dpi=110)
 

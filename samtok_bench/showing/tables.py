@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,13 @@ if TYPE_CHECKING:
     from samtok_bench.statistics import Interval
 
 NOT_AVAILABLE = "n/a"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {
     code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
 }
 """C0, C1, and what reverses the direction of text."""
+_ADDRESS = re.compile(r":(?=//)|(?<=\bwww)\.", re.IGNORECASE)
+"""What makes a link of an address without brackets, in GitHub's Markdown."""
 
 
 def text_table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
@@ -24,7 +27,7 @@ def text_table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Seq
         rows: cells, as many per row as there are headers.
         right: the columns to align to the right.
     """
-    rows = [[printable(cell) for cell in row] for row in rows]
+    headers, *rows = ([printable(cell) for cell in row] for row in (headers, *rows))
     widths = [max(len(row[k]) for row in [headers, *rows]) for k in range(len(headers))]
 
     def line(row: Sequence[str]) -> str:
@@ -66,9 +69,17 @@ def printable(text: str) -> str:
     return text.translate(_CONTROL)
 
 
+def printable_lines(text: str) -> str:
+    """The same of a text whose line breaks are meant."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def markdown_text(text: str) -> str:
     """A text as one line of GitHub's Markdown, escaped so that nothing in it acts as Markdown or HTML."""
-    return " ".join(text.split()).translate({ord(sign): f"\\{sign}" for sign in "\\`*_{}[]<>|~&#"})
+    plain = printable(" ".join(text.split())).translate(
+        {ord(sign): f"\\{sign}" for sign in "\\`*_{}[]<>|~&#"}
+    )
+    return _ADDRESS.sub(lambda found: f"&#{ord(found[0])};", plain)
 
 
 def number(value: float | None, unit: str = "", decimals: int = 2) -> str:

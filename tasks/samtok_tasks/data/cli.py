@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from samtok_bench.cli.options import complete_tasks, option
+from samtok_bench.cli.output import say
 from samtok_tasks.data import exchange
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ def mini(
         for name, report in written["splits"].items()
     ]
     headers = ["split", "images", "expressions", "no target", "one", "several", "no-target %"]
-    typer.echo(text_table(headers, rows, right=range(1, 7)))
-    typer.echo(f"\nmini {written['version']}, content {written['content_hash'][:16]}\n{root}")
+    say(text_table(headers, rows, right=range(1, 7)))
+    say(f"\nmini {written['version']}, content {written['content_hash'][:16]}\n{root}")
 
 
 @data.command()
@@ -108,18 +109,16 @@ def fetch(
     registry.trust(task)
     fetched = registry.task_class(task)("standard", data)
     source = hub_source(fetched, data_root)
-    typer.echo(f"from  {address(source)}: {', '.join(source.patterns)}")
-    typer.echo(f"to    {data_root / source.folder}")
+    say(f"from  {address(source)}: {', '.join(source.patterns)}")
+    say(f"to    {data_root / source.folder}")
     if source.rest:
-        typer.echo(f"not fetched: {source.rest}")
+        say(f"not fetched: {source.rest}")
     listed = listing(source)
-    typer.echo(
-        f"size  {len(listed.files)} files, {listed.size / 1e6:.1f} MB, revision {listed.revision[:12]}"
-    )
+    say(f"size  {len(listed.files)} files, {listed.size / 1e6:.1f} MB, revision {listed.revision[:12]}")
     if not yes:
         typer.confirm("Download?", abort=True)
     fetch_files(source, listed, data_root)
-    typer.echo("")
+    say("")
     _check(fetched, data_root, None, False)
 
 
@@ -142,9 +141,9 @@ def _show(report: "CheckReport") -> None:
         keys = ("images", "missing_images", "samples", "no_target", "one_target", "several_targets")
         rows = [[name, *(str(getattr(split, key)) for key in keys)] for name, split in report.splits.items()]
         headers = ["split", "images", "missing", "samples", "no mask", "one", "several"]
-        typer.echo(text_table(headers, rows, right=range(1, 7)) + "\n")
+        say(text_table(headers, rows, right=range(1, 7)) + "\n")
     for name in report.absent:
-        typer.echo(f"not there: split {name}")
+        say(f"not there: split {name}")
     told: dict[tuple[str, str], list[str]] = {}  # what is of the whole file comes with each of its splits
     for name, split in report.splits.items():
         for line in split.dropped.lines():
@@ -152,5 +151,5 @@ def _show(report: "CheckReport") -> None:
         for line in split.dropped.kept_lines():
             told.setdefault(("kept in", line), []).append(name)
     for (what, line), names in told.items():
-        typer.echo(f"{what} {', '.join(names)}: {line}")
-    typer.echo(f"{report.task} in {report.root}: {report.problem or 'complete'}")
+        say(f"{what} {', '.join(names)}: {line}")
+    say(f"{report.task} in {report.root}: {report.problem or 'complete'}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from samtok_bench.cli.options import complete_tasks, option
+from samtok_bench.cli.output import say
 
 if TYPE_CHECKING:
     from samtok_bench.sample import Sample
@@ -51,9 +52,9 @@ def questions(
     written = list(lines(asked, samples, root, RegionForms(box=boxes, words=codec)))
     write_whole(out, b"".join(written))
     dependent = sum(bool(sample.after) for sample in samples)
-    typer.echo(f"{len(written)} questions below {root}: {out}")
+    say(f"{len(written)} questions below {root}: {out}")
     if dependent:
-        typer.echo(f'{dependent} of them need answers to earlier ones, see "after"')
+        say(f'{dependent} of them need answers to earlier ones, see "after"')
 
 
 def predictions(
@@ -74,7 +75,7 @@ def predictions(
 
     _, samples, _ = _split(task, protocol, data, task_option, split, data_root)
     count = convert(kind, source, samples, out)
-    typer.echo(f"{count} answers to {len(samples)} samples: {out}")
+    say(f"{count} answers to {len(samples)} samples: {out}")
 
 
 def check_predictions(
@@ -100,12 +101,12 @@ def check_predictions(
     if file is None:
         raise ValueError("name a predictions file, or use --schema")
     read = PredictionsFile(file)
-    typer.echo(f"{len(read)} answers of {read.model or 'a model without a name'}: {file}")
+    say(f"{len(read)} answers of {read.model or 'a model without a name'}: {file}")
     if task is not None:
         _, samples, _ = _split(task, protocol, data, task_option, split, data_root)
         missing = read.check(samples)
         first = f", the first: {missing[0]}" if missing else ""
-        typer.echo(f"{len(missing)} of {len(samples)} samples have no answer{first}")
+        say(f"{len(missing)} of {len(samples)} samples have no answer{first}")
 
 
 def _split(
@@ -129,5 +130,5 @@ def _split(
     root = data_root or task.default_root()
     read = task.samples(root, split or task.default_split(root))
     for line in read.dropped.lines():
-        typer.echo(f"left out by the reader: {line}", err=True)
+        say(f"left out by the reader: {line}", err=True)
     return task, read.samples, root
