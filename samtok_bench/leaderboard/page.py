@@ -5,7 +5,7 @@ from pathlib import Path
 
 from samtok_bench.leaderboard import render
 from samtok_bench.leaderboard.board import Board
-from samtok_bench.showing.templates import environment
+from samtok_bench.showing.templates import csp_hash, environment, own_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -20,6 +20,9 @@ def page(board: Board) -> str:
         .render(
             board=board,
             render=render,
+            css=own_text(TEMPLATES / "leaderboard.css"),
+            script=own_text(TEMPLATES / "leaderboard.js"),
+            csp_hash=csp_hash,
             link=_link,
             size=_size,
             methods=sorted({row.method for _, row in shown}, key=str.lower),

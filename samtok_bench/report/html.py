@@ -1,7 +1,5 @@
 """A report as one HTML file; if that would be too large, its samples are in a folder next to it."""
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from samtok_bench.files import whole_file, write_whole
 from samtok_bench.report.collect import Report, collect
 from samtok_bench.report.samples import IMAGES
 from samtok_bench.showing.tables import NOT_AVAILABLE, interval_header
-from samtok_bench.showing.templates import environment
+from samtok_bench.showing.templates import csp_hash, environment, own_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 REPORT = "report.html"
@@ -94,7 +92,7 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Written:
 
 def _render(report: Report, index: str, parts: Mapping[str, Any], page: str) -> bytes:
     """The page; `parts` has the number of the first sample in each part, and where the parts are."""
-    script = "\n".join(_template(name) for name in _SCRIPTS)
+    script = Markup("\n").join(own_text(TEMPLATES / name) for name in _SCRIPTS)
     template = environment(TEMPLATES).get_template("report.html.jinja")
     html = template.render(
         report=report,
@@ -105,9 +103,9 @@ def _render(report: Report, index: str, parts: Mapping[str, Any], page: str) -> 
             if any(row.cells[k].ceiling not in ("", NOT_AVAILABLE) for row in report.metrics)
         ],
         interval=interval_header(report.summary.interval.level),
-        css=Markup(_template("report.css")),  # our own text
-        script=Markup(script),  # our own text
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        css=own_text(TEMPLATES / "report.css"),
+        script=script,
+        csp_hash=csp_hash,
         # JSON for a script element: _json leaves no "<"
         index=Markup(index),
         parts=Markup(_json(parts)),
@@ -174,7 +172,3 @@ def _json(value: Any) -> str:
     """JSON that can neither close the script element around it nor open another."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _template(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding="utf-8")

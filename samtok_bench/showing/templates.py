@@ -1,8 +1,11 @@
 """Templates of pages: a name that is not known is an error, and texts of others stay texts."""
 
+import base64
+import hashlib
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 
 def environment(folder: Path) -> Environment:
@@ -14,3 +17,13 @@ def environment(folder: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def own_text(path: Path) -> Markup:
+    """A style or script of ours, for an element of the page."""
+    return Markup(path.read_text(encoding="utf-8"))
+
+
+def csp_hash(text: str) -> str:
+    """The source of a content security policy that allows this style or script alone."""
+    return Markup(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'")
