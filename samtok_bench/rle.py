@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco
 from typing_extensions import TypedDict  # what pydantic asks for below Python 3.12
 
+from samtok_bench.images import check_pixels
+
 MAX_COORDINATE = 1 << 20
 """Polygons farther out than this many pixels are refused (the rasteriser counts in 32-bit integers)."""
 
@@ -46,8 +48,33 @@ def encode(mask: NDArray[Any]) -> RLE:
 
 
 def decode(rle: RLE) -> NDArray[np.bool_]:
-    """Unpack to (H, W) bool; ValueError for a malformed RLE."""
+    """Unpack to (H, W) bool; ValueError for a malformed RLE and for more pixels than an image may have."""
+    check_pixels(*_size(rle.get("size")), "a mask")
     return cast(NDArray[np.bool_], coco.decode(validate(rle)).astype(bool))
+
+
+def resized(rle: RLE, height: int, width: int) -> NDArray[np.bool_]:
+    """A mask at another size, (height, width) bool: inside is every pixel that lies on one that is inside.
+
+    So nothing vanishes, however thin. The memory depends on the number of runs and on the new size only.
+    """
+    full_height, full_width = _size(validate(rle).get("size"))
+    ends = np.cumsum(run_lengths(rle))
+    starts, ends = ends[:-1:2], ends[1::2]
+    starts, ends = starts[ends > starts], ends[ends > starts]
+    first = starts // full_height  # column
+    pieces = (ends - 1) // full_height - first + 1
+    run = np.repeat(np.arange(len(starts)), pieces)
+    column = first[run] + np.arange(len(run)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    top = np.maximum(starts[run] - column * full_height, 0)
+    bottom = np.minimum(ends[run] - column * full_height, full_height)
+    # a source pixel k of n covers the pixels k * m // n up to ceil((k + 1) * m / n) of m
+    x0, x1 = column * width // full_width, -(-(column + 1) * width // full_width)
+    y0, y1 = top * height // full_height, -(-bottom * height // full_height)
+    corners = np.zeros((height + 1, width + 1), np.int64)  # twice summed up, each rectangle is filled
+    for y, x, sign in ((y0, x0, 1), (y1, x0, -1), (y0, x1, -1), (y1, x1, 1)):
+        np.add.at(corners, (y, x), sign)
+    return corners.cumsum(0).cumsum(1)[:-1, :-1] > 0
 
 
 def empty(height: int, width: int) -> RLE:

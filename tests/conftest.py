@@ -1,12 +1,16 @@
 """What tests of several packages share."""
 
 import shutil
+import struct
 import sys
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from samtok_bench import images
 from samtok_bench.cli import main as cli
 
 if TYPE_CHECKING:
@@ -29,6 +33,32 @@ def browser() -> "Iterator[Chrome]":
     chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield chrome
     chrome.quit()
+
+
+@pytest.fixture
+def limit() -> Iterator[Callable[[int], None]]:
+    """Move the limit of pixels; it is back after the test."""
+    yield images.allow_pixels
+    images.allow_pixels(images.DEFAULT_MAX_PIXELS)
+
+
+@pytest.fixture
+def vast(tmp_path) -> Callable[[str, int, int], Path]:
+    """Write a PNG of a few bytes whose header states a width and a height, below tmp_path."""
+
+    def vast(name: str, width: int, height: int) -> Path:
+        chunks = (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", b"")
+        path = tmp_path / name
+        path.write_bytes(
+            b"\x89PNG\r\n\x1a\n"
+            + b"".join(
+                struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+                for kind, data in chunks
+            )
+        )
+        return path
+
+    return vast
 
 
 @pytest.fixture

@@ -20,11 +20,23 @@ def _option(name: str, help: str, **more: Any) -> Any:
     return typer.Option(name, help=help, envvar=variable, show_envvar=False, **more)
 
 
+def _allow_pixels(count: int | None) -> int | None:
+    from samtok.images import allow_pixels
+
+    if count is not None:
+        allow_pixels(count)
+    return count
+
+
 ImageFile = Annotated[Path, typer.Argument(help="An image file.")]
 Model = Annotated[str, _option("--model", "nano, a tokenizer folder, or a hub id.")]
 Device = Annotated[str, _option("--device", "cpu, cuda or cuda:N.")]
 Picture = Annotated[Path | None, _option("--picture", "Also draw the masks on the image.")]
 Json = Annotated[bool, _option("--json", "Print JSON.")]
+MaxImagePixels = Annotated[
+    int | None,
+    _option("--max-image-pixels", "Refuse larger images. Default: 178956970.", min=1, callback=_allow_pixels),
+]
 Recipe = Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped recipe.")]
 Out = Annotated[Path | None, _option("--out", "Output folder. Default: training/RECIPE.")]
 Resume = Annotated[bool, _option("--resume", "Continue an interrupted training.")]
@@ -46,6 +58,7 @@ def encode(
     model: Model = "nano",
     device: Device = "cpu",
     picture: Picture = None,
+    max_image_pixels: MaxImagePixels = None,
     as_json: Json = False,
 ) -> None:
     """Turn masks into words, and measure how well the words describe them."""
@@ -54,7 +67,8 @@ def encode(
 
     from samtok import format_words
     from samtok.images import open_image
-    from samtok.masks import mask_iou, read_mask
+    from samtok.mask_files import read_mask
+    from samtok.masks import mask_iou
     from samtok.pictures import round_trip
 
     _check_outputs(picture)
@@ -88,6 +102,7 @@ def decode(
         Path | None, _option("--out", "Mask file. Several masks go to OUT-1, OUT-2 and so on.")
     ] = None,
     picture: Picture = None,
+    max_image_pixels: MaxImagePixels = None,
     as_json: Json = False,
 ) -> None:
     """Turn the mask words of a text into masks."""
@@ -95,7 +110,7 @@ def decode(
 
     from samtok import format_words, parse_words
     from samtok.images import open_image
-    from samtok.masks import write_mask
+    from samtok.mask_files import write_mask
     from samtok.pictures import outlined
 
     _check_outputs(out, picture)

@@ -1,14 +1,7 @@
-"""Binary masks: their geometry as tensors, and their image files."""
+"""Binary masks as tensors: boxes and IoU."""
 
-from pathlib import Path
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
-
-from samtok.images import open_image
 
 
 def mask_boxes(masks: Tensor) -> Tensor:
@@ -32,34 +25,3 @@ def mask_iou(a: Tensor, b: Tensor) -> Tensor:
     """Intersection over union of paired masks (..., H, W) bool -> (...) float32, 0 if both are empty."""
     intersection = (a & b).sum((-2, -1)).float()
     return intersection / (a | b).sum((-2, -1)).clamp(min=1)
-
-
-def read_mask(path: str | Path, width: int, height: int) -> NDArray[np.bool_]:
-    """Read an image of one channel (PIL modes 1, L, P or I) as a mask (height, width) bool.
-
-    In a palette image the index counts, not the colour. Images with colour or alpha channels are refused,
-    because it is unclear what is foreground in them.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not an image, is damaged, has another mode or size, or has no foreground.
-    """
-    open_image(path)  # for its error messages
-    with Image.open(path) as image:
-        if image.mode not in ("1", "L", "P") and not image.mode.startswith("I"):
-            raise ValueError(
-                f"mask {path} has mode {image.mode}: save it with one channel, where non-zero is foreground"
-            )
-        if image.size != (width, height):
-            raise ValueError(
-                f"mask {path} is {image.width} x {image.height} pixels, the image is {width} x {height}"
-            )
-        mask = np.asarray(image) != 0
-    if not mask.any():
-        raise ValueError(f"mask {path} is empty: every pixel is 0, and mask words cannot express this")
-    return mask
-
-
-def write_mask(path: str | Path, mask: NDArray[np.bool_]) -> None:
-    """Write a mask (H, W) bool as an image of one channel, 255 where the mask is true."""
-    Image.fromarray(mask.astype(np.uint8) * 255).save(path)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from samtok_bench.cli.options import option
+from samtok_bench.cli.options import MaxImagePixels, option
 from samtok_bench.cli.output import say
 
 app = typer.Typer()
@@ -50,6 +50,7 @@ def compare(
         ),
     ] = False,
     format: Annotated[str | None, option("--format", "text (default), markdown, csv or json.")] = None,
+    max_image_pixels: MaxImagePixels = None,
     as_json: Annotated[bool, option("--json", "Print JSON.")] = False,
     out: Annotated[Path | None, option("--out", "Write to this file instead of the terminal.")] = None,
 ) -> None:

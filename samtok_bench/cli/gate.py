@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from samtok_bench.cli.options import option
+from samtok_bench.cli.options import MaxImagePixels, option
 from samtok_bench.cli.output import say
 
 PICTURES = Path("runs") / "gate"
@@ -38,6 +38,7 @@ def gate(
         Path | None, option("--baseline", "With --power: measure the error against this run.")
     ] = None,
     metric: Annotated[str | None, option("--metric", "With --power: only this metric.")] = None,
+    max_image_pixels: MaxImagePixels = None,
     as_json: Annotated[bool, option("--json", "Print JSON.")] = False,
 ) -> None:
     """Check runs against floors and baselines.

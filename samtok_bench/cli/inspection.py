@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from samtok_bench.cli.options import complete_tasks, option
+from samtok_bench.cli.options import MaxImagePixels, complete_tasks, option
 from samtok_bench.cli.output import say
 
 FOLDERS = (Path("results"), Path("runs"))
@@ -53,6 +53,7 @@ def show(
     pictures: Annotated[
         Path | None, option("--pictures", f"Folder for pictures of the samples; by default {PICTURES}/RUN.")
     ] = None,
+    max_image_pixels: MaxImagePixels = None,
     as_json: Json = False,
 ) -> None:
     """Show the table of a run again, or single samples: question, target and answer."""
@@ -66,9 +67,9 @@ def show(
         else:
             say(run_text(opened))
         return
-    shown, problem = shown_samples(opened, sample, pictures or PICTURES / run.resolve().name)
-    if problem:
-        say(problem, err=True)
+    shown, notes = shown_samples(opened, sample, pictures or PICTURES / run.resolve().name)
+    for note in notes:
+        say(note, err=True)
     if as_json:
         typer.echo(json.dumps([sample.as_dict() for sample in shown], indent=1))
     else:
@@ -83,6 +84,7 @@ def report(
     out: Annotated[
         Path | None, option("--out", "HTML file; by default report.html in the folder of the first run.")
     ] = None,
+    max_image_pixels: MaxImagePixels = None,
     as_json: Annotated[bool, option("--json", "Print JSON.")] = False,
 ) -> None:
     """Write one HTML file with figures, distributions and every answer drawn on its image.

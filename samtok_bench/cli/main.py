@@ -3,16 +3,18 @@
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from PIL import Image
 from typer.core import TyperGroup
 
 from samtok_bench import registry
 from samtok_bench.cli import catalogue, compare, gate, inspection, leaderboard, run
-from samtok_bench.cli.options import option
+from samtok_bench.cli.options import MaxImagePixels, option
 from samtok_bench.interruption import in_one_line
 from samtok_bench.showing.tables import printable
 
@@ -37,7 +39,7 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_trust)
+    app.callback()(_whole_program)
     for module in (run, inspection, gate, compare, leaderboard, catalogue):
         app.add_typer(module.app)
     taken = set(typer.main.get_group(app).commands)
@@ -114,13 +116,15 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
-def _trust(
+def _whole_program(
     task_file: Annotated[
         list[Path] | None,
         option("--task-file", "Python file that defines a task, to read its runs; repeatable. It is run."),
     ] = None,
+    max_image_pixels: MaxImagePixels = None,
 ) -> None:
     """Benchmarks for vision-language models that speak masks as words."""
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # an error of ours says more
     for file in task_file or ():
         registry.trust(str(file))
 

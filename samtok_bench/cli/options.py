@@ -1,10 +1,10 @@
 """Options that every command declares in the same way: each can come from SAMTOK_BENCH_<OPTION>."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
-from samtok_bench import registry
+from samtok_bench import images, registry
 
 
 def option(name: str, help: str, **more: Any) -> Any:
@@ -17,6 +17,24 @@ def option(name: str, help: str, **more: Any) -> Any:
     """
     variable = name.split("/")[0].lstrip("-").replace("-", "_").upper()
     return typer.Option(name, help=help, envvar=f"SAMTOK_BENCH_{variable}", show_envvar=False, **more)
+
+
+def _allow_pixels(count: int | None) -> int | None:
+    if count is not None:
+        images.allow_pixels(count)
+    return count
+
+
+MaxImagePixels = Annotated[
+    int | None,
+    option(
+        "--max-image-pixels",
+        f"Images with more pixels are not read. Default: {images.DEFAULT_MAX_PIXELS}.",
+        min=1,
+        callback=_allow_pixels,
+    ),
+]
+"""Of every command that opens images, and of the whole program; it acts by itself."""
 
 
 def complete_tasks(typed: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from samtok_bench.cli.options import complete_tasks, option
+from samtok_bench.cli.options import MaxImagePixels, complete_tasks, option
 from samtok_bench.cli.output import say
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def run(
             "Also compute the ceiling: the target masks through the model's own tokenizer.",
         ),
     ] = None,
+    max_image_pixels: MaxImagePixels = None,
     as_json: Json = False,
 ) -> None:
     """Run a task on a model. The same command resumes an interrupted run."""
@@ -130,6 +131,7 @@ def run(
 @app.command()
 def rescore(
     folder: Annotated[Path, typer.Argument(help="A complete results folder.")],
+    max_image_pixels: MaxImagePixels = None,
     as_json: Json = False,
 ) -> None:
     """Score a run's stored answers again, without the model."""
@@ -157,6 +159,7 @@ def judge(
             "official script cannot read.",
         ),
     ] = "official",
+    max_image_pixels: MaxImagePixels = None,
     as_json: Json = False,
 ) -> None:
     """Let a language model score the answers of a run. The same command resumes an interrupted one.
@@ -182,7 +185,8 @@ def judge(
 def _draw(result: "RunResult") -> None:
     from samtok_bench.showing.overlays import OVERLAYS, write_overlays
 
-    write_overlays(result.folder / OVERLAYS, result.samples, result.lines)
+    for note in write_overlays(result.folder / OVERLAYS, result.samples, result.lines):
+        say(f"{OVERLAYS}: {note}", err=True)
 
 
 def _show(result: "RunResult", as_json: bool, details: bool) -> None:

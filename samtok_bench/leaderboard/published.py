@@ -231,7 +231,11 @@ def read_schema(path: Path = SCHEMA) -> Schema:
 
 def read_published(schema: Schema, path: Path = PUBLISHED) -> list[Published]:
     """published.csv, each line checked against the schema; ValueError names the line."""
-    reader = csv.DictReader(StringIO(path.read_text(encoding="utf-8"), newline=""))
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8: {error}") from None
+    reader = csv.DictReader(StringIO(text, newline=""))
     found: dict[Key, Published] = {}
     try:
         if reader.fieldnames != list(Published.model_fields):

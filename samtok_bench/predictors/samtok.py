@@ -13,6 +13,7 @@ from samtok.words import END, START, VOCABULARY, Fault, ParsedWords, Word, forma
 from samtok_bench import crops as views
 from samtok_bench import provenance, rle
 from samtok_bench.codec import Codec, Symbols
+from samtok_bench.images import open_image
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.reading import Mark, Reading
@@ -292,12 +293,7 @@ def _pictures(part: ImagePart, sample: Sample) -> dict[str, Image.Image]:
 
 
 def _open(path: Path, stated: tuple[int, int] | None) -> Image.Image:
-    from samtok.images import open_image
-
-    try:
-        image = open_image(path)
-    except Image.DecompressionBombError as error:
-        raise ValueError(f"{path}: {error}") from None
+    image = open_image(path)
     size = (image.height, image.width)
     if stated is not None and size != stated:
         raise ValueError(

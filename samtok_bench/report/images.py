@@ -8,13 +8,13 @@ from pathlib import Path
 from PIL import Image
 
 from samtok_bench import crops
+from samtok_bench.images import ImageFileError, MissingImageError, image_size, open_image
 from samtok_bench.sample import View
 
 LADDER = ((768, 90), (640, 85), (512, 80), (448, 75), (384, 70), (384, 50), (320, 50), (256, 40))
 """Longest side in pixels and WebP quality: the first that keeps to the budget, else the last."""
 _QUALITY_GAIN = 2.5
 """At most this much is saved by the lower quality alone, apart from fewer pixels."""
-_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 
 @dataclass
@@ -67,9 +67,8 @@ class Pictures:
 def _measured(path: Path, view: View | None, size: tuple[int, int]) -> Picture:
     note = ""
     try:
-        with Image.open(path) as file:
-            width, height = file.size
-    except _UNREADABLE as error:
+        height, width = image_size(path)
+    except ImageFileError as error:
         (height, width), note = size, _reason(path, error)
     if view and view.box:
         width, height = view.box[2] - view.box[0], view.box[3] - view.box[1]
@@ -80,11 +79,10 @@ def _measured(path: Path, view: View | None, size: tuple[int, int]) -> Picture:
 
 def _encode(picture: Picture, budget: float) -> None:
     try:
-        with Image.open(picture.path) as file:
-            image = file.convert("RGB")
+        image = open_image(picture.path)
         if picture.view:
             image = crops.cut(image, picture.view)
-    except _UNREADABLE as error:
+    except ValueError as error:  # also a view that is not within it
         picture.note = _reason(picture.path, error)
         return
     content = _within(image, budget)
@@ -113,7 +111,8 @@ def _webp(image: Image.Image, side: int, quality: int) -> bytes:
     return file.getvalue()
 
 
-def _reason(path: Path, error: BaseException) -> str:
-    if isinstance(error, FileNotFoundError):
+def _reason(path: Path, error: ValueError) -> str:
+    """The error without the folder: a report is sent to others."""
+    if isinstance(error, MissingImageError):
         return f"no image at {path.name}"
-    return f"{path.name} cannot be read"
+    return str(error).replace(str(path), path.name)

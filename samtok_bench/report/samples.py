@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from samtok_bench.images import check_pixels
 from samtok_bench.metric import MetricInfo
 from samtok_bench.report.images import Pictures
 from samtok_bench.rle import RLE
@@ -137,10 +138,13 @@ class _Detail:
             size = [self.pictures.found[shown].height, self.pictures.found[shown].width]
         else:
             size = [shown["h"], shown["w"]]
-        if mask["size"] != size:
-            height, width = mask["size"]
-            fault = f"{height} x {width} pixels, its image has {size[0]} x {size[1]}"
-            note = f"a mask of the {whose} is not drawn: {fault}"
+        try:
+            check_pixels(size[0], size[1], "its image")  # a browser unpacks it
+            if mask["size"] != size:
+                height, width = mask["size"]
+                raise ValueError(f"{height} x {width} pixels, its image has {size[0]} x {size[1]}")
+        except ValueError as error:
+            note = f"a mask of the {whose} is not drawn: {error}"
             self.notes.append(note)
             self.events.add(MASKS, f"sample {self.id}, {note}")
             return None

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from samtok_bench import provenance, registry
+from samtok_bench.images import max_pixels
 from samtok_bench.interruption import keeping
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.progress import Reporter
@@ -167,6 +168,7 @@ def _settings(
         batch_size=options.batch_size,
         constrained=options.constrained,
         seed=options.seed,
+        max_image_pixels=max_pixels(),
         data=data_hash(samples),
         code=provenance.source_hash(packages),
     )

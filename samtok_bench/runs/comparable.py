@@ -49,6 +49,7 @@ ROLES: Mapping[str, Role] = {
     "predictor": Role.SUBJECT,
     "constrained": Role.NOTE,
     "seed": Role.NOTE,
+    "max_image_pixels": Role.NOTE,
     "code": Role.NOTE,
 }
 """Of each setting of a run."""

@@ -1,5 +1,6 @@
 """The journal of a run: one line per answered sample, synced to disk, whole after a kill."""
 
+import codecs
 import json
 import mmap
 import os
@@ -88,7 +89,7 @@ def whole_lines(path: Path) -> list[bytes]:
     """The lines of a file but for a torn last one, which a kill leaves; none where there is no file."""
     if not path.exists():
         return []
-    raw = path.read_bytes()
+    raw = path.read_bytes().removeprefix(codecs.BOM_UTF8)  # of an editor
     return raw[: raw.rfind(b"\n") + 1].splitlines()
 
 

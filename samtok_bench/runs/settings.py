@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from samtok_bench import registry
+from samtok_bench.images import DEFAULT_MAX_PIXELS
 from samtok_bench.task import Protocol, Task
 
 
@@ -35,6 +36,8 @@ class RunSettings(BaseModel):
     batch_size: int
     constrained: bool
     seed: int
+    max_image_pixels: int = DEFAULT_MAX_PIXELS
+    """Images with more were skipped."""
     data: str
     """sha256 of the samples and their images."""
     code: str

@@ -133,7 +133,7 @@ class ShownSample:
 
 def shown_samples(
     run: LoadedRun, asked: Sequence[str], pictures: Path
-) -> tuple[list[ShownSample], str | None]:
+) -> tuple[list[ShownSample], list[str]]:
     """Samples of a run, each with a picture.
 
     Args:
@@ -142,7 +142,7 @@ def shown_samples(
         pictures: the folder for them, made if needed.
 
     Returns:
-        the samples, and why they come without question and picture, if they do.
+        the samples, and why they come without question or picture, if they do.
 
     Raises:
         ValueError: no sample, or several, have such an id.
@@ -154,14 +154,13 @@ def shown_samples(
         if missing:
             raise ValueError(f"the data has no sample {missing[0]} (any more)")
     except (OSError, ValueError) as error:
-        return [ShownSample(line, None, None) for line in lines], f"answers alone: {error}"
-    pictures.mkdir(parents=True, exist_ok=True)
-    shown = []
+        return [ShownSample(line, None, None) for line in lines], [f"answers alone: {error}"]
+    shown, notes = [], []
     for line in lines:
         sample, picture = samples[line.id], pictures / f"{line.id}.png"
-        write_overlays(picture, [sample], {line.id: line})
-        shown.append(ShownSample(line, sample, picture))
-    return shown, None
+        notes += write_overlays(picture, [sample], {line.id: line})
+        shown.append(ShownSample(line, sample, picture if picture.is_file() else None))
+    return shown, notes
 
 
 def sample_text(shown: ShownSample) -> str:

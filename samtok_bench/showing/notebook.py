@@ -86,8 +86,8 @@ def display(path: str | Path, sample: str | Sequence[str] = ()) -> Display:
     if not asked:
         return Display(((run_text(run), None),))
     with tempfile.TemporaryDirectory() as folder:
-        shown, problem = shown_samples(run, asked, Path(folder))
-        blocks: list[tuple[str, bytes | None]] = [(problem, None)] if problem else []
+        shown, notes = shown_samples(run, asked, Path(folder))
+        blocks: list[tuple[str, bytes | None]] = [(note, None) for note in notes]
         for answer in shown:
             picture = answer.picture.read_bytes() if answer.picture else None
             blocks.append((sample_text(replace(answer, picture=None)), picture))

@@ -1,6 +1,7 @@
 """A picture of a few answers: what was asked, what was wanted, what came."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from samtok_bench import rle
 from samtok_bench.files import whole_file
+from samtok_bench.images import ImageFileError, open_image
 from samtok_bench.rle import RLE
 from samtok_bench.runs.journal import Line
 from samtok_bench.sample import Outcome, Sample, Text
@@ -23,14 +25,26 @@ TARGET_COLOUR = (0, 225, 255)
 ANSWER_COLOUR = (255, 0, 200)
 
 
-def write_overlays(path: Path, samples: Sequence[Sample], lines: Mapping[str, Line]) -> None:
+def write_overlays(path: Path, samples: Sequence[Sample], lines: Mapping[str, Line]) -> list[str]:
     """Draw evenly spaced samples: the target (cyan) and the answer (magenta) side by side.
 
-    Images that cannot be read stay grey.
+    Whatever cannot be drawn fails nothing: the answers stand without a picture.
+
+    Returns:
+        what could not be drawn: images that cannot be read and stay grey, or the whole picture.
     """
-    chosen = [samples[int(k)] for k in np.linspace(0, len(samples) - 1, min(COUNT, len(samples)))]
-    with whole_file(path) as file:
-        _sheet([_tile(sample, lines[sample.id]) for sample in chosen], COLUMNS).save(file, "PNG")
+    images = _Images()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        chosen = [samples[int(k)] for k in np.linspace(0, len(samples) - 1, min(COUNT, len(samples)))]
+        sheet = _sheet([_tile(sample, lines[sample.id], images) for sample in chosen], COLUMNS)
+        with whole_file(path) as file:
+            sheet.save(file, "PNG")
+    except Exception as error:
+        with suppress(OSError):
+            path.unlink()  # of an earlier time
+        return [f"no {path.name}: {type(error).__name__}: {' '.join(str(error).split())}"]
+    return images.notes()
 
 
 def write_changes(
@@ -58,20 +72,42 @@ def write_changes(
     there = [id for id in captions if id in samples]
     if not there:
         raise ValueError("none of the samples is in the data any more")
-    tiles, unread = [], []
+    tiles, images = [], _Images()
     for id in there:
         sample = samples[id]
-        image = _image(sample)
-        if image is None:
-            unread.append(sample.image)
         answers = [(lines[id].prediction.masks, ANSWER_COLOUR) for lines in (before, now)]
-        tiles.append(_strip(sample, image, [(sample.target.masks, TARGET_COLOUR), *answers], captions[id]))
+        layers = [(sample.target.masks, TARGET_COLOUR), *answers]
+        tiles.append(_strip(sample, images.fitted(sample), layers, captions[id]))
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:
         _sheet(tiles, 1).save(file, "PNG")
     gone = len(captions) - len(there)
     notes = [f"{gone} samples are not in the data any more"] if gone else []
-    return notes + ([f"{len(unread)} images cannot be read, the first: {unread[0]}"] if unread else [])
+    return notes + images.notes()
+
+
+class _Images:
+    """The images of a picture. Those that cannot be read stay grey and are counted."""
+
+    def __init__(self) -> None:
+        self._unread: list[str] = []
+
+    def fitted(self, sample: Sample) -> Image.Image:
+        """The image of a sample, or grey in its place, with SIDE as its longer side."""
+        height, width = sample.size
+        scale = SIDE / max(height, width)
+        size = max(1, round(scale * width)), max(1, round(scale * height))
+        try:
+            return open_image(sample.image).resize(size)
+        except ImageFileError as error:
+            self._unread.append(str(error))
+            return Image.new("RGB", size, "grey")
+
+    def notes(self) -> list[str]:
+        """One line, if an image could not be read."""
+        if not self._unread:
+            return []
+        return [f"{len(self._unread)} images cannot be read, the first: {self._unread[0]}"]
 
 
 def _sheet(tiles: Sequence[Image.Image], columns: int) -> Image.Image:
@@ -88,13 +124,13 @@ def overlay(image: Image.Image, masks: Sequence[RLE], colour: tuple[int, int, in
     """Tint the union of masks and draw its outline.
 
     Args:
-        image: RGB, of the masks' size.
-        masks: may be none.
+        image: RGB.
+        masks: of the image's size, or of the size that it has in full; may be none.
         colour: RGB, 0 to 255.
     """
     if not masks:
         return image
-    mask = rle.decode(rle.union(masks))
+    mask = rle.resized(rle.union(masks), image.height, image.width)
     pixels = np.asarray(image, dtype=np.float32).copy()
     pixels[mask] = 0.55 * pixels[mask] + 0.45 * np.array(colour, dtype=np.float32)
     pixels[_outline(mask)] = colour
@@ -107,42 +143,26 @@ def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return mask & ~inner
 
 
-def _tile(sample: Sample, line: Line) -> Image.Image:
+def _tile(sample: Sample, line: Line, images: _Images) -> Image.Image:
     said = f"target: {_count(sample.target.masks)} | answer: {_count(line.prediction.masks)}"
     if line.prediction.outcome is not Outcome.OK:
         said += f", {line.prediction.outcome}"
     if "iou" in line.scores:
         said += f", IoU {100 * line.scores['iou']:.0f}"
     layers = [(sample.target.masks, TARGET_COLOUR), (line.prediction.masks, ANSWER_COLOUR)]
-    return _strip(sample, _image(sample), layers, said)
-
-
-def _image(sample: Sample) -> Image.Image | None:
-    try:
-        with Image.open(sample.image) as file:
-            return file.convert("RGB")
-    except OSError:
-        return None
+    return _strip(sample, images.fitted(sample), layers, said)
 
 
 def _strip(
     sample: Sample,
-    image: Image.Image | None,
+    image: Image.Image,
     layers: Sequence[tuple[Sequence[RLE], tuple[int, int, int]]],
     said: str,
 ) -> Image.Image:
     """The image once a layer of masks, side by side, below the question and what is said of the answer."""
-    height, width = sample.size
-    if image is None:
-        image = Image.new("RGB", (width, height), "grey")
-    if image.size != (width, height):
-        image = image.resize((width, height))
     tile = Image.new("RGB", (len(layers) * (SIDE + 4) + 4, SIDE + CAPTION), "white")
     for k, (masks, colour) in enumerate(layers):
-        picture = overlay(image, masks, colour)
-        scale = SIDE / max(picture.size)
-        fitted = picture.resize((max(1, round(scale * width)), max(1, round(scale * height))))
-        tile.paste(fitted, (4 + k * (SIDE + 4), CAPTION))
+        tile.paste(overlay(image, masks, colour), (4 + k * (SIDE + 4), CAPTION))
     draw, font = ImageDraw.Draw(tile), ImageFont.load_default(size=12)
     asked = "".join(part.text for part in sample.turns[-1].parts if isinstance(part, Text))
     draw.text((4, 2), asked[:80], fill="black", font=font)

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from samtok import parse_words
 from samtok.locate import TOKENIZER, has_weights, nano_folder
-from samtok.masks import read_mask, write_mask
+from samtok.mask_files import read_mask, write_mask
 from samtok.pictures import CAPTION, SIDE
 from samtok_bench import rle
 from samtok_bench.cli.main import build_app

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from samtok import SAMTok, format_words, parse_words
 from samtok.cli import app
-from samtok.masks import read_mask, write_mask
+from samtok.mask_files import read_mask, write_mask
 from samtok.pictures import BOTH, EXTRA, MISSING, SIDE, difference, outlined, overlay, round_trip
 
 WORD = "<|mt_start|><|mt_0001|><|mt_0258|><|mt_end|>"
@@ -145,7 +145,7 @@ def test_masks_of_one_channel_are_read(tmp_path: Path, mode: str, value: int):
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
 def test_masks_of_several_channels_are_refused(tmp_path: Path, mode: str):
     Image.new(mode, (3, 2), "white").save(tmp_path / "mask.png")
-    with pytest.raises(ValueError, match=f"mask.png has mode {mode}: save it with one channel"):
+    with pytest.raises(ValueError, match=f"mask.png has mode {mode}: a mask has one channel"):
         read_mask(tmp_path / "mask.png", 3, 2)
 
 

@@ -49,6 +49,26 @@ def test_intersection_union_and_union(pair):
     assert rle.union([rle.encode(a), rle.encode(b)]) == rle.encode(a | b)
 
 
+@given(masks, shapes)
+def test_resized_covers_what_a_pixel_touches(mask, size):
+    height, width = size
+    expected = np.zeros(size, bool)
+    for (y, x), inside in np.ndenumerate(mask):
+        rows, columns = (
+            [k for k in range(m) if k * n < (at + 1) * m and (k + 1) * n > at * m]
+            for at, n, m in ((y, mask.shape[0], height), (x, mask.shape[1], width))
+        )
+        expected[np.ix_(rows, columns)] |= inside
+    assert np.array_equal(rle.resized(rle.encode(mask), height, width), expected)
+
+
+def test_a_mask_of_more_pixels_than_images_have_is_not_unpacked():
+    vast = rle.rectangle(30_000, 10, 30_001, 50_000, 60_000, 60_000)
+    with pytest.raises(ValueError, match=r"a mask is 60000 x 60000 pixels: at most 178,956,970 are read"):
+        rle.decode(vast)
+    assert rle.resized(vast, 60, 60).nonzero()[1].tolist() == [30] * 50
+
+
 @given(masks)
 def test_three_forms_of_rle_read_the_same(mask):
     h, w = mask.shape

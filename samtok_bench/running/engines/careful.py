@@ -4,12 +4,28 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from samtok_bench import rle
+from samtok_bench.images import ImageFileError, check_pixels
 from samtok_bench.predictor import Predictor, Unavailable
 from samtok_bench.sample import Outcome, Prediction, Sample
 
 
 def predict(predictor: Predictor, batch: Sequence[Sample]) -> list[Prediction]:
-    """Answer a batch; where it fails, sample by sample. Ctrl-C and Unavailable end the run all the same."""
+    """Answer a batch; where it fails, sample by sample. Ctrl-C and Unavailable end the run all the same.
+
+    Samples whose annotation states more pixels than an image may have are not asked.
+    """
+    skipped: dict[str, Prediction] = {}
+    for sample in batch:
+        try:
+            check_pixels(*sample.size, f"by its annotation {sample.image}")
+        except ImageFileError as error:
+            skipped[sample.id] = Prediction(outcome=Outcome.SKIPPED, detail=str(error))
+    asked = [sample for sample in batch if sample.id not in skipped]
+    made = iter(_answer(predictor, asked) if asked else ())
+    return [skipped.get(sample.id) or next(made) for sample in batch]
+
+
+def _answer(predictor: Predictor, batch: Sequence[Sample]) -> list[Prediction]:
     try:
         made = predictor.predict(batch)
         if len(made) != len(batch):
@@ -20,7 +36,7 @@ def predict(predictor: Predictor, batch: Sequence[Sample]) -> list[Prediction]:
     except Exception as error:
         if len(batch) > 1:
             # one bad sample must not take the others of its batch with it
-            return [predict(predictor, [sample])[0] for sample in batch]
+            return [_answer(predictor, [sample])[0] for sample in batch]
         reason = f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}"
         return [Prediction(outcome=Outcome.MODEL_ERROR, detail=reason)]
 

@@ -8,10 +8,10 @@ that kills its worker costs three workers and nothing else.
 import os
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from samtok_bench import registry
+from samtok_bench import images, registry
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.running.engines.engine import Answered
 from samtok_bench.sample import Outcome, Prediction, Sample
@@ -48,9 +48,13 @@ class WorkerModel:
 
     gpus: int = 0
     """How many a machine has."""
+    max_pixels: int = field(default_factory=images.max_pixels)
+    """Of an image, as in the driver."""
 
     def make(self, place: Place | None = None) -> Predictor:
         """The predictor; of a worker at its place."""
+        if self.max_pixels != images.max_pixels():
+            images.allow_pixels(self.max_pixels)
         kind, argument = registry.predictor_class(self.model, self.answered_by)
         return kind(argument, place.take(self.options, self.gpus) if place else self.options)
 

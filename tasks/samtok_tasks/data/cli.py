@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from samtok_bench.cli.options import complete_tasks, option
+from samtok_bench.cli.options import MaxImagePixels, complete_tasks, option
 from samtok_bench.cli.output import say
 from samtok_tasks.data import exchange
 
@@ -76,6 +76,7 @@ def check(
     split: Annotated[
         list[str] | None, option("--split", "A split to look at; all of the task's if absent; repeatable.")
     ] = None,
+    max_image_pixels: MaxImagePixels = None,
     as_json: Json = False,
 ) -> None:
     """Compare a data root with the official layout: counts, missing images, the first problem.

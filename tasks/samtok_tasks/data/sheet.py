@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from samtok_bench import rle
+from samtok_bench.images import open_image
 from samtok_tasks.formats.refer import ReferringExpression
 from samtok_tasks.gres.reader import read_grefcoco
 from samtok_tasks.mini.scene import Mask
@@ -43,10 +44,8 @@ def contact_sheet(root: Path, *, split: str = "val", images: int = 20, columns: 
 
 
 def _tile(expressions: list[ReferringExpression]) -> Image.Image:
-    with Image.open(expressions[0].image_path) as file:
-        picture = file.convert("RGB").resize(
-            (file.width * ZOOM, file.height * ZOOM), Image.Resampling.NEAREST
-        )
+    image = open_image(expressions[0].image_path)
+    picture = image.resize((image.width * ZOOM, image.height * ZOOM), Image.Resampling.NEAREST)
     pixels = np.asarray(picture).copy()
     for place, expression in enumerate(expressions):
         for target in expression.targets:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from samtok_bench import rle
+from samtok_bench.images import ImageFileError, check_pixels
 from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
 from samtok_tasks.formats.coco import MAX_SIDE, StatedSize
@@ -51,7 +52,7 @@ class AnnotatedMasks:
         segmentation: Any,
         kind: str | None = None,
     ) -> None:
-        """Convert a mask and keep it, or count it as empty, broken or of another size than its image.
+        """Convert a mask and keep it, or count it as empty, broken, too large or of another size.
 
         Args:
             where: the file and the record, for messages.
@@ -68,7 +69,10 @@ class AnnotatedMasks:
             self.dropped.add("masks of another size", where, details)
         else:
             try:
+                check_pixels(*size, "the image")
                 mask = rle.from_segmentation(segmentation, *size, self.dropped.at(where))
+            except ImageFileError as error:
+                self.dropped.add("masks of images that are too large", where, str(error))
             except ValueError as error:
                 self.dropped.add("broken masks", where, str(error))
             else:

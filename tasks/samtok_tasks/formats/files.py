@@ -75,12 +75,29 @@ def require_split(name: str, split: str, known: Sequence[str]) -> None:
         raise NoSplitError(f"{name} has no split {split!r}; it has {', '.join(known)}")
 
 
+class NotTextError(ValueError):
+    """A JSON file whose bytes are no text in UTF-8."""
+
+
 def read_json(path: Path) -> Any:
-    """The content of a JSON file; ValueError with the file and the place if it is none."""
+    """The content of a JSON file in UTF-8, or in UTF-16 or 32; a byte order mark is passed over.
+
+    Raises:
+        NotTextError: other bytes. No other encoding is tried: it would make wrong text without a word.
+        ValueError: no JSON; both with the file and the place.
+    """
+    return _json(path.read_bytes(), str(path), "a JSON file")
+
+
+def _json(raw: bytes, where: str, what: str) -> Any:
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(raw)
+    except UnicodeDecodeError as error:
+        at = f"byte 0x{raw[error.start]:02x} at position {error.start}"
+        encoding = error.encoding.upper()
+        raise NotTextError(f"{where} is not {what} in {encoding}: {at}; save it as UTF-8") from None
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not a JSON file: {error}") from None
+        raise ValueError(f"{where} is not {what}: {error}") from None
 
 
 def read_list(path: Path, model: type[RecordT], what: str = "record") -> Iterator[tuple[str, RecordT]]:
@@ -117,11 +134,7 @@ def read_lines(path: Path, model: type[RecordT]) -> Iterator[tuple[str, RecordT]
             where = f"{path}: line {number}"
             if not line.strip():
                 continue
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise ValueError(f"{where} is not JSON: {error}") from None
-            yield where, parse(model, record, where)
+            yield where, parse(model, _json(line, where, "JSON"), where)
 
 
 def parse(model: type[RecordT], record: Any, where: str) -> RecordT:
@@ -140,6 +153,8 @@ def parse(model: type[RecordT], record: Any, where: str) -> RecordT:
         shown = repr(fault["input"])
         shown = shown if len(shown) <= MOST_SHOWN else f"{shown[:MOST_SHOWN]}..."
         given = "" if explains_itself else f", got {shown}"
+        if isinstance(fault["input"], bytes):  # a Python 2 string of a pickle
+            given += ", which is not UTF-8"
         said = first_fault(error).removesuffix(f" or instance of {fault.get('ctx', {}).get('class_name')}")
         raise ValueError(f"{where}: {said}{given}") from None
 

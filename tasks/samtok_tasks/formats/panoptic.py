@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+
+from samtok_bench.images import read_stored
 
 VOID = 0
 """The id of pixels that belong to no segment."""
@@ -17,13 +18,11 @@ def read_ids(path: Path) -> NDArray[np.int32]:
         FileNotFoundError: there is no such file.
         ValueError: it is not a readable RGB image.
     """
-    try:
-        with Image.open(path, formats=["PNG"]) as image:
-            if image.mode != "RGB":
-                raise ValueError(f"segment ids are RGB, this is {image.mode}")
-            colours = np.asarray(image, dtype=np.int32)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # Pillow promises no particular exception for a broken file
-        raise ValueError(f"{path}: {error}") from None
-    return colours[..., 0] + (colours[..., 1] << 8) + (colours[..., 2] << 16)
+    image = read_stored(path, ("PNG",))
+    if image.mode != "RGB":
+        raise ValueError(f"{path}: segment ids are RGB, this is {image.mode}")
+    colours = np.asarray(image)
+    ids = colours[..., 0].astype(np.int32)
+    for channel in (1, 2):
+        ids |= colours[..., channel].astype(np.int32) << 8 * channel
+    return ids

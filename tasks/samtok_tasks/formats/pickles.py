@@ -59,6 +59,13 @@ class _PlainUnpickler(pickle._Unpickler):
         pickle.SETITEMS[0]: _load_setitems,
     }
 
+    def _decode_string(self, value: bytes) -> str | bytes:
+        """A Python 2 string: text where it is UTF-8, else left as it is, for the record's check to refuse."""
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value
+
 
 def _check_nesting(value: Any, most: int) -> None:
     """Refuse what readers cannot walk through: deep nests, containers in themselves, and those that are
@@ -83,15 +90,15 @@ def _check_nesting(value: Any, most: int) -> None:
 def read_plain_pickle(path: Path) -> Any:
     """The content of a pickle of None, bool, int, float, str, list, tuple and dict.
 
-    Python 2 strings are read as latin-1. Anything else in the file, were it a harmless class, is refused
-    before it is looked up.
+    Python 2 strings are read as UTF-8; those that are none stay bytes, which no text field of a record takes.
+    Anything else in the file, were it a harmless class, is refused before it is looked up.
 
     Raises:
         ValueError: the file is broken, holds more than plain containers, or nests them as no data set does.
     """
     data = path.read_bytes()
     try:
-        value = _PlainUnpickler(io.BytesIO(data), encoding="latin1").load()
+        value = _PlainUnpickler(io.BytesIO(data)).load()
         _check_nesting(value, most=len(data))
     except Exception as error:
         # the standard library promises no particular exception for a broken file

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from samtok_bench.images import image_size
 from samtok_bench.task import Dropped
 from samtok_tasks.formats.annotated_masks import AnnotatedMask, AnnotatedMasks
-from samtok_tasks.formats.images import image_size
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, model_validator
 
+from samtok_bench.images import image_size
 from samtok_tasks.formats.annotated_masks import AnnotatedMasks
 from samtok_tasks.formats.files import PathBelow, Record, read_list, require_file
-from samtok_tasks.formats.images import image_size
 from samtok_tasks.multiple_choice import LETTERS
 
 QUESTIONS = "VQA"

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from samtok_bench.images import image_size
 from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
 from samtok_tasks.formats.coco import parse_size, read_mask
 from samtok_tasks.formats.files import Record, read_json, read_part, require_any
-from samtok_tasks.formats.images import image_size
 from samtok_tasks.formats.region_captions import EMPTY_REFERENCES
 
 SPLITS = ("val", "test")

@@ -14,10 +14,11 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import ImageDraw
 
 from samtok_bench import rle
 from samtok_bench.aggregate import Corpus
+from samtok_bench.images import open_image
 from samtok_bench.judging.contract import Messages
 from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import Sample
@@ -97,8 +98,7 @@ class MDVPBench(ReviewedCaption):
 def _outlined(region: CaptionRegion) -> str:
     """The image with the box of the region drawn on it, as a data URL."""
     x0, y0, x1, y1 = rle.box(region.mask)
-    with Image.open(region.image) as file:
-        image = file.convert("RGB")
+    image = open_image(region.image)
     ImageDraw.Draw(image).rectangle((x0, y0, x1 - 1, y1 - 1), outline="red", width=2)
     written = io.BytesIO()
     image.save(written, format="JPEG")

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from samtok_bench import registry, rle
+from samtok_bench.images import open_image
 from samtok_bench.sample import ImagePart, Region, Sample, Text
 from samtok_tasks.mini.cache import ensure_written, mini_cache
 from samtok_tasks.mini.training import (
@@ -85,9 +85,7 @@ def task_dialogues(
 
 
 def _dialogue(image: Path, said: list[Exchange], apart: bool) -> TrainingDialogue:
-    with Image.open(image) as file:
-        pixels = np.asarray(file.convert("RGB"))
-    return {"image": pixels, "turns": said, "regions": [], "apart": apart}
+    return {"image": np.asarray(open_image(image)), "turns": said, "regions": [], "apart": apart}
 
 
 def _rounds(sample: Sample) -> Iterator[Exchange]:

@@ -12,10 +12,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from samtok_bench import rle
+from samtok_bench.images import image_size
 from samtok_bench.task import Dropped
 from samtok_tasks.formats.coco import StatedSize, read_mask
 from samtok_tasks.formats.files import PathBelow, Record, field, parse, read_json
-from samtok_tasks.formats.images import image_size
 from samtok_tasks.multi_round.reader import DialogueReader, Dialogues, Round, UnusableError
 from samtok_tasks.multi_round.segllm_files import SpokenTurns, find_image
 

@@ -10,7 +10,9 @@ any other label than `target` is left out.
 """
 
 import json
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,14 +20,14 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from pydantic import Field
 
 from samtok_bench import rle
+from samtok_bench.images import image_size, is_shown_turned
 from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
 from samtok_tasks.formats import labelme
-from samtok_tasks.formats.files import Coordinate, Record, parse
+from samtok_tasks.formats.files import Coordinate, NotTextError, Record, parse, read_json
 
 FOLDER = "reason_seg/ReasonSeg"
 LAYOUT = (
@@ -35,8 +37,8 @@ LAYOUT = (
 TARGET, IGNORE = 1, 255
 """Labels of pixels; all others are 0."""
 
-_ORIENTATION = 274
-"""EXIF tag."""
+_FOREIGN = re.compile(rb"[\x80-\x84\x86-\x90\x98-\xff]{2}")
+"""Two bytes in a row that are neither ASCII nor one of the code page's quotes, dashes and dots."""
 _TARGET, _IGNORE, _UNUSED = "target", "ignore", "flag"
 """Labels: the target's, what is in those of pixels to be ignored, and the makers' own marks'."""
 
@@ -104,11 +106,9 @@ def read_reasonseg(root: Path, split: str) -> tuple[list[ReasonSegImage], Droppe
 def _size(path: Path, dropped: Dropped) -> tuple[int, int] | None:
     """Height and width of an image; None where it is left out."""
     try:
-        with Image.open(path) as image:
-            turned = image.getexif().get(_ORIENTATION, 1) != 1
-            size = image.height, image.width
-    except Exception as error:  # Pillow promises no particular exception for a broken file
-        dropped.add("images that cannot be opened", str(path), f"{type(error).__name__}: {error}")
+        size, turned = image_size(path), is_shown_turned(path)
+    except ValueError as error:
+        dropped.add("images that cannot be opened", str(path), str(error))
         return None
     if turned:
         dropped.add("images that are shown turned", str(path))
@@ -147,15 +147,19 @@ def _read_image(image: Path, path: Path, height: int, width: int, dropped: Dropp
 
 
 def _read_json(path: Path) -> Any:
-    """The content of a JSON file in UTF-8, or else in Windows' western code page."""
-    raw = path.read_bytes()
+    """The content of a JSON file in UTF-8, or else in Windows' western code page, as LISA reads it.
+
+    That code page makes letters of almost any bytes. It is taken where accented letters stand alone, as in
+    the official files; two in a row are another encoding, and such a file is refused.
+    """
     try:
-        return json.loads(raw.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        try:
-            return json.loads(raw.decode("cp1252"))
-        except (ValueError, RecursionError):
-            raise ValueError(f"{path} is not a JSON file: {error}") from None
+        return read_json(path)
+    except NotTextError as error:
+        raw = path.read_bytes()
+        if not _FOREIGN.search(raw):
+            with suppress(ValueError, RecursionError):
+                return json.loads(raw.decode("cp1252"))
+        raise error from None
 
 
 def _label(outline: Outline) -> int | None:

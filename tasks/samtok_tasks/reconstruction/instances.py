@@ -5,10 +5,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+from samtok_bench.images import image_size
 from samtok_tasks.formats.annotated_masks import AnnotatedMasks
 from samtok_tasks.formats.coco import Instances, nested_name, read_instances
 from samtok_tasks.formats.files import PathBelow, Record, field, parse, read_json, require_file
-from samtok_tasks.formats.images import find_images, image_size
+from samtok_tasks.formats.images import find_images
 
 COCO_LAYOUT = (
     "Expected: an instances file in COCO's form (then with its images in `images` beside it or in its own "

@@ -2,15 +2,13 @@
 
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from samtok_bench import rle
+from samtok_bench.images import ImageFileError, NotBinaryError, image_size, mask_pixels
 from samtok_tasks.formats.annotated_masks import AnnotatedMask, AnnotatedMasks
-from samtok_tasks.formats.images import image_size
 
 LAYOUT = (
     "Expected below the data root: images/NAME.jpg (or .jpeg, .png) and one file for each mask, "
@@ -31,8 +29,8 @@ def locate_png_pairs(root: Path, split: str) -> tuple[Path, Path]:
 def read_png_pairs(root: Path, split: str) -> AnnotatedMasks:
     """Read the masks of a folder of pairs, in the order of their names. Hidden files are passed over.
 
-    A mask has one channel, and 0 and one other value; of a palette image the index counts. What cannot be
-    used is counted, and so is an image without a mask.
+    What a mask file is, `samtok_bench.images.mask_pixels` says. What cannot be used is counted, and so is an
+    image without a mask.
 
     Raises:
         ValueError: two images have one name.
@@ -76,22 +74,17 @@ def _collect(found: AnnotatedMasks, root: Path, image: Path | None, masks: list[
             found.keep(str(path), AnnotatedMask(key, image, rle.encode(read)))
 
 
-def _read_mask(path: Path, size: tuple[int, int]) -> NDArray[Any] | tuple[str, str]:
-    """The values of a PNG, (H, W), or why it is no mask of an image of that size: reason and details."""
+def _read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_] | tuple[str, str]:
+    """The mask (H, W) of a PNG, or why it is no mask of an image of that size: reason and details."""
     try:
-        with Image.open(path, formats=["PNG"]) as image:
-            # Pillow's bool arrays hold bytes of 255, which do not compare equal to each other
-            pixels = np.asarray(image.convert("L") if image.mode == "1" else image)
-    except Exception as error:  # Pillow promises no particular exception for a broken file
+        mask = mask_pixels(path, ("PNG",))
+    except ImageFileError as error:
         return "unreadable masks", str(error)
-    if pixels.ndim != 2:
-        return "non-binary masks", "a mask has one channel; save it as greyscale"
-    inside = pixels[pixels != 0]
-    if (inside != inside[:1]).any():
-        return "non-binary masks", "more than two values; if they are ids, save one file a mask"
-    if pixels.shape != size:
-        return "masks of another size", f"the mask is {pixels.shape} pixels (height, width), the image {size}"
-    return pixels
+    except NotBinaryError as error:
+        return "non-binary masks", str(error)
+    if mask.shape != size:
+        return "masks of another size", f"the mask is {mask.shape} pixels (height, width), the image {size}"
+    return mask
 
 
 def _visible(folder: Path) -> list[Path]:

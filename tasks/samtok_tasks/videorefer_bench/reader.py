@@ -56,6 +56,6 @@ def read_videorefer_instruction(root: Path) -> str:
     """
     path = require_file(root / INSTRUCTION, LAYOUT)
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no text: {error}") from None

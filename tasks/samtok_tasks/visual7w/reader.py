@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from samtok_bench import rle
+from samtok_bench.images import image_size
 from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
 from samtok_tasks.formats.boxes import box_polygon
 from samtok_tasks.formats.files import NoSplitError, PathBelow, Record, parse, read_json, require_any
-from samtok_tasks.formats.images import find_images, image_size
+from samtok_tasks.formats.images import find_images
 
 FILES = ("visual7w/dataset_v7w_pointing.json", "dataset_v7w_pointing.json", "dataset.json")
 IMAGE_FOLDERS = ("visual7w/images", "images")

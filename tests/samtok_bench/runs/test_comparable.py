@@ -145,6 +145,7 @@ PAIRS = [
     Pair("predictor.decoding", "note", "decoding greedy there, beam now", predictor(decoding="beam")),
     Pair("constrained", "note", "constrained false there, true now", {"constrained": True}),
     Pair("seed", "note", "seed 0 there, 1 now", {"seed": 1}),
+    Pair("max_image_pixels", "note", "max_image_pixels 178956970 there, 9 now", {"max_image_pixels": 9}),
     Pair(
         "code",
         "note",

@@ -8,9 +8,11 @@ from json_fuzz import json_values
 
 from samtok_tasks.formats.files import (
     NoSplitError,
+    NotTextError,
     PathBelow,
     Record,
     parse,
+    read_json,
     read_lines,
     read_list,
     read_part,
@@ -110,6 +112,23 @@ def test_lists_and_lines_say_where_each_record_is(tmp_path):
         next(part)
     with pytest.raises(ValueError, match=r"a\.json: the field 'boxes' is missing"):
         next(read_part(content, "boxes", Mask, path, "box"))
+
+
+def test_text_in_another_encoding_is_named_and_never_guessed(tmp_path):
+    path = tmp_path / "a.json"
+    said = '{"caption": "左边的伞"}'
+    path.write_bytes(said.encode("gbk"))
+    with pytest.raises(
+        NotTextError, match=r"a\.json is not a JSON file in UTF-8: byte 0xd7 at position 13; "
+    ):
+        read_json(path)
+    with pytest.raises(ValueError, match=r"a\.json: line 1 is not JSON in UTF-8: byte 0xd7 at position 13; "):
+        next(read_lines(path, Texts))
+    for encoding in ("utf-8-sig", "utf-16"):
+        path.write_bytes(said.encode(encoding))
+        assert read_json(path) == {"caption": "左边的伞"}
+    path.write_bytes(said.encode("utf-8-sig"))
+    assert next(read_lines(path, Texts))[1].caption == "左边的伞"
 
 
 def test_splits():

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from samtok_tasks.formats.files import Record, parse
 from samtok_tasks.formats.pickles import read_plain_pickle
 
 PLAIN = st.recursive(
@@ -18,6 +19,10 @@ PLAIN = st.recursive(
 RECORD = [
     {"ref_id": 1, "ann_id": 2, "split": "val", "sentences": [{"raw": "Left man", "tokens": ("left", "man")}]}
 ]
+
+
+class _Said(Record):
+    raw: str
 
 
 class Trap:
@@ -43,9 +48,13 @@ def test_plain_containers_come_back(tmp_path: Path, value: Any, protocol: int) -
 
 
 def test_python_2_strings(tmp_path: Path) -> None:
-    # what Python 2.7 writes for [{'raw': 'caf\xe9', u'id': 3L}] with protocol 2
-    data = b"\x80\x02]q\x00}q\x01(U\x03rawq\x02U\x04caf\xe9q\x03X\x02\x00\x00\x00idq\x04\x8a\x01\x03ua."
+    # what Python 2.7 writes for [{'raw': 'caf\xc3\xa9', u'id': 3L}] with protocol 2, and for 'caf\xe9'
+    data = b"\x80\x02]q\x00}q\x01(U\x03rawq\x02U\x05caf\xc3\xa9q\x03X\x02\x00\x00\x00idq\x04\x8a\x01\x03ua."
     assert read_plain_pickle(store(tmp_path, data)) == [{"raw": "café", "id": 3}]
+    western = data.replace(b"\x05caf\xc3\xa9", b"\x04caf\xe9")
+    (record,) = read_plain_pickle(store(tmp_path, western))
+    with pytest.raises(ValueError, match=r"^refs: 0: raw: .*got b'caf\\xe9', which is not UTF-8$"):
+        parse(_Said, record, "refs: 0")
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))

@@ -182,8 +182,15 @@ def test_two_encodings(tmp_path):
     for encoding in ("utf-8", "cp1252"):
         (folder / "a.json").write_bytes(raw.encode(encoding))
         assert read_reasonseg(tmp_path, "val")[0][0].text == text
+    (folder / "a.json").write_bytes(raw.encode("utf-8-sig"))
+    assert read_reasonseg(tmp_path, "val")[0][0].text == text
+    for other, encoding in (("左边的伞", "gbk"), ("かさ", "shift_jis"), ("зонт", "cp1251")):
+        foreign = json.dumps(LONG | {"text": [other]}, ensure_ascii=False).encode(encoding)
+        (folder / "a.json").write_bytes(foreign)
+        with pytest.raises(ValueError, match=r"a\.json .* in UTF-8: byte 0x.. at position 11; save it"):
+            read_reasonseg(tmp_path, "val")
     (folder / "a.json").write_bytes(b'{"text": "\x81"}')  # in neither
-    with pytest.raises(ValueError, match=r"a\.json is not a JSON file"):
+    with pytest.raises(ValueError, match=r"a\.json is not a JSON file in UTF-8: byte 0x81 at position 10"):
         read_reasonseg(tmp_path, "val")
 
 

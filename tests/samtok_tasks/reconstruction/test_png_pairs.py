@@ -123,7 +123,7 @@ def test_unreadable_images(root: Path) -> None:
     (root / "images/c.PNG").write_text("no image")
     data = read(root)
     assert data.dropped.counts == {"masks without a readable image": 2}
-    assert "c.PNG: UnidentifiedImageError" in data.dropped.first["masks without a readable image"]
+    assert "c.PNG is not an image" in data.dropped.first["masks without a readable image"]
 
 
 def test_two_images_of_a_name(root: Path) -> None:

@@ -1,0 +1,30 @@
+"""Image files for the harness and its tasks, opened by the model's own reader: one limit, one error."""
+
+from samtok.images import (
+    DEFAULT_MAX_PIXELS,
+    ImageFileError,
+    MissingImageError,
+    allow_pixels,
+    check_pixels,
+    image_size,
+    is_shown_turned,
+    max_pixels,
+    open_image,
+    read_stored,
+)
+from samtok.mask_files import NotBinaryError, mask_pixels
+
+__all__ = [
+    "DEFAULT_MAX_PIXELS",
+    "ImageFileError",
+    "MissingImageError",
+    "NotBinaryError",
+    "allow_pixels",
+    "check_pixels",
+    "image_size",
+    "is_shown_turned",
+    "mask_pixels",
+    "max_pixels",
+    "open_image",
+    "read_stored",
+]
