@@ -78,10 +78,9 @@ def _read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_] | tuple[s
     """The mask (H, W) of a PNG, or why it is no mask of an image of that size: reason and details."""
     try:
         mask = mask_pixels(path, ("PNG",))
-    except ImageFileError as error:
-        return "unreadable masks", str(error)
-    except NotBinaryError as error:
-        return "non-binary masks", str(error)
+    except (ImageFileError, NotBinaryError) as error:
+        reason = "non-binary masks" if isinstance(error, NotBinaryError) else "unreadable masks"
+        return reason, str(error).removeprefix(f"{path} ")
     if mask.shape != size:
         return "masks of another size", f"the mask is {mask.shape} pixels (height, width), the image {size}"
     return mask

@@ -86,7 +86,7 @@ def test_what_cannot_be_used_is_reported_with_its_first_place(pairs, command):
     assert result.exit_code == 0
     for text in ("1 empty masks, the first:", "1 masks of another size", "1 non-binary masks"):
         assert text in result.stderr
-    assert "shades.png: more than two values" in result.stderr
+    assert "shades.png: has more than two values" in result.stderr
     assert "3 of 3" in result.stdout
 
 
