@@ -6,6 +6,7 @@ Pixels are taken as stored. EXIF orientation is not applied, because the masks o
 refer to the stored pixels, and because the released code does not apply it either.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,8 +114,9 @@ def _opened(path: str | Path, formats: tuple[str, ...] | None = None) -> Iterato
     except UnidentifiedImageError:
         kind = "an image" if formats is None else f"a {' or '.join(formats)} image"
         raise ImageFileError(f"{path} is not {kind} that Pillow can read") from None
-    except Image.DecompressionBombError:
-        raise ImageFileError(f"{path} has too many pixels: {_limit()}") from None
+    except Image.DecompressionBombError as error:
+        found = re.search(r"\d+ pixels", str(error))
+        raise ImageFileError(f"{path} has {found[0] if found else 'too many pixels'}: {_limit()}") from None
     except MemoryError:
         raise ImageFileError(f"{path} does not fit in this machine's memory") from None
     except Exception as error:  # Pillow promises no particular exception for a broken file

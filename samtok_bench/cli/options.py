@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from samtok_bench import images, registry
+from samtok_bench import registry
 
 
 def option(name: str, help: str, **more: Any) -> Any:
@@ -21,7 +21,9 @@ def option(name: str, help: str, **more: Any) -> Any:
 
 def _allow_pixels(count: int | None) -> int | None:
     if count is not None:
-        images.allow_pixels(count)
+        from samtok_bench.images import allow_pixels
+
+        allow_pixels(count)
     return count
 
 
@@ -29,7 +31,7 @@ MaxImagePixels = Annotated[
     int | None,
     option(
         "--max-image-pixels",
-        f"Images with more pixels are not read. Default: {images.DEFAULT_MAX_PIXELS}.",
+        "Images with more pixels are not read. Default: 178956970.",
         min=1,
         callback=_allow_pixels,
     ),

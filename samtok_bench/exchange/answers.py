@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from samtok_bench import rle
-from samtok_bench.exchange.mask_files import read_mask
+from samtok_bench.images import mask_pixels
 from samtok_bench.rle import RLE
 from samtok_bench.sample import MASK_PLACE, Outcome, Prediction
 from samtok_bench.validation import PathBelow
@@ -59,7 +59,7 @@ class StatedAnswer(BaseModel):
     masks: Sequence[StatedMask] = []
     """In reading order, of the size that the question states. Each is COCO RLE; or polygons [x0, y0, x1, y1,
     ...] in pixels, which are united; or a PNG of one channel, by its path below this file's folder, where
-    every pixel that is not 0 is inside.
+    0 is outside and one other value is inside.
     """
     phrases: list[str] = []
     """The phrase that each mask belongs to; none at all for tasks without phrases."""
@@ -125,11 +125,18 @@ class StatedAnswer(BaseModel):
 def _mask(stated: Any, number: int, size: tuple[int, int], folder: Path) -> RLE:
     try:
         if isinstance(stated, str):
-            return read_mask(folder / stated, size)
+            return _from_png(folder / stated, size)
         segmentation = stated.model_dump() if isinstance(stated, StatedRLE) else stated
         return rle.from_segmentation(segmentation, *size)
     except (ValueError, OSError) as error:
         raise ValueError(f"masks.{number}: {error}") from None
+
+
+def _from_png(path: Path, size: tuple[int, int]) -> RLE:
+    mask = mask_pixels(path, ("PNG",))
+    if mask.shape != size:
+        raise ValueError(f"{path} is of size {list(mask.shape)}, the image of {list(size)}")
+    return rle.encode(mask)
 
 
 def json_schema() -> Mapping[str, Any]:

@@ -111,10 +111,12 @@ def test_a_broken_line_is_named(tmp_path, line, fault):
         ({"id": "b", "masks": ["no.png"]}, "line 2: masks.0: "),
         ({"id": "b", "masks": ["small.png"]}, "line 2: masks.0: "),
         ({"id": "b", "masks": ["colour.png"]}, "line 2: masks.0: "),
+        ({"id": "b", "masks": ["soft.png"]}, "line 2: masks.0: "),
     ],
 )
 def test_what_does_not_fit_the_samples_is_named(tmp_path, answer, fault):
     Image.new("L", (3, 3)).save(tmp_path / "small.png")
+    Image.linear_gradient("L").resize((6, 4)).save(tmp_path / "soft.png")
     Image.new("RGB", (6, 4)).save(tmp_path / "colour.png")
     path = written(tmp_path, {"id": "a"}, answer)
     with pytest.raises(ValueError, match="line 2") as error:
