@@ -18,7 +18,7 @@ from PIL import ImageDraw
 
 from samtok_bench import rle
 from samtok_bench.aggregate import Corpus
-from samtok_bench.images import open_image
+from samtok_bench.images import ImageFileError, open_image
 from samtok_bench.judging.contract import Messages
 from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import Sample
@@ -89,7 +89,13 @@ class MDVPBench(ReviewedCaption):
     def judge_prompts(self, sample: Sample, answer: str, files: ReviewRule) -> list[Messages]:
         region: CaptionRegion = sample.truth
         context = (_RELEASED_CONTEXTS if self.protocol == "released" else _CONTEXTS)[region.group]
-        return review_prompts(context, region.question, region.reference, answer, files, _outlined(region))
+        try:
+            picture = _outlined(region)
+        except ImageFileError:
+            if answer:
+                raise
+            picture = ""  # the model could not see it either: the rest of the run is judged all the same
+        return review_prompts(context, region.question, region.reference, answer, files, picture)
 
     def judge_totals(self, values: Mapping[str, float | None]) -> dict[str, float | None]:
         return {id: mean([values[f"ratio_{domain}"] for domain in domains]) for id, domains in _MEANS.items()}

@@ -194,6 +194,15 @@ def test_a_wrong_line_is_named(schema, tmp_path, line, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_byte_order_mark_is_passed_over_and_another_encoding_named(schema, tmp_path):
+    file = tmp_path / "published.csv"
+    file.write_text(f"{HEADER}gres,val,Y,7B,gIoU,1,s\n", encoding="utf-8-sig")
+    assert [row.method for row in read_published(schema, file)] == ["Y"]
+    file.write_text(f"{HEADER}gres,val,é,7B,gIoU,1,s\n", encoding="latin-1")
+    with pytest.raises(ValueError, match=r"published\.csv is not UTF-8: .* byte 0xe9"):
+        read_published(schema, file)
+
+
 def test_a_figure_twice_and_other_columns(schema, tmp_path):
     file = tmp_path / "published.csv"
     file.write_text(f"{HEADER}gres,val,Y,7B,gIoU,1,s\ngres,val,Y,7B,gIoU,2,t\n")

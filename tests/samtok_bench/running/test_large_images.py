@@ -11,8 +11,10 @@ from synthetic_runs import PLAIN, Synthetic, write_run
 
 from samtok.locate import nano_is_installed
 from samtok_bench import rle
+from samtok_bench.images import DEFAULT_MAX_PIXELS, max_pixels
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
+from samtok_bench.running.engines.workers import WorkerModel
 from samtok_bench.runs.folder import JOURNAL
 from samtok_bench.runs.journal import Line
 from samtok_bench.sample import ImagePart, Prediction, Sample, Target, Text, Turn
@@ -109,6 +111,14 @@ def test_annotations_that_state_too_many_pixels_are_skipped(command, data, monke
     assert f"2 samples ended as skipped, the first: by its annotation {data}/image0.png is 20000 x 2" in err
     lines = [json.loads(line) for line in Path("run", JOURNAL).read_text().splitlines()]
     assert [line["outcome"] for line in lines] == ["ok", "skipped", "skipped"]
+
+
+def test_workers_have_the_limit_of_their_driver(limit):
+    limit(2000)
+    model = WorkerModel("constant:refuse", "model", PredictorOptions(Generation(8)))
+    limit(DEFAULT_MAX_PIXELS)  # as in a process of its own
+    model.make()
+    assert max_pixels() == 2000
 
 
 def test_pictures_of_any_stated_size_take_little_memory(tmp_path):

@@ -1,5 +1,6 @@
 """Runs: outcomes, resuming, refusing, rescoring."""
 
+import codecs
 import importlib
 import json
 import re
@@ -56,6 +57,13 @@ def test_a_run_by_hand(go):
     assert (odd.metrics["giou"], odd.low, odd.high) == (1, 1, 1)
     assert notes.notes == ["left out by the reader: 2 crowds"]
     assert RunFolder(result.folder).record().status == "complete"
+
+
+def test_a_byte_order_mark_that_an_editor_left_is_passed_over(go):
+    result = go("a")
+    journal = result.folder / JOURNAL
+    journal.write_bytes(codecs.BOM_UTF8 + journal.read_bytes())
+    assert go("a").lines == result.lines
 
 
 def test_samples_of_one_image_are_asked_together(go, fakes):

@@ -5,6 +5,7 @@ import copy
 import io
 
 import numpy as np
+import pytest
 from caption_samples import LARGE, MDVP, regions_shown, write
 from judged_captions import Judge, Silent, run_task, text_of, values_of
 from PIL import Image
@@ -60,6 +61,16 @@ def test_the_region_is_outlined_in_red(tmp_path):
     line = shown[y0 : y0 + 2, x0:x1].mean((0, 1))
     assert line[0] - line[1:].max() > 100, "the upper side, after a JPEG"
     assert abs(shown - given)[y0 + 16 : y1 - 16, x0 + 16 : x1 - 16].mean() < 40
+
+
+def test_an_image_that_nobody_can_read_is_judged_by_its_empty_answer(tmp_path, vast):
+    sample = MDVPBench().samples(write(tmp_path, "mdvp"), "test").samples[1]
+    vast(str(sample.image.relative_to(tmp_path)), 60_000, 60_000)
+    rule = MDVPBench().judge_files(tmp_path)
+    ((_, user),) = MDVPBench().judge_prompts(sample, "", rule)
+    assert "[Assistant 2]\n\n" in user["content"]
+    with pytest.raises(ValueError, match="3600000000 pixels: at most 178,956,970 are read"):
+        MDVPBench().judge_prompts(sample, "A page.", rule)
 
 
 def test_means_of_domains_need_both():
