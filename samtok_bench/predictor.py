@@ -1,8 +1,8 @@
 """What a predictor is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from samtok_bench.sample import Prediction, Sample
@@ -21,6 +21,24 @@ class PredictorOptions:
     threads: int | None = None
     """CPU threads; None leaves the library's choice."""
     seed: int = 0
+    tokenizer: str | None = None
+    """A folder or hub id with a mask tokenizer, for a model that runs elsewhere."""
+    answers: str | None = None
+    """How an answer becomes masks, see samtok_bench.predictors.answer_forms."""
+    regions: str | None = None
+    """How a region is put into a question, see samtok_bench.exchange.messages."""
+    instruction: str | None = None
+    """Said at the end of a question; None for that of the form of answers."""
+    request_fields: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of a request to a server."""
+    concurrency: int = 8
+    """Requests to a server at the same time."""
+    timeout: float = 300.0
+    """Of a request to a server, seconds."""
+    preflight: bool = True
+    """Whether a server is first asked if it looks at images."""
+    answer_form: str = "masks"
+    """What the task asks for, see `Task.answer_form`."""
 
 
 class Unavailable(OSError):
@@ -43,6 +61,8 @@ class Predictor(ABC):
 
     concurrency: int = 1
     """How many samples several threads may ask for at the same time; 1 for a predictor that takes batches."""
+    takes: ClassVar[frozenset[str]] = frozenset()
+    """Which of the options for models elsewhere it reads; a run refuses the others."""
     can_constrain: ClassVar[bool] = False
     """Whether it can make every mask word well formed (`--constrained`)."""
     summary: ClassVar[str]

@@ -148,6 +148,23 @@ def decode(
         typer.echo(f"{len(faults)} malformed: {', '.join(faults)}", err=True)
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def serve(
+    context: typer.Context,
+    model: Annotated[str, _option("--model", "nano, a folder or a hub id.")] = "nano",
+) -> None:
+    """Serve a model by `transformers serve`, with its own processor; other options are passed on to it.
+
+    Needs the extra: pip install 'samtok-bench[serve]'. The server calls the model by its folder, which is
+    printed; `run --model endpoint:http://localhost:8000/v1#FOLDER --tokenizer MODEL` asks it.
+    """
+    from samtok.locate import model_folder, vlm_part
+    from samtok.serving import serve as serve_model
+
+    typer.echo(f"serving {vlm_part(model_folder(model))}", err=True)
+    serve_model(model, context.args)
+
+
 @app.command()
 def convert(
     sam2_pt: Annotated[Path, typer.Argument(help="sam2.1_hiera_large.pt")],

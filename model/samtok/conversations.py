@@ -6,8 +6,8 @@ A part is {"type": "image", "image": PIL image}, {"type": "text", "text": str} o
 image part may also have "seen", a picture that the language model sees in place of "image", which then only
 the mask tokenizer gets.
 
-Text may hold mask words, as the answers of earlier rounds do, but none of the marks that a chat template writes
-around turns and images: the tokenizer could not tell them from the template's own.
+Text may hold mask words, as the answers of earlier rounds do, but none of the marks that a chat template
+writes around turns and images: the tokenizer could not tell them from the template's own.
 """
 
 import re

@@ -75,6 +75,28 @@ def run(
     ray: Annotated[
         str | None, option("--ray", "Take the workers from the Ray cluster at this address, or from `local`.")
     ] = None,
+    tokenizer: Annotated[
+        str | None,
+        option("--tokenizer", "Mask tokenizer (folder or hub id) for a model that runs elsewhere."),
+    ] = None,
+    answers: Annotated[
+        str | None,
+        option("--answers", "words, boxes:COORDINATES, polygons:COORDINATES or text, for such a model."),
+    ] = None,
+    regions: Annotated[
+        str | None, option("--regions", "How it sees a region: words, boxes or outline.")
+    ] = None,
+    instruction: Annotated[
+        str | None, option("--instruction", "What is said at the end of each question to it.")
+    ] = None,
+    request_field: Annotated[
+        list[str] | None, option("--request-field", "NAME=JSON, sent with each request to it; repeatable.")
+    ] = None,
+    concurrency: Annotated[int | None, option("--concurrency", "Requests at the same time (8).")] = None,
+    timeout: Annotated[float | None, option("--timeout", "Seconds for a whole request (300).")] = None,
+    preflight: Annotated[
+        bool, option("--preflight/--no-preflight", "First see that the server looks at images.")
+    ] = True,
     ceiling: Annotated[
         bool | None,
         option(
@@ -88,9 +110,19 @@ def run(
     """Run a task on a model. The same command resumes an interrupted run."""
     from samtok_bench import registry
     from samtok_bench.cli.progress import make_reporter
-    from samtok_bench.running.options import RunOptions
+    from samtok_bench.running.options import RunOptions, request_fields
 
     registry.trust(task)
+    elsewhere = {
+        "tokenizer": tokenizer,
+        "answers": answers,
+        "regions": regions,
+        "instruction": instruction,
+        "request_fields": request_fields(request_field) if request_field else None,
+        "concurrency": concurrency,
+        "timeout": timeout,
+        "preflight": None if preflight else False,
+    }
     options = RunOptions(
         task=task,
         model=model,
@@ -109,6 +141,7 @@ def run(
         device=device,
         workers=workers,
         ray=ray,
+        elsewhere={name: value for name, value in elsewhere.items() if value is not None},
         ceiling=ceiling,
         command=("samtok-bench", *sys.argv[1:]),
     )

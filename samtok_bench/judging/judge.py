@@ -17,7 +17,6 @@ from typing import Any
 
 from samtok_bench import metric, statistics
 from samtok_bench.interruption import keeping
-from samtok_bench.judging.asking import ask_all
 from samtok_bench.judging.client import JudgeClient
 from samtok_bench.judging.contract import OFFICIAL, Judged, Messages
 from samtok_bench.judging.replies import Replies
@@ -36,6 +35,7 @@ from samtok_bench.runs.journal import Line, append_lines
 from samtok_bench.runs.reading import task_of
 from samtok_bench.runs.summary import MetricValue
 from samtok_bench.sample import Sample
+from samtok_bench.serving.asking import ask_all
 
 
 def judge(

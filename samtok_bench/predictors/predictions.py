@@ -1,25 +1,31 @@
 """Answers that were made elsewhere, from a file."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from samtok_bench.exchange.predictions import PredictionsFile
 from samtok_bench.predictor import Predictor, PredictorOptions
+from samtok_bench.predictors.answer_forms import answer_form
+from samtok_bench.predictors.oracle import OraclePredictor
+from samtok_bench.predictors.pictures import first_image, pictures_of
 from samtok_bench.sample import Outcome, Prediction, Sample
 
 
 class FilePredictor(Predictor):
     """`predictions:FILE`: the answers in a file, see samtok_bench.exchange.predictions.
 
-    A sample without a line counts as one without an answer.
+    A sample without a line counts as one without an answer. With `--answers` the text of an answer without
+    masks is read, as words of a tokenizer, boxes or polygons.
 
     Raises:
-        ValueError: no file is named.
+        ValueError: no file is named, or options that do not go together.
         OSError: there is no such file.
     """
 
+    takes: ClassVar[frozenset[str]] = frozenset(("tokenizer", "answers"))
     summary = "answers that were made elsewhere: predictions:FILE.jsonl"
 
     def __init__(self, argument: str, options: PredictorOptions) -> None:
@@ -29,6 +35,9 @@ class FilePredictor(Predictor):
         self.path = Path(argument)
         if not self.path.is_file():
             raise FileNotFoundError(f"no file {self.path} with predictions")
+        if options.tokenizer and not options.answers:
+            raise ValueError("--tokenizer reads answers that are text: add --answers words or boxes:...")
+        self._form = answer_form(options.answers, options.tokenizer, options) if options.answers else None
 
     @cached_property
     def _file(self) -> PredictionsFile:
@@ -36,11 +45,14 @@ class FilePredictor(Predictor):
 
     def identity(self) -> dict[str, Any]:
         file = self._file
+        tokenizer = self._form.tokenizer if self._form else None
         return {
             "kind": "predictions",
             "name": f"{file.model or self.path.name} (answers made elsewhere)",
             "file": file.hash(),
             "settings": file.settings,
+            "answers": self.options.answers,
+            "tokenizer": tokenizer.identity() if tokenizer else None,
         }
 
     def accept(self, samples: Sequence[Sample]) -> None:
@@ -48,7 +60,29 @@ class FilePredictor(Predictor):
 
     def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
         missing = Prediction(outcome=Outcome.MODEL_ERROR, detail=f"{self.path} has no line for the sample")
-        return [answer or missing for answer in self._file.answers(samples)]
+        answers = self._file.answers(samples)
+        return [
+            self._with_masks(answer, sample) if answer else missing
+            for sample, answer in zip(samples, answers, strict=True)
+        ]
+
+    def ceiling(self, forced: bool) -> Predictor | None:
+        tokenizer = self._form.tokenizer if self._form else None
+        if tokenizer is None or not (forced or tokenizer.codec.is_cheap()):
+            return None
+        return OraclePredictor("", self.options, tokenizer.codec)
+
+    def _with_masks(self, answer: Prediction, sample: Sample) -> Prediction:
+        """An answer whose text says its masks, with them."""
+        if self._form is None or answer.masks or not answer.answered:
+            return answer
+        try:
+            image = pictures_of(first_image(sample), sample)["image"]
+        except (OSError, ValueError) as error:
+            return Prediction(outcome=Outcome.SKIPPED, detail=str(error))
+        read = self._form.read(answer.text, image)
+        outcome = read.outcome if answer.outcome is Outcome.OK else answer.outcome
+        return replace(answer, outcome=outcome, masks=read.masks, words=read.words, faults=read.faults)
 
     @classmethod
     def choices(cls) -> tuple[str, ...]:

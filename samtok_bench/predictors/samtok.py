@@ -10,12 +10,11 @@ from PIL import Image
 
 from samtok import locate
 from samtok.words import END, START, VOCABULARY, Fault, ParsedWords, Word, format_words, marks, parse_words
-from samtok_bench import crops as views
 from samtok_bench import provenance, rle
 from samtok_bench.codec import Codec, Symbols
-from samtok_bench.images import open_image
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
+from samtok_bench.predictors.pictures import open_at_size, pictures_of
 from samtok_bench.reading import Mark, Reading
 from samtok_bench.registry import names, suggestion
 from samtok_bench.rle import RLE
@@ -155,7 +154,7 @@ class SAMTokCodec(Codec):
         return sum(path.stat().st_size for path in weights) <= CHEAP_BYTES
 
     def embed(self, image: Path, size: tuple[int, int]) -> "ImageEmbedding":
-        return self.loaded().embed(_open(image, size))
+        return self.loaded().embed(open_at_size(image, size))
 
     def encode(self, embedding: "ImageEmbedding", masks: Sequence[RLE]) -> list[Symbols]:
         codes = self.loaded().encode(embedding, np.stack([rle.decode(mask) for mask in masks]))
@@ -280,26 +279,7 @@ def _open_all(sample: Sample, images: Pictures) -> None:
     for turn in sample.turns:
         for part in turn.parts:
             if isinstance(part, ImagePart) and part not in images:
-                images[part] = _pictures(part, sample)
-
-
-def _pictures(part: ImagePart, sample: Sample) -> dict[str, Image.Image]:
-    """What the mask tokenizer gets of an image, and "seen", what the language model gets, if that differs."""
-    image = _open(part.path, sample.size if part.path == sample.image else None)
-    pictures = {"image": views.cut(image, part.view) if part.view else image}
-    if part.view and part.view.jpeg_quality is not None:
-        pictures["seen"] = views.compressed(pictures["image"], part.view.jpeg_quality)
-    return pictures
-
-
-def _open(path: Path, stated: tuple[int, int] | None) -> Image.Image:
-    image = open_image(path)
-    size = (image.height, image.width)
-    if stated is not None and size != stated:
-        raise ValueError(
-            f"{path} is {size[1]} x {size[0]} pixels, its annotation says {stated[1]} x {stated[0]}"
-        )
-    return image
+                images[part] = pictures_of(part, sample)
 
 
 def _settle(options: PredictorOptions) -> None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from samtok_bench.progress import Reporter
-from samtok_bench.running.engines.engine import Engine
+from samtok_bench.running.engines.engine import Answered, Engine
 from samtok_bench.runs.journal import Journal, Line
 from samtok_bench.sample import Prediction, Sample
 from samtok_bench.task import Task
@@ -42,25 +42,25 @@ def fill(
         return 0, 0.0
     engine.prepare()
     reporter.start(what, len(samples), len(done))
-    seconds = 0.0
+    scoring = 0.0
+
+    def keep(answered: Sequence[Answered]) -> None:
+        nonlocal scoring
+        began = time.perf_counter()
+        made = [pair for part in answered for pair in zip(part.samples, part.predictions, strict=True)]
+        answers.update((sample.id, answer) for sample, answer in made if sample.id in followed)
+        journal.append(_line(task, by_id[sample.id], answer) for sample, answer in made)
+        reporter.advance(len(made))
+        scoring += time.perf_counter() - began
+
+    began = time.perf_counter()
     try:
         for wave in _waves(pending, answers, batch_size):
             asked = [[_asked(task, sample, answers) for sample in batch] for batch in wave]
-            began = time.perf_counter()
-            for answered in engine.answer(asked):
-                seconds += time.perf_counter() - began
-                made = {
-                    sample.id: prediction
-                    for part in answered
-                    for sample, prediction in zip(part.samples, part.predictions, strict=True)
-                }
-                answers.update((id, made[id]) for id in made.keys() & followed)
-                journal.append(_line(task, by_id[id], prediction) for id, prediction in made.items())
-                reporter.advance(len(made))
-                began = time.perf_counter()
+            engine.answer(asked, keep)
     finally:
         reporter.stop()
-    return len(pending), seconds
+    return len(pending), time.perf_counter() - began - scoring
 
 
 def _asked(task: Task, sample: Sample, answers: Mapping[str, Prediction]) -> Sample:

@@ -1,8 +1,10 @@
 """What a user asks of a run."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from samtok_bench import registry
 from samtok_bench.task import Protocol, Task
@@ -34,6 +36,8 @@ class RunOptions:
     """Processes, each with the model for itself."""
     ray: str | None = None
     """Address of the Ray cluster whose actors are the workers, or `local`."""
+    elsewhere: Mapping[str, Any] = field(default_factory=dict)
+    """What is given of the options of models that run elsewhere, by their names in PredictorOptions."""
     ceiling: bool | None = None
     """None computes it where it is cheap."""
     command: tuple[str, ...] = ()
@@ -45,17 +49,28 @@ class RunOptions:
 
 
 def task_options(given: Sequence[str]) -> dict[str, str]:
-    """The options of a task by name, from NAME=VALUE.
+    """The options of a task by name, from NAME=VALUE; ValueError for another form, or a name that repeats."""
+    return _pairs(given, "--option", "VALUE")
 
-    Raises:
-        ValueError: one is not of this form, or a name comes twice.
-    """
-    options: dict[str, str] = {}
+
+def request_fields(given: Sequence[str]) -> dict[str, Any]:
+    """Fields of a request by name, from NAME=JSON; errors as `task_options`."""
+    fields = {}
+    for name, value in _pairs(given, "--request-field", "JSON").items():
+        try:
+            fields[name] = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"--request-field {name}: {value!r} is not JSON: {error}") from None
+    return fields
+
+
+def _pairs(given: Sequence[str], option: str, kind: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not (name and equals and value):
-            raise ValueError(f"--option takes NAME=VALUE, got {text!r}")
-        if name in options:
-            raise ValueError(f"--option sets {name} twice")
-        options[name] = value
-    return options
+            raise ValueError(f"{option} takes NAME={kind}, got {text!r}")
+        if name in pairs:
+            raise ValueError(f"{option} sets {name} twice")
+        pairs[name] = value
+    return pairs

@@ -134,6 +134,10 @@ def _model(options: RunOptions, task: Task) -> WorkerModel:
     kind, _ = registry.predictor_class(options.model, task.answered_by)
     if options.constrained and not kind.can_constrain:
         raise ValueError(f"the model {options.model!r} has no constrained decoding")
+    for name in options.elsewhere:
+        if name not in kind.takes:
+            given = name.removesuffix("s") if name == "request_fields" else name
+            raise ValueError(f"the model {options.model!r} takes no --{given.replace('_', '-')}")
     return WorkerModel(
         options.model,
         task.answered_by,
@@ -144,6 +148,8 @@ def _model(options: RunOptions, task: Task) -> WorkerModel:
             device=options.device,
             threads=options.threads,
             seed=options.seed,
+            answer_form=task.answer_form,
+            **options.elsewhere,
         ),
     )
 

@@ -1,7 +1,7 @@
 """What an engine is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,6 +14,10 @@ class Answered:
 
     samples: Sequence[Sample]
     predictions: Sequence[Prediction]
+
+
+Keep = Callable[[Sequence[Answered]], None]
+"""Scores and writes answers, in the thread of the caller."""
 
 
 class Engine(ABC):
@@ -37,9 +41,13 @@ class Engine(ABC):
         """Load the model; raises what a user can act on."""
 
     @abstractmethod
-    def answer(self, batches: Sequence[Sequence[Sample]]) -> Iterator[list[Answered]]:
-        """The answers to all batches in order of completion; what is there at once comes together.
+    def answer(self, batches: Sequence[Sequence[Sample]], keep: Keep) -> None:
+        """Answer all batches.
+
+        Args:
+            batches: in the order in which they are begun.
+            keep: called in order of completion; what is there at once comes together.
 
         Raises:
-            Unavailable: the model cannot be reached any more. What was not yielded is not answered.
+            Unavailable: the model cannot be reached any more. What was not kept is not answered.
         """

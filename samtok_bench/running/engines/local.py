@@ -1,10 +1,10 @@
 """Batches one after the other, in this process."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from samtok_bench.predictor import Predictor
 from samtok_bench.running.engines import careful
-from samtok_bench.running.engines.engine import Answered, Engine
+from samtok_bench.running.engines.engine import Answered, Engine, Keep
 from samtok_bench.sample import Sample
 
 
@@ -17,6 +17,6 @@ class LocalEngine(Engine):
     def prepare(self) -> None:
         self._predictor.prepare()
 
-    def answer(self, batches: Sequence[Sequence[Sample]]) -> Iterator[list[Answered]]:
+    def answer(self, batches: Sequence[Sequence[Sample]], keep: Keep) -> None:
         for batch in batches:
-            yield [Answered(batch, careful.predict(self._predictor, batch))]
+            keep([Answered(batch, careful.predict(self._predictor, batch))])

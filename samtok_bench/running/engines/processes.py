@@ -1,7 +1,7 @@
 """Batches in several processes of this machine, one GPU each where there are some."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -9,7 +9,7 @@ from multiprocessing.context import SpawnProcess
 
 from samtok_bench.predictor import Unavailable
 from samtok_bench.running.engines import careful
-from samtok_bench.running.engines.engine import Answered, Engine
+from samtok_bench.running.engines.engine import Answered, Engine, Keep
 from samtok_bench.running.engines.workers import MOST_DEATHS, Job, Jobs, Place, WorkerModel, sendable
 from samtok_bench.sample import Sample
 
@@ -51,7 +51,7 @@ class ProcessEngine(Engine):
             worker.connection.close()
         self._workers.clear()
 
-    def answer(self, batches: Sequence[Sequence[Sample]]) -> Iterator[list[Answered]]:
+    def answer(self, batches: Sequence[Sequence[Sample]], keep: Keep) -> None:
         jobs = Jobs(batches)
         while True:
             for worker in self._workers:
@@ -61,7 +61,7 @@ class ProcessEngine(Engine):
             if not jobs and not any(worker.job for worker in self._workers):
                 return
             if answered := self._hear(jobs):
-                yield answered
+                keep(answered)
 
     def _start(self) -> None:
         ours, theirs = self._context.Pipe()

@@ -8,7 +8,7 @@ answers.
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from samtok_bench import provenance
 from samtok_bench.predictor import Predictor, Unavailable
 from samtok_bench.running.engines import careful
-from samtok_bench.running.engines.engine import Answered, Engine
+from samtok_bench.running.engines.engine import Answered, Engine, Keep
 from samtok_bench.running.engines.workers import MOST_DEATHS, Job, Jobs, WorkerModel, sendable
 from samtok_bench.sample import Prediction, Sample
 
@@ -66,7 +66,7 @@ class RayEngine(Engine):
         self._actors.clear()
         self._ray.shutdown()
 
-    def answer(self, batches: Sequence[Sequence[Sample]]) -> Iterator[list[Answered]]:
+    def answer(self, batches: Sequence[Sequence[Sample]], keep: Keep) -> None:
         self._check([sample.image for batch in batches for sample in batch])
         jobs, running = Jobs(batches), dict[Any, tuple[_Actor, Job]]()
         idle = list(self._actors)
@@ -87,7 +87,7 @@ class RayEngine(Engine):
                     self._actors.remove(actor)
                     idle += self._start(1)
             if answered:
-                yield answered
+                keep(answered)
 
     def _connect(self) -> None:
         # Ray has no public way to keep its words about dead actors out of stdout, which belongs to --json

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from samtok_bench.judging.asking import ask_all
+from samtok_bench.serving.asking import ask_all
 
 
 def test_all_answers_are_kept():

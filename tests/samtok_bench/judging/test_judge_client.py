@@ -8,9 +8,9 @@ from urllib.parse import quote
 import pytest
 from judge_server import completion, send, serving
 
-from samtok_bench.judging import client as judge_client
 from samtok_bench.judging.client import KEY_VARIABLE, JudgeClient, JudgeError
 from samtok_bench.judging.contract import JudgeSettings
+from samtok_bench.serving import chat
 
 MESSAGES = [{"role": "user", "content": "Is it ä red circle?"}]
 
@@ -23,7 +23,8 @@ NAPS: list[float] = []
 def no_proxy_and_no_waiting(monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     NAPS.clear()
-    monkeypatch.setattr(judge_client, "sleep", NAPS.append)
+    monkeypatch.setattr(chat, "sleep", NAPS.append)
+    monkeypatch.setattr(chat.random, "uniform", lambda low, high: 1.0)
 
 
 def client(url, **options):
@@ -219,7 +220,7 @@ def test_nobody_listens():
     ],
 )
 def test_what_is_no_judge(url, model, options):
-    with pytest.raises(ValueError, match=r"judge|negative"):
+    with pytest.raises(ValueError, match=r"judge|server|negative"):
         JudgeClient(url, model, **options)
 
 
@@ -302,7 +303,7 @@ def test_a_user_of_the_url_is_sent_and_not_seen():
 )
 def test_a_url_that_cannot_be_read_is_refused_without_showing_it(url):
     with pytest.raises(
-        ValueError, match=r"^a judge is named by a URL like http://localhost:8000/v1, this"
+        ValueError, match=r"^a server is named by a URL like http://localhost:8000/v1, this"
     ) as error:
         JudgeClient(url, "m", key="")
     assert "p4ssword" not in str(error.value)

@@ -15,6 +15,7 @@ TASKS = [name for name in registry.names("task") if registry.task_class(name)().
 @pytest.fixture(autouse=True)
 def _folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))  # without Java no METEOR, which takes longer than all the rest
 
 
 def summary(folder, *, without=("model",)):

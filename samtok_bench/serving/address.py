@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
-_FORM = "a judge is named by a URL like http://localhost:8000/v1"
+_FORM = "a server is named by a URL like http://localhost:8000/v1"
 _SHORT, _PLACEHOLDER = 4, 8
 """Below these lengths nothing is a secret, and a key may be a placeholder, as "EMPTY", that a reply holds."""
 

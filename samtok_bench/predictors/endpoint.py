@@ -1,0 +1,205 @@
+"""Models behind a server that speaks OpenAI's chat completions."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from PIL import Image
+
+from samtok_bench.exchange.messages import REGION_FORMS, RegionForm, Rendering
+from samtok_bench.exchange.pictures import data_url
+from samtok_bench.predictor import Predictor, PredictorOptions, Unavailable
+from samtok_bench.predictors.answer_forms import answer_form
+from samtok_bench.predictors.oracle import OraclePredictor
+from samtok_bench.predictors.pictures import first_image, pictures_of
+from samtok_bench.registry import suggestion
+from samtok_bench.sample import Outcome, Prediction, Sample
+from samtok_bench.serving.chat import ChatClient, FailedError, RefusedError, Reply
+
+KEY_VARIABLE = "SAMTOK_BENCH_ENDPOINT_KEY"
+RETRIES = 4
+_LEAST_IMAGE_TOKENS = 3
+
+
+class EndpointPredictor(Predictor):
+    """`endpoint:URL#MODEL`: a model of an OpenAI-compatible server; only the mask tokenizer runs here.
+
+    The key is read from SAMTOK_BENCH_ENDPOINT_KEY. A request that fails is tried again; if the server does
+    not answer even a plain question then, the model is `Unavailable`, else the sample is at fault.
+
+    Raises:
+        ValueError: another form of URL, or options that do not go together.
+    """
+
+    summary = "a model behind an OpenAI-compatible server: endpoint:http://localhost:8000/v1#MODEL"
+    takes: ClassVar[frozenset[str]] = frozenset(
+        (
+            *("tokenizer", "answers", "regions", "instruction", "request_fields", "concurrency"),
+            *("timeout", "preflight"),
+        )
+    )
+
+    def __init__(self, argument: str, options: PredictorOptions) -> None:
+        super().__init__(argument, options)
+        url, _, self.model = argument.rpartition("#")
+        if not url or not self.model:
+            raise ValueError("a served model is named as endpoint:http://localhost:8000/v1#MODEL")
+        if options.concurrency < 1:
+            raise ValueError(f"--concurrency must be at least 1, got {options.concurrency}")
+        self._client = ChatClient(
+            "the model", url, key_variable=KEY_VARIABLE, timeout=options.timeout, retries=RETRIES
+        )
+        if self._client.has_secrets_in_url:
+            # the name of a model stands in results folders
+            raise ValueError(f"the URL of a served model holds no user and no query: use {KEY_VARIABLE}")
+        self._form = answer_form(options.answers or "words", options.tokenizer, options)
+        self._rendering = Rendering(
+            regions=_region_form(options),
+            coordinates=self._form.coordinates,
+            instruction=self._instruction(),
+            open=pictures_of,
+            words=self._form.tokenizer.words if self._form.tokenizer else None,
+        )
+        if self._rendering.regions == "words" and self._rendering.words is None:
+            raise ValueError("--regions words needs a mask tokenizer and --answers words")
+        self._ready = False
+
+    @property
+    def concurrency(self) -> int:  # type: ignore[override]
+        # one would mean that the runner may hand out batches
+        return max(2, self.options.concurrency)
+
+    def identity(self) -> dict[str, Any]:
+        tokenizer = self._form.tokenizer
+        return {
+            "kind": "endpoint",
+            "name": self.model,
+            "tokenizer": tokenizer.identity() if tokenizer else None,
+            "answers": self.options.answers or "words",
+            "regions": self._rendering.regions,
+            "instruction": self._rendering.instruction,
+            "request": self._request_fields(),
+        }
+
+    def prepare(self) -> None:
+        if self._ready:
+            return
+        if self._form.tokenizer is not None:
+            self._form.tokenizer.prepare()
+        if self.options.preflight:
+            self._preflight()
+        self._ready = True
+
+    def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
+        return [self._predict(sample) for sample in samples]
+
+    def ceiling(self, forced: bool) -> Predictor | None:
+        tokenizer = self._form.tokenizer
+        if tokenizer is None or not (forced or tokenizer.codec.is_cheap()):
+            return None
+        return OraclePredictor("", self.options, tokenizer.codec)
+
+    @classmethod
+    def choices(cls) -> tuple[str, ...]:
+        return ("URL#MODEL",)
+
+    def _instruction(self) -> str:
+        if self.options.instruction is not None:
+            return self.options.instruction
+        return self._form.instruction if self.options.answer_form == "masks" else ""
+
+    def _request_fields(self) -> dict[str, Any]:
+        fields = {"max_tokens": self.options.generation.max_new_tokens, "temperature": 0}
+        return {**fields, **self.options.request_fields}
+
+    def _predict(self, sample: Sample) -> Prediction:
+        try:
+            messages = self._rendering.messages(sample)
+            image = pictures_of(first_image(sample), sample)["image"]
+        except (OSError, ValueError) as error:
+            return Prediction(outcome=Outcome.SKIPPED, detail=str(error))
+        began = time.perf_counter()
+        reply = self._ask(messages)
+        answer = self._form.read(reply.text, image)
+        cut = reply.finish_reason == "length"
+        return replace(
+            answer,
+            outcome=Outcome.TRUNCATED if cut else answer.outcome,
+            stop_reason="length" if cut else "stop",
+            prompt_tokens=reply.prompt_tokens or 0,
+            new_tokens=reply.new_tokens or 0,
+            seconds=time.perf_counter() - began,
+        )
+
+    def _ask(self, messages: Sequence[Mapping[str, Any]]) -> Reply:
+        """A reply; Unavailable where no sample is at fault, another OSError where this one is."""
+        try:
+            return self._client.complete(
+                {"model": self.model, "messages": messages, **self._request_fields()}
+            )
+        except RefusedError as error:
+            if error.code in (401, 403, 404):
+                raise Unavailable(str(error)) from None
+            raise
+        except FailedError as error:
+            try:
+                self._client.complete(self._plain("Hello"), retries=0)
+            except OSError:
+                raise Unavailable(str(error)) from None
+            raise
+
+    def _plain(self, *parts: "str | Image.Image") -> dict[str, Any]:
+        """A request with little to answer."""
+        content = [
+            {"type": "text", "text": part}
+            if isinstance(part, str)
+            else {"type": "image_url", "image_url": {"url": data_url(part)}}
+            for part in parts
+        ]
+        fields = {**self._request_fields(), "max_tokens": 1}
+        return {"model": self.model, "messages": [{"role": "user", "content": content}], **fields}
+
+    def _preflight(self) -> None:
+        """See by the lengths of prompts that images and mask words arrive; Unavailable if not."""
+        asked: list[tuple[str | Image.Image, ...]] = [
+            ("Hello",),
+            (Image.new("RGB", (64, 64), "grey"), "Hello"),
+        ]
+        if self._form.tokenizer and "words" in (self.options.answers or "words", self._rendering.regions):
+            asked.append((f"Hello{self._form.tokenizer.codec.text((0, 0))}",))
+        counts = []
+        for parts in asked:
+            try:
+                counts.append(self._client.complete(self._plain(*parts)).prompt_tokens)
+            except (RefusedError, FailedError) as error:
+                raise Unavailable(str(error)) from None
+        plain, *others = counts
+        if plain is None or any(count is None for count in others):
+            raise Unavailable(
+                f"the model at {self._client.url} does not state usage.prompt_tokens, so it cannot be seen "
+                "whether it looks at images: --no-preflight asks it all the same"
+            )
+        with_image, *with_words = [count - plain for count in others if count is not None]
+        if with_image < _LEAST_IMAGE_TOKENS:
+            raise Unavailable(
+                f"the model at {self._client.url} does not look at images: a prompt with one is "
+                f"{with_image} tokens longer than without (does the server load the model's processor?)"
+            )
+        if with_words and with_words[0] != 4:
+            raise Unavailable(
+                f"the model at {self._client.url} does not know mask words: four of them are "
+                f"{with_words[0]} tokens, not 4"
+            )
+
+
+def _region_form(options: PredictorOptions) -> RegionForm:
+    if options.regions is None:
+        kind = (options.answers or "words").partition(":")[0]
+        return "words" if kind == "words" else "boxes" if kind == "boxes" else "outline"
+    for form in REGION_FORMS:
+        if options.regions == form:
+            return form
+    raise ValueError(
+        f"unknown --regions {options.regions!r}{suggestion(options.regions, list(REGION_FORMS))}"
+    )

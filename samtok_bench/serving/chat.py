@@ -1,0 +1,177 @@
+"""Asks a server that speaks OpenAI's chat completions."""
+
+import http.client
+import json
+import os
+import random
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from time import sleep, time
+from typing import Any
+
+from samtok_bench.serving.address import read_address
+from samtok_bench.serving.deadline import opener
+
+_READ_BYTES = 1 << 16
+_MAX_BYTES = 16 << 20
+_MAX_WAIT = 60.0
+_SHOWN = 400
+
+
+class RefusedError(OSError):
+    """The server refuses a request, and would refuse it again.
+
+    Args:
+        message: in one line.
+        code: of HTTP.
+    """
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class FailedError(OSError):
+    """No try brought an answer; the message tells of the last one."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a model said."""
+
+    text: str
+    """Empty where the server sends none, as after a refusal."""
+    finish_reason: str = ""
+    prompt_tokens: int | None = None
+    """None where the server does not count."""
+    new_tokens: int | None = None
+
+
+class ChatClient:
+    """A server.
+
+    A request that fails on the way (no connection, timeout, HTTP 408, 429 or 5xx, an answer that is no chat
+    completion) is tried again after about 1, 2, 4, ... seconds, or when the server's Retry-After says, a
+    minute at most. Redirects are not followed: the key is for this server. Neither the key nor what else the
+    URL keeps secret is in `url` or in a message.
+
+    Args:
+        role: what messages call it, as "the judge".
+        url: with the version, as http://localhost:8000/v1; user:password@ is sent as a header, a query with
+            each request.
+        key: sent as a bearer token; the environment's if None, no token if empty.
+        key_variable: of the environment.
+        timeout: of one request in seconds, from the connection to the end of the answer.
+        retries: after the first try.
+
+    Raises:
+        ValueError: a URL of another kind, or impossible numbers.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        url: str,
+        *,
+        key: str | None = None,
+        key_variable: str,
+        timeout: float = 120.0,
+        retries: int = 4,
+    ) -> None:
+        if timeout <= 0 or retries < 0:
+            raise ValueError(f"timeout {timeout}, retries {retries}: must not be negative")
+        key = os.environ.get(key_variable, "") if key is None else key
+        self._address = read_address(url, key, key_variable)
+        self.role, self.url = role, self._address.url
+        self.has_secrets_in_url = self._address.url != url.rstrip("/")
+        self._timeout, self._retries = timeout, retries
+        self._opener = opener()
+
+    def complete(self, body: Mapping[str, Any], retries: int | None = None) -> Reply:
+        """The model's reply to a request.
+
+        Args:
+            body: of the request: model, messages, ...
+            retries: other than the client's own.
+
+        Raises:
+            RefusedError: HTTP 4xx other than 408 and 429; names server and reason.
+            FailedError: the last try failed; the same.
+        """
+        data = json.dumps(body).encode()
+        tries = (self._retries if retries is None else retries) + 1
+        wait = reason = None
+        for attempt in range(tries):
+            if attempt:
+                # jitter: many clients of a server that was down do not come back as one
+                backoff = 2.0 ** (attempt - 1) * random.uniform(0.75, 1.25)
+                sleep(min(_MAX_WAIT, backoff if wait is None else wait))
+            try:
+                return self._reply(self._post(data))
+            except urllib.error.HTTPError as error:
+                wait = _retry_after(error.headers.get("Retry-After"))
+                reason = f"HTTP {error.code}: {self._said(error)}"
+                if error.code not in (408, 429) and error.code < 500:
+                    message = f"{self.role} at {self.url} refuses the request: {reason}"
+                    raise RefusedError(message, error.code) from None
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                wait, reason = None, self._address.hide(f"{type(error).__name__}: {error}")
+        raise FailedError(f"{self.role} at {self.url} failed in {tries} tries, the last time: {reason}")
+
+    def _post(self, data: bytes) -> bytes:
+        headers = {"Content-Type": "application/json"}
+        if self._address.authorization:
+            headers["Authorization"] = self._address.authorization
+        request = urllib.request.Request(self._address.endpoint("chat/completions"), data, headers)
+        with self._opener.open(request, timeout=self._timeout) as response:
+            read = b""
+            while chunk := response.read1(_READ_BYTES):
+                read += chunk
+                if len(read) > _MAX_BYTES:
+                    raise ValueError(f"an answer of more than {_MAX_BYTES} bytes")
+            return read
+
+    def _reply(self, raw: bytes) -> Reply:
+        try:
+            answer = json.loads(raw)
+            choice = answer["choices"][0]
+            content, finish = choice["message"].get("content"), choice.get("finish_reason")
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            raise ValueError(f"no chat completion: {self._beginning(raw)!r}") from None
+        if content is not None and not isinstance(content, str):
+            raise ValueError(f"a reply that is no text: {self._beginning(raw)!r}")
+        usage = answer.get("usage")
+        counts = [usage.get(f"{kind}_tokens") if isinstance(usage, dict) else None for kind in _KINDS]
+        prompt, new = (count if type(count) is int and count >= 0 else None for count in counts)
+        text = self._address.hide_long(content or "")
+        return Reply(text, finish if isinstance(finish, str) else "", prompt, new)
+
+    def _said(self, error: urllib.error.HTTPError) -> str:
+        """The beginning of an error's body, in one line."""
+        reason = self._address.hide(str(error.reason))
+        try:
+            return " ".join(self._beginning(error.read(_READ_BYTES), _SHOWN).split()) or reason
+        except (OSError, http.client.HTTPException):
+            return reason
+
+    def _beginning(self, raw: bytes, length: int = 80) -> str:
+        """Of what a server sent, without secrets: hidden first, since a cut one is not found."""
+        return self._address.hide(raw[:_READ_BYTES].decode(errors="replace"))[:length]
+
+
+_KINDS = ("prompt", "completion")
+
+
+def _retry_after(header: str | None) -> float | None:
+    """Seconds until a server wants to be asked again, at least 0; None where it does not say."""
+    if not header:
+        return None
+    if header.strip().isdecimal():
+        return float(header.strip()[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time())
+    except ValueError:
+        return None
