@@ -81,7 +81,12 @@ class ResumableTrainer(Trainer):
     def train(self, resume_from_checkpoint: Any = None, **kwargs: Any) -> Any:
         """Train, from a checkpoint if one is given."""
         self._resumed, self._random_restored = resume_from_checkpoint, False
-        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        try:
+            return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        finally:
+            for callback in self.callback_handler.callbacks:
+                if bar := getattr(callback, "training_bar", None):
+                    bar.close()  # else an error would stand in its line
 
     @property
     def is_finished(self) -> bool:
