@@ -164,10 +164,12 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path, killed_a
 def test_a_stage_whose_weights_are_lost_is_done_again(recipe: Path, tmp_path: Path) -> None:
     before = (train(recipe, tmp_path / "out") / "model.safetensors").read_bytes()
     (tmp_path / "out/codes/done/model.safetensors").unlink()
+    (tmp_path / "out/mask/unfinished/checkpoint-2").mkdir(parents=True)  # a kill while it was removed
     (tmp_path / "out/final/model.safetensors").unlink()
     after = (train(recipe, tmp_path / "out", resume=True) / "model.safetensors").read_bytes()
     assert before == after
     assert (tmp_path / "out/codes/done/model.safetensors").read_bytes() == before
+    assert not (tmp_path / "out/mask/unfinished").exists()
 
 
 @pytest.mark.parametrize("name", ["../elsewhere", "/tmp/x", "", "final", "unfinished", "codes", "."])

@@ -35,8 +35,7 @@ def written_whole(folder: Path) -> Iterator[Path]:
     old = aside.with_name(f"{folder.name}.old")
     try:
         for left in (aside, old):  # by a training that was killed
-            if left.exists():
-                shutil.rmtree(left)
+            shutil.rmtree(left, ignore_errors=True)
         aside.mkdir(parents=True)
         yield aside
         _sync(aside)
@@ -57,6 +56,12 @@ def written_whole(folder: Path) -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
         if aside.parent.is_dir() and not any(aside.parent.iterdir()):
             aside.parent.rmdir()
+
+
+def clear_unfinished(out: Path) -> None:
+    """Remove what a killed training has left half written or half removed, in its folder and its stages'."""
+    for left in (out / UNFINISHED, *out.glob(f"*/{UNFINISHED}")):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from torch import nn
 from transformers import TrainingArguments
 
+from samtok.training.folders import clear_unfinished
 from samtok.training.sources import find_source
 from samtok.yaml_file import read_yaml
 
@@ -96,6 +97,7 @@ class TrainingRecipe(RecipePart):
         if not resume and any(any(out.glob(mark)) for mark in marks):
             raise FileExistsError(f"{out} already holds a training: resume it or choose another folder")
         out.mkdir(parents=True, exist_ok=True)
+        clear_unfinished(out)
         if self.threads:
             torch.set_num_threads(self.threads)
         return out
