@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from samtok_bench.statistics import Interval
 
 NOT_AVAILABLE = "n/a"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = ("=", "+", "-", "@")
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {
     code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
 }
@@ -50,18 +50,22 @@ def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], right:
 def csv_table(columns: Sequence[str], records: Iterable[Mapping[str, object]]) -> str:
     """Records as CSV with a header; None is an empty cell.
 
-    What a spreadsheet would take for a formula gets an apostrophe before it.
+    What a spreadsheet would take for a formula gets an apostrophe before it, and control characters are
+    spelled out: a carriage return would end the row.
     """
     file = io.StringIO()
     writer = csv.DictWriter(file, columns, lineterminator="\n")
     writer.writeheader()
     for record in records:
-        writer.writerow({name: _no_formula(value) for name, value in record.items()})
+        writer.writerow({name: _cell(value) for name, value in record.items()})
     return file.getvalue().rstrip("\n")
 
 
-def _no_formula(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+def _cell(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def printable(text: str) -> str:

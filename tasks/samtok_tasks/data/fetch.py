@@ -1,5 +1,6 @@
 """Downloads official files from the Hugging Face hub, only when a user asks: `samtok-bench data fetch`."""
 
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from samtok_bench.files import naming
 from samtok_bench.interruption import keeping
 from samtok_bench.task import HubSource, Task
+from samtok_tasks.formats.files import path_below
 
 
 class NoHubSourceError(ValueError):
@@ -46,7 +48,7 @@ def address(source: HubSource) -> str:
     """The page of the data set, at the hub that HF_ENDPOINT names."""
     from huggingface_hub import constants
 
-    return f"{constants.ENDPOINT}/datasets/{source.id}"
+    return _shown(f"{constants.ENDPOINT}/datasets/{source.id}")
 
 
 def listing(source: HubSource) -> Listing:
@@ -54,7 +56,7 @@ def listing(source: HubSource) -> Listing:
 
     Raises:
         OSError: there is no network, the hub refuses, or it has no such data set; one line.
-        ValueError: the data set holds no file of this kind.
+        ValueError: the data set holds no file of this kind, or one that would not lie below the data root.
     """
     from huggingface_hub import HfApi
 
@@ -70,6 +72,8 @@ def listing(source: HubSource) -> Listing:
     if not files or info.sha is None:
         patterns = ", ".join(source.patterns)
         raise ValueError(f"the hub's data set {source.id} holds no file like {patterns}: has it changed?")
+    for name in files:
+        path_below({"file": name}, "file", f"the hub's data set {source.id}")
     return Listing(info.sha, files)
 
 
@@ -106,7 +110,12 @@ def fetch(source: HubSource, listed: Listing, root: Path) -> Path:
 
 def _failure(source: HubSource, error: Exception) -> OSError:
     said = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-    return OSError(f"the hub's data set {source.id} cannot be fetched: {said}")
+    return OSError(f"the hub's data set {source.id} cannot be fetched: {_shown(said)}")
+
+
+def _shown(text: str) -> str:
+    """A text without the users, passwords and queries of its URLs, which may be signatures."""
+    return re.sub(r"(?<=://)[^/@\s]++@|(?<=\w)\?[^\s?]*=[^\s]*", "", text)
 
 
 def _where(task: Task, root: Path) -> str:

@@ -69,6 +69,26 @@ def test_names_are_text(page):
     assert len(page.find_elements("css selector", "script")) == 1
 
 
+def test_a_script_or_style_that_gets_in_does_nothing(browser, written, tmp_path):
+    """As if a name had not been escaped: the policy allows our own script and style alone."""
+    evil = (
+        "<script>document.title = 'caught'</script><img src=x onerror=\"document.title = 'caught'\">"
+        "<style>h1 { color: rgb(1, 2, 3) }</style><p id=evil style='color: rgb(1, 2, 3)'>x</p>"
+        "<form action='https://h.invalid'><button id=go>go</button></form><base href='https://h.invalid/'>"
+    )
+    page = tmp_path / "board.html"
+    page.write_text(written.read_text().replace("</main>", f"{evil}</main>"))
+    browser.get(page.as_uri())
+    assert browser.title == "samtok-bench leaderboards"
+    for place in ("h1", "#evil"):
+        colour = browser.find_element("css selector", place).value_of_css_property("color")
+        assert "1, 2, 3" not in colour
+    assert re.fullmatch(r"(\d+) of \1 rows", browser.find_element("id", "count").text), "our own script runs"
+    told = " ".join(entry["message"] for entry in browser.get_log("browser"))
+    assert "script-src" in told
+    assert "style-src" in told
+
+
 def test_ours_with_interval_and_difference(page):
     row = page.find_elements("css selector", "tr.ours")[1].text
     assert "69.0" in row

@@ -1,5 +1,8 @@
 """Numbers, tables and blocks as text; overlays and provenance."""
 
+import csv
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -55,8 +58,45 @@ def test_nothing_in_a_cell_acts_on_the_terminal():
     assert tables.text_table(["x"], [[cell]]).splitlines()[2] == tables.printable(cell)
 
 
+def test_nothing_in_a_block_acts_on_the_terminal():
+    esc = "a\x1b[2J\nb"
+    block = Block(esc, [esc], [["x"]], before=[esc], after=[esc])
+    shown = as_text([block, Block(esc, level=1)])
+    assert shown.count(r"a\x1b[2J\x0ab") == 5
+    assert not set(shown) & set("\x1b\r\x9b")
+    assert tables.printable_lines("one\n\x1bc") == "one\n\\x1bc"
+
+
+def test_nothing_in_a_block_acts_as_markdown():
+    """Names as other people's runs, models and data may have them."""
+    names = {
+        "a|b": r"a\|b",
+        "`x` **b** _i_ ~~s~~": r"\`x\` \*\*b\*\* \_i\_ \~\~s\~\~",
+        "[x](javascript:a) ![y](z)": r"\[x\](javascript:a) !\[y\](z)",
+        "<img src=x onerror=a> &lt;": r"\<img src=x onerror=a\> \&lt;",
+        "https://h.org WWW.h.org": "https&#58;//h.org WWW&#46;h.org",
+        "a\n\n# b": r"a \# b",
+        "\x1b[2J": r"\\x1b\[2J",
+        "a\\": "a\\\\",
+    }
+    for name, escaped in names.items():
+        assert tables.markdown_text(name) == escaped
+    block = Block(
+        "t|", ["a|", "b"], [["x|y", "`"]], before=["- x", "1. y", "---"], after=["+ z", "2) w", "=="]
+    )
+    assert as_markdown([block]).splitlines() == [
+        *("## t\\|", "", "\\- x", "", "1\\. y", "", "\\---", ""),
+        *("| a\\| | b |", "| --- | --- |", "| x\\|y | \\` |", ""),
+        *("- \\+ z", "- 2\\) w", "- \\=="),
+    ]
+
+
 def test_no_cell_of_a_csv_is_a_formula():
     rows = [{"model": '=HYPERLINK("http://h")', "value": -0.5}, {"model": "@x", "value": None}]
+    for sign in ("=", "+", "-", "@", "\t=", "\r=", "\n="):
+        written = tables.csv_table(["x"], [{"x": f"{sign}1"}])
+        ((cell,),) = list(csv.reader(io.StringIO(written, newline="")))[1:]
+        assert cell[0] in "'\\"
     assert tables.csv_table(["model", "value"], rows).splitlines() == [
         *("model,value", '"\'=HYPERLINK(""http://h"")",-0.5', "'@x,"),
     ]

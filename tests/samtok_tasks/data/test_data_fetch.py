@@ -19,7 +19,7 @@ from vip_samples import HEIGHT, WIDTH
 from samtok_bench import registry
 from samtok_bench.task import HubSource, Task
 from samtok_tasks.data.cli import app
-from samtok_tasks.data.fetch import listing
+from samtok_tasks.data.fetch import _shown, listing
 from samtok_tasks.mini.cache import ensure_mini
 
 
@@ -232,3 +232,22 @@ def test_sources_belong_to_formats_and_folders_lie_below_the_root():
             assert not source.folder.startswith(("/", ".."))
             seen += 1
     assert seen >= 7
+
+
+@pytest.mark.parametrize("name", ["../../evil.json", "/evil.json", "annotations/../../evil.json"])
+def test_a_file_that_leaves_the_data_root_is_refused_before_anything_comes(hub, tmp_path, name):
+    hub({"nvidia/DLC-Bench": {"annotations.json": b"{}", name: b"evil"}})
+    root = tmp_path / "deep" / "data"
+    done = fetch("--task", "dlc-bench", "--data-root", root, "--yes")
+    assert "must be a path below the folder" in str(done.exception)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_secrets_of_the_hubs_address_are_not_shown(hub, tmp_path, monkeypatch):
+    server = hub({})
+    monkeypatch.setattr(constants, "ENDPOINT", server.url.replace("//", "//me:p4ss@"))
+    done = fetch("--task", "vip-bench", "--data-root", tmp_path, "--yes")
+    assert done.output.startswith(f"from  {server.url}/datasets/mucai/ViP-Bench")
+    assert "p4ss" not in done.output + str(done.exception)
+    shown = _shown("404 for url: https://u:pw@cdn.org/x.json?Signature=ab/c&Key=d (is it gone?)")
+    assert shown == "404 for url: https://cdn.org/x.json (is it gone?)"
