@@ -41,13 +41,22 @@ class Codec(ABC):
         """Load what is needed; raises what a user can act on."""
         return None
 
-    def embed(self, image: Path, size: tuple[int, int]) -> Any:
+    def embed(self, image: Path, size: tuple[int, int], upright: bool = False) -> Any:
         """What is computed once for an image; by default its size (height, width).
+
+        Args:
+            image: the file.
+            size: (height, width) that the masks have.
+            upright: see `Sample.upright`.
 
         Raises:
             OSError, ValueError: the image cannot be used; the reason in one line.
         """
         return size
+
+    def embed_file(self, image: Path, size: tuple[int, int], upright: bool) -> Any:
+        """`embed`, of a codec that may know nothing of upright images where there are none."""
+        return self.embed(image, size, upright=True) if upright else self.embed(image, size)
 
     @abstractmethod
     def encode(self, embedding: Any, masks: Sequence[RLE]) -> list[Symbols]:

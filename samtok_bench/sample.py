@@ -108,6 +108,10 @@ class Sample:
     """Break-downs, as {"target": "multi", "area": "small"}."""
     after: tuple[str, ...] = ()
     """Ids of samples whose answers the question needs: they are asked first, see `Task.with_history`."""
+    upright: bool = False
+    """Whether the annotations are on the image as its EXIF orientation asks viewers to show it, and whoever
+    opens it must turn it; else they are on the pixels as stored.
+    """
     truth: Any = field(default=None, repr=False)
     """What the sample's own task needs beside the target, to score an answer or to have it judged. Nothing
     else looks at it.
@@ -120,6 +124,10 @@ class Sample:
         yield from self.target.masks
         if self.target.ignore is not None:
             yield self.target.ignore
+
+    def shown_upright(self, path: Path) -> bool:
+        """Whether an image of the turns must be turned, see `upright`."""
+        return self.upright and path == self.image
 
 
 @dataclass(frozen=True)

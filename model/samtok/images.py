@@ -2,8 +2,8 @@
 
 Every image file is opened here, whoever asks, so that "unreadable" means the same everywhere.
 
-Pixels are taken as stored. EXIF orientation is not applied, because the masks of every supported data set
-refer to the stored pixels, and because the released code does not apply it either.
+Pixels are taken as stored. EXIF orientation is not applied unless asked for, because the masks of nearly all
+data sets refer to the stored pixels, and because the released code does not apply it either.
 """
 
 import re
@@ -30,6 +30,18 @@ _DEEP_FORMATS = ("PNG", "PPM")
 """Pillow's mode I holds their 16 bits; elsewhere it holds 32."""
 _ORIENTATION = 274
 """EXIF tag."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""By the tag's value, what makes an image upright."""
+_SIDEWAYS = 5
+"""The tag's first value that exchanges height and width."""
 _max_pixels = DEFAULT_MAX_PIXELS
 
 
@@ -60,16 +72,21 @@ def check_pixels(height: int, width: int, what: str) -> None:
         raise ImageFileError(f"{what} is {width} x {height} pixels: {_limit()}")
 
 
-def open_image(path: str | Path) -> Image.Image:
+def open_image(path: str | Path, upright: bool = False) -> Image.Image:
     """Read a whole image file as RGB.
+
+    Args:
+        path: the file.
+        upright: turn and mirror it as its EXIF orientation asks viewers to, as OpenCV does.
 
     Raises:
         MissingImageError: there is no such file.
         ImageFileError: it is not an image, is damaged, has more than `max_pixels`, or see `to_rgb`.
     """
     image = read_stored(path)
+    turn = _TURNS.get(_orientation(path)) if upright else None
     try:
-        return to_rgb(image)
+        return to_rgb(image) if turn is None else to_rgb(image).transpose(turn)
     except ValueError as error:
         raise ImageFileError(f"{path}: {error}") from None
 
@@ -86,16 +103,18 @@ def read_stored(path: str | Path, formats: tuple[str, ...] | None = None) -> Ima
         return image
 
 
-def image_size(path: str | Path) -> tuple[int, int]:
-    """Height and width of an image as it is stored, from its header. Errors as of `open_image`."""
+def image_size(path: str | Path, upright: bool = False) -> tuple[int, int]:
+    """Height and width of an image, from its header, as `open_image` gives it and with its errors."""
     with _opened(path) as image:
-        return image.height, image.width
+        size = image.height, image.width
+    return size[::-1] if upright and _orientation(path) >= _SIDEWAYS else size
 
 
-def is_shown_turned(path: str | Path) -> bool:
-    """Whether EXIF asks viewers to turn or mirror an image. Errors as of `open_image`."""
+def _orientation(path: str | Path) -> int:
+    """Of EXIF; 1, which is upright, where it says nothing that is known."""
     with _opened(path) as image:
-        return bool(image.getexif().get(_ORIENTATION, 1) != 1)
+        value = image.getexif().get(_ORIENTATION)
+        return int(value) if value in _TURNS else 1
 
 
 @contextmanager

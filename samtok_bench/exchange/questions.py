@@ -7,8 +7,9 @@
         {"type": "region", "mask": {"size": [480, 640], "counts": "..."}}]}]}
 
 Paths are below the data root. A region is on the last image before it, or on the part of it that its "view"
-shows. A question that needs answers of the same model names their ids in "after", in order; in its turns the
-text of ANSWER stands for what the model said, or in a question for the masks that it gave.
+shows. With "upright": true masks are on the image as its EXIF orientation asks viewers to show it, else on
+its pixels as stored. A question that needs answers of the same model names their ids in "after", in order; in
+its turns the text of ANSWER stands for what the model said, or in a question for the masks that it gave.
 """
 
 import json
@@ -36,9 +37,10 @@ class RegionForms:
 
     def __init__(self, *, box: bool = False, words: Codec | None = None) -> None:
         self._box, self._codec = box, words
-        self._embed = lru_cache(maxsize=1)(words.embed) if words else None  # one image asks several things
+        # one image asks several things
+        self._embed = lru_cache(maxsize=1)(words.embed_file) if words else None
 
-    def of(self, region: Region, image: ImagePart) -> dict[str, Any]:
+    def of(self, region: Region, image: ImagePart, sample: Sample) -> dict[str, Any]:
         """By name; ValueError for words of a region on a part of an image."""
         written: dict[str, Any] = {}
         if self._box:
@@ -47,7 +49,8 @@ class RegionForms:
             if image.view is not None:
                 raise ValueError(f"a region on a part of {image.path} cannot be written as words")
             height, width = region.rle["size"]
-            codes = self._codec.encode(self._embed(image.path, (height, width)), [region.rle])
+            embedding = self._embed(image.path, (height, width), sample.shown_upright(image.path))
+            codes = self._codec.encode(embedding, [region.rle])
             written["words"] = self._codec.text(codes[0])
         return written
 
@@ -57,7 +60,7 @@ def questions(task: Task, samples: Sequence[Sample], root: Path, forms: RegionFo
     for sample in samples:
         answers = [_stand_in(id, sample) for id in sample.after]
         asked = task.with_history(sample, answers) if answers else sample
-        record = {
+        record: dict[str, Any] = {
             "id": sample.id,
             "task": task.name,
             "protocol": task.protocol,
@@ -69,6 +72,8 @@ def questions(task: Task, samples: Sequence[Sample], root: Path, forms: RegionFo
                 for turn in asked.turns
             ],
         }
+        if sample.upright:
+            record["upright"] = True
         if sample.after:
             record["after"] = list(sample.after)
         yield json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
@@ -91,7 +96,7 @@ def _content(
             view = {name: value for name, value in asdict(part.view).items() if value} if part.view else {}
             yield {"type": "image", "path": _below(part.path, root), **({"view": view} if view else {})}
         elif isinstance(part, Region):
-            yield {"type": "region", "mask": part.rle, **forms.of(part, image)}
+            yield {"type": "region", "mask": part.rle, **forms.of(part, image, sample)}
 
 
 def _below(path: Path, root: Path) -> str:

@@ -79,7 +79,8 @@ class OraclePredictor(Predictor):
         if self._embedded is None or self._embedded[0] != image:
             # samples of one image come one after the other
             self._embedded = None
-            self._embedded = (image, timed("embed", codec.embed, image, samples[0].size))
+            size, upright = samples[0].size, samples[0].upright
+            self._embedded = (image, timed("embed", codec.embed_file, image, size, upright))
         embedding = self._embedded[1]
         codes = timed("encode", codec.encode, embedding, every)
         coded = zip(codes, timed("decode", codec.decode, embedding, codes), strict=True)

@@ -15,7 +15,8 @@ def pictures_of(part: ImagePart, sample: Sample) -> dict[str, Image.Image]:
     Raises:
         OSError, ValueError: the image cannot be read, or has another size than its annotation says.
     """
-    image = open_at_size(part.path, sample.size if part.path == sample.image else None)
+    stated = sample.size if part.path == sample.image else None
+    image = open_at_size(part.path, stated, sample.shown_upright(part.path))
     pictures = {"image": crops.cut(image, part.view) if part.view else image}
     if part.view and part.view.jpeg_quality is not None:
         pictures["seen"] = crops.compressed(pictures["image"], part.view.jpeg_quality)
@@ -28,9 +29,9 @@ def first_image(sample: Sample) -> ImagePart:
     return next((part for part in parts if isinstance(part, ImagePart)), ImagePart(sample.image))
 
 
-def open_at_size(path: Path, stated: tuple[int, int] | None) -> Image.Image:
+def open_at_size(path: Path, stated: tuple[int, int] | None, upright: bool) -> Image.Image:
     """An image, of a stated size (height, width) if there is one; errors as `pictures_of`."""
-    image = open_image(path)
+    image = open_image(path, upright)
     size = (image.height, image.width)
     if stated is not None and size != stated:
         raise ValueError(

@@ -153,8 +153,8 @@ class SAMTokCodec(Codec):
         weights = (path for path in self.folder.iterdir() if path.suffix in locate.WEIGHT_FILES)
         return sum(path.stat().st_size for path in weights) <= CHEAP_BYTES
 
-    def embed(self, image: Path, size: tuple[int, int]) -> "ImageEmbedding":
-        return self.loaded().embed(open_at_size(image, size))
+    def embed(self, image: Path, size: tuple[int, int], upright: bool = False) -> "ImageEmbedding":
+        return self.loaded().embed(open_at_size(image, size, upright))
 
     def encode(self, embedding: "ImageEmbedding", masks: Sequence[RLE]) -> list[Symbols]:
         codes = self.loaded().encode(embedding, np.stack([rle.decode(mask) for mask in masks]))

@@ -23,6 +23,8 @@ class Picture:
 
     path: Path
     view: View | None
+    upright: bool
+    """See `Sample.upright`."""
     width: int
     """Of the full picture, in pixels: masks on it have this size."""
     height: int
@@ -36,21 +38,22 @@ class Pictures:
     """All pictures of a report, numbered in the order in which they were first asked for."""
 
     found: list[Picture] = field(default_factory=list)
-    _numbers: dict[tuple[Path, View | None], int] = field(default_factory=dict)
+    _numbers: dict[tuple[Path, View | None, bool], int] = field(default_factory=dict)
 
-    def number(self, path: Path, view: View | None, size: tuple[int, int]) -> int:
+    def number(self, path: Path, view: View | None, size: tuple[int, int], upright: bool = False) -> int:
         """The number of a picture; its pixels are read later.
 
         Args:
             path: of the image.
             view: the part of it that is shown; compression is ignored, since it does not move pixels.
             size: (height, width) for an image that cannot be read.
+            upright: see `Sample.upright`.
         """
         shown = View(view.box, view.size) if view and (view.box or view.size) else None
-        key = (path, shown)
+        key = (path, shown, upright)
         if key not in self._numbers:
             self._numbers[key] = len(self.found)
-            self.found.append(_measured(path, shown, size))
+            self.found.append(_measured(path, shown, size, upright))
         return self._numbers[key]
 
     def encode(self, budget: float) -> None:
@@ -64,22 +67,22 @@ class Pictures:
                 _encode(picture, budget)
 
 
-def _measured(path: Path, view: View | None, size: tuple[int, int]) -> Picture:
+def _measured(path: Path, view: View | None, size: tuple[int, int], upright: bool) -> Picture:
     note = ""
     try:
-        height, width = image_size(path)
+        height, width = image_size(path, upright)
     except ImageFileError as error:
         (height, width), note = size, _reason(path, error)
     if view and view.box:
         width, height = view.box[2] - view.box[0], view.box[3] - view.box[1]
     if view and view.size:
         height, width = view.size
-    return Picture(path, view, width, height, note)
+    return Picture(path, view, upright, width, height, note)
 
 
 def _encode(picture: Picture, budget: float) -> None:
     try:
-        image = open_image(picture.path)
+        image = open_image(picture.path, picture.upright)
         if picture.view:
             image = crops.cut(image, picture.view)
     except ValueError as error:  # also a view that is not within it

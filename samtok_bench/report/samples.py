@@ -11,7 +11,7 @@ from samtok_bench.metric import MetricInfo
 from samtok_bench.report.images import Pictures
 from samtok_bench.rle import RLE
 from samtok_bench.runs.journal import Line
-from samtok_bench.sample import ImagePart, Prediction, Region, Sample, Target, Text, Turn
+from samtok_bench.sample import ImagePart, Prediction, Region, Sample, Target, Text
 from samtok_bench.task import Dropped, Task
 
 Piece = str | list[Any]
@@ -68,10 +68,10 @@ def detail(
         prompts: list[Any] = []
         target = None
     else:
-        main = builder.picture(ImagePart(sample.image), sample.size)
+        main = builder.picture(ImagePart(sample.image), sample)
         assert main == 0
         asked = [task.with_history(sample, before) if before else sample for before in earlier]
-        prompts = [builder.prompt(question.turns, sample.size) for question in asked]
+        prompts = [builder.prompt(question) for question in asked]
         prompts = prompts[:1] if all(prompt == prompts[0] for prompt in prompts) else prompts
         ignore = sample.target.ignore
         target = {
@@ -102,22 +102,23 @@ class _Detail:
     """By picture and mask: a mask that is asked for twice on a picture is a single region."""
     notes: list[str] = field(default_factory=list)
 
-    def picture(self, part: ImagePart, size: tuple[int, int]) -> int:
-        number = self.pictures.number(part.path, part.view, size)
+    def picture(self, part: ImagePart, sample: Sample) -> int:
+        upright = sample.shown_upright(part.path)
+        number = self.pictures.number(part.path, part.view, sample.size, upright)
         if number not in self.shown:
             self.shown.append(number)
         return self.shown.index(number)
 
-    def prompt(self, turns: Sequence[Turn], size: tuple[int, int]) -> list[Any]:
+    def prompt(self, sample: Sample) -> list[Any]:
         """Turns as [role, pieces]."""
         current, found = 0, []
-        for turn in turns:
+        for turn in sample.turns:
             pieces: list[Piece] = []
             for part in turn.parts:
                 if isinstance(part, Text):
                     pieces.append(part.text)
                 elif isinstance(part, ImagePart):
-                    current = self.picture(part, size)
+                    current = self.picture(part, sample)
                     pieces.append(["image", current, ""])
                 else:
                     pieces.append(["region", self.region(part, current), ""])

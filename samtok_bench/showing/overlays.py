@@ -98,7 +98,7 @@ class _Images:
         scale = SIDE / max(height, width)
         size = max(1, round(scale * width)), max(1, round(scale * height))
         try:
-            return open_image(sample.image).resize(size)
+            return open_image(sample.image, sample.upright).resize(size)
         except ImageFileError as error:
             self._unread.append(str(error))
             return Image.new("RGB", size, "grey")

@@ -2,9 +2,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from samtok.images import ImageFileError, allow_pixels, image_size, open_image, to_pixels, to_rgb
 from samtok.mask_files import NotBinaryError, mask_pixels
@@ -46,6 +47,28 @@ def test_exif_orientation_is_not_applied(tmp_path: Path) -> None:
     exif[0x0112] = 6  # rotate by 90 degrees on display
     Image.new("RGB", (6, 4)).save(tmp_path / "turned.jpg", exif=exif)
     assert open_image(tmp_path / "turned.jpg").size == (6, 4)
+    assert open_image(tmp_path / "turned.jpg", upright=True).size == (4, 6)
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_upright_images_are_those_of_opencv(tmp_path: Path, orientation: int) -> None:
+    """By which LISA reads, and which applies the orientation; 0 and 9 mean nothing."""
+    path = tmp_path / "turned.png"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = np.random.default_rng(orientation).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path, exif=exif)
+    stored = np.asarray(open_image(path))
+    assert np.array_equal(stored, pixels)
+    upright = np.asarray(open_image(path, upright=True))
+    assert upright.shape[:2] == image_size(path, upright=True)
+    with Image.open(path) as image:
+        assert np.array_equal(upright, ImageOps.exif_transpose(image))
+    jpeg = tmp_path / "turned.jpg"
+    Image.fromarray(pixels.repeat(16, 0).repeat(16, 1)).save(jpeg, exif=exif, quality=100, subsampling=0)
+    theirs = cv2.imread(str(jpeg))[:, :, ::-1]
+    assert theirs.shape[:2] == image_size(jpeg, upright=True)
+    assert np.abs(theirs - np.asarray(open_image(jpeg, upright=True), int)).max() <= 2
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,9 @@ Outlines are labelme's shapes. LISA paints the points of every kind as a polygon
 circle of two points leaves a line; here these are what labelme means, while lines and points are painted as
 LISA does. LISA takes every label for a target but `flag` and words with `ignore` in them; here an image with
 any other label than `target` is left out.
+
+Images and outlines are upright: LISA reads images by OpenCV, which turns and mirrors them as EXIF asks, and
+paints the outlines on what it gets, as labelme shows images to whoever draws.
 """
 
 import json
@@ -23,7 +26,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from samtok_bench import rle
-from samtok_bench.images import image_size, is_shown_turned
+from samtok_bench.images import image_size
 from samtok_bench.rle import RLE
 from samtok_bench.task import Dropped
 from samtok_tasks.formats import labelme
@@ -67,7 +70,7 @@ class ReasonSegImage:
     """One image with its question."""
 
     image: Path
-    """It was opened for its size only."""
+    """It was opened for its size only; to be opened upright."""
     text: str
     is_sentence: bool
     """A long query in the form of a sentence or question; else a short phrase."""
@@ -80,8 +83,7 @@ def read_reasonseg(root: Path, split: str) -> tuple[list[ReasonSegImage], Droppe
     """Read a split, in the order of the images' names, and paint its masks.
 
     Left out are outlines without a point, images with an outline of an unknown label or kind, images without
-    a JSON file and the reverse, images that cannot be opened, and images that are shown turned (EXIF), as
-    their outlines then are too.
+    a JSON file and the reverse, and images that cannot be opened.
     """
     if not split or Path(split).name != split:
         raise ValueError(f"a split is a plain name, got {split!r}")
@@ -106,13 +108,10 @@ def read_reasonseg(root: Path, split: str) -> tuple[list[ReasonSegImage], Droppe
 def _size(path: Path, dropped: Dropped) -> tuple[int, int] | None:
     """Height and width of an image; None where it is left out."""
     try:
-        size, turned = image_size(path), is_shown_turned(path)
+        return image_size(path, upright=True)
     except ValueError as error:
         dropped.add("images that cannot be opened", str(path), str(error))
         return None
-    if turned:
-        dropped.add("images that are shown turned", str(path))
-    return None if turned else size
 
 
 def _read_image(image: Path, path: Path, height: int, width: int, dropped: Dropped) -> ReasonSegImage | None:

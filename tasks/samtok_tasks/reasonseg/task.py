@@ -62,4 +62,5 @@ def _sample(asked: ReasonSegImage, root: Path) -> Sample:
         cluster=image_key(asked.image, root),
         target=Target((asked.target,), ignore=asked.ignore),
         tags={"query": "long" if asked.is_sentence else "short"},
+        upright=True,
     )

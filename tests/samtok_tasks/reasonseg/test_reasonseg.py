@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,16 +12,32 @@ from json_fuzz import changed, json_values
 from PIL import Image
 
 from samtok_bench import rle
+from samtok_bench.codecs.run_length import RunCodec
+from samtok_bench.exchange.questions import RegionForms, questions
+from samtok_bench.images import open_image
 from samtok_bench.predictor import PredictorOptions
+from samtok_bench.predictors import pictures as seen_by_models
 from samtok_bench.predictors.constant import ConstantPredictor
 from samtok_bench.predictors.oracle import OraclePredictor
-from samtok_bench.sample import Prediction, prompt_text
+from samtok_bench.report.images import Pictures
+from samtok_bench.sample import ImagePart, Prediction, prompt_text
 from samtok_bench.task import DataStatus
 from samtok_tasks.mini.writer import pictures_of
 from samtok_tasks.reasonseg import mini as official
 from samtok_tasks.reasonseg.reader import FOLDER, IGNORE, TARGET, Outline, paint, read_reasonseg
 from samtok_tasks.reasonseg.task import ReasonSeg
 
+TURNS = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes an image of each EXIF orientation upright; but for 6 and 8 also what undoes it."""
 GOLDEN = Path(__file__).parents[2] / "golden" / "reasonseg_prompts.txt"
 
 
@@ -35,6 +52,19 @@ CONTENT = {
     "shapes": [shape("ignore", 4, 4, 6, 6), shape("flag", 0, 0, 29, 19), shape("target", 2, 2, 9, 9)],
 }
 LONG = {"text": ["Which thing keeps rain off?"], "is_sentence": True, "shapes": [shape("target", 0, 0, 3, 3)]}
+
+
+class Sees(RunCodec):
+    """Says the red pixels of the image, whatever it is given."""
+
+    def embed(self, image, size, upright=False):
+        return np.asarray(open_image(image, upright))[..., 0] > 128
+
+    def encode(self, embedding, masks):
+        return super().encode(embedding.shape, [rle.encode(embedding)] * len(masks))
+
+    def decode(self, embedding, codes):
+        return super().decode(embedding.shape, codes)
 
 
 def write(root: Path, contents: dict[str, object], split: str = "val") -> Path:
@@ -198,13 +228,9 @@ def test_what_cannot_be_used_is_counted(tmp_path):
     empty = {"label": "target", "points": []}
     folder = write(tmp_path, {"a": LONG | {"shapes": [empty, shape("target", 0, 0, 3, 3)]}})
     Image.new("RGB", (3, 3)).save(folder / "lonely.jpg")
-    for stem in ("no_image", "torn", "turned"):
+    for stem in ("no_image", "torn"):
         (folder / f"{stem}.json").write_text(json.dumps(LONG))
     (folder / "torn.jpg").write_bytes(b"nothing")
-    turned = Image.new("RGB", (3, 3))
-    exif = turned.getexif()
-    exif[274] = 6
-    turned.save(folder / "turned.jpg", exif=exif)
     read = ReasonSeg().samples(tmp_path, "val")
     assert len(read.samples) == 1
     assert read.dropped.counts == {
@@ -212,7 +238,6 @@ def test_what_cannot_be_used_is_counted(tmp_path):
         "images without a JSON file": 1,
         "JSON files without an image": 1,
         "images that cannot be opened": 1,
-        "images that are shown turned": 1,
     }
     assert read.dropped.first["images without a JSON file"].endswith("lonely")
     assert read.dropped.first["outlines without a point"].endswith("a.json: shape 0")
@@ -249,6 +274,36 @@ def test_missing_folders_show_the_layout(tmp_path):
     assert task.data_status(tmp_path).detail.startswith(f"no JSON files below {tmp_path / FOLDER}. Expected")
     write(tmp_path, {"a": LONG}, "test")
     assert task.data_status(tmp_path) == DataStatus(True, f"ReasonSeg (test), in {tmp_path}")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_image_is_what_lisa_reads(tmp_path, orientation):
+    """OpenCV turns it, and the outlines are on that: a red square in the shown image's corner."""
+    folder = write(tmp_path, {"a": LONG | {"shapes": [shape("target", 0, 0, 7, 7)]}})
+    upright = np.full((24, 40, 3), 40, np.uint8)
+    upright[:8, :8] = (220, 30, 30)
+    back = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}.get(orientation, TURNS[orientation])
+    stored = Image.fromarray(upright) if back is None else Image.fromarray(upright).transpose(back)
+    exif = Image.Exif()
+    exif[274] = orientation
+    stored.save(folder / "a.jpg", exif=exif, quality=100, subsampling=0)
+    (sample,) = ReasonSeg().samples(tmp_path, "val").samples
+    theirs = cv2.imread(str(folder / "a.jpg"))
+    assert sample.size == theirs.shape[:2] == (24, 40)
+    assert rle.box(sample.target.masks[0]) == (0, 0, 8, 8)
+    red = np.asarray(open_image(sample.image, sample.upright))[..., 0] > 128
+    assert np.array_equal(red, rle.decode(sample.target.masks[0]))
+    # so do the model, the codec and the pictures of a report see it
+    seen = seen_by_models.pictures_of(ImagePart(sample.image), sample)["image"]
+    assert np.array_equal(np.asarray(seen)[..., 0] > 128, red)
+    codec = Sees("", PredictorOptions(ReasonSeg().generation))
+    (made,) = OraclePredictor("", codec.options, codec).predict([sample])
+    assert made.masks == sample.target.masks
+    pictures = Pictures()
+    pictures.number(sample.image, None, sample.size, sample.upright)
+    assert (pictures.found[0].height, pictures.found[0].width) == sample.size
+    (line,) = questions(ReasonSeg(), [sample], tmp_path, RegionForms())
+    assert json.loads(line)["upright"] is True
 
 
 def test_mini_paints_back_what_was_drawn(mini):
