@@ -2,15 +2,27 @@
 
 import math
 from collections.abc import Iterable
+from typing import Annotated
 
 import torch
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    model_validator,
+)
 from torch import Tensor
 from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from samtok.processor import QwenVLProcessor
-from samtok.vocabulary import add_mask_words, build_text_tokenizer
+from samtok.vocabulary import SPECIAL_TOKENS, add_mask_words, build_text_tokenizer
+
+_Size = Annotated[int, Field(gt=0, le=2**14)]
+_Layers = Annotated[int, Field(gt=0, le=256)]
 
 
 class NanoOptions(BaseModel):
@@ -19,32 +31,41 @@ class NanoOptions(BaseModel):
     A square image with sides of `image_size` pixels has (image_size / patch_size / merge_size)^2 tokens.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    image_size: int = 192
-    patch_size: int = 16
-    merge_size: int = 2
-    vision_layers: int = 4
-    vision_width: int = 192
-    vision_heads: int = 6
-    vision_mlp: int = 512
-    deepstack: tuple[int, ...] = (0, 1)
-    text_layers: int = 5
-    text_width: int = 256
-    text_heads: int = 8
-    text_mlp: int = 768
-    head_dim: int = 32
-    rope_theta: float = 10_000.0
-    vocabulary: int = 1024
-    initializer_range: float = 0.02
+    image_size: int = Field(default=192, gt=0, le=2**12)
+    patch_size: _Size = 16
+    merge_size: _Size = 2
+    vision_layers: _Layers = 4
+    vision_width: _Size = 192
+    vision_heads: _Size = 6
+    vision_mlp: _Size = 512
+    deepstack: tuple[NonNegativeInt, ...] = (0, 1)
+    """Layers of the vision tower that the language model also sees, counted from 0."""
+    text_layers: _Layers = 5
+    text_width: _Size = 256
+    text_heads: _Size = 8
+    text_mlp: _Size = 768
+    head_dim: int = Field(default=32, gt=0, le=2**12, multiple_of=16)
+    rope_theta: PositiveFloat = 10_000.0
+    vocabulary: int = Field(default=1024, ge=256 + len(SPECIAL_TOKENS), le=2**20)
+    initializer_range: NonNegativeFloat = 0.02
     position_scale: float = 0.5
 
     @model_validator(mode="after")
-    def _check(self) -> "NanoOptions":
+    def _fits(self) -> "NanoOptions":
         if self.image_size % (self.patch_size * self.merge_size):
-            raise ValueError("image_size must be a multiple of patch_size * merge_size")
-        if self.vision_width % self.vision_heads or self.head_dim % 16:
-            raise ValueError("vision_width must be a multiple of vision_heads, head_dim of 16")
+            raise ValueError(
+                f"image_size: {self.image_size} is no multiple of patch_size {self.patch_size} times "
+                f"merge_size {self.merge_size}"
+            )
+        if self.vision_width % (4 * self.vision_heads):  # a head's width is divided among sines and axes
+            raise ValueError(
+                f"vision_width: {self.vision_width} is no multiple of four times the {self.vision_heads} "
+                "vision_heads"
+            )
+        if strange := [layer for layer in self.deepstack if layer >= self.vision_layers]:
+            raise ValueError(f"deepstack: there is no layer {strange[0]} of {self.vision_layers}")
         return self
 
 

@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import torch
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+)
 from torch import nn
 from transformers import TrainingArguments
 
@@ -24,6 +34,8 @@ def _installed(names: list[str]) -> list[str]:
     return names
 
 
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What NumPy and torch both take."""
 Trackers = Annotated[list[Literal["tensorboard", "wandb"]], AfterValidator(_installed)]
 """Trackers to which transformers also logs the losses; log.jsonl has them in any case."""
 
@@ -31,7 +43,7 @@ Trackers = Annotated[list[Literal["tensorboard", "wandb"]], AfterValidator(_inst
 class RecipePart(BaseModel):
     """A part of a recipe; unknown fields are errors."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class DataSource(RecipePart):
@@ -58,9 +70,9 @@ class DataSource(RecipePart):
 class Optimisation(RecipePart):
     """What is trained, and at what learning rate."""
 
-    learning_rate: float
+    learning_rate: NonNegativeFloat
     schedule: Literal["cosine", "constant_with_warmup"] = "cosine"
-    warmup_steps: int = 0
+    warmup_steps: NonNegativeInt = 0
     frozen: list[str] = Field(default_factory=list)
     """Prefixes of the names of parameters that are not trained."""
 
@@ -73,18 +85,18 @@ class Optimisation(RecipePart):
 class TrainingRecipe(RecipePart):
     """What every training needs."""
 
-    seed: int
-    threads: int | None = None
+    seed: Seed
+    threads: int | None = Field(default=None, gt=0, le=1024)
     autocast: Literal["bfloat16"] | None = None
     """Precision of the forward pass; weights and losses stay in float32."""
     attention: Literal["sdpa", "eager"] = "sdpa"
     """On CPUs `eager` is faster in bfloat16."""
     data: DataSource
-    beta2: float = 0.999
-    weight_decay: float = 0.05
-    log_every: int
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    weight_decay: NonNegativeFloat = 0.05
+    log_every: PositiveInt
     report_to: Trackers = Field(default_factory=list)
-    save_every: int
+    save_every: PositiveInt
 
     def open_folder(self, out: str | Path, resume: bool) -> Path:
         """Create the folder of a training if it does not exist, and set torch's number of threads.

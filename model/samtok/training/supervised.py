@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, TrainerCallback
@@ -18,7 +18,14 @@ from samtok.tokenizer import SAMTok
 from samtok.training.codes import CodeSource, GeometryCodes, TokenizerCodes
 from samtok.training.dialogues import IGNORED, Batches, Collator, DialogueStage, draw
 from samtok.training.folders import newest_checkpoint, step_of, written_whole
-from samtok.training.recipe import DataSource, Optimisation, RecipePart, TrainingRecipe, load_recipe
+from samtok.training.recipe import (
+    DataSource,
+    Optimisation,
+    RecipePart,
+    Seed,
+    TrainingRecipe,
+    load_recipe,
+)
 from samtok.training.resumable import ResumableTrainer, TrainingLog
 from samtok.training.workers import Loader, deaths_of_workers
 from samtok.vocabulary import extend_vocabulary, mask_word_ids, reset_code_rows
@@ -28,7 +35,7 @@ class StartingWeights(RecipePart):
     """Where the weights come from: a new nano, or the folder of a QwenVL."""
 
     nano: NanoOptions | None = None
-    corpus: int = 2000
+    corpus: PositiveInt = 2000
     """Dialogues whose texts train nano's text tokenizer."""
     checkpoint: Path | None = None
     words: Literal["kept", "random", "near"] = "kept"
@@ -44,7 +51,7 @@ class StartingWeights(RecipePart):
 class SupervisedEvaluation(RecipePart):
     """Teacher-forced accuracy on fixed dialogues, for each named set of options of the data source."""
 
-    seed: int
+    seed: Seed
     images: int = Field(gt=0)
     """Images, and so dialogues, per set."""
     every: int = Field(gt=0)
@@ -60,16 +67,16 @@ class SupervisedRecipe(TrainingRecipe, Optimisation):
     """`geometry`, or the folder of a SAMTok; `nano` is the shipped one."""
     stages: list[DialogueStage] = Field(min_length=1)
     evaluation: SupervisedEvaluation | None = None
-    clip: float = 1.0
+    clip: NonNegativeFloat = 1.0
     """Largest norm of the gradient."""
-    image_loss: float = 0.0
+    image_loss: NonNegativeFloat = 0.0
     """Weight of the loss on visual tokens; see `Collator`."""
     workers: int = Field(default=0, ge=0, le=1)
     """Processes that draw dialogues."""
     pool_workers: int = Field(default=0, ge=0)
     """Processes that prepare the stages' pools."""
-    log_every: int = 20
-    save_every: int = 200
+    log_every: PositiveInt = 20
+    save_every: PositiveInt = 200
 
     @model_validator(mode="after")
     def _ordered(self) -> "SupervisedRecipe":

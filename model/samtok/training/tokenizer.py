@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.utils.data import IterableDataset
 from transformers import TrainerCallback
@@ -24,8 +24,16 @@ from samtok.sam2_parts import best_mask, encode_images
 from samtok.tokenizer import THRESHOLD, SAMTok
 from samtok.training.folders import UNFINISHED, newest_checkpoint, step_of, weights_fault, written_whole
 from samtok.training.losses import mask_losses
-from samtok.training.recipe import DataSource, Optimisation, RecipePart, TrainingRecipe, load_recipe
+from samtok.training.recipe import (
+    DataSource,
+    Optimisation,
+    RecipePart,
+    Seed,
+    TrainingRecipe,
+    load_recipe,
+)
 from samtok.training.resumable import ResumableTrainer, TrainingLog
+from samtok.training.sizes import SAMTokSizes, Size
 
 FINAL = "final"
 PromptPath = Literal["box", "mask", "codes"]
@@ -37,29 +45,35 @@ class TokenizerStage(Optimisation):
     name: str = Field(pattern=r"^\w[\w.-]*$")
     """Also of its folder."""
     steps: int = Field(gt=0)
-    paths: dict[PromptPath, float]
+    paths: dict[PromptPath, NonNegativeFloat]
     """The relative frequency of each path of `SAMTok.forward`."""
-    learning_rate: float = 4e-5
+    learning_rate: NonNegativeFloat = 4e-5
     masks: Literal["predicted", "all"] = "predicted"
     """Which of the decoder's three masks get a loss: the one with the best predicted IoU, or all."""
-    cross_entropy: float = 2.0
-    dice: float = 0.5
-    iou: float = 0.0
+    cross_entropy: NonNegativeFloat = 2.0
+    dice: NonNegativeFloat = 0.5
+    iou: NonNegativeFloat = 0.0
     """Weight of the squared error of the predicted IoU."""
-    commitment: float = 1.0
-    points: int = 12544
+    commitment: NonNegativeFloat = 1.0
+    points: int = Field(default=12544, gt=0, le=2**24)
     """Points per mask at which the losses are taken."""
-    restart_below: float = 1.0
-    decay: float = 0.99
-    start_codes: int = 0
+    restart_below: NonNegativeFloat = 1.0
+    decay: float = Field(default=0.99, ge=0, le=1)
+    start_codes: NonNegativeInt = 0
     """Vectors for the k-means that initialises the codebooks; 0 keeps the codebooks."""
+
+    @model_validator(mode="after")
+    def _has_a_path(self) -> "TokenizerStage":
+        if not sum(self.paths.values()):
+            raise ValueError("paths: one of them needs a frequency above 0")
+        return self
 
 
 class TokenizerEvaluation(RecipePart):
     """Round trips on fixed images during training."""
 
     data: DataSource
-    seed: int
+    seed: Seed
     images: int = Field(gt=0)
     every: int = Field(gt=0)
     """Steps between two evaluations."""
@@ -70,17 +84,27 @@ class TokenizerRecipe(TrainingRecipe):
 
     start: str | None = None
     """`nano`, a folder of ours, or the folder of the published pair; None trains from scratch."""
-    model: dict[str, Any] = Field(default_factory=dict)
-    """Arguments of `build_sam2_config`."""
-    codebook_size: int = 256
-    codebook_depth: int = 2
+    model: SAMTokSizes = SAMTokSizes()
+    codebook_size: Size = 256
+    codebook_depth: int = Field(default=2, gt=0, le=64)
     evaluation: TokenizerEvaluation
-    mask_size: int
+    mask_size: Size
     """Side in pixels of the square to which masks are resized (nearest neighbour)."""
     images_per_step: int = Field(gt=0)
-    log_every: int = 50
-    save_every: int = 500
+    log_every: PositiveInt = 50
+    save_every: PositiveInt = 500
     stages: list[TokenizerStage] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _enough_vectors(self) -> "TokenizerRecipe":
+        for number, stage in enumerate(self.stages):
+            # a starting model has its own codebooks, of a size that is not known yet
+            if self.start is None and 0 < stage.start_codes < self.codebook_size:
+                raise ValueError(
+                    f"stages.{number}.start_codes: {stage.start_codes} vectors cannot start "
+                    f"{self.codebook_size} codes"
+                )
+        return self
 
     @model_validator(mode="after")
     def _folders_of_their_own(self) -> "TokenizerRecipe":
@@ -132,7 +156,7 @@ def from_scratch(recipe: TokenizerRecipe) -> SAMTok:
     throughout, and the two copies of the positional encoding differ, so that prompts and image disagree about
     places. SAM is trained from PyTorch's own initialisation and one shared encoding.
     """
-    sizes = build_sam2_config(**recipe.model)
+    sizes = build_sam2_config(**recipe.model.arguments())
     model = SAMTok(SAMTokConfig(sizes, recipe.codebook_size, recipe.codebook_depth))
     sam2 = model.sam2
     for part in (sam2.prompt_encoder, sam2.mask_decoder, model.mask_encoder, sam2.vision_encoder):
