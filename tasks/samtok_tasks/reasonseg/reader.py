@@ -5,8 +5,8 @@ wordings; the first is asked, as LISA does in validation).
 
 Outlines are labelme's shapes. LISA paints the points of every kind as a polygon's, which of a rectangle or
 circle of two points leaves a line; here these are what labelme means, while lines and points are painted as
-LISA does. LISA takes every label for a target but `flag` and words with `ignore` in them; here an image with
-any other label than `target` is left out.
+LISA does, and counted. LISA takes every label for a target but `flag` and words with `ignore` in them; here an
+image with any other label than `target` is left out.
 
 Images and outlines are upright: LISA reads images by OpenCV, which turns and mirrors them as EXIF asks, and
 paints the outlines on what it gets, as labelme shows images to whoever draws.
@@ -134,6 +134,10 @@ def _read_image(image: Path, path: Path, height: int, width: int, dropped: Dropp
         except ValueError as error:
             dropped.add("images with an outline of unknown form", where, str(error))
             return None
+        if outline.shape_type in labelme.STROKES or (
+            outline.shape_type != labelme.CIRCLE and len(outlines[-1].points) < 3
+        ):
+            dropped.keep("outlines that enclose nothing", where)
     labels = paint(outlines, height, width)
     ignore = rle.encode(labels == IGNORE)
     return ReasonSegImage(

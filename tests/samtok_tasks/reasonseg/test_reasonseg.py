@@ -162,6 +162,17 @@ def test_shapes_are_what_labelme_means(tmp_path, shape, expected):
     pixels[expected] = True
     assert np.array_equal(rle.decode(image.target), pixels)
     assert not dropped.counts
+    strokes = {"line", "linestrip", "point"}
+    assert dropped.kept == ({"outlines that enclose nothing": 1} if shape["shape_type"] in strokes else {})
+
+
+def test_a_polygon_of_two_points_is_a_line_and_counted(tmp_path):
+    folder = write(tmp_path, {"a": LONG | {"shapes": [drawn(None, (3, 2), (12, 2))]}})
+    ((image,), dropped) = read_reasonseg(tmp_path, "val")
+    assert rle.area(image.target) == 10
+    assert dropped.kept_lines() == [
+        f"1 outlines that enclose nothing, the first: {folder / 'a.json'}: shape 0"
+    ]
 
 
 def test_a_circle_is_its_centre_and_a_point_on_its_rim(tmp_path):
