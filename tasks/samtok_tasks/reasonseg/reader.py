@@ -5,8 +5,8 @@ wordings; the first is asked, as LISA does in validation).
 
 Outlines are labelme's shapes. LISA paints the points of every kind as a polygon's, which of a rectangle or
 circle of two points leaves a line; here these are what labelme means, while lines and points are painted as
-LISA does, and counted. LISA takes every label for a target but `flag` and words with `ignore` in them; here an
-image with any other label than `target` is left out.
+LISA does, and counted. LISA takes every label for a target but `flag` and words with `ignore` in them; here
+an image with any other label than `target` is left out.
 
 Images and outlines are upright: LISA reads images by OpenCV, which turns and mirrors them as EXIF asks, and
 paints the outlines on what it gets, as labelme shows images to whoever draws.
