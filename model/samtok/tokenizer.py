@@ -105,8 +105,7 @@ class SAMTok(PreTrainedModel):
             model = cls.from_published(folder / PUBLISHED_SAM2, folder / PUBLISHED_TOKENIZER)
         else:
             model = load_model(super().from_pretrained, folder, "SAMTok", dtype=dtype, **kwargs)
-        if broken := [name for name, value in model.state_dict().items() if not value.isfinite().all()]:
-            raise ValueError(f"weights in {folder} are not finite numbers: {listed(broken)}")
+            _check_finite(model, folder)
         model.autocast = autocast
         return model.to(device=device)
 
@@ -125,6 +124,7 @@ class SAMTok(PreTrainedModel):
         state = published_state(sam2_pt, tokenizer_pth, model.state_dict())
         model.to_empty(device="cpu")
         model.load_state_dict(state)
+        _check_finite(model, tokenizer_pth)
         return model.eval()
 
     @overload
@@ -299,6 +299,11 @@ def _at_size(logits: Tensor, embedding: ImageEmbedding, threshold: float) -> Ten
         for chunk in logits.split(_masks_at_once(embedding))
     ]
     return torch.cat(masks)
+
+
+def _check_finite(model: SAMTok, source: str | Path) -> None:
+    if broken := [name for name, value in model.state_dict().items() if not value.isfinite().all()]:
+        raise ValueError(f"weights in {source} are not finite numbers: {listed(broken)}")
 
 
 def _masks_at_once(embedding: ImageEmbedding) -> int:

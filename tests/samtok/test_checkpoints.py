@@ -109,6 +109,13 @@ def test_half_precision_files_become_float32(changed: Callable[..., Path]):
     assert {tensor.dtype for tensor in model.state_dict().values()} == {torch.float32}
 
 
+def test_numbers_that_are_none(changed: Callable[..., Path]):
+    key = "quantizer.codebooks.0.weight"
+    broken = changed(lambda state: {**state, key: state[key] / 0})
+    with pytest.raises(ValueError, match=rf"changed\.pth are not finite numbers: {key}"):
+        SAMTok.from_published(None, broken, CONFIG)
+
+
 def test_every_fault_is_listed(changed: Callable[..., Path]):
     def change(state: dict[str, Tensor]) -> None:
         del state["model.sam2_model.no_mem_embed"]
