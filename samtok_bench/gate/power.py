@@ -17,7 +17,15 @@ import numpy as np
 from samtok_bench import registry, statistics
 from samtok_bench.metric import MetricInfo
 from samtok_bench.runs.comparable import comparability
-from samtok_bench.runs.reading import NotComparable, clusters_of, defined_value, open_run, scores_of
+from samtok_bench.runs.folder import JOURNAL
+from samtok_bench.runs.reading import (
+    NotComparable,
+    clusters_of,
+    defined_value,
+    open_run,
+    require_scores,
+    scores_of,
+)
 from samtok_bench.showing.tables import NOT_AVAILABLE, number, text_table
 
 POWER = 0.8
@@ -64,6 +72,8 @@ def detectable(run: Path, baseline: Path | None, metric: str | None) -> list[Det
             f"{first.task.name} has no metric {metric!r} that a tolerance can be for"
             f"{registry.suggestion(metric, [info.id for info in known])}"
         )
+    for loaded in runs:
+        require_scores(loaded.path / JOURNAL, loaded.lines, infos)
     drawn = statistics.bootstrap(infos, list(map(scores_of, journals)), clusters_of(journals[0]))
     widths: dict[float | None, float] = {None: 1.0}
     if baseline is None:

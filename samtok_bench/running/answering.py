@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from samtok_bench.progress import Reporter
 from samtok_bench.running.engines.engine import Answered, Engine
+from samtok_bench.running.stored import read_answers
 from samtok_bench.runs.journal import Journal, Line
 from samtok_bench.sample import Prediction, Sample
 from samtok_bench.task import Task
@@ -25,13 +26,10 @@ def fill(
         how many it lacked, and the wall time of the predictions in seconds.
 
     Raises:
-        ValueError: the journal holds a sample of another run, or samples wait for each other.
+        ValueError: the journal is not of these samples, or samples wait for each other.
     """
-    done = journal.read()
     by_id = {sample.id: sample for sample in samples}
-    strangers = [id for id in done if id not in by_id]
-    if strangers:
-        raise ValueError(f"{journal.path} holds the sample {strangers[0]}, which this run does not have")
+    done = read_answers(journal, by_id)
     # samples of one image after each other, so that a batch embeds few images
     place = {image: k for k, image in enumerate(dict.fromkeys(sample.image for sample in samples))}
     grouped = sorted(samples, key=lambda sample: place[sample.image])

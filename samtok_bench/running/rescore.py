@@ -7,6 +7,7 @@ from samtok_bench.interruption import keeping
 from samtok_bench.progress import Reporter
 from samtok_bench.running.run import RunResult, finish
 from samtok_bench.running.samples import choose, data_hash
+from samtok_bench.running.stored import read_answers
 from samtok_bench.runs.folder import RunFolder
 from samtok_bench.runs.journal import Line
 from samtok_bench.runs.reading import task_of
@@ -31,7 +32,7 @@ def rescore(path: Path, reporter: Reporter) -> RunResult:
     by_id = {sample.id: sample for sample in chosen.samples}
     with folder.locked(), keeping(lambda: f"the answers in {path} are kept: the same command scores them"):
         for journal in (folder.journal, folder.ceiling):
-            lines = journal.read()
+            lines = read_answers(journal, by_id)
             missing = len(by_id) - len(lines)
             if missing and journal is folder.journal:
                 raise ValueError(

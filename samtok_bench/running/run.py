@@ -22,6 +22,7 @@ from samtok_bench.running.samples import choose, data_hash
 from samtok_bench.running.summarize import summarize
 from samtok_bench.runs.folder import RunFolder, RunRecord, Session
 from samtok_bench.runs.journal import Line
+from samtok_bench.runs.reading import require_scores
 from samtok_bench.runs.settings import RunSettings, short_name
 from samtok_bench.runs.summary import Summary
 from samtok_bench.sample import Outcome, Sample
@@ -53,6 +54,8 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
     ):
         if count is not None and count < 1:
             raise ValueError(f"--{name} must be at least 1, got {count}")
+    if options.seed < 0:
+        raise ValueError(f"--seed must not be negative, got {options.seed}")
     task = options.make_task()
     model = _model(options, task)
     predictor = model.make()
@@ -112,6 +115,8 @@ def finish(
     """Summarize a folder whose journal has all samples, and report what failed."""
     lines = folder.journal.read()
     ceiling = folder.ceiling.read() if with_ceiling else None
+    require_scores(folder.journal.path, lines, task.metrics)
+    require_scores(folder.ceiling.path, ceiling or {}, task.metrics)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         summary = summarize(settings, task, chosen, lines, ceiling)

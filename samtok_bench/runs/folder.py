@@ -7,7 +7,6 @@ all of them are there: that is written last.
 """
 
 import fcntl
-import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,10 +19,13 @@ from samtok_bench.files import is_aside, write_whole
 from samtok_bench.runs.journal import Journal
 from samtok_bench.runs.settings import RunSettings, differences
 from samtok_bench.runs.summary import SCHEMA, Summary
+from samtok_bench.strict_json import parse_json
 from samtok_bench.task import Task
 from samtok_bench.validation import first_fault
 
 RUN, JOURNAL, SUMMARY, CEILING = "run.json", "samples.jsonl", "summary.json", "ceiling.jsonl"
+MOST_BYTES = 64 << 20
+"""Of run.json, summary.json or judge.json."""
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -168,24 +170,28 @@ def read_versioned(path: Path, model: type[Model]) -> Model:
         ValueError: it is malformed, or of another version; says what to do.
     """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(f"{path.parent} is not a results folder: it has no {path.name}") from None
     try:
-        content = json.loads(raw)
-        if not isinstance(content, dict) or "schema_version" not in content:
-            raise ValueError(f"{path} is malformed: it has no schema_version")
-        version = content["schema_version"]
-        if version != SCHEMA:
-            raise ValueError(
-                f"{path} is of schema version {version}, this samtok-bench reads version {SCHEMA}: run the "
-                "command of the run again, or read it with the samtok-bench that made it"
-            )
+        if len(raw) > MOST_BYTES:
+            raise ValueError(f"it is larger than {MOST_BYTES} bytes")
+        content = parse_json(raw)
+        version = content.get("schema_version") if isinstance(content, dict) else None
+        if not isinstance(version, int):
+            raise ValueError("it has no schema_version")
+    except ValueError as error:
+        raise ValueError(f"{path} is malformed: {error}") from None
+    if version != SCHEMA:
+        raise ValueError(
+            f"{path} is of schema version {version}, this samtok-bench reads version {SCHEMA}: run "
+            "the command of the run again, or read it with the samtok-bench that made it"
+        )
+    try:
         return model.model_validate(content)
     except ValidationError as error:
         raise ValueError(f"{path} is malformed: {first_fault(error)}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} is malformed: {error}") from None
 
 
 def write_json(path: Path, content: BaseModel) -> None:

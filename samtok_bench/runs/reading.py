@@ -91,6 +91,15 @@ def scores_of(lines: Mapping[str, Line]) -> list[Scores]:
     return [line.scores for line in lines.values()]
 
 
+def require_scores(journal: Path, lines: Mapping[str, Line], metrics: Iterable[MetricInfo]) -> None:
+    """NotComparable where a line lacks a score that one of the metrics needs, as an older task left it."""
+    keys = dict.fromkeys(key for info in metrics for key in info.keys)
+    for line in lines.values():
+        for key in keys:
+            if key not in line.scores:
+                raise NotComparable(f"{journal.parent}: {journal.name} has no score {key!r}: rescore it")
+
+
 def clusters_of(lines: Mapping[str, Line]) -> list[str]:
     """The clusters of lines, in order."""
     return [line.cluster for line in lines.values()]
@@ -146,12 +155,10 @@ def _measured(
     run: LoadedRun, infos: Sequence[MetricInfo], lines: Mapping[str, Line]
 ) -> dict[str, float | None]:
     """None also for what is not finite, or made of scores that are not."""
+    require_scores(run.path / JOURNAL, lines, infos)
     scores = scores_of(lines)
-    try:
-        values = metric.values(infos, scores, clusters_of(lines))
-        finite = {info.id for info in infos if all(map(info.is_finite, scores))}
-    except KeyError as error:
-        raise NotComparable(f"{run.path}: {JOURNAL} has no score {error}: rescore it") from None
+    values = metric.values(infos, scores, clusters_of(lines))
+    finite = {info.id for info in infos if all(map(info.is_finite, scores))}
     return {
         id: value if value is not None and id in finite and math.isfinite(value) else None
         for id, value in values.items()

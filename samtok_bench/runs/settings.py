@@ -2,13 +2,16 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from samtok_bench import registry
 from samtok_bench.images import DEFAULT_MAX_PIXELS
 from samtok_bench.task import Protocol, Task
+
+Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
 
 
 class RunSettings(BaseModel):
@@ -21,7 +24,7 @@ class RunSettings(BaseModel):
     protocol: Protocol
     data_format: str | None
     split: str
-    limit: int | None
+    limit: Count | None
     sample: tuple[str, ...]
     """Ids that were asked for, or beginnings of ids."""
     options: dict[str, str]
@@ -33,9 +36,9 @@ class RunSettings(BaseModel):
     max_new_tokens: int
     reading: str
     """How mask words are read, see `Reading.name`."""
-    batch_size: int
+    batch_size: Count
     constrained: bool
-    seed: int
+    seed: Natural
     max_image_pixels: int = DEFAULT_MAX_PIXELS
     """Images with more were skipped."""
     data: str

@@ -1,8 +1,8 @@
 """summary.json: the values of a run with intervals, floor, ceiling, counts and break-down."""
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from samtok_bench.metric import Direction, MetricInfo
 from samtok_bench.statistics import Interval
@@ -76,7 +76,7 @@ class IntervalInfo(BaseModel):
     """How low and high came about."""
 
     method: str
-    level: float
+    level: Annotated[float, Field(gt=0, lt=1)]
     resamples: int
     seed: int
 

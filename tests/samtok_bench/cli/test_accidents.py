@@ -9,20 +9,17 @@ from typing import Any
 
 import pytest
 from accidents import accident, full, interrupted, kill_at
+from judged_squares import SERVER, install
 
-from samtok_bench import registry
 from samtok_bench.cli import main as cli
 from samtok_bench.files import PART, is_aside
-from samtok_bench.judging.client import JudgeClient
-from samtok_bench.judging.contract import Judged, JudgeSettings
-from samtok_bench.metric import MetricInfo
 
 COMMANDS = {
     "run": "run --task squares --model perfect --batch-size 9 --out out",
     "codecs": "run --task squares --codec box --codec polygon8 --limit 4 --no-ceiling --out out",
     "group": "run --task shapes --model perfect --no-ceiling --out out",
     "rescore": "rescore done",
-    "judge": "judge judged --judge http://localhost:9/v1 --judge-model m --jobs 1",
+    "judge": f"judge judged {SERVER}",
     "report": "report done --out out/page.html",
     "compare": "compare done other --out out/table.txt",
     "gate": "gate gate.yaml --junit out/junit.xml",
@@ -42,31 +39,10 @@ CASES = [
 """Commands, and every how many moments are tried."""
 
 
-def judged_squares() -> type:
-    from bench_fakes import Squares
-
-    class JudgedSquares(Squares, Judged):
-        name = "judged-squares"
-        judge_metrics = (MetricInfo("score", "score", "of the judge"),)
-        judge_settings = JudgeSettings(0.0)
-
-        def judge_prompts(self, sample, answer, files):
-            return [[{"role": "user", "content": sample.id}]]
-
-        def judge_scores(self, sample, replies, files):
-            return {"score": float(replies[0])}
-
-    return JudgedSquares
-
-
 @pytest.fixture
 def base(work, monkeypatch, called) -> Path:
     """A folder with finished runs."""
-    load, kind = registry.load, judged_squares()
-    monkeypatch.setattr(
-        registry, "load", lambda which, name: kind if name == "judged-squares" else load(which, name)
-    )
-    monkeypatch.setattr(JudgeClient, "ask", lambda self, messages, settings: "0.5")
+    install(monkeypatch)
     runs = (("squares", "perfect", "done"), ("squares", "faulty", "other"))
     for task, model, folder in (*runs, ("judged-squares", "perfect", "judged")):
         limit = ("--limit", "5") if folder == "judged" else ()
