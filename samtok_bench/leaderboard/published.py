@@ -11,9 +11,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from samtok.yaml_file import read_yaml
 from samtok_bench.registry import suggestion
 from samtok_bench.task import Protocol
 from samtok_bench.validation import first_fault
@@ -221,10 +221,9 @@ class Published(_Strict):
 
 def read_schema(path: Path = SCHEMA) -> Schema:
     """schema.yaml; ValueError says what is wrong and where."""
+    content = read_yaml(path)
     try:
-        return Schema.model_validate(yaml.safe_load(path.read_bytes()))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
+        return Schema.model_validate(content)
     except ValidationError as error:
         raise ValueError(f"{path}: {first_fault(error)}") from None
 

@@ -1,5 +1,6 @@
 """Damaged results folders, through every command that reads them: one line, a user's exit code, soon."""
 
+import json
 import random
 import re
 import shutil
@@ -75,19 +76,90 @@ def damage(base: Path, name: str, seed: int) -> None:
     (base / "run" / name).write_bytes(mutated(name, (base / "run" / name).read_bytes(), seed))
 
 
-def try_mutations(called, base: Path, name: str, seeds: range, commands: int) -> None:
-    for seed in seeds:
-        for command in random.Random(seed).sample(list(COMMANDS), commands):
+@pytest.mark.parametrize("seeds", [range(25), pytest.param(range(1000, 1100), marks=pytest.mark.slow)])
+def test_damaged_files(called, base, seeds):
+    for name in FILES:
+        for seed in seeds:
+            command = random.Random(f"{name} {seed}").choice(list(COMMANDS))
             damage(base, name, seed)
             check(called, command, f"{name} {seed} by {command}")
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_some_damaged_files(called, base, name):
-    try_mutations(called, base, name, range(25), 1)
+GATE = {
+    "checks": [
+        {
+            "name": "kept",
+            "run": "run",
+            "baseline": "other",
+            "metric": "giou",
+            "tolerance": 0.5,
+            "min_images": 2,
+        },
+        {
+            "name": "made",
+            "run": {"task": "squares", "model": "perfect", "limit": 4},
+            "metric": "ciou",
+            "floor": 0.01,
+        },
+        {
+            "name": "part",
+            "run": "run",
+            "metric": "ciou",
+            "floor": 0.01,
+            "tag": {"parity": "odd"},
+            "max_failed": 0.1,
+        },
+    ]
+}
+HOSTILE_YAML = (
+    "checks: &a [*a]",
+    "checks: !!timestamp x",
+    "checks: [{metric: giou, floor: !!float x}]",
+    "checks: [{metric: giou, floor: !!int '" + "9" * 5000 + "'}]",
+    "checks: [{metric: giou, floor: 1" + ":59" * 40_000 + "}]",
+    "checks: !!binary é",
+    "checks: !!python/object/apply:os.system [touch ran]",
+    "checks: " + "[" * 5000,
+    "checks: " + "{a: " * 5000,
+    "- " * 5000,
+    "a: &a [x, x]\n"
+    + "".join(f"{c}: &{c} [{f'*{b}, ' * 9}]\n" for b, c in zip("abcdefgh", "bcdefghi", strict=True)),
+    "a: &a {x: 1}\n"
+    + "".join(f"{c}: &{c} {{<<: [{f'*{b}, ' * 9}]}}\n" for b, c in zip("abcdefgh", "bcdefghi", strict=True)),
+    "? [a]\n: b",
+    "? {a: b}\n: c",
+    "checks: [{metric: giou, metric: ciou}]",
+    "--- a\n--- b",
+    "%YAML 9.9\n---\nchecks: []",
+    "\tchecks: []",
+    'checks: "\\x',
+    "x" * 1_000_000,
+    "checks: [" + "x, " * 200_000 + "]",
+)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", FILES)
-def test_many_damaged_files(called, base, name):
-    try_mutations(called, base, name, range(1000, 1150), 2)
+def check_gate(called, about: str) -> None:
+    began = time.process_time()
+    code, out, err = called("gate", "gate.yaml")
+    assert time.process_time() - began < SECONDS, about
+    assert code in CODES["gate"], f"{about}: {code}\n{out[-500:]}\n{err[-3000:]}"
+    assert "Traceback" not in out + err, about
+    if code == 2:
+        assert err.splitlines()[-1].startswith("error: "), about
+        assert len(err.splitlines()[-1]) < 2100, about
+
+
+@pytest.mark.parametrize("place", range(len(HOSTILE_YAML)))
+def test_hostile_yaml(called, work, place):
+    Path("gate.yaml").write_text(HOSTILE_YAML[place])
+    check_gate(called, HOSTILE_YAML[place][:80])
+    assert called("gate", "gate.yaml")[0] == 2
+    assert not Path("ran").exists()
+
+
+@pytest.mark.parametrize("count", [20, pytest.param(300, marks=pytest.mark.slow)])
+def test_damaged_gates(called, base, count):
+    raw = json.dumps(GATE).encode()
+    for seed in range(count):
+        Path("gate.yaml").write_bytes(mutated("gate.yaml", raw, seed))
+        check_gate(called, f"gate.yaml {seed}")

@@ -90,7 +90,10 @@ def test_the_json_of_a_file(called, run, name, content, fault):
             {"masks": [{"size": [1, 1], "counts": "01"}]},
             f"the sample {ID} has a mask of size [1, 1], not [10, 10]",
         ),
-        ({"masks": [{"size": [10**9, 10**9], "counts": "01"}]}, "is malformed (RLE counts cover 1 pixels"),
+        (
+            {"masks": [{"size": [10**9, 10**9], "counts": "01"}]},
+            "is too large: pixels are counted in 32 bits",
+        ),
         ({"outcome": "fine"}, "is malformed (outcome: Input should be 'ok',"),
         ({"scores": {"iou": None}}, "is malformed (scores.iou: Input should be a valid number"),
     ],
