@@ -36,7 +36,7 @@ class RunOptions:
     """Processes, each with the model for itself."""
     ray: str | None = None
     """Address of the Ray cluster whose actors are the workers, or `local`."""
-    elsewhere: Mapping[str, Any] = field(default_factory=dict)
+    elsewhere: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """What is given of the options of models that run elsewhere, by their names in PredictorOptions."""
     ceiling: bool | None = None
     """None computes it where it is cheap."""
