@@ -77,9 +77,10 @@ def _timeless(path: Path) -> Any:
     if path.suffix not in (".json", ".jsonl"):
         return raw
     drop = lambda record: {name: value for name, value in record.items() if name not in TIMES}  # noqa: E731
-    return [
-        json.loads(line, object_hook=drop) for line in ([raw] if path.suffix == ".json" else raw.splitlines())
-    ]
+    lines = [raw] if path.suffix == ".json" else raw.splitlines()
+    records = [json.loads(line, object_hook=drop) for line in lines]
+    # a judge's replies are written as they come
+    return sorted(records, key=json.dumps) if path.name == "judge.jsonl" else records
 
 
 def finish(called, name: str, folder: Path, wanted: dict[str, Any]) -> None:
