@@ -1,10 +1,12 @@
 """The `samtok-bench` command: groups of commands, and one place that turns errors into one line."""
 
+import errno
 import os
 import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,8 +22,9 @@ from samtok_bench.showing.tables import printable
 TRACEBACK = "SAMTOK_BENCH_TRACEBACK"
 LONGEST = 2000
 """Characters of an error."""
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells and Typer have it."""
+INTERRUPTED, BROKEN_PIPE = 130, 141
+"""Exit codes after Ctrl-C, and without a reader: Typer's 1 would be a gate's regression."""
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 BUG = 70
 """Exit code of an unforeseen error (EX_SOFTWARE of sysexits.h), which no command uses for a result."""
 
@@ -102,6 +105,14 @@ class _Commands(TyperGroup):
             return super().invoke(context)
         except KeyboardInterrupt as error:
             _say_interrupted(error)
+            raise
+        except BrokenPipeError:  # whoever read the output has ended, as `head` does
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(BROKEN_PIPE) from None
+        except OSError as error:
+            if error.errno in NO_ROOM and error.filename is None:  # files are named where they are written
+                error.filename = "standard output"
             raise
 
 

@@ -102,10 +102,14 @@ def fetch(source: HubSource, listed: Listing, root: Path) -> Path:
         except Exception as error:
             raise _failure(source, error) from None
     # the library is content with a folder that is there when the network is gone
-    missing = [name for name in listed.files if not (folder / name).is_file()]
+    missing = [name for name, size in listed.files.items() if not _is_whole(folder / name, size)]
     if missing:
         raise OSError(f"{source.id}: {len(missing)} files did not come, the first is {missing[0]}; try again")
     return folder
+
+
+def _is_whole(path: Path, size: int | None) -> bool:
+    return path.is_file() and size in (None, path.stat().st_size)
 
 
 def _failure(source: HubSource, error: Exception) -> OSError:

@@ -180,3 +180,32 @@ def test_what_a_killed_start_left_does_not_block_a_folder(called, fresh):
     code, _, err = called(*COMMANDS["run"].split())
     assert code == 0, err
     assert not [path for path in Path("out").iterdir() if is_aside(path.name)]
+
+
+def test_output_that_cannot_be_written(called, fresh, monkeypatch):
+    """A full disk is said; a pipe without a reader has a code that no gate has."""
+    fresh()
+
+    def stopped(error):
+        def echo(*_, **__):
+            raise error
+
+        return echo
+
+    for error, code, said in (
+        (
+            OSError(28, "No space left on device"),
+            2,
+            "error: [Errno 28] No space left on device: 'standard output'\n",
+        ),
+        (BrokenPipeError(32, "Broken pipe"), 141, ""),
+    ):
+        monkeypatch.setattr("typer.echo", stopped(error))
+        assert called("gate", "gate.yaml") == (code, "", said)
+
+
+def test_an_interrupt_before_a_command(called, fresh, monkeypatch):
+    fresh()
+    monkeypatch.setattr(cli, "build_app", interrupted)
+    begins_again = "interrupted: no file is half written; the same command begins again\n"
+    assert called("runs") == (130, "", begins_again)

@@ -19,8 +19,9 @@ from vip_samples import HEIGHT, WIDTH
 from samtok_bench import registry
 from samtok_bench.task import HubSource, Task
 from samtok_tasks.data.cli import app
-from samtok_tasks.data.fetch import _shown, listing
+from samtok_tasks.data.fetch import _shown, hub_source, listing
 from samtok_tasks.mini.cache import ensure_mini
+from samtok_tasks.vip_bench.task import ViPBench
 
 
 def picture(width, height) -> bytes:
@@ -251,3 +252,36 @@ def test_secrets_of_the_hubs_address_are_not_shown(hub, tmp_path, monkeypatch):
     assert "p4ss" not in done.output + str(done.exception)
     shown = _shown("404 for url: https://u:pw@cdn.org/x.json?Signature=ab/c&Key=d (is it gone?)")
     assert shown == "404 for url: https://cdn.org/x.json (is it gone?)"
+
+
+@pytest.mark.parametrize("stopped", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_a_stopped_download_says_what_is_kept(hub, tmp_path, monkeypatch, called, stopped):
+    hub({"mucai/ViP-Bench": VIP})
+
+    def download(*_, **__):
+        raise stopped
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    code, _, err = called("data", "fetch", "--task", "vip-bench", "--data-root", str(tmp_path), "--yes")
+    folder = tmp_path / hub_source(ViPBench(), tmp_path).folder
+    kept = f"the files that came are kept in {folder}: the same command takes the others\n"
+    if isinstance(stopped, KeyboardInterrupt):
+        assert (code, err) == (130, f"interrupted: {kept}")
+    else:
+        failure = (
+            "error: the hub's data set mucai/ViP-Bench cannot be fetched: [Errno 28] No space left on device"
+        )
+        assert (code, err) == (2, f"{failure}: '{folder}'; {kept}")
+
+
+def test_a_cut_file_is_no_success(hub, tmp_path, monkeypatch):
+    hub({"mucai/ViP-Bench": VIP})
+
+    def cut(*_, local_dir, **__):
+        for name, content in VIP.items():
+            (local_dir / name).parent.mkdir(parents=True, exist_ok=True)
+            (local_dir / name).write_bytes(content[:-1])
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", cut)
+    done = fetch("--task", "vip-bench", "--data-root", tmp_path, "--yes")
+    assert str(done.exception).startswith("mucai/ViP-Bench: 4 files did not come")
