@@ -2,7 +2,7 @@
 
 Groups: `samtok_bench.tasks` (Task classes), `samtok_bench.predictors` (Predictor classes),
 `samtok_bench.codecs` (Codec classes), `samtok_bench.commands` (Typer apps whose commands join the
-command line).
+command line), `samtok_bench.task_sources` (functions from NAME to the Task class of `--task SOURCE:NAME`).
 """
 
 import difflib
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from samtok_bench.predictor import Predictor
     from samtok_bench.task import Task
 
-Kind = Literal["task", "predictor", "codec", "command"]
+Kind = Literal["task", "task source", "predictor", "codec", "command"]
 GROUPS: dict[Kind, str] = {
     "task": "samtok_bench.tasks",
+    "task source": "samtok_bench.task_sources",
     "predictor": "samtok_bench.predictors",
     "codec": "samtok_bench.codecs",
     "command": "samtok_bench.commands",
@@ -147,7 +148,9 @@ def trust(task: str) -> None:
 
 
 def task_class(name: str) -> "type[Task]":
-    """A task by name, or the one in a Python file (`my/objects.py`) that is trusted; errors as `load`."""
+    """A task by name, one of a source (`SOURCE:NAME`), or the one in a Python file (`my/objects.py`) that is
+    trusted; errors as `load`.
+    """
     if name.endswith(".py"):
         if (file := Path(name).name) not in _trusted:
             raise ValueError(
@@ -155,6 +158,9 @@ def task_class(name: str) -> "type[Task]":
                 f"samtok-bench --task-file {file} COMMAND trusts your copy of it"
             )
         return _task_in(_trusted[file])
+    source, colon, inner = name.partition(":")
+    if colon and source in _entries("task source"):
+        return cast("type[Task]", load("task source", source)(inner))
     if name not in _entries("task") and (members := group_members(name)):
         raise ValueError(f"{name!r} is a group of tasks; name one of them: {', '.join(members)}")
     return cast("type[Task]", load("task", name))

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from samtok_bench import registry
-from samtok_bench.cli import catalogue, compare, gate, inspection, leaderboard, run
+from samtok_bench.cli import catalogue, compare, gate, inspection, leaderboard, lmms, run
 from samtok_bench.cli.options import MaxImagePixels, option
 from samtok_bench.interruption import in_one_line
 from samtok_bench.showing.tables import printable
@@ -42,7 +42,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_whole_program)
-    for module in (run, inspection, gate, compare, leaderboard, catalogue):
+    for module in (run, inspection, gate, compare, leaderboard, catalogue, lmms):
         app.add_typer(module.app)
     taken = set(typer.main.get_group(app).commands)
     for name in sorted(registry.names("command"), key=lambda name: not registry.is_built_in("command", name)):

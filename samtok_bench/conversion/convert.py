@@ -3,18 +3,20 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from samtok_bench.conversion.lmms import read_lmms
 from samtok_bench.conversion.released_results import read_released_results
 from samtok_bench.conversion.runs import read_run
 from samtok_bench.exchange.answers import StatedAnswer
 from samtok_bench.runs.journal import write_whole
 from samtok_bench.sample import Sample
+from samtok_bench.task import Dropped
 
-Source = Callable[[Path, Sequence[Sample]], Iterator[StatedAnswer]]
-SOURCES: Mapping[str, Source] = {"run": read_run, "released": read_released_results}
+Source = Callable[[Path, Sequence[Sample], Dropped], Iterator[StatedAnswer]]
+SOURCES: Mapping[str, Source] = {"run": read_run, "released": read_released_results, "lmms": read_lmms}
 """By the name given to --from."""
 
 
-def convert(kind: str, source: Path, samples: Sequence[Sample], out: Path) -> int:
+def convert(kind: str, source: Path, samples: Sequence[Sample], out: Path) -> tuple[int, Dropped]:
     """Write a predictions file.
 
     Args:
@@ -24,7 +26,7 @@ def convert(kind: str, source: Path, samples: Sequence[Sample], out: Path) -> in
         out: the predictions file.
 
     Returns:
-        the number of answers.
+        the number of answers, and what was left out.
 
     Raises:
         ValueError: an unknown kind, a malformed source, or answers to other samples.
@@ -32,6 +34,8 @@ def convert(kind: str, source: Path, samples: Sequence[Sample], out: Path) -> in
     """
     if kind not in SOURCES:
         raise ValueError(f"unknown source {kind!r}; there are {', '.join(SOURCES)}")
-    lines = [answer.model_dump_json(exclude_defaults=True) for answer in SOURCES[kind](source, samples)]
+    dropped = Dropped()
+    answers = SOURCES[kind](source, samples, dropped)
+    lines = [answer.model_dump_json(exclude_defaults=True) for answer in answers]
     write_whole(out, "".join(f"{line}\n" for line in lines).encode())
-    return len(lines)
+    return len(lines), dropped

@@ -15,6 +15,7 @@ from samtok_bench import rle
 from samtok_bench.exchange.answers import StatedAnswer, StatedRLE
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Sample
+from samtok_bench.task import Dropped
 from samtok_bench.validation import first_fault
 
 
@@ -43,7 +44,9 @@ class Result(BaseModel):
         raise ValueError("no field prediction_masks, pred_masks or predicted_segmentation")
 
 
-def read_released_results(source: Path, samples: Sequence[Sample]) -> Iterator[StatedAnswer]:
+def read_released_results(
+    source: Path, samples: Sequence[Sample], dropped: Dropped
+) -> Iterator[StatedAnswer]:
     """The answers in a folder.
 
     Raises:

@@ -7,12 +7,13 @@ from pathlib import Path
 from samtok_bench.exchange.answers import StatedAnswer
 from samtok_bench.runs.folder import RunFolder
 from samtok_bench.sample import Sample
+from samtok_bench.task import Dropped
 
 LEFT_OUT = ("codes", "timings")
 """What only codecs write."""
 
 
-def read_run(source: Path, samples: Sequence[Sample]) -> Iterator[StatedAnswer]:
+def read_run(source: Path, samples: Sequence[Sample], dropped: Dropped) -> Iterator[StatedAnswer]:
     """The journal of a results folder; ValueError where it is none, or not of these samples."""
     folder = RunFolder(source)
     model = folder.record().settings.label

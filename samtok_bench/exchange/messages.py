@@ -20,6 +20,13 @@ Open = Callable[[ImagePart, Sample], Mapping[str, Image.Image]]
 Words = Callable[[Image.Image, Sequence[RLE]], Sequence[str]]
 """The mask words of regions on an image."""
 
+Picture = Callable[[Image.Image], dict[str, Any]]
+
+
+def in_url(picture: Image.Image) -> dict[str, Any]:
+    """A picture as a part of a message of OpenAI's API."""
+    return {"type": "image_url", "image_url": {"url": data_url(picture)}}
+
 
 @dataclass(frozen=True)
 class Rendering:
@@ -34,6 +41,8 @@ class Rendering:
     open: Open
     words: Words | None = None
     """For regions as words."""
+    picture: Picture = in_url
+    """How a picture stands in a message."""
 
     def messages(self, sample: Sample) -> list[dict[str, Any]]:
         """The turns of a sample; errors as those of `open`."""
@@ -52,7 +61,7 @@ class Rendering:
             drawn = _regions_of(placed.image, every) if self.regions == "outline" else []
             pictures = self.open(part, sample)
             seen = pictures.get("seen", pictures["image"])
-            return {"type": "image_url", "image_url": {"url": data_url(outlined(seen, drawn))}}
+            return self.picture(outlined(seen, drawn))
         text = part.text if isinstance(part, Text) else self._region(part, placed.image, every, sample)
         return {"type": "text", "text": text}
 

@@ -60,8 +60,7 @@ class SAMTokPredictor(Predictor):
             self._model = QwenVLSAMTok.from_pretrained(self.folder, device=_device(self.options.device))
 
     def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
-        self.prepare()
-        assert self._model is not None
+        model = self.loaded()
         images: Pictures = {}
         predictions: dict[str, Prediction] = {}
         asked: list[Sample] = []
@@ -71,7 +70,7 @@ class SAMTokPredictor(Predictor):
                 asked.append(sample)
             except (OSError, ValueError) as error:
                 predictions[sample.id] = Prediction(outcome=Outcome.SKIPPED, detail=str(error))
-        answers = self._model.chat(
+        answers = model.chat(
             [_conversation(sample, images) for sample in asked],
             max_new_tokens=self.options.generation.max_new_tokens,
             constrained=self.options.constrained,
@@ -80,6 +79,12 @@ class SAMTokPredictor(Predictor):
         )
         predictions |= {s.id: _prediction(answer) for s, answer in zip(asked, answers, strict=True)}
         return [predictions[sample.id] for sample in samples]
+
+    def loaded(self) -> "QwenVLSAMTok":
+        """The model itself."""
+        self.prepare()
+        assert self._model is not None
+        return self._model
 
     def ceiling(self, forced: bool) -> Predictor | None:
         codec = SAMTokCodec(self.argument, self.options, self._model.samtok if self._model else None)

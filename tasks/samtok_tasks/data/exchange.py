@@ -61,7 +61,12 @@ def predictions(
     source: Annotated[Path, typer.Argument(help="What holds the answers.")],
     task: Named,
     kind: Annotated[
-        str, option("--from", "run: a results folder; released: a folder of SAMTok's evaluation scripts.")
+        str,
+        option(
+            "--from",
+            "run: a results folder; released: a folder of SAMTok's evaluation scripts; "
+            "lmms: samples that lmms-eval has logged.",
+        ),
     ],
     out: Annotated[Path, option("--out", "Predictions file to write.")],
     split: Split = None,
@@ -74,8 +79,15 @@ def predictions(
     from samtok_bench.conversion.convert import convert
 
     _, samples, _ = _split(task, protocol, data, task_option, split, data_root)
+<<<<<<< HEAD
     count = convert(kind, source, samples, out)
     say(f"{count} answers to {len(samples)} samples: {out}")
+=======
+    count, dropped = convert(kind, source, samples, out)
+    for line in dropped.lines():
+        typer.echo(f"left out: {line}", err=True)
+    typer.echo(f"{count} answers to {len(samples)} samples: {out}")
+>>>>>>> 59c9fc0 (lmms-eval, both ways: tasks exported, SAMTok as its model, its samples imported, its REC tasks through our runner)
 
 
 def check_predictions(
