@@ -78,11 +78,11 @@ def export(
 def _refuse(task: Task, samples: Sequence[Sample]) -> None:
     if task.answered_by == "codec":
         raise ValueError(f"{task.name} asks codecs, not models: it has no questions to export")
-    dependent = [sample for sample in samples if sample.after]
-    if dependent:
+    dialogues = [sample for sample in samples if sample.after or len(sample.turns) > 1]
+    if dialogues:
         raise ValueError(
-            f"{task.name} cannot be exported: {len(dependent)} of its questions need the model's answers to "
-            f"earlier ones, one is {dependent[0].id}, and lmms-eval asks each question by itself"
+            f"{task.name} cannot be exported: {len(dialogues)} of its questions follow on earlier rounds, "
+            f"one is {dialogues[0].id}, and lmms-eval asks each question by itself"
         )
 
 

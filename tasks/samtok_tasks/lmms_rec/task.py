@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 from PIL import Image
 
 from samtok_bench import rle
@@ -102,11 +101,11 @@ class LmmsRec(Task):
 
 def rec_task(name: str) -> type[LmmsRec]:
     """The task `lmms:NAME`; ValueError for a name of another kind, with the reason."""
-    for pattern, reason in _TRAPS:
-        if re.fullmatch(pattern, name):
-            raise ValueError(f"lmms:{name} is refused: {reason}")
     match = _REC.fullmatch(name)
     if match is None:
+        for pattern, reason in _TRAPS:
+            if re.fullmatch(pattern, name):
+                raise ValueError(f"lmms:{name} is refused: {reason}")
         raise ValueError(
             f"unknown task lmms:{name}; of lmms-eval's tasks those of REC run here, such as "
             "refcoco_bbox_rec_val, and others in lmms-eval itself: "
@@ -131,6 +130,6 @@ def _filled(box: Sequence[float], size: tuple[int, int]) -> RLE:
     """What a box in shares covers, at least a pixel of it; for pictures and the ceiling."""
     height, width = size
     x0, y0 = int(box[0] * width), int(box[1] * height)
-    mask = np.zeros(size, np.uint8)
-    mask[y0 : max(y0 + 1, round(box[3] * height)), x0 : max(x0 + 1, round(box[2] * width))] = 1
-    return rle.encode(mask)
+    return rle.rectangle(
+        x0, y0, max(x0 + 1, round(box[2] * width)), max(y0 + 1, round(box[3] * height)), height, width
+    )
