@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # torch wants cores, not hyper-threads, and two processes with default threads starve each other
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test test-slow gate lint browser clean
+.PHONY: demo test test-slow test-lmms lmms gate lint browser clean
 
 demo: .venv/.installed
 	$(BIN)/samtok-bench run --task gres
@@ -15,6 +15,11 @@ test: .venv/.dev lint
 
 test-slow: .venv/.dev
 	$(BIN)/python -m pytest -m slow
+
+lmms: .venv-lmms/.installed
+
+test-lmms: .venv-lmms/.installed
+	.venv-lmms/bin/python -m pytest -m lmms
 
 # nano on mini against the runs in results/
 gate: .venv/.installed
@@ -44,5 +49,16 @@ browser:
 	SAM2_BUILD_CUDA=0 $(PIP) --no-deps --no-build-isolation sam2==1.1.0
 	touch $@
 
+# lmms-eval on top of .venv, out of its way: it wants torchvision, and fails with filelock 4
+LMMS_PIP := .venv-lmms/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
+.venv-lmms/.installed: .venv/.dev
+	$(BIN)/python -m venv --clear --without-pip .venv-lmms
+	$(BIN)/python -c 'import sysconfig as s; print("import site; site.addsitedir(%r)" % s.get_path("purelib"))' \
+		> "$$(.venv-lmms/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/below.pth"
+	$(LMMS_PIP) 'filelock<4' datasets loguru sacrebleu evaluate pytz tenacity pytablewriter
+	$(LMMS_PIP) --no-deps lmms-eval==0.7.3
+	$(LMMS_PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv .venv-lmms build dist *.egg-info

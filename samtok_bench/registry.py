@@ -107,6 +107,8 @@ def _misfit(kind: Kind, value: Any) -> str:
         from typer import Typer
 
         return "" if isinstance(value, Typer) else "is no Typer app"
+    if kind == "task source":
+        return "" if callable(value) else "cannot be called"
     base = _base(kind)
     if not (isinstance(value, type) and issubclass(value, base)):
         return f"is no subclass of {base.__module__}.{base.__name__}"

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from samtok_bench.cli.options import complete_tasks, option
+from samtok_bench.cli.output import say
 
 app = typer.Typer()
 lmms = typer.Typer(no_args_is_help=True, help="Tasks and models for lmms-eval, and its answers back.")
@@ -53,12 +54,12 @@ def export(
     name = split or exported.default_split(root)
     read = exported.samples(root, name)
     for line in read.dropped.lines():
-        typer.echo(f"left out by the reader: {line}", err=True)
+        say(f"left out by the reader: {line}", err=True)
     elsewhere = {"tokenizer": tokenizer, "answers": answers, "regions": regions, "instruction": instruction}
     given = {option: value for option, value in elsewhere.items() if value is not None}
     path = write(exported, read.samples, name, data_root, given, out)
-    typer.echo(f"{len(read.samples)} questions: {path}")
-    typer.echo(
+    say(f"{len(read.samples)} questions: {path}")
+    say(
         f"samtok-bench lmms run --model samtok --model_args pretrained={tokenizer} --tasks {path.stem} "
         f"--include_path {out} --output_path FOLDER"
     )
@@ -93,9 +94,9 @@ def import_(
     read = task.samples(root or task.default_root(), settings.split)
     file = predictions or path.with_name(path.name.replace("_samples_", "_predictions_"))
     count, dropped = convert("lmms", path, read.samples, file)
-    typer.echo(f"{count} answers to {len(read.samples)} samples: {file}", err=True)
+    say(f"{count} answers to {len(read.samples)} samples: {file}", err=True)
     for line in dropped.lines():
-        typer.echo(f"left out: {line}", err=True)
+        say(f"left out: {line}", err=True)
     run(
         task=settings.task,
         model=f"predictions:{file}",
@@ -129,6 +130,6 @@ def run(
         code = launch(context.args, ranks)
     except UnfinishedError as error:
         for fault in error.faults:
-            typer.echo(f"lmms-eval ended with exit code 0, but: {fault}", err=True)
+            say(f"lmms-eval ended with exit code 0, but: {fault}", err=True)
         code = 1
     raise typer.Exit(code)

@@ -12,8 +12,8 @@ from lmms_eval.api.model import lmms
 from lmms_eval.models.registry_v2 import ModelManifest
 from PIL import Image
 
+from samtok_bench.images import open_image
 from samtok_bench.predictor import PredictorOptions
-from samtok_bench.predictors.pictures import open_at_size
 from samtok_bench.predictors.samtok import SAMTokPredictor
 from samtok_bench.task import Generation
 
@@ -102,7 +102,7 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
     if part["type"] != "image":
         raise ValueError(f"SAMTok sees images, the task shows it {part['type']}")
     image = part["url"]
-    return {"type": "image", "image": image if isinstance(image, Image.Image) else open_at_size(image, None)}
+    return {"type": "image", "image": image if isinstance(image, Image.Image) else open_image(image)}
 
 
 def _before(text: str, marks: str | Sequence[str]) -> str:

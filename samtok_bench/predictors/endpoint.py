@@ -7,13 +7,11 @@ from typing import Any, ClassVar
 
 from PIL import Image
 
-from samtok_bench.exchange.messages import REGION_FORMS, RegionForm, Rendering
-from samtok_bench.exchange.pictures import data_url
+from samtok_bench.exchange.messages import in_url
 from samtok_bench.predictor import Predictor, PredictorOptions, Unavailable
-from samtok_bench.predictors.answer_forms import answer_form
+from samtok_bench.predictors.manner import DEFAULT_ANSWERS, manner_of
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.predictors.pictures import first_image, pictures_of
-from samtok_bench.registry import suggestion
 from samtok_bench.sample import Outcome, Prediction, Sample
 from samtok_bench.serving.chat import ChatClient, FailedError, RefusedError, Reply
 
@@ -53,16 +51,9 @@ class EndpointPredictor(Predictor):
         if self._client.has_secrets_in_url:
             # the name of a model stands in results folders
             raise ValueError(f"the URL of a served model holds no user and no query: use {KEY_VARIABLE}")
-        self._form = answer_form(options.answers or "words", options.tokenizer, options)
-        self._rendering = Rendering(
-            regions=_region_form(options),
-            coordinates=self._form.coordinates,
-            instruction=self._instruction(),
-            open=pictures_of,
-            words=self._form.tokenizer.words if self._form.tokenizer else None,
-        )
-        if self._rendering.regions == "words" and self._rendering.words is None:
-            raise ValueError("--regions words needs a mask tokenizer and --answers words")
+        manner = manner_of(options)
+        self._form, self._rendering = manner.form, manner.rendering
+        self._answers = options.answers or DEFAULT_ANSWERS
         self._ready = False
 
     @property
@@ -76,7 +67,7 @@ class EndpointPredictor(Predictor):
             "kind": "endpoint",
             "name": self.model,
             "tokenizer": tokenizer.identity() if tokenizer else None,
-            "answers": self.options.answers or "words",
+            "answers": self._answers,
             "regions": self._rendering.regions,
             "instruction": self._rendering.instruction,
             "request": self._request_fields(),
@@ -103,11 +94,6 @@ class EndpointPredictor(Predictor):
     @classmethod
     def choices(cls) -> tuple[str, ...]:
         return ("URL#MODEL",)
-
-    def _instruction(self) -> str:
-        if self.options.instruction is not None:
-            return self.options.instruction
-        return self._form.instruction if self.options.answer_form == "masks" else ""
 
     def _request_fields(self) -> dict[str, Any]:
         fields = {"max_tokens": self.options.generation.max_new_tokens, "temperature": 0}
@@ -152,10 +138,7 @@ class EndpointPredictor(Predictor):
     def _plain(self, *parts: "str | Image.Image") -> dict[str, Any]:
         """A request with little to answer."""
         content = [
-            {"type": "text", "text": part}
-            if isinstance(part, str)
-            else {"type": "image_url", "image_url": {"url": data_url(part)}}
-            for part in parts
+            {"type": "text", "text": part} if isinstance(part, str) else in_url(part) for part in parts
         ]
         fields = {**self._request_fields(), "max_tokens": 1}
         return {"model": self.model, "messages": [{"role": "user", "content": content}], **fields}
@@ -166,7 +149,7 @@ class EndpointPredictor(Predictor):
             ("Hello",),
             (Image.new("RGB", (64, 64), "grey"), "Hello"),
         ]
-        if self._form.tokenizer and "words" in (self.options.answers or "words", self._rendering.regions):
+        if self._form.tokenizer and "words" in (self._answers, self._rendering.regions):
             asked.append((f"Hello{self._form.tokenizer.codec.text((0, 0))}",))
         counts = []
         for parts in asked:
@@ -191,15 +174,3 @@ class EndpointPredictor(Predictor):
                 f"the model at {self._client.url} does not know mask words: four of them are "
                 f"{with_words[0]} tokens, not 4"
             )
-
-
-def _region_form(options: PredictorOptions) -> RegionForm:
-    if options.regions is None:
-        kind = (options.answers or "words").partition(":")[0]
-        return "words" if kind == "words" else "boxes" if kind == "boxes" else "outline"
-    for form in REGION_FORMS:
-        if options.regions == form:
-            return form
-    raise ValueError(
-        f"unknown --regions {options.regions!r}{suggestion(options.regions, list(REGION_FORMS))}"
-    )

@@ -79,15 +79,10 @@ def predictions(
     from samtok_bench.conversion.convert import convert
 
     _, samples, _ = _split(task, protocol, data, task_option, split, data_root)
-<<<<<<< HEAD
-    count = convert(kind, source, samples, out)
-    say(f"{count} answers to {len(samples)} samples: {out}")
-=======
     count, dropped = convert(kind, source, samples, out)
     for line in dropped.lines():
         typer.echo(f"left out: {line}", err=True)
-    typer.echo(f"{count} answers to {len(samples)} samples: {out}")
->>>>>>> 59c9fc0 (lmms-eval, both ways: tasks exported, SAMTok as its model, its samples imported, its REC tasks through our runner)
+    say(f"{count} answers to {len(samples)} samples: {out}")
 
 
 def check_predictions(

@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from samtok_bench import metric, registry
+from samtok_bench.images import open_image
 from samtok_bench.lmms import functions
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.mask_tokenizer import MaskTokenizer
-from samtok_bench.predictors.pictures import open_at_size
 from samtok_bench.sample import Prediction
 
 TASKS = [name for name in registry.names("task") if registry.task_class(name)().own_data().ready]
@@ -87,7 +87,7 @@ def test_mask_words_are_decoded_and_scored(export):
     sample = next(sample for sample in samples if len(sample.target.masks) == 2)
     doc = next(doc for doc in documents if doc["id"] == sample.id)
     tokenizer = MaskTokenizer("nano", PredictorOptions(asked.generation))
-    image = open_at_size(sample.image, sample.size)
+    image = open_image(sample.image)
     said = " and ".join(tokenizer.words(image, sample.target.masks))
     found = content["process_results"](doc, [said])
     expected = asked.score(sample, tokenizer.read(said, image))
