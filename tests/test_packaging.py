@@ -114,7 +114,7 @@ def test_everything_that_is_imported_is_declared():
     }
     homes = packages_distributions()
     modules = set().union(*(imported(ROOT / folder) for folder in PACKAGES.values()))
-    # sam2 would bring torchvision and a second torch: it is installed by hand, see `samtok.verification`
+    # these would bring torchvision and a second torch: see `samtok.verification` and docs/lmms-eval.md
     third_party = modules - sys.stdlib_module_names - PACKAGES.keys() - {"sam2", "lmms_eval"}
     undeclared = {
         name for name in third_party if not declared.intersection(map(normal, homes.get(name, [name])))
