@@ -5,16 +5,19 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # torch wants cores, not hyper-threads, and two processes with default threads starve each other
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
 
+# a process per core, each with one thread
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+
 .PHONY: demo test test-slow test-lmms lmms gate lint browser clean
 
 demo: .venv/.installed
 	$(BIN)/samtok-bench run --task gres
 
 test: .venv/.dev lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-slow: .venv/.dev
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 lmms: .venv-lmms/.installed
 
