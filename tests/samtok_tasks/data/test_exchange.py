@@ -8,6 +8,8 @@ import pytest
 
 from samtok_bench import registry, rle
 from samtok_bench.exchange.answers import json_schema
+from samtok_bench.predictor import PredictorOptions
+from samtok_bench.task import Generation
 
 TASKS = [name for name in registry.names("task") if registry.task_class(name)().own_data().ready]
 
@@ -65,15 +67,17 @@ def test_questions_hold_what_the_samples_ask(called, tmp_path, task):
                 assert part["box"] == list(rle.box(part["mask"]))
 
 
-def test_regions_as_words_are_those_that_the_model_reads(called, tmp_path):
+def test_regions_are_also_written_as_words_of_a_codec(called, tmp_path):
     ours = ("--task", "gar-bench", "--out", "q.jsonl")
-    assert called("data", "questions", *ours, "--words", "samtok")[0] == 0
-    parts = [
-        part for line in lines(tmp_path / "q.jsonl") for turn in line["turns"] for part in turn["content"]
-    ]
-    words = [part["words"] for part in parts if part["type"] == "region"]
-    assert words
-    assert all(word.startswith("<|mt_start|><|mt_0") and word.endswith("<|mt_end|>") for word in words)
+    assert called("data", "questions", *ours, "--words", "grid16")[0] == 0
+    turns = [turn for line in lines(tmp_path / "q.jsonl") for turn in line["turns"]]
+    regions = [part for turn in turns for part in turn["content"] if part["type"] == "region"]
+    kind, argument = registry.codec_class("grid16")
+    codec = kind(argument, PredictorOptions(Generation(0)))
+    assert regions
+    for region in regions:
+        size = tuple(region["mask"]["size"])
+        assert region["words"] == codec.text(codec.encode(size, [region["mask"]])[0])
 
 
 def test_a_question_that_needs_earlier_answers_says_which(called, tmp_path):

@@ -101,8 +101,9 @@ def mini(tmp_path_factory) -> Path:
     return folder
 
 
-def test_images_with_numbers_rank_by_them(root):
+def test_images_with_numbers_rank_by_them(root, monkeypatch):
     """GLaMM's scorer has the ids of the file: 9 comes before 10, "10" before "9"."""
+    monkeypatch.setenv("PATH", str(root))  # without Java no METEOR, which is another matter
     folder = root / "GranDf" / "annotations" / "val_test"
     values = {}
     for kind, ids in (("number", [10, 9, 101]), ("text", ["10", "9", "101"])):
