@@ -23,14 +23,6 @@ def test_a_dead_actor_and_a_deadly_sample(command, tmp_path, alone, monkeypatch)
     assert "3 workers died on this sample, the last within Ray" in err
 
 
-def test_actors_that_cannot_start_end_the_run_in_one_line(command, tmp_path):
-    code, out, err = command(*SQUARES, "--model", "unloadable", *RAY)
-    assert (code, out) == (2, "")
-    assert err.splitlines()[-1] == "error: no weights here"
-    assert "Traceback" not in err
-    assert not (tmp_path / "many").exists()
-
-
 def test_a_run_that_processes_began_is_finished_by_actors(command, tmp_path, alone):
     whole = (*SQUARES, "--model", "perfect", "--out", "many")
     assert command(*whole, "--workers", "2")[0] == 0
