@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
 
 # a process per core, each with one thread
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n auto --dist worksteal
 
 .PHONY: demo test test-slow test-lmms lmms gate lint browser clean
 
@@ -14,15 +14,15 @@ demo: .venv/.installed
 	$(BIN)/samtok-bench run --task gres
 
 test: .venv/.dev lint
-	$(PYTEST)
+	$(call PYTEST,.venv)
 
 test-slow: .venv/.dev
-	$(PYTEST) -m slow
+	$(call PYTEST,.venv) -m slow
 
 lmms: .venv-lmms/.installed
 
 test-lmms: .venv-lmms/.installed
-	.venv-lmms/bin/python -m pytest -m lmms
+	$(call PYTEST,.venv-lmms) -m lmms
 
 # nano on mini against the runs in results/
 gate: .venv/.installed
