@@ -59,8 +59,8 @@ class Predictor(ABC):
         ValueError: an argument that the predictor does not know.
     """
 
-    concurrency: int = 1
-    """How many samples several threads may ask for at the same time; 1 for a predictor that takes batches."""
+    concurrency: int | None = None
+    """How many threads may ask for a sample each at a time; None for a predictor that takes batches."""
     takes: ClassVar[frozenset[str]] = frozenset()
     """Which of the options for models elsewhere it reads; a run refuses the others."""
     can_constrain: ClassVar[bool] = False

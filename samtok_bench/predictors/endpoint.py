@@ -10,7 +10,6 @@ from PIL import Image
 from samtok_bench.exchange.messages import in_url
 from samtok_bench.predictor import Predictor, PredictorOptions, Unavailable
 from samtok_bench.predictors.manner import DEFAULT_ANSWERS, manner_of
-from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.predictors.pictures import first_image, pictures_of
 from samtok_bench.sample import Outcome, Prediction, Sample
 from samtok_bench.serving.chat import ChatClient, FailedError, RefusedError, Reply
@@ -58,8 +57,7 @@ class EndpointPredictor(Predictor):
 
     @property
     def concurrency(self) -> int:  # type: ignore[override]
-        # one would mean that the runner may hand out batches
-        return max(2, self.options.concurrency)
+        return self.options.concurrency
 
     def identity(self) -> dict[str, Any]:
         tokenizer = self._form.tokenizer
@@ -86,10 +84,7 @@ class EndpointPredictor(Predictor):
         return [self._predict(sample) for sample in samples]
 
     def ceiling(self, forced: bool) -> Predictor | None:
-        tokenizer = self._form.tokenizer
-        if tokenizer is None or not (forced or tokenizer.codec.is_cheap()):
-            return None
-        return OraclePredictor("", self.options, tokenizer.codec)
+        return self._form.tokenizer.ceiling(forced) if self._form.tokenizer else None
 
     @classmethod
     def choices(cls) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from PIL import Image
 from samtok.words import format_words
 from samtok_bench import rle
 from samtok_bench.exchange.coordinates import Box
-from samtok_bench.predictor import PredictorOptions
+from samtok_bench.predictor import Predictor, PredictorOptions
+from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.predictors.samtok import SAMTokCodec, word_parser
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Outcome, Prediction
@@ -38,6 +39,11 @@ class MaskTokenizer:
     def identity(self) -> dict[str, Any]:
         """See `Predictor.identity`."""
         return self.codec.identity()
+
+    def ceiling(self, forced: bool) -> Predictor | None:
+        """See `Predictor.ceiling`."""
+        cheap = forced or self.codec.is_cheap()
+        return OraclePredictor("", self.codec.options, self.codec) if cheap else None
 
     def prepare(self) -> None:
         """Load the weights."""

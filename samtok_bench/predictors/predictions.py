@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from samtok_bench.exchange.predictions import PredictionsFile
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.predictors.answer_forms import answer_form
-from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.predictors.pictures import first_image, pictures_of
 from samtok_bench.sample import Outcome, Prediction, Sample
 
@@ -68,9 +67,7 @@ class FilePredictor(Predictor):
 
     def ceiling(self, forced: bool) -> Predictor | None:
         tokenizer = self._form.tokenizer if self._form else None
-        if tokenizer is None or not (forced or tokenizer.codec.is_cheap()):
-            return None
-        return OraclePredictor("", self.options, tokenizer.codec)
+        return tokenizer.ceiling(forced) if tokenizer else None
 
     def _with_masks(self, answer: Prediction, sample: Sample) -> Prediction:
         """An answer whose text says its masks, with them."""

@@ -23,7 +23,7 @@ def choose_engine(predictor: Predictor, model: WorkerModel, workers: int, ray: s
     Raises:
         ValueError: several workers for a predictor that has its own concurrency; no Ray.
     """
-    if predictor.concurrency > 1:
+    if predictor.concurrency is not None:
         if workers > 1 or ray:
             raise ValueError(f"{model.model} answers several samples at once: use --concurrency, no workers")
         return ThreadEngine(predictor, predictor.concurrency)
