@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import threading
 import time
 
 import pytest
@@ -319,3 +320,22 @@ def test_options_that_do_not_go_together(called, monkeypatch, tmp_path, argument
     assert (code, out) == (2, "")
     assert message in err
     assert "u:pw" not in err
+
+
+@pytest.mark.parametrize("asked", [1, 3])
+def test_no_more_requests_at_a_time_than_asked_for(run, asked):
+    lock, running, most = threading.Lock(), 0, 0
+
+    def respond(handler, request, number):
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.05)
+        with lock:
+            running -= 1
+        send(handler, completion("No target.", length(request)))
+
+    with serving(respond) as server:
+        assert run(server, *NANO, "--concurrency", str(asked), limit="9")[0] == 0
+    assert most == asked
