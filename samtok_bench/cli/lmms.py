@@ -43,22 +43,22 @@ def export(
     """
     from samtok_bench.lmms.export import export as write
     from samtok_bench.running.options import RunOptions
+    from samtok_bench.running.samples import read_split
 
-    exported = RunOptions(
+    asked = RunOptions(
         task,
+        data_root=data_root,
+        split=split,
         protocol=protocol,  # type: ignore[arg-type]  # the task checks it
         data=data,
         option=tuple(task_option or ()),
-    ).make_task()
-    root = data_root or exported.default_root()
-    name = split or exported.default_split(root)
-    read = exported.samples(root, name)
-    for line in read.dropped.lines():
-        say(f"left out by the reader: {line}", err=True)
+    )
+    exported = asked.make_task()
+    found = read_split(exported, asked, lambda line: say(line, err=True))
     elsewhere = {"tokenizer": tokenizer, "answers": answers, "regions": regions, "instruction": instruction}
     given = {option: value for option, value in elsewhere.items() if value is not None}
-    path = write(exported, read.samples, name, data_root, given, out)
-    say(f"{len(read.samples)} questions: {path}")
+    path = write(exported, found.read.samples, found.name, data_root, given, out)
+    say(f"{len(found.read.samples)} questions: {path}")
     say(
         f"samtok-bench lmms run --model samtok --model_args pretrained={tokenizer} --tasks {path.stem} "
         f"--include_path {out} --output_path FOLDER"

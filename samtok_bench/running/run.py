@@ -18,7 +18,7 @@ from samtok_bench.running.engines.choose import choose_engine
 from samtok_bench.running.engines.local import LocalEngine
 from samtok_bench.running.engines.workers import WorkerModel
 from samtok_bench.running.options import RunOptions
-from samtok_bench.running.samples import choose, data_hash
+from samtok_bench.running.samples import choose, data_hash, read_split
 from samtok_bench.running.summarize import summarize
 from samtok_bench.runs.folder import RunFolder, RunRecord, Session
 from samtok_bench.runs.journal import Line
@@ -59,16 +59,10 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
     task = options.make_task()
     model = _model(options, task)
     predictor = model.make()
-    root = options.data_root or task.default_root()
-    split = options.split or task.default_split(root)
-    read = task.samples(root, split)
-    for line in read.dropped.lines():
-        reporter.note(f"left out by the reader: {line}")
-    for line in read.dropped.kept_lines():
-        reporter.note(f"kept by the reader: {line}")
-    predictor.accept(read.samples)
-    chosen = choose(read, options.sample, options.limit, reporter)
-    settings = _settings(options, task, split, predictor, chosen.samples)
+    split = read_split(task, options, reporter.note)
+    predictor.accept(split.read.samples)
+    chosen = choose(split.read, options.sample, options.limit, reporter)
+    settings = _settings(options, task, split.name, predictor, chosen.samples)
     folder = RunFolder(options.out or _default_folder(settings))
     with ExitStack() as opened:
         engine = opened.enter_context(choose_engine(predictor, model, options.workers, options.ray))

@@ -1,13 +1,40 @@
 """Which samples of a split a run is of."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from samtok_bench import provenance
 from samtok_bench.progress import Reporter
+from samtok_bench.running.options import RunOptions
 from samtok_bench.sample import ImagePart, Sample, matching_id, prompt_text
-from samtok_bench.task import SampleSet
+from samtok_bench.task import SampleSet, Task
+
+
+@dataclass(frozen=True)
+class Split:
+    """A split as a user names it, read."""
+
+    name: str
+    root: Path
+    read: SampleSet
+
+
+def read_split(task: Task, options: RunOptions, note: Callable[[str], None]) -> Split:
+    """The split that is asked for, or the task's default; `note` is told what its reader left out or kept.
+
+    Raises:
+        ValueError, OSError: as `Task.samples`.
+    """
+    root = options.data_root or task.default_root()
+    name = options.split or task.default_split(root)
+    read = task.samples(root, name)
+    for line in read.dropped.lines():
+        note(f"left out by the reader: {line}")
+    for line in read.dropped.kept_lines():
+        note(f"kept by the reader: {line}")
+    return Split(name, root, read)
 
 
 def choose(read: SampleSet, asked: Sequence[str], limit: int | None, reporter: Reporter) -> SampleSet:

@@ -126,16 +126,17 @@ def _split(
 ) -> "tuple[Task, list[Sample], Path]":
     from samtok_bench import registry
     from samtok_bench.running.options import RunOptions
+    from samtok_bench.running.samples import read_split
 
     registry.trust(name)
-    task = RunOptions(
+    asked = RunOptions(
         name,
+        data_root=data_root,
+        split=split,
         protocol=protocol,  # type: ignore[arg-type]  # the task checks it
         data=data,
         option=tuple(options or ()),
-    ).make_task()
-    root = data_root or task.default_root()
-    read = task.samples(root, split or task.default_split(root))
-    for line in read.dropped.lines():
-        say(f"left out by the reader: {line}", err=True)
-    return task, read.samples, root
+    )
+    task = asked.make_task()
+    found = read_split(task, asked, lambda line: say(line, err=True))
+    return task, found.read.samples, found.root
