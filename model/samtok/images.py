@@ -9,6 +9,7 @@ data sets refer to the stored pixels, and because the released code does not app
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -91,6 +92,16 @@ def open_image(path: str | Path, upright: bool = False) -> Image.Image:
         raise ImageFileError(f"{path}: {error}") from None
 
 
+def open_image_bytes(stored: bytes, name: str) -> Image.Image:
+    """Read the content of an image file as `open_image` does; `name` stands for the path in errors."""
+    with _opened(name, content=stored) as image:
+        image.load()
+        try:
+            return to_rgb(image)
+        except ValueError as error:
+            raise ImageFileError(f"{name}: {error}") from None
+
+
 def read_stored(path: str | Path, formats: tuple[str, ...] | None = None) -> Image.Image:
     """Read a whole image file in its own mode. Errors as of `open_image`.
 
@@ -118,12 +129,14 @@ def _orientation(path: str | Path) -> int:
 
 
 @contextmanager
-def _opened(path: str | Path, formats: tuple[str, ...] | None = None) -> Iterator[Image.Image]:
+def _opened(
+    path: str | Path, formats: tuple[str, ...] | None = None, content: bytes | None = None
+) -> Iterator[Image.Image]:
     """An image of which only the header is read; whatever Pillow raises becomes one error."""
     try:
-        if not Path(path).is_file():
+        if content is None and not Path(path).is_file():
             raise MissingImageError(f"no image file at {path}")
-        with Image.open(path, formats=formats) as image:
+        with Image.open(path if content is None else BytesIO(content), formats=formats) as image:
             check_pixels(image.height, image.width, str(path))
             if image.format == "EPS":
                 raise ImageFileError(f"{path} is PostScript, a program, and is not run: convert it to PNG")
