@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.models import CommandInfo
 
 from samtok_bench import registry
 from samtok_bench.cli import catalogue, compare, gate, inspection, leaderboard, lmms, run
+from samtok_bench.cli.lazy import Info, LazyGroup, added
 from samtok_bench.cli.options import MaxImagePixels, option
 from samtok_bench.interruption import in_one_line
 from samtok_bench.showing.tables import printable
@@ -34,43 +35,39 @@ def build_app() -> typer.Typer:
 
     A plug-in that cannot be loaded becomes a command that says so; the others work.
     """
-    app = typer.Typer(
-        name="samtok-bench",
-        cls=_Commands,
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    app.callback()(_whole_program)
+    infos: dict[str, Info] = {}
     for module in (run, inspection, gate, compare, leaderboard, catalogue, lmms):
-        app.add_typer(module.app)
-    taken = set(typer.main.get_group(app).commands)
+        infos |= added(module.app)
     for name in sorted(registry.names("command"), key=lambda name: not registry.is_built_in("command", name)):
         plugin = registry.attempt("command", name)
         problem = plugin.problem
         if not problem:
             try:
-                added = _names(plugin.value)
-                if shadowed := taken.intersection(added):
+                theirs = added(plugin.value)
+                if not registry.is_built_in("command", name):
+                    typer.main.get_group(plugin.value)  # what Typer makes of other people's functions
+                if shadowed := infos.keys() & theirs:
                     problem = f"it has commands of built-in names: {', '.join(sorted(shadowed))}"
-            except Exception as error:  # what Typer makes of other people's functions
+            except Exception as error:
                 problem = f"{type(error).__name__}: {in_one_line(error)}"
         if not problem:
-            taken.update(added)
-            app.add_typer(plugin.value)
-        elif name not in taken:
-            taken.add(name)
-            app.command(name, help=f"broken plug-in: {problem}")(_broken(name, problem))
+            infos |= theirs
+        elif name not in infos:
+            infos[name] = CommandInfo(
+                name, help=f"broken plug-in: {problem}", callback=_broken(name, problem)
+            )
         else:
             _note(f"the commands of {name!r} cannot be loaded: {problem}")
+    app = typer.Typer(
+        name="samtok-bench",
+        cls=type("Commands", (_Commands,), {"infos": infos}),
+        no_args_is_help=True,
+        rich_markup_mode=None,  # its panels take longer than most commands
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    )
+    app.callback()(_whole_program)
     return app
-
-
-def _names(app: typer.Typer) -> list[str]:
-    """What an app adds to the command line: its commands, or itself where it has a name."""
-    root = typer.Typer()
-    root.add_typer(app)
-    return list(typer.main.get_group(root).commands)
 
 
 def _note(text: str) -> None:
@@ -97,7 +94,7 @@ def main() -> None:
         sys.exit(BUG)
 
 
-class _Commands(TyperGroup):
+class _Commands(LazyGroup):
     """Says what an interrupted command leaves; of the interrupt itself Typer keeps only the exit code."""
 
     def invoke(self, context: Any) -> Any:

@@ -12,7 +12,7 @@ from samtok_bench.cli import main as cli
 from samtok_bench.sample import content_id
 
 ID = content_id("squares", "3")
-HEAVY = ("torch", "numpy", "transformers", "pydantic", "PIL", "pycocotools", "samtok.qwen")
+HEAVY = ("torch", "numpy", "transformers", "pydantic", "PIL", "pycocotools", "samtok.qwen", "rich")
 
 
 @pytest.fixture
@@ -152,12 +152,28 @@ def test_models_shows_what_to_write(command):
 
 def test_help_imports_nothing_heavy(plugin):
     program = (
-        "import sys; from samtok_bench.cli.main import build_app; build_app();"
-        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+        "import sys; from samtok_bench.cli.main import main; sys.argv = ['samtok-bench', '--help']\n"
+        "try: main()\n"
+        f"finally: print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
     )
     environment = {**os.environ, "PYTHONPATH": plugin}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
-    assert done.stdout.strip() == "[]", done.stderr
+    assert done.stderr.strip() == "[]", done.stderr
+    text = " ".join(done.stdout.split())
+    assert "run Run a task on a model. The same command resumes an interrupted run. rescore" in text
+    assert "data Write mini, check or fetch data, exchange answers. encode" in text
+    assert "train Train a tokenizer or a model from a recipe." in text
+
+
+def test_unknown_commands_are_compared_with_all(command):
+    for arguments, near in (
+        (["rn"], "'run', 'runs'"),
+        (["decoed"], "'decode'"),
+        (["data", "mimi"], "'mini'"),
+    ):
+        code, _, err = command(*arguments)
+        assert code == 2
+        assert err.endswith(f"Error: No such command {arguments[-1]!r}. Did you mean {near}?\n")
 
 
 def test_all_tasks_in_one_run(command, monkeypatch, tmp_path):
