@@ -168,7 +168,7 @@ def test_help_imports_nothing_heavy(plugin):
 def test_unknown_commands_are_compared_with_all(command):
     for arguments, near in (
         (["rn"], "'run', 'runs'"),
-        (["decoed"], "'decode'"),
+        (["leaderbord"], "'leaderboard'"),
         (["data", "mimi"], "'mini'"),
     ):
         code, _, err = command(*arguments)
