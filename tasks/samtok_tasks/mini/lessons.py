@@ -11,19 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from samtok_bench import registry, rle
-from samtok_bench.images import open_image
-from samtok_bench.sample import ImagePart, Region, Sample, Text
+from samtok_bench import registry
+from samtok_bench.task import Dropped
+from samtok_tasks.dialogues import Picture, TrainingDialogue, draw_dialogue, pictures
 from samtok_tasks.mini.cache import ensure_written, mini_cache
-from samtok_tasks.mini.training import (
-    NO_TARGET_ANSWER,
-    TRAINING_SEEDS,
-    Exchange,
-    TextOrMask,
-    TrainingDialogue,
-    dialogues,
-    joined,
-)
+from samtok_tasks.mini.training import TRAINING_SEEDS, dialogues
 from samtok_tasks.mini.writer import SplitPlan
 
 TASKS: Mapping[str, float] = {
@@ -70,65 +62,23 @@ def task_dialogues(
     rng: np.random.Generator, scenes: int, tasks: Mapping[str, float], questions: int
 ) -> Iterator[TrainingDialogue]:
     """Questions of one task about one image, each a dialogue of its own; or one dialogue of many rounds."""
-    asked = _samples(scenes, tuple(tasks))
+    asked = _pictures(scenes, tuple(tasks))
     shares = np.array([tasks[name] for name in asked]) / sum(tasks.values())
     names = list(asked)
     while True:
-        pictures = asked[names[rng.choice(len(names), p=shares)]]
-        image, samples = pictures[rng.integers(len(pictures))]
-        longest = max(samples, key=lambda sample: len(sample.turns))
-        if len(longest.turns) > 1:
-            yield _dialogue(image, [*_rounds(longest)], apart=False)
-            continue
-        chosen = [samples[k] for k in rng.permutation(len(samples))[:questions]]
-        yield _dialogue(image, [exchange for sample in chosen for exchange in _rounds(sample)], apart=True)
-
-
-def _dialogue(image: Path, said: list[Exchange], apart: bool) -> TrainingDialogue:
-    return {"image": np.asarray(open_image(image)), "turns": said, "regions": [], "apart": apart}
-
-
-def _rounds(sample: Sample) -> Iterator[Exchange]:
-    """The turns of a sample with its answer, as pairs of question and answer."""
-    spoken = [
-        [_text_or_mask(part) for part in turn.parts if not isinstance(part, ImagePart)]
-        for turn in sample.turns
-    ]
-    spoken.append(_answer(sample))
-    yield from zip(spoken[::2], spoken[1::2], strict=True)
-
-
-def _text_or_mask(part: Text | Region) -> TextOrMask:
-    return part.text if isinstance(part, Text) else rle.decode(part.rle)
-
-
-def _answer(sample: Sample) -> list[TextOrMask]:
-    """The target as it should be said: text with its masks in their places, or masks from left to right."""
-    masks, pieces = sample.target.masks, sample.target.pieces
-    if masks and pieces:
-        parts: list[TextOrMask] = [pieces[0]]
-        for mask, piece in zip(masks, pieces[1:], strict=True):
-            parts += [rle.decode(mask), piece]
-        return [part for part in parts if not isinstance(part, str) or part]
-    if masks:
-        return joined([rle.decode(mask) for mask in sorted(masks, key=lambda mask: rle.box(mask))])
-    return [sample.target.text or NO_TARGET_ANSWER]
+        shown = asked[names[rng.choice(len(names), p=shares)]]
+        yield draw_dialogue(shown[rng.integers(len(shown))], rng, questions)
 
 
 @lru_cache(maxsize=1)
-def _samples(scenes: int, tasks: tuple[str, ...]) -> dict[str, list[tuple[Path, list[Sample]]]]:
-    """What each task asks about each image, images in order of their names."""
+def _pictures(scenes: int, tasks: tuple[str, ...]) -> dict[str, list[Picture]]:
+    """What each task asks about each image."""
     root = _root(scenes)
     asked = {}
     for name in tasks:
         task = registry.task_class(name)()
-        found: dict[Path, list[Sample]] = {}
-        for sample in task.samples(root, task.default_split(root)).samples:
-            parts = [part for turn in sample.turns for part in turn.parts]
-            views = [part for part in parts if isinstance(part, ImagePart)]
-            if len(views) == 1 and len(sample.target.masks) <= MOST_MASKS:
-                found.setdefault(sample.image, []).append(sample)
-        asked[name] = [(image, found[image]) for image in sorted(found)]
+        samples = task.samples(root, task.default_split(root)).samples
+        asked[name] = pictures(task, samples, MOST_MASKS, Dropped())
     return asked
 
 

@@ -1,11 +1,11 @@
 """Endless streams of fresh scenes for training, named in recipes as `module:attribute`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from samtok_tasks.dialogues import NO_TARGET_ANSWER, Exchange, TextOrMask, TrainingDialogue, joined
 from samtok_tasks.mini.expressions import KINDS, make_expression
 from samtok_tasks.mini.meaning import Noun, describe, full_name
 from samtok_tasks.mini.scene import Mask, Scene, SceneObject, draw_scene
@@ -16,7 +16,6 @@ TRAINING_SEEDS = 1 << 40
 """Training scenes have seeds from here on; the frozen splits of mini stay far below."""
 
 LIST_QUESTION = "List every object with its mask."
-NO_TARGET_ANSWER = "No target."
 POINT_CELLS = 6
 """Cells along each side of the grid of "point" questions."""
 
@@ -67,24 +66,6 @@ def regions(
             item = scene.objects[order[place % len(order)]]
             batch[place] = _region(rng, scene, item, names[rng.choice(len(names), p=shares)])
         yield scene.image, batch
-
-
-TextOrMask: TypeAlias = str | Mask
-"""Text, or a region as a mask (H, W) bool."""
-Exchange: TypeAlias = tuple[list[TextOrMask], list[TextOrMask]]
-"""Question and answer."""
-
-
-class TrainingDialogue(TypedDict):
-    """Questions about one image with their answers."""
-
-    image: NDArray[np.uint8]
-    """(H, W, 3) uint8."""
-    turns: list[Exchange]
-    regions: list[tuple[str, Mask]]
-    """All objects: their names and masks."""
-    apart: bool
-    """Whether each turn is a dialogue of its own about the same image."""
 
 
 DIALOGUE_KINDS: dict[str, float] = {
@@ -177,14 +158,6 @@ def _exchange(
     targets = sorted((scene.objects[index] for index in expression.targets), key=lambda item: item.centre)
     answer = joined([item.mask for item in targets]) or [NO_TARGET_ANSWER]
     return expression.text, ([prompt.format(phrase=expression.text)], answer)
-
-
-def joined(masks: Sequence[Mask]) -> list[TextOrMask]:
-    """Masks with a comma between them."""
-    parts: list[TextOrMask] = []
-    for mask in masks:
-        parts += [", ", mask] if parts else [mask]
-    return parts
 
 
 def _named(items: Sequence[SceneObject]) -> list[TextOrMask]:
