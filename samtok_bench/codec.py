@@ -1,5 +1,7 @@
 """What a codec is: masks to symbols and back."""
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +38,10 @@ class Codec(ABC):
     @abstractmethod
     def identity(self) -> dict[str, Any]:
         """All that decides what comes back, as JSON values."""
+
+    def words_hash(self) -> str:
+        """What tells whose symbols `text` writes; those of a codec with learned codebooks depend on these."""
+        return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()
 
     def prepare(self) -> None:
         """Load what is needed; raises what a user can act on."""

@@ -1,5 +1,6 @@
 """SAMTok: from masks to two codes and back, on the embedding of their image."""
 
+import hashlib
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -230,6 +231,16 @@ class SAMTok(PreTrainedModel):
         with self._autocast():
             found = decode_prompts(self.sam2, embedding.features, self._corner_tokens(scaled[None]))
         return _at_size(best_mask(*found)[0], embedding, 0.0)
+
+    def codebook_hash(self) -> str:
+        """sha256 over the codebooks' vectors in float32, 64 hex digits: tells whose words a text's are.
+
+        Any training moves the codebooks, so tokenizers with equal ones are the same in practice.
+        """
+        found = hashlib.sha256()
+        for book in self.quantizer.levels:
+            found.update(book.weight.detach().float().cpu().contiguous().numpy().tobytes())
+        return found.hexdigest()
 
     def forward(
         self, pixel_values: Tensor, masks: Tensor, path: str = "codes", **quantizer: Any

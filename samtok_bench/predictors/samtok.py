@@ -172,6 +172,9 @@ class SAMTokCodec(Codec):
     def text(self, symbols: Symbols) -> str:
         return format_words([symbols])[0]
 
+    def words_hash(self) -> str:
+        return self.loaded().codebook_hash()
+
     def tokens(self, symbols: Symbols) -> int:
         return len(symbols) + 2
 

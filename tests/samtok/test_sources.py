@@ -1,11 +1,15 @@
 """Which code a recipe can make run."""
 
 import sys
+from importlib.metadata import EntryPoint
+from itertools import count
+from pathlib import Path
 
 import pytest
 import yaml
 from pydantic import ValidationError
 
+from samtok.training import sources
 from samtok.training.recipe import DataSource
 from samtok.training.sources import trust
 
@@ -102,3 +106,32 @@ def test_the_command_line_names_trusted_files(file, called):
     code, _, said = called("train", "--data-file", file.name, "tokenizer", f"{file.stem}.yaml")
     assert code == 2
     assert "evaluation: Field required" in said  # the source is found
+
+
+def test_a_short_name_stands_for_a_source_of_an_installed_package(monkeypatch):
+    entry = EntryPoint("short-regions", "samtok_tasks.mini.training:regions", sources.GROUP)
+    monkeypatch.setattr(sources, "entry_points", lambda group: [entry] if group == entry.group else [])
+    image, _ = next(DataSource(source="short-regions", options={"masks": 1, "size": 64}).open(1))
+    assert image.shape == (64, 64, 3)
+    with pytest.raises(ValidationError, match="'longer' cannot be imported"):
+        DataSource(source="longer")
+
+
+def numbers(seed, *, start=0, step=1):
+    """A stream that can begin anywhere."""
+    return count(100 * seed + step * start, step)
+
+
+def test_a_source_that_starts_anywhere_is_one_stream(monkeypatch):
+    trust(Path(__file__))
+    data = DataSource(source="test_sources:numbers", options={"step": 2})
+    assert [data.pick(3, index) for index in (0, 5, 1)] == [300, 310, 302]
+    assert next(data.open_at(3, 7, step=1)) == 307
+
+
+def test_another_source_has_a_stream_of_its_own_for_each_index(file):
+    trust(file)
+    data = DataSource(source=f"{file.stem}:rings")
+    (first, _), (other, _), (again, _) = (data.pick(7, index) for index in (0, 1, 0))
+    assert first == again != other
+    assert next(data.open_at(7, 3)) == (7, 1)

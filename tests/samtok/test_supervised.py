@@ -347,3 +347,28 @@ def test_turns_of_one_dialogue_still_see_each_other():
         mixed, _ = token_losses(model, batch)
         plain, _ = token_losses(model, collator([whole]))
     torch.testing.assert_close(mixed.losses[: len(plain.losses)], plain.losses, rtol=1e-4, atol=1e-4)
+
+
+def worded(seed, *, tokenizer=None):
+    """Squares whose masks are words already."""
+    word = "<|mt_start|><|mt_0001|><|mt_0300|><|mt_end|>"
+    for dialogue in squares(seed):
+        turns = [(["Where?"], [f"At {word}."])]
+        yield {**dialogue, "turns": turns, **({"tokenizer": tokenizer} if tokenizer else {})}
+
+
+def test_ready_words_are_taken_of_the_tokenizer_in_use_only(processor, tmp_path):
+    data = DataSource(source="test_supervised:worded")
+    own, other = tiny_samtok(), tiny_samtok()
+    other.quantizer.levels[1].weight[3] += 1
+    other.save_pretrained(tmp_path / "other")
+    collator = Collator(processor, TokenizerCodes(own))
+    [prepared] = collator.prepare([draw(data, 1, 0, {"tokenizer": own.codebook_hash()})])
+    assert prepared.text.count("<|mt_start|><|mt_0001|><|mt_0300|><|mt_end|>.") == 1
+    for stated in (str(tmp_path / "other"), other.codebook_hash()):
+        with pytest.raises(ValueError, match="are of another tokenizer"):
+            collator.prepare([draw(data, 1, 0, {"tokenizer": stated})])
+    with pytest.raises(ValueError, match="do not say of which tokenizer"):
+        collator.prepare([draw(data, 1, 0, {})])
+    with pytest.raises(ValueError, match="train with `codes: nano`"):
+        Collator(processor, GeometryCodes()).prepare([draw(data, 1, 0, {"tokenizer": "nano"})])

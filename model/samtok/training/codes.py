@@ -3,7 +3,9 @@
 A source also describes its codes, so that similar ones can start with similar embeddings.
 """
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -29,6 +31,19 @@ class TokenizerCodes:
         embeddings = self._tokenizer.embed(list(images))
         return [self._tokenizer.encode(e, m).cpu().numpy() for e, m in zip(embeddings, masks, strict=True)]
 
+    def check_words(self, stated: str) -> None:
+        """ValueError unless the mask words of a tokenizer are this one's.
+
+        Args:
+            stated: see `codebook_hash`, or a tokenizer's folder or hub id.
+        """
+        known, own = _hash_of(stated), self._tokenizer.codebook_hash()
+        if known != own:
+            raise ValueError(
+                f"the mask words are of another tokenizer: {stated} has the codebooks {known[:12]}, the one in "
+                f"use {own[:12]}; train with `codes: {stated}`, or with data that has masks"
+            )
+
     def features(self) -> list[Tensor]:
         """A description of each code per level, (256, F) float32: the codebooks' vectors."""
         books: Any = self._tokenizer.quantizer.codebooks
@@ -48,12 +63,23 @@ class GeometryCodes:
         """See `TokenizerCodes`; images are not looked at."""
         return [np.array([_box_codes(mask) for mask in group], np.int64).reshape(-1, 2) for group in masks]
 
+    def check_words(self, stated: str) -> None:
+        """ValueError: they are of a tokenizer, and these codes of none."""
+        raise ValueError(f"the mask words are of the tokenizer {stated}: train with `codes: {stated}`")
+
     def features(self) -> list[Tensor]:
         """Waves over rows and columns of a 16 x 16 grid, the same for both levels."""
         return [position_waves(16, 128)] * 2
 
 
 CodeSource: TypeAlias = TokenizerCodes | GeometryCodes
+
+
+@lru_cache
+def _hash_of(stated: str) -> str:
+    if re.fullmatch("[0-9a-f]{64}", stated):
+        return stated
+    return SAMTok.from_pretrained(stated, device="cpu").codebook_hash()
 
 
 def _box_codes(mask: NDArray[np.bool_]) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from samtok.training.codes import CodeSource
 from samtok.training.recipe import DataSource, RecipePart
 from samtok.training.workers import Loader
 from samtok.vocabulary import mask_word_ids
-from samtok.words import format_words
+from samtok.words import START, format_words
 
 IGNORED = -100
 """The label of tokens that carry no loss."""
@@ -27,15 +27,15 @@ IGNORED = -100
 Dialogue: TypeAlias = dict[str, Any]
 """{"image": (H, W, 3) uint8, "turns": [(question parts, answer parts), ...]}.
 
-A part is text or a mask (H, W) bool. Two keys are optional. "regions": [(text, mask), ...] lists what the
-image shows, for the loss on visual tokens. "apart": True makes each turn a dialogue of its own.
+A part is text or a mask (H, W) bool. Three keys are optional. "regions": [(text, mask), ...] lists what the
+image shows, for the loss on visual tokens. "apart": True makes each turn a dialogue of its own. "tokenizer"
+says whose mask words the texts hold, see `TokenizerCodes.check_words`; texts with such words must have it.
 """
 
 
 def draw(data: DataSource, seed: int, indices: Sequence[int], options: dict[str, Any]) -> list[Dialogue]:
-    """Draw the dialogues of these indices, each the first of a stream with a seed of its own."""
-    seeds = [np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0] for index in indices]
-    return [next(data.open(int(its_seed) >> 1, **options)) for its_seed in seeds]
+    """Draw the dialogues of these indices, whatever order they are asked in; see `DataSource.pick`."""
+    return [data.pick(seed, index, **options) for index in indices]
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,20 @@ class Collator:
         _, self._first, self._second, _ = mask_word_ids(processor.tokenizer)
         ids = processor.tokenizer("<|im_start|>assistant\n", add_special_tokens=False)["input_ids"]
         self._header, self._end = list(ids), processor.tokenizer.convert_tokens_to_ids(self._turn_end)
+        self._checked: set[str] = set()
 
     def __call__(self, dialogues: Sequence[Dialogue]) -> dict[str, Tensor]:
         """Prepare and collate dialogues; see `collate` for what is returned."""
         return self.collate(self.prepare(dialogues))
 
     def prepare(self, dialogues: Sequence[Dialogue]) -> list[PreparedDialogue]:
-        """Give the masks their codes, which is the expensive part, and render the dialogues."""
+        """Give the masks their codes, which is the expensive part, and render the dialogues.
+
+        Raises:
+            ValueError: a text has mask words of another tokenizer, or of an unknown one.
+        """
+        for dialogue in dialogues:
+            self._check_words(dialogue)
         regions = [dialogue.get("regions", []) if self.image_labels else [] for dialogue in dialogues]
         groups = []
         for dialogue, shown in zip(dialogues, regions, strict=True):
@@ -90,6 +97,18 @@ class Collator:
             bags = self._bags(dialogue["image"], shown, found[count:])
             prepared.append(PreparedDialogue(text, dialogue["image"], bags, apart))
         return prepared
+
+    def _check_words(self, dialogue: Dialogue) -> None:
+        if stated := dialogue.get("tokenizer"):
+            if stated not in self._checked:
+                self.codes.check_words(stated)
+                self._checked.add(stated)
+            return
+        texts = (
+            part for turn in dialogue["turns"] for parts in turn for part in parts if isinstance(part, str)
+        )
+        if any(START in text for text in texts):
+            raise ValueError("the training data have mask words and do not say of which tokenizer")
 
     def _text(self, turns: Sequence[Any], words: Iterator[str]) -> str:
         """The dialogue of these turns, with the next words in the masks' places."""

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+import numpy as np
 import torch
 from pydantic import (
     AfterValidator,
@@ -21,7 +23,7 @@ from torch import nn
 from transformers import TrainingArguments
 
 from samtok.training.folders import clear_unfinished
-from samtok.training.sources import find_source
+from samtok.training.sources import find_source, starts_anywhere
 from samtok.yaml_file import read_yaml
 
 RECIPES = Path(__file__).parent.parent / "recipes"
@@ -49,8 +51,10 @@ class RecipePart(BaseModel):
 class DataSource(RecipePart):
     """Endless training data by name, so that the model package depends on no data set.
 
-    `source` is "module:attribute" and names a function `f(seed, **options)` that returns an iterator; see
-    `find_source` for which functions a recipe may name.
+    `source` is "module:attribute", or a short name, of a function `f(seed, **options)` that returns an
+    iterator; see `find_source` for which functions a recipe may name. A function with a parameter `start`
+    begins with that number of its stream: those of real data do, so that each image comes once before any
+    comes again.
     """
 
     source: str
@@ -65,6 +69,19 @@ class DataSource(RecipePart):
     def open(self, seed: int, **options: Any) -> Iterator[Any]:
         """Start the stream of this seed; `options` override those of the recipe."""
         return find_source(self.source)(seed, **{**self.options, **options})
+
+    def open_at(self, seed: int, start: int, **options: Any) -> Iterator[Any]:
+        """The stream of this seed from number `start` on."""
+        if starts_anywhere(find_source(self.source)):
+            return self.open(seed, start=start, **options)
+        return islice(self.open(seed, **options), start, None)
+
+    def pick(self, seed: int, index: int, **options: Any) -> Any:
+        """Number `index` of this seed's stream, or else the first of a stream with a seed of its own."""
+        if starts_anywhere(find_source(self.source)):
+            return next(self.open(seed, start=index, **options))
+        own = int(np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0])
+        return next(self.open(own >> 1, **options))
 
 
 class Optimisation(RecipePart):

@@ -5,12 +5,14 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib import import_module
-from importlib.metadata import packages_distributions
+from importlib.metadata import entry_points, packages_distributions
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 Source = Callable[..., Iterator[Any]]
+GROUP = "samtok.training_data"
+"""Entry points by which installed packages give their sources short names."""
 
 _trusted: set[str] = set()
 """Names of the modules that `trust` has imported."""
@@ -42,7 +44,7 @@ def trust(file: Path) -> None:
 
 @lru_cache
 def find_source(source: str) -> Source:
-    """The function of a "module:attribute" that yields training data.
+    """The function of a "module:attribute", or of a short name in GROUP, that yields training data.
 
     A recipe from elsewhere is data, so it cannot choose any code: the module belongs to an installed
     distribution (the standard library, the current folder and other places of the path do not) or to a file
@@ -52,6 +54,7 @@ def find_source(source: str) -> Source:
     Raises:
         ValueError: anything else; says what is wrong.
     """
+    source = _long_name(source)
     module, _, attribute = source.partition(":")
     refused = f"data source {source!r} cannot be imported"
     package = module.partition(".")[0]
@@ -67,3 +70,15 @@ def find_source(source: str) -> Source:
     if not inspect.isfunction(found) or next(iter(inspect.signature(found).parameters), "") != "seed":
         raise ValueError(f"{refused}: it is no function f(seed, **options), which training data must be")
     return found
+
+
+def _long_name(source: str) -> str:
+    if ":" in source:
+        return source
+    named = {entry.name: entry.value for entry in entry_points(group=GROUP)}
+    return named.get(source, source)
+
+
+def starts_anywhere(source: Source) -> bool:
+    """Whether a source has a parameter `start`: the number in its stream of what it yields first."""
+    return "start" in inspect.signature(source).parameters

@@ -5,7 +5,6 @@ Each stage is a run of transformers.Trainer with its own warm-up. The next stage
 
 import time
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -178,7 +177,7 @@ class Regions(IterableDataset):
         self.start = start
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        for image, masks in islice(self.data.open(self.seed), self.start, None):
+        for image, masks in self.data.open_at(self.seed, self.start):
             yield {
                 "pixel_values": to_pixels(image, self.image_size),
                 "masks": resize_masks(torch.as_tensor(masks), self.mask_size),
