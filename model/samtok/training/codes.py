@@ -40,8 +40,8 @@ class TokenizerCodes:
         known, own = _hash_of(stated), self._tokenizer.codebook_hash()
         if known != own:
             raise ValueError(
-                f"the mask words are of another tokenizer: {stated} has the codebooks {known[:12]}, the one in "
-                f"use {own[:12]}; train with `codes: {stated}`, or with data that has masks"
+                f"the mask words are of another tokenizer: {stated} has the codebooks {known[:12]}, "
+                f"the one in use {own[:12]}; train with `codes: {stated}`, or with data that has masks"
             )
 
     def features(self) -> list[Tensor]:
