@@ -18,6 +18,7 @@ from samtok.training.dialogues import draw as draw_several
 from samtok.training.recipe import DataSource
 from samtok.training.sources import trust
 from samtok.training.supervised import token_losses, train
+from samtok.training.workers import Loader
 from samtok.vocabulary import mask_word_ids
 
 
@@ -272,6 +273,31 @@ def test_a_pool_is_prepared_once_and_used_again_and_again(processor, workers):
     assert all(torch.equal(a["input_ids"], b["input_ids"]) for a, b in zip(seen[3:], again, strict=True))
 
 
+def test_processes_started_afresh_draw_the_same_batches(processor):
+    """As on a GPU, which no forked process can use; the file of the data is the user's own."""
+    batches = Batches(DATA, Collator(processor, GeometryCodes()), 1, [DialogueStage(until=3, images=2)])
+    drawn = Loader(batches, batch_size=None, num_workers=2, multiprocessing_context="spawn")
+    for one, other in zip(batches, drawn, strict=True):
+        assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_new_layers_change_nothing_at_first_and_learn(tmp_path):
+    final = train(recipe(tmp_path, evaluation=None), tmp_path / "one")
+    start = {"checkpoint": str(final), "text_layers": 3}
+    changes = {"evaluation": None, "start": start, "stages": [{"until": 1, "images": 1}]}
+    still = train(recipe(tmp_path, learning_rate=0.0, **changes), tmp_path / "still")
+    moved = train(recipe(tmp_path, learning_rate=0.1, **changes), tmp_path / "moved")
+    (old, processor), (same, _), (new, _) = (
+        load_qwen(folder, torch.float32) for folder in (final, still, moved)
+    )
+    assert len(old.model.language_model.layers) < len(same.model.language_model.layers) == 3
+    batch = Collator(processor, GeometryCodes())([draw(DATA, 1, 0, {})])
+    losses = [token_losses(model, batch)[0].losses for model in (old, same, new)]
+    assert torch.equal(losses[0], losses[1])
+    assert not torch.allclose(losses[0], losses[2])
+    assert new.model.language_model.layers[2].mlp.down_proj.weight.any()
+
+
 def test_a_pools_batches_are_of_one_length(processor):
     """Half of the dialogues are long; a batch holds one sort, and both sorts come."""
 
@@ -295,6 +321,7 @@ def test_a_pools_batches_are_of_one_length(processor):
     [
         ({"stages": [{"until": 5, "images": 1}, {"until": 2, "images": 1}]}, "each stage must end after"),
         ({"start": {}}, "either nano or checkpoint"),
+        ({"start": {"nano": {}, "text_layers": 3}}, "text_layers belongs to a checkpoint"),
         ({"stages": [{"until": 1, "images": 1, "eyes_only": True}]}, "needs an image_loss"),
         ({"data": {"source": "nowhere:f"}}, "nowhere"),
         ({"lr": 1}, "lr: Extra inputs"),

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -18,16 +19,26 @@ from samtok.tokenizer import SAMTok
 
 
 class TokenizerCodes:
-    """Codes of a frozen SAMTok; each image is embedded once, all images in one batch."""
+    """Codes of a frozen SAMTok; each image is embedded once, all images in one batch.
+
+    They are made on a GPU where there is one, in each process that asks for them.
+    """
 
     def __init__(self, tokenizer: SAMTok) -> None:
         check_codebooks(tokenizer.config)
-        self._tokenizer = tokenizer
+        self._tokenizer, self._placed = tokenizer, False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which places the weights itself."""
+        return {"_tokenizer": self._tokenizer.cpu() if self._placed else self._tokenizer, "_placed": False}
 
     def __call__(
         self, images: Sequence[NDArray[np.uint8]], masks: Sequence[NDArray[np.bool_]]
     ) -> list[NDArray[np.int64]]:
         """For each image (H, W, 3) uint8 the codes of its masks: (N, H, W) bool -> (N, 2) int64 in 0..255."""
+        if not self._placed and torch.cuda.is_available():
+            self._tokenizer.to("cuda")
+        self._placed = True
         embeddings = self._tokenizer.embed(list(images))
         return [self._tokenizer.encode(e, m).cpu().numpy() for e, m in zip(embeddings, masks, strict=True)]
 

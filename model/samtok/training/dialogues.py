@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 from torch import Tensor, nn
-from torch.utils.data import IterableDataset
+from torch.utils.data import Dataset
 from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
 from samtok.processor import QwenVLProcessor
@@ -244,8 +244,8 @@ class DialogueStage(RecipePart):
     """Run only the vision tower, on the loss of visual tokens."""
 
 
-class Batches(IterableDataset):
-    """The batches of a training from step `start` to the last one.
+class Batches(Dataset[dict[str, Tensor]]):
+    """The batches of a training from step `start` to the last one, in order.
 
     A batch depends on its step alone, so a resumed run sees what an uninterrupted one would have seen. The
     dialogues of a pool are prepared once, by `workers` processes, before the first batch, because on a CPU
@@ -284,15 +284,19 @@ class Batches(IterableDataset):
     def _prepare(self, stage: DialogueStage, indices: Sequence[int]) -> list[PreparedDialogue]:
         return self.collator.prepare(draw(self.data, self.seed, indices, stage.options))
 
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+    def __len__(self) -> int:
+        return self.stages[-1].until - self.start
+
+    def __getitem__(self, place: int) -> dict[str, Tensor]:
+        if place >= len(self):
+            raise IndexError(place)
+        step = self.start + place
+        stage = next(stage for stage in self.stages if step < stage.until)
+        if stage.pool:
+            return self.collator.collate(self._alike(step, self.pools[stage.until], stage.images))
         most = max(stage.images for stage in self.stages)
-        for step in range(self.start, self.stages[-1].until):
-            stage = next(stage for stage in self.stages if step < stage.until)
-            if stage.pool:
-                yield self.collator.collate(self._alike(step, self.pools[stage.until], stage.images))
-            else:
-                indices = [step * most + place for place in range(stage.images)]
-                yield self.collator(draw(self.data, self.seed, indices, stage.options))
+        indices = [step * most + number for number in range(stage.images)]
+        return self.collator(draw(self.data, self.seed, indices, stage.options))
 
     def _alike(self, step: int, pool: list[PreparedDialogue], count: int) -> list[PreparedDialogue]:
         """`count` dialogues of about the same length, because a batch is as long as its longest dialogue.

@@ -14,8 +14,8 @@ Source = Callable[..., Iterator[Any]]
 GROUP = "samtok.training_data"
 """Entry points by which installed packages give their sources short names."""
 
-_trusted: set[str] = set()
-"""Names of the modules that `trust` has imported."""
+_trusted: dict[str, Path] = {}
+"""The files that `trust` has imported, by the names of their modules."""
 
 
 def trust(file: Path) -> None:
@@ -39,7 +39,12 @@ def trust(file: Path) -> None:
             raise ValueError(f"{file} cannot be imported: {type(error).__name__}: {reason}") from None
     elif getattr(known, "__file__", None) != str(path):
         raise ValueError(f"{file} cannot be imported: there is another module {name}; rename the file")
-    _trusted.add(name)
+    _trusted[name] = path
+
+
+def trusted_files() -> list[Path]:
+    """The files that `trust` has imported, for another process."""
+    return list(_trusted.values())
 
 
 @lru_cache

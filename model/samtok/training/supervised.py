@@ -16,6 +16,7 @@ from samtok.processor import QwenVLProcessor
 from samtok.qwen import load_qwen
 from samtok.tokenizer import SAMTok
 from samtok.training.codes import CodeSource, GeometryCodes, TokenizerCodes
+from samtok.training.depth import deepen
 from samtok.training.dialogues import IGNORED, Batches, Collator, DialogueStage, draw
 from samtok.training.folders import newest_checkpoint, step_of, written_whole
 from samtok.training.recipe import (
@@ -40,11 +41,15 @@ class StartingWeights(RecipePart):
     checkpoint: Path | None = None
     words: Literal["kept", "random", "near"] = "kept"
     """Embeddings of the code words: kept, drawn anew, or drawn so that similar codes get similar ones."""
+    text_layers: PositiveInt | None = None
+    """Layers of the language model; a checkpoint with fewer gets new ones that change nothing at first."""
 
     @model_validator(mode="after")
     def _either(self) -> "StartingWeights":
         if (self.nano is None) == (self.checkpoint is None):
             raise ValueError("give either nano or checkpoint")
+        if self.text_layers and self.nano:
+            raise ValueError("text_layers belongs to a checkpoint; a new nano has its own")
         return self
 
 
@@ -71,8 +76,8 @@ class SupervisedRecipe(TrainingRecipe, Optimisation):
     """Largest norm of the gradient."""
     image_loss: NonNegativeFloat = 0.0
     """Weight of the loss on visual tokens; see `Collator`."""
-    workers: int = Field(default=0, ge=0, le=1)
-    """Processes that draw dialogues."""
+    workers: int = Field(default=0, ge=0, le=1024)
+    """Processes that draw dialogues, each a batch."""
     pool_workers: int = Field(default=0, ge=0)
     """Processes that prepare the stages' pools."""
     log_every: PositiveInt = 20
@@ -153,6 +158,8 @@ def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrained
     else:
         model, processor = load_qwen(str(start.checkpoint), torch.float32)
         extend_vocabulary(model, processor.tokenizer, recipe.seed)
+        if start.text_layers:
+            deepen(model, start.text_layers, recipe.seed)
     if start.words != "kept":
         features = codes.features() if start.words == "near" else None
         reset_code_rows(model, processor.tokenizer, recipe.seed, features)

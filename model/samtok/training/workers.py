@@ -7,9 +7,14 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import torch
 from torch.utils.data import DataLoader
+
+from samtok.training.sources import trust, trusted_files
 
 _POLL = 1.0
 """Seconds between two looks at the parent."""
@@ -19,7 +24,9 @@ class Loader(DataLoader[Any]):
     """A DataLoader whose workers do not outlive their parent, and leave an interrupt to it."""
 
     def __init__(self, dataset: Any, **options: Any) -> None:
-        super().__init__(dataset, worker_init_fn=_end_with_parent, **options)
+        if options.get("num_workers") and torch.cuda.is_available():
+            options.setdefault("multiprocessing_context", "spawn")  # CUDA does not survive a fork
+        super().__init__(dataset, worker_init_fn=partial(_begin, trusted_files()), **options)
 
     def __iter__(self) -> Any:
         # Ctrl-C reaches all processes, and a worker that does not yet ignore it would print a traceback
@@ -30,9 +37,11 @@ class Loader(DataLoader[Any]):
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end_with_parent(_: int) -> None:
+def _begin(files: list[Path], _: int) -> None:
     """Watch the parent from a thread: a worker that waits for space in a pipe looks at nothing itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for file in files:
+        trust(file)
     threading.Thread(target=_watch, daemon=True).start()
 
 

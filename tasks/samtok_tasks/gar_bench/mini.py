@@ -9,7 +9,7 @@ import numpy as np
 from samtok_bench import rle
 from samtok_tasks.mini.meaning import SIDES, side_of
 from samtok_tasks.mini.picture import IMAGE_FOLDER, MiniPicture
-from samtok_tasks.mini.scene import Scene, SceneObject, patterns_of
+from samtok_tasks.mini.scene import SceneObject, patterns_of
 from samtok_tasks.mini.shapes import SHAPES
 from samtok_tasks.mini.textures import COLOURS, PATTERNS
 
@@ -31,7 +31,7 @@ def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
 def _records(picture: MiniPicture) -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng((picture.scene.seed, _STREAM))
     items = [picture.scene.objects[k] for k in rng.permutation(len(picture.scene.objects))]
-    for type, asked, question, right, others in _questions(rng, picture.scene, items):
+    for type, asked, question, right, others in facts(items):
         order = [right, *(str(wrong) for wrong in rng.permutation(others)[: CHOICES - 1])]
         shown = [order[k] for k in rng.permutation(len(order))]
         yield {
@@ -44,10 +44,11 @@ def _records(picture: MiniPicture) -> Iterator[dict[str, Any]]:
         }
 
 
-def _questions(
-    rng: np.random.Generator, scene: Scene, items: Sequence[SceneObject]
-) -> Iterator[tuple[str, list[SceneObject], str, str, list[str]]]:
-    """Type, objects, question, right answer and wrong ones."""
+def facts(items: Sequence[SceneObject]) -> Iterator[tuple[str, list[SceneObject], str, str, list[str]]]:
+    """What can be asked of objects: type, objects, question, right answer and wrong ones.
+
+    `<Prompt0>` and `<Prompt1>` stand for the objects.
+    """
     first, last = items[0], items[-1]
     yield "color", [first], "What is the color of <Prompt0>?", *_among(first.colour, tuple(COLOURS))
     yield "shape", [last], "What is the shape of <Prompt0>?", *_among(last.shape, SHAPES)

@@ -1,6 +1,8 @@
 """Endless streams of fresh scenes for training, named in recipes as `module:attribute`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ TRAINING_SEEDS = 1 << 40
 """Training scenes have seeds from here on; the frozen splits of mini stay far below."""
 
 LIST_QUESTION = "List every object with its mask."
+ROW_QUESTION = "List every object from left to right."
 POINT_CELLS = 6
 """Cells along each side of the grid of "point" questions."""
 
@@ -68,11 +71,16 @@ def regions(
         yield scene.image, batch
 
 
+Asking: TypeAlias = Callable[[np.random.Generator, Scene], Exchange | None]
+"""A question about a scene; None where the scene has none of its kind."""
+
+
 DIALOGUE_KINDS: dict[str, float] = {
     **{name: 0.7 * weight for name, weight in KINDS.items()},
     "list": 0.1,
     "describe": 0.1,
     "point": 0.1,
+    "row": 0.0,
 }
 
 
@@ -84,6 +92,7 @@ def dialogues(
     turns: int = 6,
     kinds: Mapping[str, float] | None = None,
     prompt: str = REFERRING_PROMPT,
+    more: Mapping[str, Asking] = MappingProxyType({}),
     apart: bool = True,
 ) -> Iterator[TrainingDialogue]:
     """Dialogues for supervised fine-tuning, for ever.
@@ -95,9 +104,11 @@ def dialogues(
         turns: most turns in a dialogue. No question comes twice in one; a scene that allows too few
             gives a shorter dialogue, one that allows none is left out.
         kinds: weights of the kinds of turns, DIALOGUE_KINDS by default: the kinds of referring
-            expressions, "list" (all objects in reading order), "describe" (a region's attributes)
-            and "point" (the object at a grid cell, column and row counted from 1).
+            expressions, "list" (all objects in reading order), "row" (from left to right), "describe"
+            (a region's attributes), "point" (the object at a grid cell, column and row counted from 1)
+            and those of `more`.
         prompt: the question of referring expressions, with `{phrase}`.
+        more: further kinds of turns.
         apart: see TrainingDialogue. A model that reads earlier answers while it learns copies their mask
             words, and misses them when a single question is asked.
 
@@ -108,7 +119,7 @@ def dialogues(
     Raises:
         ValueError: for an unknown kind, fewer than one turn or a prompt without `{phrase}`.
     """
-    names, shares = _weights(kinds, DIALOGUE_KINDS)
+    names, shares = _weights(kinds, DIALOGUE_KINDS | dict.fromkeys(more, 0.0))
     if turns < 1:
         raise ValueError(f"turns must be at least 1, got {turns}")
     if "{phrase}" not in prompt:
@@ -119,7 +130,7 @@ def dialogues(
         for _ in range(4 * turns):
             if len(said) == turns:
                 break
-            made = _exchange(rng, scene, names[rng.choice(len(names), p=shares)], prompt)
+            made = _exchange(rng, scene, names[rng.choice(len(names), p=shares)], prompt, more)
             if made is not None and made[0] not in asked:
                 asked.add(made[0])
                 said.append(made[1])
@@ -135,13 +146,18 @@ def reading_order(scene: Scene) -> list[SceneObject]:
 
 
 def _exchange(
-    rng: np.random.Generator, scene: Scene, kind: str, prompt: str
+    rng: np.random.Generator, scene: Scene, kind: str, prompt: str, more: Mapping[str, Asking]
 ) -> tuple[object, Exchange] | None:
     """What makes a question different from others, and the question with its answer; None where the scene has
     none of this kind.
     """
     if kind == "list":
         return kind, ([LIST_QUESTION], _named(reading_order(scene)))
+    if kind == "row":
+        return kind, ([ROW_QUESTION], _named(sorted(scene.objects, key=lambda item: item.box)))
+    if kind in more:
+        exchange = more[kind](rng, scene)
+        return exchange and (_key(exchange[0]), exchange)
     if kind == "describe":
         item = scene.objects[rng.integers(len(scene.objects))]
         return (kind, item.index), (["What is ", item.mask, "?"], [f"{describe(item)}."])
@@ -158,6 +174,11 @@ def _exchange(
     targets = sorted((scene.objects[index] for index in expression.targets), key=lambda item: item.centre)
     answer = joined([item.mask for item in targets]) or [NO_TARGET_ANSWER]
     return expression.text, ([prompt.format(phrase=expression.text)], answer)
+
+
+def _key(parts: Sequence[TextOrMask]) -> tuple[str | bytes, ...]:
+    """Equal for equal questions."""
+    return tuple(part if isinstance(part, str) else part.tobytes() for part in parts)
 
 
 def _named(items: Sequence[SceneObject]) -> list[TextOrMask]:

@@ -7,26 +7,18 @@ import numpy as np
 import pytest
 
 from samtok_bench import registry
-from samtok_tasks.mini.cache import mini_cache
-from samtok_tasks.mini.lessons import TASKS, curriculum, task_dialogues
+from samtok_bench.task import Dropped, SampleSet
+from samtok_tasks.lessons.curriculum import TASKS, curriculum, task_dialogues
 from samtok_tasks.mini.training import TRAINING_SEEDS
-from samtok_tasks.mini.writer import SPLITS, read_marker
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SAMTOK_BENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield mini_cache().parent
+from samtok_tasks.mini.writer import SPLITS
 
 
 def text(parts) -> str:
     return "".join(part if isinstance(part, str) else "#" for part in parts)
 
 
-@pytest.mark.usefixtures("cache")
-def test_every_task_is_taught_in_its_own_words(cache):
-    stream = task_dialogues(np.random.default_rng(0), 40, TASKS, 6)
+def test_every_task_is_taught_in_its_own_words():
+    stream = task_dialogues(np.random.default_rng(0), TASKS | {"scene_graph prompt=given": 2}, 6)
     asked: Counter[str] = Counter()
     for dialogue in islice(stream, 80):
         assert dialogue["image"].shape == (192, 192, 3)
@@ -41,16 +33,11 @@ def test_every_task_is_taught_in_its_own_words(cache):
     prompts = " ".join(asked)
     for beginning in ("Question: What is", "Please carefully check", "Could you please give"):
         assert beginning in prompts
-    assert read_marker(next(cache.glob("*-lessons-40")))["splits"]["val"]["images"] == 40
 
 
-@pytest.mark.usefixtures("cache")
 def test_lessons_are_a_share_of_the_curriculum():
     def first(**options):
-        return [
-            text(d["turns"][0][0])
-            for d in islice(curriculum(3, scenes=40, tasks={"gar-bench": 1}, **options), 60)
-        ]
+        return [text(d["turns"][0][0]) for d in islice(curriculum(3, tasks={"gar-bench": 1}, **options), 60)]
 
     shares = [
         np.mean([q.startswith(("Question", "Which", "Somebody")) for q in first(lessons=s)])
@@ -60,6 +47,19 @@ def test_lessons_are_a_share_of_the_curriculum():
     assert 0.3 < shares[1] < 0.7
     assert shares[2] == 1
     assert first(lessons=0.5) == first(lessons=0.5)
+
+
+def test_no_scene_comes_twice():
+    images = [
+        d["image"].tobytes() for d in islice(task_dialogues(np.random.default_rng(1), {"gcg": 1}, 1), 20)
+    ]
+    assert len(set(images)) == 20
+
+
+def test_a_task_that_finds_nothing_to_ask_is_named(monkeypatch):
+    monkeypatch.setattr("samtok_tasks.gcg.task.GCG.samples", lambda *_: SampleSet([], Dropped()))
+    with pytest.raises(ValueError, match="gcg: no question about any of 100 training scenes"):
+        next(task_dialogues(np.random.default_rng(1), {"gcg": 1}, 1))
 
 
 def test_training_scenes_are_of_no_split():

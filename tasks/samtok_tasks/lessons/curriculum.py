@@ -1,0 +1,106 @@
+"""Training dialogues made of tasks: mini's official files of training scenes, read by the tasks themselves.
+
+What a task asks is what it teaches: prompt, regions and answer come from its samples, so each has one place.
+Only the scenes differ from those of mini's splits. Each dialogue has a fresh one: a model that meets the same
+few thousand again and again learns their answers by heart.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from samtok_bench import registry
+from samtok_bench.running.options import task_options
+from samtok_bench.task import Dropped, Task
+from samtok_tasks.dialogues import TrainingDialogue, draw_dialogue, pictures
+from samtok_tasks.lessons.regions import REGION_QUESTIONS
+from samtok_tasks.mini.contents import benchmarks
+from samtok_tasks.mini.picture import IMAGE_FOLDER
+from samtok_tasks.mini.training import TRAINING_SEEDS, dialogues
+from samtok_tasks.mini.writer import SplitPlan, pictures_of, write_files
+
+TASKS: Mapping[str, float] = {
+    "grounding-suite": 1,
+    "reasonseg": 1,
+    "gcg": 1,
+    "refcocog-caption": 2,
+    "gar-bench": 1,
+    "multi_round": 2,
+    "scene_graph": 3,
+}
+"""How often each is asked."""
+EXPRESSIONS = 3
+"""Of each scene."""
+MOST_MASKS = 10
+"""In one answer; a longer one would make all others of its batch as long."""
+_WRITTEN_BY = {"refcocog_caption": "referring"}
+"""Tasks that read the files of another one."""
+
+
+def curriculum(
+    seed: int,
+    *,
+    lessons: float = 0.3,
+    tasks: Mapping[str, float] = TASKS,
+    questions: int = 4,
+    **options: Any,
+) -> Iterator[TrainingDialogue]:
+    """Dialogues of `samtok_tasks.mini.training`, a share of them replaced by questions of tasks.
+
+    Args:
+        seed: equal seeds give equal streams.
+        lessons: that share, 0 to 1.
+        tasks: how often each is asked, by name; options may follow it, "scene_graph prompt=given".
+        questions: most questions of a task about one image; they are longer than expressions.
+        options: of `samtok_tasks.mini.training.dialogues`, whose `kinds` are also those of REGION_QUESTIONS.
+    """
+    rng = np.random.default_rng((seed, 0x1E550))
+    asked = task_dialogues(rng, tasks, questions)
+    streams = dialogues(seed, more=REGION_QUESTIONS, **options), asked
+    while True:
+        yield next(streams[int(rng.random() < lessons)])
+
+
+def task_dialogues(
+    rng: np.random.Generator, tasks: Mapping[str, float], questions: int
+) -> Iterator[TrainingDialogue]:
+    """A task's questions about a fresh scene, each a dialogue of its own; or one dialogue of many rounds."""
+    made = [_task(name) for name in tasks]
+    shares = np.array(list(tasks.values())) / sum(tasks.values())
+    while True:
+        yield _taught(made[rng.choice(len(made), p=shares)], rng, questions)
+
+
+def _task(name: str) -> Task:
+    """The task of a name with its options, `scene_graph prompt=given`."""
+    name, *options = name.split()
+    return registry.task_class(name)(options=task_options(options))
+
+
+def _taught(task: Task, rng: np.random.Generator, questions: int) -> TrainingDialogue:
+    """What a task asks about a fresh training scene, as its files show it.
+
+    Raises:
+        ValueError: hundred scenes in a row gave it nothing to ask.
+    """
+    folder = type(task).__module__.split(".")[1]
+    benchmark = benchmarks()[_WRITTEN_BY.get(folder, folder)]
+    reason = "its files are empty"
+    for _ in range(100):
+        plan = SplitPlan(int(rng.integers(TRAINING_SEEDS, 1 << 62)), images=1, expressions=EXPRESSIONS)
+        (picture,) = pictures_of("val", {"val": plan})
+        with TemporaryDirectory() as name:
+            root = Path(name)
+            shown = {f"{IMAGE_FOLDER}/{picture.file_name}": picture.scene.image}
+            write_files(root, benchmark.files([picture]) | shown)
+            try:
+                samples = task.samples(root, task.default_split(root)).samples
+            except (ValueError, OSError) as error:  # nothing to ask: the task finds no file or no question
+                reason = str(error)
+                continue
+            for asked in pictures(task, samples, MOST_MASKS, Dropped()):
+                return draw_dialogue(asked, rng, questions)
+    raise ValueError(f"{task.name}: no question about any of 100 training scenes: {reason}")

@@ -1,0 +1,64 @@
+"""Training questions about regions: what GAR-Bench asks, without choices or with a few, and what is nearest.
+
+A letter of four choices asks for two things at once: what the region is like, and which choice says so. The
+questions here ask for the first alone, then for the second among two or three.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from samtok_tasks.dialogues import Exchange, TextOrMask
+from samtok_tasks.gar_bench.mini import CHOICES, facts
+from samtok_tasks.gar_bench.reader import PLACE
+from samtok_tasks.mini.meaning import Noun, related
+from samtok_tasks.mini.scene import Scene, SceneObject
+from samtok_tasks.mini.training import Asking
+from samtok_tasks.multiple_choice import LETTERS, choice_prompt
+
+
+def open_question(rng: np.random.Generator, scene: Scene) -> Exchange:
+    """`What is the color of MASK?` `Red.`"""
+    _, asked, question, right, _ = _fact(rng, scene)
+    return _with_masks(question, asked), _with_masks(right, asked)
+
+
+def choice_question(rng: np.random.Generator, scene: Scene) -> Exchange:
+    """The same in GAR-Bench's words, with two to four choices; the answer is a letter."""
+    _, asked, question, right, others = _fact(rng, scene)
+    shown = [right, *(str(other) for other in rng.permutation(others)[: rng.integers(1, CHOICES)])]
+    order = rng.permutation(len(shown))
+    choices = [f"{letter}. {shown[k]}" for letter, k in zip(LETTERS, order, strict=False)]
+    answer = LETTERS[order.tolist().index(0)]
+    return _with_masks(choice_prompt(question, choices), asked), [answer]
+
+
+def neighbour_question(rng: np.random.Generator, scene: Scene) -> Exchange | None:
+    """`Which object is nearest to MASK?` `Red circle MASK.`; None where that is not clear."""
+    item = scene.objects[rng.integers(len(scene.objects))]
+    found = related(scene.objects, "nearest to", item)
+    if not found:
+        return None
+    phrase = Noun(found[0].shape, found[0].colour).phrase()
+    return ["Which object is nearest to ", item.mask, "?"], [f"{phrase} ", found[0].mask, "."]
+
+
+REGION_QUESTIONS: Mapping[str, Asking] = {
+    "region": open_question,
+    "choice": choice_question,
+    "neighbour": neighbour_question,
+}
+"""By kind of training question."""
+
+
+def _fact(rng: np.random.Generator, scene: Scene) -> tuple[str, list[SceneObject], str, str, list[str]]:
+    items = [scene.objects[k] for k in rng.permutation(len(scene.objects))]
+    known = list(facts(items))
+    return known[rng.integers(len(known))]
+
+
+def _with_masks(text: str, asked: Sequence[SceneObject]) -> list[TextOrMask]:
+    """A text with the masks of `<Prompt0>` and so on in their places."""
+    pieces = PLACE.split(text)  # text, number, text, ...
+    parts: list[TextOrMask] = [asked[int(piece)].mask if k % 2 else piece for k, piece in enumerate(pieces)]
+    return [part for part in parts if not isinstance(part, str) or part]
