@@ -1,0 +1,97 @@
+"""Questions of tasks on their own splits, and mixtures of sources."""
+
+import json
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from refer_samples import box, grefcoco, ref
+
+from samtok_tasks.training.mixture import mixture
+from samtok_tasks.training.tasks import tasks
+
+IMAGES = [
+    {"id": number, "file_name": f"COCO_train2014_{number:012d}.jpg", "height": 8, "width": 10}
+    for number in range(1, 7)
+]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """gRefCOCO with six images of the train split, of which the last is missing."""
+    root = tmp_path_factory.mktemp("gref")
+    annotations = [box(10 * image["id"], image["id"], 2, 2) for image in IMAGES]
+    refs = [ref(k, [10 * k], k, "train", f"square {k}", f"thing {k}") for k in range(1, 7)]
+    refs += [ref(10 + k, [-1], k, "train", f"cat {k}") for k in range(1, 7)]
+    grefcoco(root, refs, {"images": IMAGES, "annotations": annotations})
+    folder = root / "images" / "train2014"
+    folder.mkdir(parents=True)
+    for image in IMAGES[:-1]:
+        Image.new("RGB", (10, 8)).save(folder / image["file_name"])
+    return root
+
+
+def asked(dialogue: Any) -> list[str]:
+    return ["".join(part for part in question if isinstance(part, str)) for question, _ in dialogue["turns"]]
+
+
+def test_the_questions_of_an_image_come_together_and_each_image_once(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dialogues = list(islice(tasks(1, tasks={"gres": 1}, data_root=str(root)), 6))
+    numbers = [{text.split(" in this")[0][-1] for text in asked(dialogue)} for dialogue in dialogues]
+    assert all(len(found) == 1 for found in numbers)
+    assert set().union(*numbers) == {*"12345"}  # the sixth has no image, and another came
+    assert "1 images that cannot be read or have another size, the first:" in capsys.readouterr().err
+    for dialogue in dialogues:
+        assert dialogue["apart"]
+        assert len(dialogue["turns"]) == 3
+        for question, answer in zip(asked(dialogue), dialogue["turns"], strict=True):
+            if "cat" in question:
+                assert answer[1] == ["No target."]
+            else:
+                assert answer[1][0].sum() == 4
+    assert len(next(tasks(1, tasks={"gres": 1}, data_root=str(root), questions=2))["turns"]) == 2
+
+
+def test_a_task_may_say_more_than_its_weight(root: Path) -> None:
+    given = {"gres": {"weight": 2, "data_root": str(root), "split": "train", "protocol": "released"}}
+    assert len(next(tasks(1, tasks=given))["turns"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tasks": {}}, "tasks: Dictionary should have at least 1 item"),
+        ({"tasks": {"gres": 0}}, "tasks.gres.weight: Input should be greater than 0"),
+        ({"tasks": {"greys": 1}}, "unknown task 'greys'; did you mean 'gres'"),
+        ({"tasks": {"evil.py": 1}}, "which a run or a gate's file cannot make run"),
+        ({"tasks": {"gres": 1}, "split": "val"}, "gRefCOCO in .* has no split 'val'; it has train"),
+        ({"tasks": {"gres": 1}, "data_root": "nowhere"}, "is missing"),
+        ({"tasks": {"gres": {"wait": 1}}}, "tasks.gres.wait: Extra inputs"),
+    ],
+)
+def test_wrong_options_are_one_line(root: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises((ValueError, OSError), match=message) as caught:
+        next(tasks(1, **{"data_root": str(root), **options}))
+    assert "\n" not in str(caught.value)
+
+
+def test_sources_are_mixed_by_weight(root: Path) -> None:
+    image = f"images/train2014/{IMAGES[0]['file_name']}"
+    turns = [{"role": "user", "content": "Hello?"}, {"role": "assistant", "content": "Hello."}]
+    (root / "chat.jsonl").write_text(json.dumps({"image": image, "messages": turns}))
+    files = {"file": str(root / "chat.jsonl"), "data_root": str(root)}
+    sources = [
+        {"source": "messages", "weight": 1, "options": files},
+        {"source": "tasks", "weight": 3, "options": {"tasks": {"gres": 1}, "data_root": str(root)}},
+    ]
+    drawn = [asked(dialogue)[0] == "Hello?" for dialogue in islice(mixture(1, sources=sources), 40)]
+    assert np.mean(drawn) == pytest.approx(0.25, abs=0.05)
+    with pytest.raises(ValueError, match="'tusks' cannot be mixed; there are "):
+        next(mixture(1, sources=[{"source": "tusks"}]))
+    with pytest.raises(ValueError, match="messages: data_root: Field required"):
+        next(mixture(1, sources=[{"source": "messages", "options": {"file": "a"}}]))
