@@ -219,6 +219,17 @@ def train_sft(recipe: Recipe, out: Out = None, resume: Resume = False) -> None:
     _train(run, recipe, out, resume)
 
 
+@train.command("rl")
+def train_rl(recipe: Recipe, out: Out = None, resume: Resume = False) -> None:
+    """Train a vision-language model by reinforcement, with rewards of its mask words.
+
+    Needs the extra: pip install 'samtok-bench[rl]'.
+    """
+    from samtok.training.reinforced import train as run
+
+    _train(run, recipe, out, resume)
+
+
 def _train(run: Callable[[str, Path, bool], Path], recipe: str, out: Path | None, resume: bool) -> None:
     folder = out or Path("training") / Path(recipe).stem
     try:

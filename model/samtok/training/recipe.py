@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     NonNegativeInt,
+    PositiveFloat,
     PositiveInt,
     ValidationError,
     field_validator,
@@ -111,6 +112,8 @@ class TrainingRecipe(RecipePart):
     data: DataSource
     beta2: float = Field(default=0.999, ge=0, lt=1)
     weight_decay: NonNegativeFloat = 0.05
+    seconds: PositiveFloat | None = None
+    """The training ends in order after so many seconds, if it has not before."""
     log_every: PositiveInt
     report_to: Trackers = Field(default_factory=list)
     save_every: PositiveInt
@@ -131,24 +134,30 @@ class TrainingRecipe(RecipePart):
             torch.set_num_threads(self.threads)
         return out
 
-    def arguments(self, out: Path, optimisation: Optimisation, **more: Any) -> TrainingArguments:
-        """The arguments of a Trainer that saves below `out`."""
-        return TrainingArguments(
-            output_dir=str(out),
-            learning_rate=optimisation.learning_rate,
-            lr_scheduler_type=optimisation.schedule,
-            warmup_steps=optimisation.warmup_steps,
-            weight_decay=self.weight_decay,
-            adam_beta2=self.beta2,
-            logging_steps=self.log_every,
-            save_steps=self.save_every,
-            seed=self.seed,
-            report_to=list(self.report_to),
-            ignore_data_skip=True,  # the data themselves start at the right step
-            remove_unused_columns=False,
-            use_cpu=not torch.cuda.is_available(),
-            **more,
-        )
+    def arguments(
+        self,
+        out: Path,
+        optimisation: Optimisation,
+        kind: type[TrainingArguments] = TrainingArguments,
+        **more: Any,
+    ) -> TrainingArguments:
+        """The arguments of a Trainer that saves below `out`; `more` go before those of the recipe."""
+        ours = {
+            "output_dir": str(out),
+            "learning_rate": optimisation.learning_rate,
+            "lr_scheduler_type": optimisation.schedule,
+            "warmup_steps": optimisation.warmup_steps,
+            "weight_decay": self.weight_decay,
+            "adam_beta2": self.beta2,
+            "logging_steps": self.log_every,
+            "save_steps": self.save_every,
+            "seed": self.seed,
+            "report_to": list(self.report_to),
+            "ignore_data_skip": True,  # the data themselves start at the right step
+            "remove_unused_columns": False,
+            "use_cpu": not torch.cuda.is_available(),
+        }
+        return kind(**{**ours, **more})
 
 
 Recipe = TypeVar("Recipe", bound=RecipePart)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Collection
 from contextlib import nullcontext
 from pathlib import Path
@@ -169,3 +170,17 @@ class _Continue(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         # the share of all steps, not of those since the last start
         state.epoch = state.global_step / state.max_steps
+
+
+class TimeLimit(TrainerCallback):
+    """Ends a training in order after so many seconds of it: its last checkpoint is written."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._begin = time.monotonic()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self._seconds is not None and time.monotonic() - self._begin >= self._seconds:
+            control.should_training_stop = control.should_save = True

@@ -27,7 +27,7 @@ from samtok.training.recipe import (
     TrainingRecipe,
     load_recipe,
 )
-from samtok.training.resumable import ResumableTrainer, TrainingLog
+from samtok.training.resumable import ResumableTrainer, TimeLimit, TrainingLog
 from samtok.training.workers import Loader, deaths_of_workers
 from samtok.vocabulary import extend_vocabulary, mask_word_ids, reset_code_rows
 
@@ -139,7 +139,12 @@ def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path
     log = TrainingLog(out / "log.jsonl")
     log.rewind(step)
     trainer = SupervisedTrainer(
-        recipe, batches, processor, model=model, args=arguments, callbacks=[_JsonLines(log)]
+        recipe,
+        batches,
+        processor,
+        model=model,
+        args=arguments,
+        callbacks=[_JsonLines(log), TimeLimit(recipe.seconds)],
     )
     if recipe.evaluation:
         trainer.add_callback(_Evaluate(trainer, recipe.evaluation, recipe.data, collator))

@@ -1,0 +1,303 @@
+"""Reinforcement learning of a QwenVL with mask words, by TRL's GRPO trainer.
+
+Rewards, prompts and watches are ours. TRL is an extra, imported when a training begins:
+`pip install 'samtok-bench[rl]'`.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from accelerate import PartialState
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase, TrainerCallback
+
+from samtok.locate import model_folder, vlm_part
+from samtok.qwen import QwenVLSAMTok, load_qwen
+from samtok.tokenizer import SAMTok
+from samtok.training.codes import TokenizerCodes
+from samtok.training.folders import newest_checkpoint, step_of, written_whole
+from samtok.training.prompts import Prompt
+from samtok.training.questions import draw_questions
+from samtok.training.recipe import Optimisation, RecipePart, TrainingRecipe, load_recipe
+from samtok.training.resumable import ResumableTrainer, TimeLimit, TrainingLog
+from samtok.training.reward_adapters import ForTRL, text_of
+from samtok.training.rewards import REWARDS, CodeDistance, DecodedIoU, Reward
+from samtok.training.watches import DEFAULT_WATCHES, Watch, Watches, figures
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+RewardName = Literal[
+    "paper",
+    "graded",
+    "matched",
+    "attempt",
+    "distance",
+    "iou",
+    "phrases",
+    "grounded",
+    "well_formed",
+    "thinking_format",
+    "no_repeat",
+]
+# fmt: off
+TRL_OPTIONS = frozenset({
+    "cast_lm_head_to_fp32", "delta", "disable_dropout", "ds3_gather_for_generation", "entropy_coef",
+    "epsilon", "epsilon_high", "importance_sampling_level", "loss_type", "mask_truncated_completions",
+    "max_grad_norm", "min_p", "multi_objective_aggregation", "num_iterations", "ref_model_mixup_alpha",
+    "ref_model_sync_steps", "repetition_penalty", "scale_rewards", "steps_per_generation", "sync_ref_model",
+    "top_entropy_quantile", "top_k", "top_p", "use_vllm", "vllm_enable_sleep_mode",
+    "vllm_gpu_memory_utilization", "vllm_group_port", "vllm_importance_sampling_clip_max",
+    "vllm_importance_sampling_clip_min", "vllm_importance_sampling_correction",
+    "vllm_importance_sampling_mode", "vllm_max_model_length", "vllm_mode", "vllm_model_impl",
+    "vllm_server_base_url", "vllm_server_host", "vllm_server_port", "vllm_server_timeout",
+    "vllm_tensor_parallel_size",
+})
+# fmt: on
+"""Options of TRL's GRPOConfig that a recipe passes on; none of them runs code or sends anything elsewhere."""
+
+
+class WeightedReward(RecipePart):
+    """A reward and its weight in the sum."""
+
+    name: RewardName
+    weight: PositiveFloat = 1.0
+    scale: PositiveFloat | None = None
+    """Of `distance`; see `CodeDistance`."""
+
+    @model_validator(mode="after")
+    def _scaled(self) -> "WeightedReward":
+        if self.scale is not None and self.name != "distance":
+            raise ValueError(f"scale is of distance, not of {self.name}")
+        return self
+
+    def make(self, samtok: SAMTok) -> Reward | DecodedIoU:
+        """The reward, for the answers of a model with this tokenizer."""
+        if self.name == "distance":
+            return CodeDistance.of(samtok, self.scale)
+        return DecodedIoU(samtok) if self.name == "iou" else REWARDS[self.name]
+
+
+class ReinforcedRecipe(TrainingRecipe, Optimisation):
+    """Everything that `samtok-bench train rl` needs."""
+
+    start: str
+    """The model to begin with: `nano`, a folder or a hub id."""
+    codes: str | None = None
+    """Its mask tokenizer, where the model's folder has none."""
+    weights: Literal["float32", "bfloat16"] = "float32"
+    """Precision of the weights. TRL's own default is bfloat16, which is slow on most CPUs."""
+    prompts: PositiveInt
+    """Questions that are drawn from the data before the training, and then taken in turn."""
+    no_target: float | None = Field(default=None, ge=0, le=1)
+    """Largest share of prompts without a target; None takes them as they come."""
+    rewards: list[WeightedReward] = Field(min_length=1)
+    shuffled: bool = False
+    """A control: rewards go to other answers of the same prompt, so that nothing can be learned from them."""
+    steps: PositiveInt
+    prompts_per_step: PositiveInt
+    answers: int = Field(default=8, ge=2)
+    """Sampled for each prompt: its group."""
+    answers_per_pass: PositiveInt | None = None
+    """The most that a process takes at once; more are passes whose gradients are added up."""
+    max_new_tokens: PositiveInt = 128
+    temperature: PositiveFloat = 1.0
+    kl: NonNegativeFloat = 0.0
+    """Weight of the divergence from the model at the start."""
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass. TRL's own default is to do so."""
+    trl: dict[str, Any] = Field(default_factory=dict)
+    """Further options of TRL's GRPOConfig, those of vLLM among them; see TRL_OPTIONS."""
+    watch: list[Watch] = Field(default_factory=lambda: list(DEFAULT_WATCHES))
+    log_every: PositiveInt = 1
+    save_every: PositiveInt = 50
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "ReinforcedRecipe":
+        names = [reward.name for reward in self.rewards]
+        if len(set(names)) < len(names):
+            raise ValueError(f"rewards: each at most once, got {', '.join(names)}")
+        if unknown := sorted(self.trl.keys() - TRL_OPTIONS):
+            raise ValueError(f"trl: {unknown[0]} cannot be set here; {', '.join(sorted(TRL_OPTIONS))} can")
+        if not self.kl and any(watch.figure == "kl" for watch in self.watch):
+            raise ValueError("watch: kl is only there where the recipe's kl is above 0")
+        self.passes(1)
+        return self
+
+    def passes(self, processes: int) -> tuple[int, int]:
+        """Answers that a process takes at once, and how often in a step.
+
+        Raises:
+            ValueError: the step's answers cannot be shared out evenly.
+        """
+        total = self.prompts_per_step * self.answers
+        at_once = self.answers_per_pass or max(total // processes, 1)
+        if total % (at_once * processes):
+            raise ValueError(
+                f"answers_per_pass: the {total} answers of a step are no multiple of {at_once} in each of "
+                f"{processes} processes"
+            )
+        return at_once, total // (at_once * processes)
+
+
+def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Path:
+    """Train a model by reinforcement.
+
+    Args:
+        recipe_path: a recipe file, or the name of a shipped one.
+        out: gets log.jsonl (one JSON object per line: rewards, TRL's figures and those of `watches.figures`)
+            and
+            the Trainer's checkpoints.
+        resume: continue from the newest whole checkpoint. TRL discards answers that were sampled for further
+            steps and not yet used: these are sampled again, from the same prompts.
+
+    Returns:
+        the folder of the final model with its mask tokenizer, `out`/final.
+
+    Raises:
+        OSError, ValueError: see `load_recipe`, `TrainingRecipe.open_folder` and `written_whole`; TRL is not
+            installed; the parts of the model do not fit each other.
+    """
+    recipe = load_recipe(recipe_path, ReinforcedRecipe)
+    for package in ("trl", "datasets"):
+        if find_spec(package) is None:
+            raise ValueError(f"{package} is not installed: pip install 'samtok-bench[rl]'")
+    out = recipe.open_folder(out, resume)
+    return _train(recipe, out, newest_checkpoint(out) if resume else None)
+
+
+def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    samtok = SAMTok.from_pretrained(recipe.codes or recipe.start, device=device)
+    # TRL loads the reference model of the KL term from where this one comes from: never a checkpoint
+    model, processor = load_qwen(vlm_part(model_folder(recipe.start)), getattr(torch, recipe.weights))
+    model.set_attn_implementation(recipe.attention)
+    whole = QwenVLSAMTok(model, processor, samtok)  # checks that the parts fit
+    model.train()
+    recipe.freeze(model)
+    processor.tokenizer.padding_side = "left"  # where answers begin side by side; TRL takes it for granted
+    prompts = draw_questions(
+        recipe.data, TokenizerCodes(samtok), recipe.seed, recipe.prompts, recipe.no_target
+    )
+    log = TrainingLog(out / "log.jsonl")
+    log.rewind(step_of(checkpoint) if checkpoint else 0)
+    trainer = _trainer_class()(
+        recipe,
+        model=model,
+        processing_class=processor,
+        reward_funcs=[ForTRL(reward.make(samtok), processor.tokenizer) for reward in recipe.rewards],
+        train_dataset=as_dataset(prompts),
+        args=_arguments(recipe, out),
+        callbacks=[_LogAndWatch(log, recipe.watch), TimeLimit(recipe.seconds)],
+    )
+    trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+    if PartialState().is_main_process:
+        with written_whole(out / "final") as final:
+            whole.save_pretrained(final)
+    return out / "final"
+
+
+def as_dataset(prompts: list[Prompt]) -> "Dataset":
+    """Prompts as TRL takes them: "prompt", "images", and what rewards need, "truth" and "masks".
+
+    Images are opened when they are asked for; the answers of one prompt get the same object.
+    """
+    from datasets import Dataset
+
+    @lru_cache(maxsize=256)
+    def row(number: int) -> dict[str, Any]:
+        prompt = prompts[number]
+        return {
+            "prompt": [{"role": "user", "content": prompt.problem}],
+            "images": [prompt.open()],
+            "truth": prompt.answer,
+            "masks": list(prompt.masks),
+        }
+
+    def rows(batch: Mapping[str, list[int]]) -> dict[str, list[Any]]:
+        found = [row(number) for number in batch["number"]]
+        return {key: [each[key] for each in found] for key in found[0]}
+
+    return Dataset.from_dict({"number": list(range(len(prompts)))}).with_transform(rows)
+
+
+def _arguments(recipe: ReinforcedRecipe, out: Path) -> Any:
+    from trl import GRPOConfig
+
+    at_once, passes = recipe.passes(PartialState().num_processes)
+    return recipe.arguments(
+        out,
+        recipe,
+        kind=GRPOConfig,
+        max_steps=recipe.steps,
+        per_device_train_batch_size=at_once,
+        gradient_accumulation_steps=passes,
+        num_generations=recipe.answers,
+        max_completion_length=recipe.max_new_tokens,
+        temperature=recipe.temperature,
+        beta=recipe.kl,
+        reward_weights=[reward.weight for reward in recipe.rewards],
+        bf16=recipe.autocast == "bfloat16",
+        gradient_checkpointing=recipe.gradient_checkpointing,
+        save_total_limit=2,
+        ignore_data_skip=False,  # the prompts that were taken before are passed over
+        **recipe.trl,
+    )
+
+
+@lru_cache(maxsize=1)
+def _trainer_class() -> Callable[..., Any]:
+    """TRL's trainer with whole checkpoints and watches. A function, because TRL is an extra."""
+    from trl import GRPOTrainer
+
+    class ReinforcedTrainer(ResumableTrainer, GRPOTrainer):
+        def __init__(self, recipe: ReinforcedRecipe, **kwargs: Any) -> None:
+            self._recipe = recipe
+            super().__init__(**kwargs)
+
+        def _calculate_rewards(
+            self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
+        ) -> Tensor:
+            """The rewards of all processes (answers, rewards), and the figures of this one's answers."""
+            rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+            tokenizer: PreTrainedTokenizerBase = self.processing_class.tokenizer
+            answers = [text_of(ids, tokenizer) for ids in completion_ids_list]
+            for name, value in figures(answers, [row["truth"] for row in inputs]).items():
+                self._log_metric(name, value)
+            if self._recipe.shuffled:
+                rewards = shuffled(rewards, self.num_generations, (self._recipe.seed, self.state.global_step))
+            return rewards
+
+        def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+            """None: what the model is, its own card says."""
+
+        def _send_telemetry(self) -> None:
+            """None: a training tells nobody."""
+
+    return ReinforcedTrainer
+
+
+def shuffled(rewards: Tensor, group: int, seed: tuple[int, int]) -> Tensor:
+    """Rewards (N, R), each row moved to another place of its group of neighbours; the seed decides."""
+    groups = rewards.unflatten(0, (-1, group))  # (N / group, group, R)
+    generator = torch.Generator().manual_seed(hash(seed) % 2**63)
+    order = torch.rand(groups.shape[:2], generator=generator).argsort(1).to(rewards.device)
+    return groups.gather(1, order[..., None].expand_as(groups)).flatten(0, 1)
+
+
+class _LogAndWatch(TrainerCallback):
+    """Writes every log entry as one JSON line, with the warnings of the figures that are watched."""
+
+    def __init__(self, log: TrainingLog, watches: list[Watch]) -> None:
+        self._log, self._watches = log, Watches(watches)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        warnings, stop = self._watches.look(state.global_step, logs)
+        self._log.write({"step": state.global_step, **logs, **({"warnings": warnings} if warnings else {})})
+        if stop:
+            control.should_training_stop = control.should_save = True

@@ -1,0 +1,207 @@
+import json
+import shutil
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from pycocotools import mask as coco
+from qwen_parts import tiny_qwen, tiny_samtok
+
+from samtok import QwenVLSAMTok
+from samtok.training.codes import GeometryCodes, TokenizerCodes
+from samtok.training.questions import draw_questions
+from samtok.training.recipe import DataSource, load_recipe
+from samtok.training.reinforced import ReinforcedRecipe, shuffled, train
+from samtok.training.sources import trust
+from samtok.training.watches import Watch, Watches, figures
+from samtok.words import format_words
+
+MASK = np.zeros((64, 64), bool)
+MASK[10:30, 20:50] = True
+
+
+def squares(seed, *, targets=True):
+    """A square on noise, asked for in questions of different lengths; every other one has no target."""
+    for number in count():
+        image = np.random.default_rng((seed, number)).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+        asked = (["Please segment red square." if seed % 2 else "What is ", MASK, "?"], [MASK, "."])
+        nothing = (["Please segment blue square in this image."], ["No target."])
+        yield {"image": image, "turns": [asked, nothing] if targets else [nothing], "apart": True}
+
+
+trust(Path(__file__))
+DATA = DataSource(source="test_reinforced:squares")
+
+
+def test_each_question_is_a_prompt_with_its_words_and_masks():
+    codes = TokenizerCodes(tiny_samtok())
+    asked, nothing = draw_questions(DATA, codes, 1, 2)
+    [[pair]] = [codes([asked.image], [MASK[None]])[0].tolist()]
+    word = format_words([pair])[0]
+    assert asked.answer == f"{word}."
+    assert asked.problem in (f"Please segment red square.{word}?", f"What is {word}?")
+    assert (coco.decode(dict(asked.masks[0])) == MASK).all()
+    assert (nothing.problem, nothing.answer, nothing.masks) == (
+        "Please segment blue square in this image.", "No target.", [],
+    )  # fmt: skip
+    assert asked.id != nothing.id
+    again = draw_questions(DATA, codes, 1, 2)
+    assert [(p.id, p.problem, p.answer) for p in again] == [
+        (p.id, p.problem, p.answer) for p in (asked, nothing)
+    ]
+
+
+def test_only_a_share_of_prompts_has_no_target():
+    codes = GeometryCodes()
+    for share, expected in ((None, 10), (0.15, 3), (0, 0)):
+        drawn = draw_questions(DATA, codes, 1, 20, share)
+        assert (len(drawn), sum(not prompt.masks for prompt in drawn)) == (20, expected)
+    nothing = DataSource(source="test_reinforced:squares", options={"targets": False})
+    with pytest.raises(ValueError, match="gives only 0 questions"):
+        draw_questions(nothing, codes, 1, 1, 0)
+
+
+A, B = format_words([(7, 1), (9, 1)])
+
+
+def test_figures_of_answers_by_hand():
+    answers = [A, A + A, "No target.", "<|mt_start|>", "No target.", A]
+    truths = [A, A, A, B, "No target.", ""]
+    assert figures(answers, truths) == {
+        "refusals_targeted": 0.5,
+        "refusals_no_target": 0.5,
+        "t_acc": 0.5,
+        "masks_per_answer": 4 / 6,
+        "repeats": 1 / 6,
+        "malformed": 1 / 6,
+    }
+    assert "refusals_no_target" not in figures([A], [A])
+    assert "t_acc" not in figures([A], [""])
+
+
+def test_a_watch_warns_once_until_its_figure_is_back(capsys):
+    watches = Watches(
+        [Watch(figure="refusals_targeted", above=0.5), Watch(figure="entropy", below=0.1, stop=True)]
+    )
+    beyond = {"refusals_targeted": 0.6, "entropy": 0.2}
+    assert watches.look(1, beyond) == (["refusals_targeted above 0.5"], False)
+    assert watches.look(2, beyond) == (["refusals_targeted above 0.5"], False)
+    assert watches.look(3, {"refusals_targeted": 0.5, "entropy": None}) == ([], False)
+    assert watches.look(4, {**beyond, "entropy": 0.05})[1]
+    assert capsys.readouterr().err.splitlines() == [
+        "warning: step 1: refusals_targeted is 0.6, refusals_targeted above 0.5",
+        "warning: step 4: refusals_targeted is 0.6, refusals_targeted above 0.5",
+        "warning: step 4: entropy is 0.05, entropy below 0.1: the training stops here",
+    ]
+
+
+def test_shuffled_rewards_stay_in_their_groups():
+    rewards = torch.arange(24.0).reshape(12, 2)
+    moved = shuffled(rewards, 4, (3, 1))
+    assert (moved[:, 1] - moved[:, 0] == 1).all()  # the rewards of an answer stay together
+    for before, after in zip(rewards.split(4), moved.split(4), strict=True):
+        assert sorted(before[:, 0].tolist()) == sorted(after[:, 0].tolist())
+    assert not torch.equal(moved, rewards)
+    assert torch.equal(moved, shuffled(rewards, 4, (3, 1)))
+    assert not torch.equal(moved, shuffled(rewards, 4, (3, 2)))
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("start")
+    tiny_qwen("qwen3_vl").save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def recipe(tmp_path, start):
+    def write(**changes):
+        content = {
+            "seed": 3, "start": str(start), "data": {"source": "test_reinforced:squares"}, "prompts": 6,
+            "rewards": [{"name": "distance"}, {"name": "well_formed", "weight": 0.5}, {"name": "iou"}],
+            "steps": 3, "prompts_per_step": 2, "answers": 2, "max_new_tokens": 4, "kl": 0.01,
+            "learning_rate": 0.01, "save_every": 2, "watch": [{"figure": "t_acc", "below": 0.9}],
+            **changes,
+        }  # fmt: skip
+        path = tmp_path / "recipe.yaml"
+        path.write_text(yaml.safe_dump(content))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rewards": []}, "rewards: List should have at least 1 item"),
+        ({"rewards": [{"name": "paper"}, {"name": "paper"}]}, "rewards: each at most once"),
+        ({"rewards": [{"name": "paper", "scale": 1}]}, "scale is of distance, not of paper"),
+        ({"trl": {"trust_remote_code": True}}, "trl: trust_remote_code cannot be set here"),
+        ({"kl": 0, "watch": [{"figure": "kl", "above": 1}]}, "kl is only there where"),
+        ({"watch": [{"figure": "entropy"}]}, "either above or below"),
+        ({"answers_per_pass": 3}, "the 4 answers of a step are no multiple of 3"),
+        ({"answers": 1}, "greater than or equal to 2"),
+    ],
+)
+def test_a_recipe_that_cannot_be_followed_is_one_line(recipe, changes, message):
+    with pytest.raises(ValueError, match=message) as error:
+        load_recipe(recipe(**changes), ReinforcedRecipe)
+    assert "\n" not in str(error.value)
+
+
+def test_without_trl_it_is_one_line(tmp_path, recipe, monkeypatch):
+    monkeypatch.setattr("samtok.training.reinforced.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"^trl is not installed: pip install 'samtok-bench\[rl\]'$"):
+        train(recipe(), tmp_path / "out")
+
+
+def lines(out):
+    found = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    return [{key: line[key] for key in line if "time" not in key and "second" not in key} for line in found]
+
+
+def test_a_training_is_logged_watched_resumed_and_loadable(tmp_path, recipe, start):
+    out = tmp_path / "out"
+    final = train(recipe(), out)
+    first, *_, summary = logged = lines(out)
+    assert [line["step"] for line in logged] == [1, 2, 3, 3]
+    assert {"rewards/distance/mean", "rewards/well_formed/mean", "rewards/iou/mean", "kl", "entropy"} < set(
+        first
+    )
+    assert {"t_acc", "masks_per_answer", "repeats", "completions/clipped_ratio"} < set(first)
+    assert first["warnings"] == ["t_acc below 0.9"]
+    assert "train_loss" in summary
+    assert sorted(path.name for path in out.iterdir()) == [
+        "checkpoint-2",
+        "checkpoint-3",
+        "final",
+        "log.jsonl",
+    ]
+    trained, begun = (QwenVLSAMTok.from_pretrained(folder).model for folder in (final, start))
+    pairs = zip(trained.parameters(), begun.parameters(), strict=True)
+    assert not all(torch.equal(a, b) for a, b in pairs)
+
+    killed = tmp_path / "killed"
+    shutil.copytree(out, killed)
+    shutil.rmtree(killed / "checkpoint-3")
+    shutil.rmtree(killed / "final")
+    with pytest.raises(FileExistsError):
+        train(recipe(), killed)
+    train(recipe(), killed, resume=True)
+    assert lines(killed) == logged
+    again = QwenVLSAMTok.from_pretrained(killed / "final").model
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), trained.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    "ends", [{"seconds": 0.01}, {"watch": [{"figure": "t_acc", "below": 1, "stop": True}]}]
+)
+def test_a_training_ends_in_order_by_time_or_by_a_watch(tmp_path, recipe, ends):
+    out = tmp_path / "out"
+    train(recipe(rewards=[{"name": "paper"}], kl=0, shuffled=True, trl={"top_k": 5}, **ends), out)
+    assert lines(out)[-1]["step"] == 1
+    assert (out / "checkpoint-1" / "model.safetensors").is_file()
+    assert (out / "final" / "tokenizer").is_dir()
