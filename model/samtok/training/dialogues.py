@@ -83,11 +83,13 @@ class Collator:
         for dialogue in dialogues:
             self._check_words(dialogue)
         regions = [dialogue.get("regions", []) if self.image_labels else [] for dialogue in dialogues]
-        groups = []
+        groups, places = [], []
         for dialogue, shown in zip(dialogues, regions, strict=True):
-            masks = [*_masks(dialogue), *(mask for _, mask in shown)]
+            masks, place = _once([*_masks(dialogue), *(mask for _, mask in shown)])
             groups.append(np.array(masks, bool).reshape(-1, *dialogue["image"].shape[:2]))
-        codes = self.codes([dialogue["image"] for dialogue in dialogues], groups)
+            places.append(place)
+        known = self.codes([dialogue["image"] for dialogue in dialogues], groups)
+        codes = [group[place] for group, place in zip(known, places, strict=True)]
         prepared = []
         for dialogue, shown, found in zip(dialogues, regions, codes, strict=True):
             count = len(found) - len(shown)
@@ -227,6 +229,13 @@ def _masks(dialogue: Dialogue) -> list[NDArray[np.bool_]]:
     return [
         part for turn in dialogue["turns"] for parts in turn for part in parts if not isinstance(part, str)
     ]
+
+
+def _once(masks: Sequence[NDArray[np.bool_]]) -> tuple[list[NDArray[np.bool_]], list[int]]:
+    """The different masks among these, and the place of each one there: dialogues name objects repeatedly."""
+    kept: dict[bytes, int] = {}
+    places = [kept.setdefault(mask.tobytes(), len(kept)) for mask in masks]
+    return [masks[places.index(place)] for place in range(len(kept))], places
 
 
 class DialogueStage(RecipePart):

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, TrainerCallback
 
 from samtok.build import NanoOptions, build_nano
+from samtok.locate import model_folder, vlm_part
 from samtok.processor import QwenVLProcessor
 from samtok.qwen import load_qwen
 from samtok.tokenizer import SAMTok
@@ -33,12 +34,13 @@ from samtok.vocabulary import extend_vocabulary, mask_word_ids, reset_code_rows
 
 
 class StartingWeights(RecipePart):
-    """Where the weights come from: a new nano, or the folder of a QwenVL."""
+    """Where the weights come from: a new nano, or a checkpoint."""
 
     nano: NanoOptions | None = None
     corpus: PositiveInt = 2000
     """Dialogues whose texts train nano's text tokenizer."""
     checkpoint: Path | None = None
+    """The folder of a QwenVL or of a whole model, a hub id, or nano."""
     words: Literal["kept", "random", "near"] = "kept"
     """Embeddings of the code words: kept, drawn anew, or drawn so that similar codes get similar ones."""
     text_layers: PositiveInt | None = None
@@ -161,7 +163,7 @@ def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrained
     if start.nano is not None:
         model, processor = build_nano(start.nano, _corpus(recipe), recipe.seed)
     else:
-        model, processor = load_qwen(str(start.checkpoint), torch.float32)
+        model, processor = load_qwen(vlm_part(model_folder(str(start.checkpoint))), torch.float32)
         extend_vocabulary(model, processor.tokenizer, recipe.seed)
         if start.text_layers:
             deepen(model, start.text_layers, recipe.seed)
