@@ -3,21 +3,25 @@
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NotRequired, TypeAlias, TypedDict
+from typing import NotRequired, TypeAlias, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from samtok_bench import rle
 from samtok_bench.predictors.pictures import open_at_size
+from samtok_bench.rle import RLE
 from samtok_bench.sample import ImagePart, Region, Sample, Text, Turn
 from samtok_bench.task import Dropped, Task
 
+T = TypeVar("T")
 Mask: TypeAlias = NDArray[np.bool_]
 """(H, W)."""
 TextOrMask: TypeAlias = str | Mask
 Exchange: TypeAlias = tuple[list[TextOrMask], list[TextOrMask]]
 """Question and answer."""
+Stated: TypeAlias = str | RLE
+"""Text, or a mask as it is stored."""
 
 
 class TrainingDialogue(TypedDict):
@@ -130,34 +134,44 @@ def draw_dialogue(picture: Picture, rng: np.random.Generator, questions: int) ->
 
 def exchanges(sample: Sample) -> Iterator[Exchange]:
     """The turns of a sample with its answer, as pairs of question and answer."""
-    spoken = [
-        [_text_or_mask(part) for part in turn.parts if not isinstance(part, ImagePart)]
+    for asked, answered in stated_exchanges(sample):
+        yield _decoded(asked), _decoded(answered)
+
+
+def _decoded(parts: Sequence[Stated]) -> list[TextOrMask]:
+    return [part if isinstance(part, str) else rle.decode(part) for part in parts]
+
+
+def stated_exchanges(sample: Sample) -> Iterator[tuple[list[Stated], list[Stated]]]:
+    """The same as stored."""
+    spoken: list[list[Stated]] = [
+        [
+            part.text if isinstance(part, Text) else part.rle
+            for part in turn.parts
+            if not isinstance(part, ImagePart)
+        ]
         for turn in sample.turns
     ]
-    spoken.append(answer(sample))
+    spoken.append(_answer(sample))
     yield from zip(spoken[::2], spoken[1::2], strict=True)
 
 
-def _text_or_mask(part: Text | Region) -> TextOrMask:
-    return part.text if isinstance(part, Text) else rle.decode(part.rle)
-
-
-def answer(sample: Sample) -> list[TextOrMask]:
+def _answer(sample: Sample) -> list[Stated]:
     """The target as it should be said: text with its masks in their places, or masks from left to right."""
     masks, pieces = sample.target.masks, sample.target.pieces
     if masks and pieces:
-        parts: list[TextOrMask] = [pieces[0]]
+        parts: list[Stated] = [pieces[0]]
         for mask, piece in zip(masks, pieces[1:], strict=True):
-            parts += [rle.decode(mask), piece]
+            parts += [mask, piece]
         return [part for part in parts if not isinstance(part, str) or part]
     if masks:
-        return joined([rle.decode(mask) for mask in sorted(masks, key=lambda mask: rle.box(mask))])
+        return joined(sorted(masks, key=lambda mask: rle.box(mask)))
     return [sample.target.text or NO_TARGET_ANSWER]
 
 
-def joined(masks: Sequence[Mask]) -> list[TextOrMask]:
+def joined(masks: Sequence[T]) -> list[str | T]:
     """Masks with a comma between them."""
-    parts: list[TextOrMask] = []
+    parts: list[str | T] = []
     for mask in masks:
         parts += [", ", mask] if parts else [mask]
     return parts

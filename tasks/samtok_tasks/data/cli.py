@@ -9,16 +9,21 @@ import typer
 from samtok_bench.cli.options import MaxImagePixels, complete_tasks, option
 from samtok_bench.cli.output import say
 from samtok_tasks.data import exchange
+from samtok_tasks.data.dialogues import dialogues
 
 if TYPE_CHECKING:
     from samtok_bench.task import Task
     from samtok_tasks.data.check import CheckReport
 
 app = typer.Typer(no_args_is_help=True)
-data = typer.Typer(no_args_is_help=True, help="Write mini, check or fetch data, exchange answers.")
+data = typer.Typer(
+    no_args_is_help=True,
+    help="Write mini, check or fetch data, exchange answers, write dialogues for training.",
+)
 app.add_typer(data, name="data")
 data.command()(exchange.questions)
 data.command()(exchange.predictions)
+data.command()(dialogues)
 data.command("check-predictions")(exchange.check_predictions)
 
 DataFormat = Annotated[str | None, option("--data", "Format of the data root, for tasks that read several.")]

@@ -7,12 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from samtok_tasks.training.llava import LlavaOptions
 from samtok_tasks.training.messages import MessageOptions
+from samtok_tasks.training.shards import ShardOptions
 from samtok_tasks.training.streams import Options, Part
 from samtok_tasks.training.tasks import TaskOptions
 
 SOURCES: Mapping[str, type[Options]] = {
     "llava": LlavaOptions,
     "messages": MessageOptions,
+    "shards": ShardOptions,
     "tasks": TaskOptions,
 }
 """What can be mixed, by the name that recipes use."""

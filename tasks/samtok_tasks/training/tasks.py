@@ -50,12 +50,12 @@ class TaskOptions(Options):
 
     def parts(self) -> list[Part[TrainingDialogue]]:
         return [
-            Part(TaskRecords(self.pictures(name), self.questions), share.weight)
+            Part(TaskRecords(self.pictures(name)[1], self.questions), share.weight)
             for name, share in self.tasks.items()
         ]
 
-    def pictures(self, name: str) -> list[Picture]:
-        """The images of a task's split; what is left out is told on stderr.
+    def pictures(self, name: str) -> tuple[Path, list[Picture]]:
+        """The data root and the images of a task's split; what is left out is told on stderr.
 
         Raises:
             ValueError, OSError: there is no such task, its data cannot be read, or nothing of it be taught.
@@ -76,7 +76,7 @@ class TaskOptions(Options):
             print(f"{name}: left out of the training data: {line}", file=sys.stderr)
         if not found:
             raise ValueError(f"{name}: nothing on the split {asked.split!r} of {read.root} can be taught")
-        return found
+        return read.root, found
 
 
 class TaskRecords(Records[TrainingDialogue]):

@@ -7,31 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
-from refer_samples import box, grefcoco, ref
+from gref_train import file_name
 
 from samtok_tasks.training.mixture import mixture
 from samtok_tasks.training.tasks import tasks
-
-IMAGES = [
-    {"id": number, "file_name": f"COCO_train2014_{number:012d}.jpg", "height": 8, "width": 10}
-    for number in range(1, 7)
-]
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """gRefCOCO with six images of the train split, of which the last is missing."""
-    root = tmp_path_factory.mktemp("gref")
-    annotations = [box(10 * image["id"], image["id"], 2, 2) for image in IMAGES]
-    refs = [ref(k, [10 * k], k, "train", f"square {k}", f"thing {k}") for k in range(1, 7)]
-    refs += [ref(10 + k, [-1], k, "train", f"cat {k}") for k in range(1, 7)]
-    grefcoco(root, refs, {"images": IMAGES, "annotations": annotations})
-    folder = root / "images" / "train2014"
-    folder.mkdir(parents=True)
-    for image in IMAGES[:-1]:
-        Image.new("RGB", (10, 8)).save(folder / image["file_name"])
-    return root
 
 
 def asked(dialogue: Any) -> list[str]:
@@ -39,9 +18,9 @@ def asked(dialogue: Any) -> list[str]:
 
 
 def test_the_questions_of_an_image_come_together_and_each_image_once(
-    root: Path, capsys: pytest.CaptureFixture[str]
+    holed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    dialogues = list(islice(tasks(1, tasks={"gres": 1}, data_root=str(root)), 6))
+    dialogues = list(islice(tasks(1, tasks={"gres": 1}, data_root=str(holed)), 6))
     numbers = [{text.split(" in this")[0][-1] for text in asked(dialogue)} for dialogue in dialogues]
     assert all(len(found) == 1 for found in numbers)
     assert set().union(*numbers) == {*"12345"}  # the sixth has no image, and another came
@@ -54,11 +33,11 @@ def test_the_questions_of_an_image_come_together_and_each_image_once(
                 assert answer[1] == ["No target."]
             else:
                 assert answer[1][0].sum() == 4
-    assert len(next(tasks(1, tasks={"gres": 1}, data_root=str(root), questions=2))["turns"]) == 2
+    assert len(next(tasks(1, tasks={"gres": 1}, data_root=str(holed), questions=2))["turns"]) == 2
 
 
-def test_a_task_may_say_more_than_its_weight(root: Path) -> None:
-    given = {"gres": {"weight": 2, "data_root": str(root), "split": "train", "protocol": "released"}}
+def test_a_task_may_say_more_than_its_weight(holed: Path) -> None:
+    given = {"gres": {"weight": 2, "data_root": str(holed), "split": "train", "protocol": "released"}}
     assert len(next(tasks(1, tasks=given))["turns"]) == 3
 
 
@@ -74,20 +53,20 @@ def test_a_task_may_say_more_than_its_weight(root: Path) -> None:
         ({"tasks": {"gres": {"wait": 1}}}, "tasks.gres.wait: Extra inputs"),
     ],
 )
-def test_wrong_options_are_one_line(root: Path, options: dict[str, Any], message: str) -> None:
+def test_wrong_options_are_one_line(holed: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises((ValueError, OSError), match=message) as caught:
-        next(tasks(1, **{"data_root": str(root), **options}))
+        next(tasks(1, **{"data_root": str(holed), **options}))
     assert "\n" not in str(caught.value)
 
 
-def test_sources_are_mixed_by_weight(root: Path) -> None:
-    image = f"images/train2014/{IMAGES[0]['file_name']}"
+def test_sources_are_mixed_by_weight(holed: Path) -> None:
+    image = f"images/train2014/{file_name(1)}"
     turns = [{"role": "user", "content": "Hello?"}, {"role": "assistant", "content": "Hello."}]
-    (root / "chat.jsonl").write_text(json.dumps({"image": image, "messages": turns}))
-    files = {"file": str(root / "chat.jsonl"), "data_root": str(root)}
+    (holed / "chat.jsonl").write_text(json.dumps({"image": image, "messages": turns}))
+    files = {"file": str(holed / "chat.jsonl"), "data_root": str(holed)}
     sources = [
         {"source": "messages", "weight": 1, "options": files},
-        {"source": "tasks", "weight": 3, "options": {"tasks": {"gres": 1}, "data_root": str(root)}},
+        {"source": "tasks", "weight": 3, "options": {"tasks": {"gres": 1}, "data_root": str(holed)}},
     ]
     drawn = [asked(dialogue)[0] == "Hello?" for dialogue in islice(mixture(1, sources=sources), 40)]
     assert np.mean(drawn) == pytest.approx(0.25, abs=0.05)
