@@ -124,7 +124,7 @@ def _work(connection: Connection, model: WorkerModel, place: Place) -> None:
         connection.send(None)
         while True:
             connection.send(careful.predict(predictor, connection.recv()))
-    except (EOFError, BrokenPipeError):
+    except (EOFError, ConnectionError):
         return
     except Unavailable as error:
         connection.send(error)

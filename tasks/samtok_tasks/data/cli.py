@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 data = typer.Typer(
     no_args_is_help=True,
-    help="Write mini, check or fetch data, exchange answers, write dialogues for training.",
+    help="Write mini or dialogues, check or fetch data, exchange answers.",
 )
 app.add_typer(data, name="data")
 data.command()(exchange.questions)

@@ -178,7 +178,7 @@ def _work(connection: Connection, writer: ShardWriter, place: Place) -> None:
             number, job = connection.recv()
             writer.write(number, job, codec)
             connection.send(number)
-    except (EOFError, BrokenPipeError):
+    except (EOFError, ConnectionError):
         return
     except (OSError, ValueError) as error:
         connection.send(OSError(str(error)))
