@@ -231,9 +231,13 @@ def train_rl(recipe: Recipe, out: Out = None, resume: Resume = False) -> None:
 
 
 def _train(run: Callable[[str, Path, bool], Path], recipe: str, out: Path | None, resume: bool) -> None:
+    from samtok.training.processes import processes
+
     folder = out or Path("training") / Path(recipe).stem
     try:
-        typer.echo(run(recipe, folder, resume))
+        final = run(recipe, folder, resume)
+        if processes().is_main_process:
+            typer.echo(final)
     except KeyboardInterrupt as error:
         error.add_note(f"--resume goes on from the newest checkpoint in {folder}, or from the beginning")
         raise

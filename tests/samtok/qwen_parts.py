@@ -7,6 +7,7 @@ from samtok import QwenVLSAMTok, SAMTok
 from samtok.build import NanoOptions, build_nano
 from samtok.config import SAMTokConfig, build_sam2_config
 from samtok.processor import QwenVLProcessor
+from samtok.vocabulary import build_text_tokenizer
 
 TEXTS = ["Please segment red circle in this image.", "What is blue star?", "No target.", "a small ring."]
 SMALL = NanoOptions(
@@ -63,3 +64,11 @@ def tiny_vlm(family: str, seed: int = 0) -> tuple[PreTrainedModel, QwenVLProcess
 def tiny_qwen(family: str, seed: int = 0) -> QwenVLSAMTok:
     """The whole of it."""
     return QwenVLSAMTok(*tiny_vlm(family, seed), tiny_samtok())
+
+
+def base_qwen(family: str) -> tuple[PreTrainedModel, QwenVLProcessor]:
+    """A random model without mask words, with more rows than its text tokenizer has, as Qwen's own."""
+    model, processor = tiny_vlm(family)
+    processor.tokenizer = build_text_tokenizer(TEXTS, SMALL.vocabulary)
+    model.resize_token_embeddings(len(processor.tokenizer) + 10)
+    return model, processor

@@ -190,13 +190,13 @@ def test_under_autocast_the_weights_stay_in_float32(tmp_path):
 
 def test_stages_change_what_is_asked(tmp_path, monkeypatch):
     seen = []
-    render = Collator.__call__
+    prepare = Collator.prepare
 
     def spy(self, dialogues):
         seen.append([dialogue["turns"][0][0][0] for dialogue in dialogues])
-        return render(self, dialogues)
+        return prepare(self, dialogues)
 
-    monkeypatch.setattr(Collator, "__call__", spy)
+    monkeypatch.setattr(Collator, "prepare", spy)
     train(recipe(tmp_path, evaluation=None), tmp_path / "out")
     colours = ["red" if "red" in asked[0] else "blue" for asked in seen]
     assert colours == ["red", "red", "blue", "blue"]
@@ -277,7 +277,7 @@ def test_processes_started_afresh_draw_the_same_batches(processor):
     """As on a GPU, which no forked process can use; the file of the data is the user's own."""
     batches = Batches(DATA, Collator(processor, GeometryCodes()), 1, [DialogueStage(until=3, images=2)])
     drawn = Loader(batches, batch_size=None, num_workers=2, multiprocessing_context="spawn")
-    for one, other in zip(batches, drawn, strict=True):
+    for one, [other] in zip(batches, drawn, strict=True):
         assert all(torch.equal(one[key], other[key]) for key in one)
 
 

@@ -16,6 +16,7 @@ from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
 from samtok.processor import QwenVLProcessor
 from samtok.training.codes import CodeSource
+from samtok.training.processes import ALONE, Share
 from samtok.training.recipe import DataSource, RecipePart
 from samtok.training.workers import Loader
 from samtok.vocabulary import mask_word_ids
@@ -63,8 +64,15 @@ class Collator:
 
     _image_end, _turn_end = "<|vision_end|>", "<|im_end|>"
 
-    def __init__(self, processor: QwenVLProcessor, codes: CodeSource, image_labels: bool = False) -> None:
+    def __init__(
+        self,
+        processor: QwenVLProcessor,
+        codes: CodeSource,
+        image_labels: bool = False,
+        max_tokens: int | None = None,
+    ) -> None:
         self.processor, self.codes, self.image_labels = processor, codes, image_labels
+        self.max_tokens = max_tokens
         _, self._first, self._second, _ = mask_word_ids(processor.tokenizer)
         ids = processor.tokenizer("<|im_start|>assistant\n", add_special_tokens=False)["input_ids"]
         self._header, self._end = list(ids), processor.tokenizer.convert_tokens_to_ids(self._turn_end)
@@ -146,6 +154,10 @@ class Collator:
                 tokens, padded with IGNORED.
             turns: (B, T) int64, only if the turns of any dialogue are apart: each token's turn, from 1; 0 for
                 the tokens that all turns of a dialogue see.
+            cut: (B,) bool, only with `max_tokens`: which dialogues were longer, and end after so many tokens.
+
+        Raises:
+            ValueError: an image alone has more than `max_tokens` tokens.
         """
         batch = dict(
             self.processor(
@@ -168,7 +180,23 @@ class Collator:
             batch["image_labels"][ids == self.processor.image_token_id] = nn.utils.rnn.pad_sequence(
                 flat, batch_first=True, padding_value=IGNORED
             )
-        return batch
+        return self._cut(batch) if self.max_tokens else batch
+
+    def _cut(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        ids, most = batch["input_ids"], self.max_tokens
+        if (ids[:, most:] == self.processor.image_token_id).any():
+            raise ValueError(f"max_tokens: {most} tokens cannot hold an image: raise it, or lower max_pixels")
+        cut = batch["attention_mask"][:, most:].any(1)
+        shape = ids.shape
+        by_token = {name: value[:, :most] for name, value in batch.items() if value.shape[:2] == shape}
+        return {**batch, **by_token, "cut": cut}
+
+    def length(self, dialogue: PreparedDialogue) -> int:
+        """The number of tokens of a dialogue."""
+        images: Any = self.processor.image_processor
+        patches = images.get_number_of_image_patches(*dialogue.image.shape[:2])
+        words = self.processor.tokenizer(dialogue.text)["input_ids"]
+        return len(words) - 1 + patches // images.merge_size**2  # the text has one for all of the image
 
     def _turns(self, ids: Tensor) -> Tensor:
         """The turn of each token (B, T), from 1; 0 up to the image's end."""
@@ -249,14 +277,23 @@ class DialogueStage(RecipePart):
     """Options of the data source."""
     pool: int | None = Field(default=None, gt=0)
     """Draw from this many fixed dialogues; None draws fresh ones without end."""
+    sorted_over: int = Field(default=1, gt=0)
+    """Steps over which fresh dialogues are sorted by length, so that a pass has ones of about one length."""
     eyes_only: bool = False
     """Run only the vision tower, on the loss of visual tokens."""
 
+    @property
+    def step_images(self) -> int:
+        """Images of a step; a pool may hold fewer than the stage asks for."""
+        return min(self.images, self.pool or self.images)
 
-class Batches(Dataset[dict[str, Tensor]]):
+
+class Batches(Dataset[list[dict[str, Tensor]]]):
     """The batches of a training from step `start` to the last one, in order.
 
-    A batch depends on its step alone, so a resumed run sees what an uninterrupted one would have seen. The
+    They come in blocks, lists of the batches of a step, or of several steps where these are sorted. A block
+    depends on its steps and on the number of processes alone, so a resumed run sees what an uninterrupted one
+    would have seen. With several passes per step, a step has as many batches. The
     dialogues of a pool are prepared once, by `workers` processes, before the first batch, because on a CPU
     the mask words of fresh dialogues cost as much as the training itself.
     """
@@ -269,14 +306,16 @@ class Batches(Dataset[dict[str, Tensor]]):
         stages: Sequence[DialogueStage],
         start: int = 0,
         workers: int = 0,
+        share: Share = ALONE,
     ) -> None:
         self.data, self.collator, self.seed = data, collator, seed
-        self.stages, self.start = stages, start
+        self.stages, self.start, self.share = stages, start, share
         self.pools = {
             stage.until: self._fill(stage, stage.pool, workers)
             for stage in stages
             if stage.pool and start < stage.until
         }
+        self._blocks = [block for block in _blocks(stages) if block[1].stop > start]
 
     def _fill(self, stage: DialogueStage, count: int, workers: int) -> list[PreparedDialogue]:
         # far from the indices of fresh dialogues, and from those of other pools
@@ -293,19 +332,43 @@ class Batches(Dataset[dict[str, Tensor]]):
     def _prepare(self, stage: DialogueStage, indices: Sequence[int]) -> list[PreparedDialogue]:
         return self.collator.prepare(draw(self.data, self.seed, indices, stage.options))
 
-    def __len__(self) -> int:
-        return self.stages[-1].until - self.start
+    @property
+    def count(self) -> int:
+        """The number of batches in all blocks."""
+        return (self.stages[-1].until - self.start) * self.share.passes
 
-    def __getitem__(self, place: int) -> dict[str, Tensor]:
-        if place >= len(self):
-            raise IndexError(place)
-        step = self.start + place
-        stage = next(stage for stage in self.stages if step < stage.until)
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def __getitem__(self, place: int) -> list[dict[str, Tensor]]:
+        stage, steps = self._blocks[place]
+        done = max(0, self.start - steps.start) * self.share.passes
+        return [self.collator.collate(dialogues) for dialogues in self._passes(stage, steps)[done:]]
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        for place in range(len(self)):
+            yield from self[place]
+
+    def _passes(self, stage: DialogueStage, steps: range) -> list[list[PreparedDialogue]]:
+        """This process's dialogues of some steps, pass by pass.
+
+        Of several steps each pass has dialogues of about one length, and every process has long and short
+        passes in the same order, so that none waits for the others.
+        """
         if stage.pool:
-            return self.collator.collate(self._alike(step, self.pools[stage.until], stage.images))
+            pool = self.pools[stage.until]
+            alike = [self._alike(step, pool, stage.step_images) for step in steps]
+            return [list(part) for dialogues in alike for part in self.share.parts(dialogues)]
         most = max(stage.images for stage in self.stages)
-        indices = [step * most + number for number in range(stage.images)]
-        return self.collator(draw(self.data, self.seed, indices, stage.options))
+        firsts = [step * most for step in steps]
+        parts = [part for first in firsts for part in self.share.parts(range(first, first + stage.images))]
+        passes = [self._prepare(stage, part) for part in parts]
+        if len(steps) == 1:
+            return passes
+        size = len(passes[0])
+        dialogues = sorted((dialogue for chunk in passes for dialogue in chunk), key=self.collator.length)
+        order = np.random.default_rng((self.seed, steps.start)).permutation(len(passes))
+        return [dialogues[size * place : size * (place + 1)] for place in order.tolist()]
 
     def _alike(self, step: int, pool: list[PreparedDialogue], count: int) -> list[PreparedDialogue]:
         """`count` dialogues of about the same length, because a batch is as long as its longest dialogue.
@@ -313,9 +376,18 @@ class Batches(Dataset[dict[str, Tensor]]):
         Up to eight batches are drawn and sorted by length; one of them is taken.
         """
         random = np.random.default_rng((self.seed, step))
-        count = min(count, len(pool))
         batches = min(8, len(pool) // count)
         several = random.choice(len(pool), batches * count, replace=False)
         drawn = sorted((pool[index] for index in several), key=lambda dialogue: len(dialogue.text))
         start = count * random.integers(batches)
         return drawn[start : start + count]
+
+
+def _blocks(stages: Sequence[DialogueStage]) -> Iterator[tuple[DialogueStage, range]]:
+    """The steps of a training, together where they are sorted together."""
+    begin = 0
+    for stage in stages:
+        steps = range(begin, stage.until)
+        size = 1 if stage.pool else stage.sorted_over
+        yield from ((stage, steps[at : at + size]) for at in range(0, len(steps), size))
+        begin = stage.until

@@ -10,16 +10,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
-from transformers.utils import SAFE_WEIGHTS_NAME
+from transformers.utils import ADAPTER_SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_NAME
 
-from samtok.file_kinds import read_object
+from samtok.file_kinds import check_safetensors, read_object
 from samtok.loading import CONFIG, check_weights
 
 UNFINISHED = "unfinished"
 """The folder beside a folder, in which it is written."""
 _STATE = "trainer_state.json"
-_RESUMED = (_STATE, "optimizer.pt", "scheduler.pt")
-"""What a checkpoint has beside its weights, without which a training cannot go on."""
+_RESUMED = (_STATE, "scheduler.pt")
+_OPTIMIZERS = ("optimizer.pt", "optimizer.bin", "latest")
+"""Of transformers, of FSDP and of DeepSpeed; without one of them, and `_RESUMED`, no training can go on."""
+_ADAPTER = "adapter_config.json"
+"""Marks weights that are additions to others."""
 
 
 @contextmanager
@@ -144,6 +147,8 @@ def checkpoint_fault(checkpoint: Path) -> str | None:
     for name in _RESUMED:
         if not (checkpoint / name).is_file():
             return f"no {name}"
+    if not any((checkpoint / name).is_file() for name in _OPTIMIZERS):
+        return f"no {_OPTIMIZERS[0]}"
     for path in sorted(checkpoint.glob("*.pt*")):  # .pt, .pth
         if not zipfile.is_zipfile(path):
             return f"{path.name} is cut"
@@ -156,10 +161,14 @@ def checkpoint_fault(checkpoint: Path) -> str | None:
 
 def weights_fault(folder: Path) -> str | None:
     """What is missing in a folder of weights or cannot be read."""
+    added = (folder / _ADAPTER).is_file()
     try:
-        for path in {folder / CONFIG, *folder.glob("*.json")}:
+        for path in {folder / (_ADAPTER if added else CONFIG), *folder.glob("*.json")}:
             read_object(path)
-        check_weights(folder)
+        if added:
+            check_safetensors(folder / ADAPTER_SAFE_WEIGHTS_NAME)
+        else:
+            check_weights(folder)
     except (OSError, ValueError) as error:
         return str(error)
     return None

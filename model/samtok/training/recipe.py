@@ -14,7 +14,6 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeFloat,
-    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -24,13 +23,15 @@ from torch import nn
 from transformers import TrainingArguments
 
 from samtok.training.folders import clear_unfinished
+from samtok.training.processes import processes
 from samtok.training.sources import find_source, starts_anywhere
 from samtok.yaml_file import read_yaml
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 
 
-def _installed(names: list[str]) -> list[str]:
+def installed(names: list[str]) -> list[str]:
+    """The names of packages, if all are installed; ValueError says how to get the first that is not."""
     for name in names:
         if find_spec(name) is None:
             raise ValueError(f"{name} is not installed: pip install {name}")
@@ -39,7 +40,7 @@ def _installed(names: list[str]) -> list[str]:
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """What NumPy and torch both take."""
-Trackers = Annotated[list[Literal["tensorboard", "wandb"]], AfterValidator(_installed)]
+Trackers = Annotated[list[Literal["tensorboard", "wandb"]], AfterValidator(installed)]
 """Trackers to which transformers also logs the losses; log.jsonl has them in any case."""
 
 
@@ -90,7 +91,8 @@ class Optimisation(RecipePart):
 
     learning_rate: NonNegativeFloat
     schedule: Literal["cosine", "constant_with_warmup"] = "cosine"
-    warmup_steps: NonNegativeInt = 0
+    warmup_steps: NonNegativeFloat = 0
+    """Below 1 the share of all steps."""
     frozen: list[str] = Field(default_factory=list)
     """Prefixes of the names of parameters that are not trained."""
 
@@ -105,6 +107,7 @@ class TrainingRecipe(RecipePart):
 
     seed: Seed
     threads: int | None = Field(default=None, gt=0, le=1024)
+    """Of each process on the CPU."""
     autocast: Literal["bfloat16"] | None = None
     """Precision of the forward pass; weights and losses stay in float32."""
     attention: Literal["sdpa", "eager"] = "sdpa"
@@ -124,12 +127,15 @@ class TrainingRecipe(RecipePart):
         Raises:
             FileExistsError: the folder holds a training and `resume` is False.
         """
-        out = Path(out)
+        out, together = Path(out), processes()
         marks = ("log.jsonl", "checkpoint-*", "*/checkpoint-*")
         if not resume and any(any(out.glob(mark)) for mark in marks):
             raise FileExistsError(f"{out} already holds a training: resume it or choose another folder")
-        out.mkdir(parents=True, exist_ok=True)
-        clear_unfinished(out)
+        together.wait_for_everyone()  # until all have looked
+        if together.is_main_process:
+            out.mkdir(parents=True, exist_ok=True)
+            clear_unfinished(out)
+        together.wait_for_everyone()
         if self.threads:
             torch.set_num_threads(self.threads)
         return out

@@ -3,17 +3,20 @@
 import json
 import os
 import time
-from collections.abc import Collection
-from contextlib import nullcontext
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import broadcast_object_list
 from torch import nn
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback
+from transformers.trainer import TRAINING_ARGS_NAME
 
 from samtok.training.folders import UNFINISHED, remove_older, step_of, written_whole
+from samtok.training.processes import processes
 
 _COUNTED = "log_state.json"
 """In a checkpoint: what was counted since the last line of the log."""
@@ -22,14 +25,18 @@ _SUMMARY = "train_runtime"
 
 
 class TrainingLog:
-    """log.jsonl: one JSON object per line, each on the disk before the training goes on."""
+    """log.jsonl: one JSON object per line, each on the disk before the training goes on.
+
+    Of several processes the first one writes.
+    """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._writes = path, processes().is_main_process
 
     def write(self, entry: dict[str, Any]) -> None:
         """Add a line; OSError names the file."""
-        self._write(self.path, "a", json.dumps(entry) + "\n")
+        if self._writes:
+            self._write(self.path, "a", json.dumps(entry) + "\n")
 
     def rewind(self, step: int, stage: str | None = None, finished: Collection[str] = ()) -> None:
         """Drop the lines that a training resumed after this step writes again, and one that a kill has torn.
@@ -39,7 +46,7 @@ class TrainingLog:
             stage: the stage that is resumed, where lines have one.
             finished: stages whose lines stay.
         """
-        if not self.path.exists():
+        if not self._writes or not self.path.exists():
             return
         kept = []
         for line in self.path.read_text(errors="replace").splitlines(keepends=True):
@@ -68,7 +75,7 @@ class ResumableTrainer(Trainer):
     """A Trainer whose checkpoints are whole, and hold all that the log's next lines depend on."""
 
     counted: dict[str, torch.Tensor]
-    """Sums that a subclass keeps since the last line of the log."""
+    """Sums that a subclass keeps since the last line of the log, of this process alone."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -111,25 +118,44 @@ class ResumableTrainer(Trainer):
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         """Let transformers write a checkpoint aside, and then give it its name; remove older ones."""
         folder = Path(self.args.output_dir, f"checkpoint-{self.state.global_step}")
-        with written_whole(folder) if self.args.should_save else nullcontext():
-            self.accelerator.wait_for_everyone()
+        counts = self._counts()
+        with self._written_together(folder):
             self._writing_in = folder.parent / UNFINISHED
             try:
                 super()._save_checkpoint(model, trial)
                 if self.args.should_save:
-                    (self._writing_in / folder.name / _COUNTED).write_text(json.dumps(self._counts()))
+                    (self._writing_in / folder.name / _COUNTED).write_text(json.dumps(counts))
             finally:
                 self._writing_in = None
-            self.accelerator.wait_for_everyone()
         if self.args.should_save and self.args.save_total_limit:
             remove_older(folder, keep=self.args.save_total_limit)
 
+    @contextmanager
+    def _written_together(self, folder: Path) -> Iterator[None]:
+        """`written_whole` by the first process; all write in the folder aside."""
+        with written_whole(folder) if self.args.should_save else nullcontext():
+            self.accelerator.wait_for_everyone()
+            yield
+            self.accelerator.wait_for_everyone()
+
+    def save_whole(self, folder: Path) -> None:
+        """Write weights and processor as a folder that can be loaded, whole or not at all."""
+        with self._written_together(folder):
+            aside = folder.parent / UNFINISHED / folder.name
+            self.save_model(str(aside))
+            if self.args.should_save:
+                (aside / TRAINING_ARGS_NAME).unlink(missing_ok=True)  # a pickle, of no use to others
+
+    def total(self, sums: torch.Tensor) -> torch.Tensor:
+        """The sum of a tensor over all processes, on the CPU; all of them must call this."""
+        return self.accelerator.reduce(sums.to(self.args.device), "sum").cpu()
+
     def _counts(self) -> dict[str, Any]:
         return {
-            "loss": self._tr_loss.item(),
+            "loss": (self.total(self._tr_loss) / self.args.world_size).item(),
             "total_loss": self._total_loss_scalar,
             "last_logged": self._globalstep_last_logged,
-            "sums": {name: sums.tolist() for name, sums in self.counted.items()},
+            "sums": {name: self.total(sums).tolist() for name, sums in self.counted.items()},
         }
 
     def restore_counts(self) -> None:
@@ -145,7 +171,7 @@ class ResumableTrainer(Trainer):
         self._total_loss_scalar = counts["total_loss"]
         self._globalstep_last_logged = counts["last_logged"]
         for name, sums in counts["sums"].items():
-            if name in self.counted:
+            if name in self.counted and self.args.process_index == 0:
                 self.counted[name].copy_(torch.tensor(sums))
 
     def restore_random(self) -> None:
@@ -182,5 +208,9 @@ class TimeLimit(TrainerCallback):
         self._begin = time.monotonic()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self._seconds is not None and time.monotonic() - self._begin >= self._seconds:
+        if self._seconds is None:
+            return
+        over = [time.monotonic() - self._begin >= self._seconds]
+        broadcast_object_list(over)  # all processes end after the same step
+        if over[0]:
             control.should_training_stop = control.should_save = True

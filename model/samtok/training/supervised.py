@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveInt, field_validator, model_validator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, TrainerCallback
@@ -20,12 +20,15 @@ from samtok.training.codes import CodeSource, GeometryCodes, TokenizerCodes
 from samtok.training.depth import deepen
 from samtok.training.dialogues import IGNORED, Batches, Collator, DialogueStage, draw
 from samtok.training.folders import newest_checkpoint, step_of, written_whole
+from samtok.training.lora import LoRA, merged
+from samtok.training.processes import Share, processes
 from samtok.training.recipe import (
     DataSource,
     Optimisation,
     RecipePart,
     Seed,
     TrainingRecipe,
+    installed,
     load_recipe,
 )
 from samtok.training.resumable import ResumableTrainer, TimeLimit, TrainingLog
@@ -39,8 +42,10 @@ class StartingWeights(RecipePart):
     nano: NanoOptions | None = None
     corpus: PositiveInt = 2000
     """Dialogues whose texts train nano's text tokenizer."""
-    checkpoint: Path | None = None
+    checkpoint: str | None = None
     """The folder of a QwenVL or of a whole model, a hub id, or nano."""
+    pixels: tuple[PositiveInt, PositiveInt] | None = None
+    """The least and the most pixels of an image as the model sees it; None keeps the checkpoint's."""
     words: Literal["kept", "random", "near"] = "kept"
     """Embeddings of the code words: kept, drawn anew, or drawn so that similar codes get similar ones."""
     text_layers: PositiveInt | None = None
@@ -70,12 +75,22 @@ class SupervisedRecipe(TrainingRecipe, Optimisation):
     """Everything that `samtok-bench train sft` needs."""
 
     start: StartingWeights
-    codes: Literal["geometry"] | Path
-    """`geometry`, or the folder of a SAMTok; `nano` is the shipped one."""
+    codes: str
+    """`geometry`, or the name of a SAMTok: `nano`, a folder or a hub id."""
+    weights: Literal["float32", "bfloat16"] = "float32"
+    """Precision of the weights. Those of `lora` stay in float32, in any case."""
+    lora: LoRA | None = None
+    """Train low-rank additions and the rows of the mask words instead of all weights."""
     stages: list[DialogueStage] = Field(min_length=1)
     evaluation: SupervisedEvaluation | None = None
     clip: NonNegativeFloat = 1.0
     """Largest norm of the gradient."""
+    images_per_pass: PositiveInt | None = None
+    """The most dialogues that a process takes at once; more are passes whose gradients are added up."""
+    gradient_checkpointing: bool = False
+    """Compute the layers' activations again in the backward pass, which saves most of the memory."""
+    max_tokens: PositiveInt | None = None
+    """Longer dialogues are cut, and counted in the log."""
     image_loss: NonNegativeFloat = 0.0
     """Weight of the loss on visual tokens; see `Collator`."""
     workers: int = Field(default=0, ge=0, le=1024)
@@ -84,6 +99,24 @@ class SupervisedRecipe(TrainingRecipe, Optimisation):
     """Processes that prepare the stages' pools."""
     log_every: PositiveInt = 20
     save_every: PositiveInt = 200
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights."""
+        return torch.bfloat16 if self.weights == "bfloat16" else torch.float32
+
+    @field_validator("lora")
+    @classmethod
+    def _has_peft(cls, lora: LoRA | None) -> LoRA | None:
+        if lora is not None:
+            installed(["peft"])
+        return lora
+
+    @model_validator(mode="after")
+    def _starts_again(self) -> "SupervisedRecipe":
+        if self.lora is not None and self.start.checkpoint is None:
+            raise ValueError("lora needs a start.checkpoint, to whose weights it is added")
+        return self
 
     @model_validator(mode="after")
     def _ordered(self) -> "SupervisedRecipe":
@@ -119,16 +152,23 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
 
 
 def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path:
-    geometry = str(recipe.codes) == "geometry"
+    geometry = recipe.codes == "geometry"
     codes = GeometryCodes() if geometry else TokenizerCodes(SAMTok.from_pretrained(recipe.codes))
-    # with the checkpoint's own vocabulary: a new nano's depends on the stages, which may have changed
-    model, processor = load_qwen(str(checkpoint), torch.float32) if checkpoint else start_model(recipe, codes)
+    if checkpoint and recipe.lora is None:
+        # with the checkpoint's own vocabulary: a new nano's depends on the stages, which may have changed
+        model, processor = load_qwen(str(checkpoint), recipe.dtype)
+    else:
+        model, processor = start_model(recipe, codes)
     model.set_attn_implementation(recipe.attention)
     recipe.freeze(model)
+    if recipe.gradient_checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    compute_losses_in_forward(model)
     step = step_of(checkpoint) if checkpoint else 0
-    collator = Collator(processor, codes, image_labels=recipe.image_loss > 0)
+    share = Share.of_steps([stage.step_images for stage in recipe.stages], recipe.images_per_pass)
+    collator = Collator(processor, codes, recipe.image_loss > 0, recipe.max_tokens)
     batches = Batches(
-        recipe.data, collator, recipe.seed, recipe.stages, start=step, workers=recipe.pool_workers
+        recipe.data, collator, recipe.seed, recipe.stages, step, workers=recipe.pool_workers, share=share
     )
     arguments = recipe.arguments(
         out,
@@ -137,6 +177,7 @@ def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path
         max_grad_norm=recipe.clip,
         save_total_limit=2,
         bf16=recipe.autocast == "bfloat16",
+        gradient_accumulation_steps=share.passes,
     )
     log = TrainingLog(out / "log.jsonl")
     log.rewind(step)
@@ -144,33 +185,43 @@ def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path
         recipe,
         batches,
         processor,
-        model=model,
+        model=recipe.lora.add_to(model, processor.tokenizer) if recipe.lora else model,
         args=arguments,
         callbacks=[_JsonLines(log), TimeLimit(recipe.seconds)],
     )
     if recipe.evaluation:
         trainer.add_callback(_Evaluate(trainer, recipe.evaluation, recipe.data, collator))
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
-    with written_whole(out / "final") as final:
-        model.save_pretrained(final)
-        processor.save_pretrained(final)
-    return out / "final"
+    final = out / "final"
+    if recipe.lora is None:
+        trainer.save_whole(final)
+    elif processes().is_main_process:
+        trained = newest_checkpoint(out)
+        assert trained is not None  # a Trainer saves after its last step
+        model, _ = start_model(recipe, codes)
+        with written_whole(final) as aside:
+            merged(model, trained).save_pretrained(aside)
+            processor.save_pretrained(aside)
+    return final
 
 
 def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrainedModel, QwenVLProcessor]:
-    """Build or load the model that training starts from, in float32, and its processor."""
+    """Build or load the model that training starts from, and its processor."""
     start = recipe.start
     if start.nano is not None:
         model, processor = build_nano(start.nano, _corpus(recipe), recipe.seed)
     else:
-        model, processor = load_qwen(vlm_part(model_folder(str(start.checkpoint))), torch.float32)
+        model, processor = load_qwen(vlm_part(model_folder(str(start.checkpoint))), recipe.dtype)
         extend_vocabulary(model, processor.tokenizer, recipe.seed)
         if start.text_layers:
             deepen(model, start.text_layers, recipe.seed)
     if start.words != "kept":
         features = codes.features() if start.words == "near" else None
         reset_code_rows(model, processor.tokenizer, recipe.seed, features)
-    return model, processor
+    if start.pixels:
+        least, most = start.pixels
+        processor.image_processor.size = {"shortest_edge": least, "longest_edge": most}
+    return model.to(recipe.dtype), processor
 
 
 def _corpus(recipe: SupervisedRecipe) -> list[str]:
@@ -187,6 +238,21 @@ def _corpus(recipe: SupervisedRecipe) -> list[str]:
     ]
 
 
+class _Flat(Loader):
+    """The batches of all blocks, one after the other."""
+
+    def __init__(self, batches: Batches, workers: int) -> None:
+        super().__init__(batches, batch_size=None, num_workers=workers)
+        self._count = batches.count
+
+    def __iter__(self) -> Any:
+        for block in super().__iter__():
+            yield from block
+
+    def __len__(self) -> int:
+        return self._count
+
+
 class SupervisedTrainer(ResumableTrainer):
     """A Trainer that takes finished batches and logs the loss of each part of an answer."""
 
@@ -194,33 +260,44 @@ class SupervisedTrainer(ResumableTrainer):
         self, recipe: SupervisedRecipe, batches: Batches, processor: QwenVLProcessor, **kwargs: Any
     ) -> None:
         super().__init__(processing_class=processor, **kwargs)
+        self.model_accepts_loss_kwargs = True  # so that a step's tokens are counted
         self._recipe, self._batches = recipe, batches
         _, first, second, _ = mask_word_ids(processor.tokenizer)
         self._ranges = {"first_code": first, "second_code": second}
         # loss and tokens of each part: their common mean hides whether masks are learned
-        self.counted = {part: torch.zeros(2) for part in (*self._ranges, "text", "image")}
+        self.counted = {part: torch.zeros(2) for part in (*self._ranges, "text", "image", "cut")}
         self._since: tuple[int, float] = (batches.start, time.monotonic())
 
     def get_train_dataloader(self) -> DataLoader:
         """The batches, unchanged."""
         if self.is_finished:
             return super().get_train_dataloader()
-        return Loader(self._batches, batch_size=None, num_workers=self._recipe.workers)
+        return _Flat(self._batches, self._recipe.workers)
 
-    def compute_loss(self, model: nn.Module, inputs: dict[str, Tensor], **_: Any) -> Tensor:
-        """Mean cross-entropy of the answers' tokens, plus the weighted one of the visual tokens."""
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Tensor], *_: Any, num_items_in_batch: Any
+    ) -> Tensor:
+        """Mean cross-entropy of the step's answers, plus the weighted one of the visual tokens.
+
+        Every token of a step weighs the same, in whatever pass and process it is; `num_items_in_batch` counts
+        them.
+        """
         first = self._recipe.stages[0]
-        if first.eyes_only and self.state.global_step < first.until:
-            eyes = eyes_losses(model, inputs)
-            self._count("image", eyes)
-            return eyes.mean()
-        answers, image = token_losses(model, inputs)
-        for part, chosen in self.parts(answers.targets).items():
-            self._count(part, answers.losses[chosen])
-        loss = answers.losses.mean()
+        inputs = dict(inputs)
+        if (cut := inputs.pop("cut", None)) is not None:
+            self.counted["cut"] += torch.tensor([cut.sum().item(), len(cut)])
+        answers, image = model(eyes_only=first.eyes_only and self.state.global_step < first.until, **inputs)
+        passes = self.current_gradient_accumulation_steps
+        loss = torch.zeros((), device=self.args.device)
+        if answers is not None:
+            for part, chosen in self.parts(answers.targets).items():
+                self._count(part, answers.losses[chosen])
+            # the mean over processes is taken of their gradients
+            loss = answers.losses.sum() * self.args.world_size / num_items_in_batch.clamp_min(1)
         if image is not None and len(image):
             self._count("image", image)
-            loss = loss + self._recipe.image_loss * image.mean()
+            weight = 1.0 if answers is None else self._recipe.image_loss
+            loss = loss + weight * image.mean() / passes
         return loss
 
     def _count(self, part: str, losses: Tensor) -> None:
@@ -235,8 +312,10 @@ class SupervisedTrainer(ResumableTrainer):
         """Add the parts' losses since the last log, and steps per second, to the Trainer's own entries."""
         if "loss" in logs:
             for part, sums in self.counted.items():
-                total, count = sums.tolist()
-                if count:
+                total, count = self.total(sums).tolist()
+                if part == "cut":
+                    logs |= {"cut_dialogues": int(total)} if count else {}
+                elif count:
                     logs[f"loss_{part}"] = round(total / count, 4)
                 sums.zero_()
             step, now = self.state.global_step, time.monotonic()
@@ -287,6 +366,15 @@ def token_losses(model: Any, inputs: dict[str, Tensor]) -> tuple[TokenLosses, Te
     bags = image_labels[on_image]
     entering = bag_losses(model, model.model.language_model.norm(seen[0]), bags)
     return answers, (entering + bag_losses(model, hidden[on_image], bags)) / 2
+
+
+def compute_losses_in_forward(model: PreTrainedModel) -> None:
+    """Let calls of the model compute losses: what distributes a model only sees a call of the whole."""
+
+    def forward(eyes_only: bool = False, **inputs: Any) -> tuple[TokenLosses | None, Tensor | None]:
+        return (None, eyes_losses(model, inputs)) if eyes_only else token_losses(model, inputs)
+
+    model.forward = forward
 
 
 def keep_apart(model: Any, inputs: dict[str, Tensor], turns: Tensor) -> dict[str, Tensor]:
@@ -362,14 +450,16 @@ class _Evaluate(TrainerCallback):
             for name, options in recipe.sets.items()
         }
 
-    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step % self._every and state.global_step != state.max_steps:
             return
+        model = self._trainer.model_wrapped
         model.eval()
         logs: dict[str, float] = {}
         with torch.no_grad():
             for name, batch in self._sets.items():
-                answers, _image = token_losses(model, {k: v.to(model.device) for k, v in batch.items()})
+                on_device = {key: value.to(args.device) for key, value in batch.items() if key != "cut"}
+                answers, _image = model(**on_device)
                 for part, chosen in self._trainer.parts(answers.targets).items():
                     if chosen.any():
                         logs[f"eval_{name}_{part}"] = round(answers.right[chosen].float().mean().item(), 4)

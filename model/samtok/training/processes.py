@@ -1,0 +1,54 @@
+"""The processes of a training: this one alone, or those that `accelerate launch` has started."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+import torch
+from accelerate import PartialState
+
+Item = TypeVar("Item")
+
+
+def processes() -> PartialState:
+    """Join the other processes of this training, if there are any."""
+    return PartialState(cpu=not torch.cuda.is_available())
+
+
+class Share(NamedTuple):
+    """What a process does of each step: so many passes, each over an equal part of the step's images."""
+
+    process: int = 0
+    processes: int = 1
+    passes: int = 1
+    """Forward and backward passes of each process, whose gradients are added up."""
+
+    @classmethod
+    def of_steps(cls, images: Sequence[int], most: int | None) -> "Share":
+        """This process's share of steps of so many images, in the fewest passes of at most `most` images.
+
+        Raises:
+            ValueError: the images of all steps cannot be divided among the processes.
+        """
+        state, each = processes(), math.gcd(*images)
+        steps = f"steps of {', '.join(map(str, images))} images"
+        if each % state.num_processes:
+            raise ValueError(f"{steps} cannot be divided among {state.num_processes} processes")
+        each //= state.num_processes
+        fewest = math.ceil(max(images) / state.num_processes / most) if most else 1
+        passes = next((passes for passes in range(fewest, each + 1) if each % passes == 0), None)
+        if passes is None:
+            raise ValueError(
+                f"{steps} on {state.num_processes} processes have no passes of at most {most} images: "
+                f"only {each} passes or fewer divide them all"
+            )
+        return cls(state.process_index, state.num_processes, passes)
+
+    def parts(self, items: Sequence[Item]) -> list[Sequence[Item]]:
+        """The items of a step that this process sees, pass by pass."""
+        size = len(items) // (self.processes * self.passes)
+        first = self.process * self.passes
+        return [items[size * part : size * (part + 1)] for part in range(first, first + self.passes)]
+
+
+ALONE = Share()
