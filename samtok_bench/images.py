@@ -9,6 +9,7 @@ from samtok.images import (
     image_size,
     max_pixels,
     open_image,
+    open_image_bytes,
     read_stored,
 )
 from samtok.mask_files import NotBinaryError, mask_pixels
@@ -24,5 +25,6 @@ __all__ = [
     "mask_pixels",
     "max_pixels",
     "open_image",
+    "open_image_bytes",
     "read_stored",
 ]

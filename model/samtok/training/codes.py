@@ -42,17 +42,21 @@ class TokenizerCodes:
         embeddings = self._tokenizer.embed(list(images))
         return [self._tokenizer.encode(e, m).cpu().numpy() for e, m in zip(embeddings, masks, strict=True)]
 
-    def check_words(self, stated: str) -> None:
-        """ValueError unless the mask words of a tokenizer are this one's.
+    def has_words(self, stated: str) -> bool:
+        """Whether the mask words of a tokenizer are this one's.
 
         Args:
             stated: see `codebook_hash`, or a tokenizer's folder or hub id.
         """
-        known, own = _hash_of(stated), self._tokenizer.codebook_hash()
-        if known != own:
+        return _hash_of(stated) == self._tokenizer.codebook_hash()
+
+    def check_words(self, stated: str) -> None:
+        """ValueError unless `has_words`."""
+        if not self.has_words(stated):
+            known, own = _hash_of(stated)[:12], self._tokenizer.codebook_hash()[:12]
             raise ValueError(
-                f"the mask words are of another tokenizer: {stated} has the codebooks {known[:12]}, "
-                f"the one in use {own[:12]}; train with `codes: {stated}`, or with data that has masks"
+                f"the mask words are of another tokenizer: {stated} has the codebooks {known}, "
+                f"the one in use {own}; train with `codes: {stated}`, or with data that has masks"
             )
 
     def features(self) -> list[Tensor]:
@@ -73,6 +77,10 @@ class GeometryCodes:
     ) -> list[NDArray[np.int64]]:
         """See `TokenizerCodes`; images are not looked at."""
         return [np.array([_box_codes(mask) for mask in group], np.int64).reshape(-1, 2) for group in masks]
+
+    def has_words(self, stated: str) -> bool:
+        """No tokenizer has words for these codes."""
+        return False
 
     def check_words(self, stated: str) -> None:
         """ValueError: they are of a tokenizer, and these codes of none."""

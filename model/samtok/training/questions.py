@@ -10,7 +10,7 @@ from pycocotools import mask as coco
 
 from samtok.training.codes import CodeSource
 from samtok.training.dialogues import Dialogue, draw
-from samtok.training.prompts import Prompt
+from samtok.training.prompts import Prompt, read_prompts
 from samtok.training.recipe import DataSource
 from samtok.words import format_words
 
@@ -21,10 +21,10 @@ _AT_ONCE = 16
 def draw_questions(
     data: DataSource, codes: CodeSource, seed: int, number: int, no_target: float | None = None
 ) -> list[Prompt]:
-    """Draw the first so many questions of a source of dialogues.
+    """Draw the first so many questions of a source.
 
     Args:
-        data: the source.
+        data: the source, of dialogues or of prompts, see `read_prompts`.
         codes: gives the masks their words.
         seed: equal seeds give equal questions.
         number: how many.
@@ -37,7 +37,7 @@ def draw_questions(
     most = number if no_target is None else int(no_target * number)
     for start in count(0, _AT_ONCE):
         dialogues = draw(data, seed, range(start, start + _AT_ONCE), {})
-        for prompt in questions(dialogues, codes, start):
+        for prompt in _read(dialogues, codes, start):
             if len(prompts) == number:
                 return prompts
             if not prompt.masks:
@@ -48,6 +48,13 @@ def draw_questions(
         if start >= 100 * number:
             raise ValueError(f"{data.source} gives only {len(prompts)} questions in {start} dialogues")
     raise AssertionError("count() has no end")
+
+
+def _read(drawn: Sequence[Any], codes: CodeSource, first: int) -> Iterator[Prompt]:
+    """Of what is drawn, prompts as they are and the questions of dialogues."""
+    ready = [record for record in drawn if "problem" in record]
+    yield from read_prompts(ready, codes)
+    yield from questions([dialogue for dialogue in drawn if "problem" not in dialogue], codes, first)
 
 
 def questions(dialogues: Sequence[Dialogue], codes: CodeSource, first: int = 0) -> Iterator[Prompt]:

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from samtok_tasks.training.llava import LlavaOptions
 from samtok_tasks.training.messages import MessageOptions
+from samtok_tasks.training.parquet import ParquetOptions
+from samtok_tasks.training.prompts import TaskPromptOptions
 from samtok_tasks.training.shards import ShardOptions
 from samtok_tasks.training.streams import Options, Part
 from samtok_tasks.training.tasks import TaskOptions
@@ -14,7 +16,9 @@ from samtok_tasks.training.tasks import TaskOptions
 SOURCES: Mapping[str, type[Options]] = {
     "llava": LlavaOptions,
     "messages": MessageOptions,
+    "parquet": ParquetOptions,
     "shards": ShardOptions,
+    "task-prompts": TaskPromptOptions,
     "tasks": TaskOptions,
 }
 """What can be mixed, by the name that recipes use."""

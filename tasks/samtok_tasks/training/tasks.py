@@ -48,7 +48,7 @@ class TaskOptions(Options):
     most_masks: int = Field(default=MOST_MASKS, gt=0)
     questions: int = Field(default=4, gt=0)
 
-    def parts(self) -> list[Part[TrainingDialogue]]:
+    def parts(self) -> list[Part[Any]]:
         return [
             Part(TaskRecords(self.pictures(name)[1], self.questions), share.weight)
             for name, share in self.tasks.items()

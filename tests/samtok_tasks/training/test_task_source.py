@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 from gref_train import file_name
 
+from samtok.training.codes import GeometryCodes
+from samtok.training.prompts import read_prompts
+from samtok.training.questions import draw_questions
+from samtok.training.recipe import DataSource
+from samtok.words import parse_words
 from samtok_tasks.training.mixture import mixture
+from samtok_tasks.training.prompts import task_prompts
 from samtok_tasks.training.tasks import tasks
 
 
@@ -74,3 +80,32 @@ def test_sources_are_mixed_by_weight(holed: Path) -> None:
         next(mixture(1, sources=[{"source": "tusks"}]))
     with pytest.raises(ValueError, match="messages: data_root: Field required"):
         next(mixture(1, sources=[{"source": "messages", "options": {"file": "a"}}]))
+
+
+def test_the_questions_of_a_task_are_prompts_of_their_own(
+    holed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stream = task_prompts(1, tasks={"gres": 1}, data_root=str(holed))
+    records = list(islice(stream, 18))
+    assert {record["image"].name for record in records} == {file_name(k) for k in range(1, 6)}
+    assert "images that cannot be read, the first:" in capsys.readouterr().err
+    prompts = list(read_prompts(records, GeometryCodes()))
+    assert {prompt.source for prompt in prompts} == {"gres"}
+    for prompt in prompts:
+        assert prompt.open().size == (10, 8)
+        if "cat" in prompt.problem:
+            assert (prompt.answer, prompt.masks) == ("No target.", [])
+        else:
+            assert len(parse_words(prompt.answer).words) == len(prompt.masks) == 1
+
+
+def test_reinforcement_learning_draws_prompts_and_dialogues_alike(holed: Path) -> None:
+    options = {"tasks": {"gres": 1}, "data_root": str(holed)}
+    asked = []
+    for name in ("tasks:tasks", "prompts:task_prompts"):
+        data = DataSource(source=f"samtok_tasks.training.{name}", options=options)
+        prompts = draw_questions(data, GeometryCodes(), 1, 30, no_target=0.2)
+        assert len(prompts) == 30
+        assert sum(not prompt.masks for prompt in prompts) <= 6
+        asked.append({(prompt.problem, prompt.answer) for prompt in prompts})
+    assert asked[0] & asked[1]
