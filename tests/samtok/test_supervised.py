@@ -18,7 +18,7 @@ from samtok.training.dialogues import draw as draw_several
 from samtok.training.recipe import DataSource
 from samtok.training.sources import trust
 from samtok.training.supervised import token_losses, train
-from samtok.training.workers import Loader
+from samtok.training.workers import Loader, afresh
 from samtok.vocabulary import mask_word_ids
 
 
@@ -276,7 +276,7 @@ def test_a_pool_is_prepared_once_and_used_again_and_again(processor, workers):
 def test_processes_started_afresh_draw_the_same_batches(processor):
     """As on a GPU, which no forked process can use; the file of the data is the user's own."""
     batches = Batches(DATA, Collator(processor, GeometryCodes()), 1, [DialogueStage(until=3, images=2)])
-    drawn = Loader(batches, batch_size=None, num_workers=2, multiprocessing_context="spawn")
+    drawn = Loader(batches, batch_size=None, num_workers=2, multiprocessing_context=afresh())
     for one, [other] in zip(batches, drawn, strict=True):
         assert all(torch.equal(one[key], other[key]) for key in one)
 

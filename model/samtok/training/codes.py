@@ -3,6 +3,7 @@
 A source also describes its codes, so that similar ones can start with similar embeddings.
 """
 
+import pickle
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -29,8 +30,19 @@ class TokenizerCodes:
         self._tokenizer, self._placed = tokenizer, False
 
     def __getstate__(self) -> dict[str, Any]:
-        """For another process, which places the weights itself."""
-        return {"_tokenizer": self._tokenizer.cpu() if self._placed else self._tokenizer, "_placed": False}
+        """For another process, which places the weights itself.
+
+        They are bytes: torch would send each tensor as a file, and more than a process may take.
+        """
+        self._tokenizer.to("cpu")
+        self._placed = False
+        return {"tokenizer": pickle.dumps(self._tokenizer)} | {
+            name: value for name, value in vars(self).items() if name != "_tokenizer"
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._tokenizer = pickle.loads(state.pop("tokenizer"))
+        vars(self).update(state)
 
     def __call__(
         self, images: Sequence[NDArray[np.uint8]], masks: Sequence[NDArray[np.bool_]]

@@ -25,7 +25,7 @@ class Loader(DataLoader[Any]):
 
     def __init__(self, dataset: Any, **options: Any) -> None:
         if options.get("num_workers") and torch.cuda.is_available():
-            options.setdefault("multiprocessing_context", "spawn")  # CUDA does not survive a fork
+            options.setdefault("multiprocessing_context", afresh())
         super().__init__(dataset, worker_init_fn=partial(_begin, trusted_files()), **options)
 
     def __iter__(self) -> Any:
@@ -35,6 +35,13 @@ class Loader(DataLoader[Any]):
             return super().__iter__()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def afresh() -> Any:
+    """A context of processes that have imported what they need, but not used CUDA: it does not survive a fork."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["samtok.training.supervised"])
+    return context
 
 
 def _begin(files: list[Path], _: int) -> None:
