@@ -116,7 +116,7 @@ class TrainingRecipe(RecipePart):
     beta2: float = Field(default=0.999, ge=0, lt=1)
     weight_decay: NonNegativeFloat = 0.05
     seconds: PositiveFloat | None = None
-    """The training ends in order after so many seconds, if it has not before."""
+    """The training ends in order after so many seconds, if it has not before; see `TimeLimit`."""
     log_every: PositiveInt
     report_to: Trackers = Field(default_factory=list)
     save_every: PositiveInt

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from accelerate.utils import broadcast_object_list
 from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback
 from transformers.trainer import TRAINING_ARGS_NAME
@@ -199,7 +200,10 @@ class _Continue(TrainerCallback):
 
 
 class TimeLimit(TrainerCallback):
-    """Ends a training in order after so many seconds of it: its last checkpoint is written."""
+    """Ends a training in order after so many seconds of it: its last checkpoint is written.
+
+    The learning rate is as far on its schedule as the time or the steps are, whichever is further.
+    """
 
     def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds
@@ -207,10 +211,27 @@ class TimeLimit(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._begin = time.monotonic()
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_step_end(
+        self,
+        args: Any,
+        state: Any,
+        control: Any,
+        optimizer: Any = None,
+        lr_scheduler: Any = None,
+        **_: Any,
+    ) -> None:
         if self._seconds is None:
             return
-        over = [time.monotonic() - self._begin >= self._seconds]
-        broadcast_object_list(over)  # all processes end after the same step
-        if over[0]:
+        passed = [(time.monotonic() - self._begin) / self._seconds]
+        broadcast_object_list(passed)  # all processes end after the same step
+        if passed[0] >= 1:
             control.should_training_stop = control.should_save = True
+        schedule = getattr(lr_scheduler, "scheduler", lr_scheduler)  # as accelerate wraps it
+        if isinstance(schedule, LambdaLR):
+            place = max(state.global_step, min(passed[0], 1) * state.max_steps)
+            rates = [
+                rate * at(place) for rate, at in zip(schedule.base_lrs, schedule.lr_lambdas, strict=True)
+            ]
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate
+            schedule._last_lr = rates

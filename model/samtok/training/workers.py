@@ -38,7 +38,7 @@ class Loader(DataLoader[Any]):
 
 
 def afresh() -> Any:
-    """A context of processes that have imported what they need, but not used CUDA: it does not survive a fork."""
+    """A context of processes that have imported what they need but not used CUDA, which survives no fork."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["samtok.training.supervised"])
     return context
