@@ -10,6 +10,7 @@ from samtok_bench.cli.options import MaxImagePixels, complete_tasks, option
 from samtok_bench.cli.output import say
 from samtok_tasks.data import exchange
 from samtok_tasks.data.dialogues import dialogues
+from samtok_tasks.data.masks import masks
 
 if TYPE_CHECKING:
     from samtok_bench.task import Task
@@ -24,6 +25,7 @@ app.add_typer(data, name="data")
 data.command()(exchange.questions)
 data.command()(exchange.predictions)
 data.command()(dialogues)
+data.command()(masks)
 data.command("check-predictions")(exchange.check_predictions)
 
 DataFormat = Annotated[str | None, option("--data", "Format of the data root, for tasks that read several.")]

@@ -57,17 +57,24 @@ DATA_FORMATS: dict[str, DataFormat] = {
 }
 
 
+def data_format(name: str) -> DataFormat:
+    """A data format by name; ValueError for an unknown one."""
+    if name not in DATA_FORMATS:
+        raise ValueError(f"unknown data format {name!r}; there are {', '.join(DATA_FORMATS)}")
+    return DATA_FORMATS[name]
+
+
 def read_masks(name: str, root: Path, split: str) -> AnnotatedMasks:
     """Read the masks of a split.
 
     Args:
-        name: a key of DATA_FORMATS.
+        name: a key of DATA_FORMATS; ValueError for another.
         root: the data root; for coco and entityseg also an annotation file.
         split: see `DataFormat`; ValueError for an unknown one.
     """
-    data_format = DATA_FORMATS[name]
-    if not data_format.has_other_splits:
-        require_split(name, split, data_format.splits)
+    known = data_format(name)
+    if not known.has_other_splits:
+        require_split(name, split, known.splits)
     if not split or split in (".", "..") or Path(split).name != split:
         raise ValueError(f"a split is a plain name, got {split!r}")
-    return data_format.read(root, split)
+    return known.read(root, split)

@@ -46,18 +46,24 @@ def read_sa1b(root: Path, split: str) -> AnnotatedMasks:
     masks = AnnotatedMasks()
     images: dict[str, Path] = {}
     for path in locate_sa1b(root, split):
-        content = parse(_Content, read_json(path), str(path))
-        image = content.image
-        if image.file_name in images:
-            raise ValueError(f"{path}: {image.file_name} is the image of {images[image.file_name]} too")
-        images[image.file_name] = path
-        size, file = (image.height, image.width), path.parent / image.file_name
-        numbers: set[int] = set()
-        for annotation in content.annotations:
-            number = annotation.id
-            if number in numbers:
-                raise ValueError(f"{path}: two annotations have the id {number}")
-            numbers.add(number)
-            where = f"{path}: annotation {number}"
-            masks.add(where, numbered_key(image.file_name, number), file, size, annotation.segmentation)
+        name = read_sa1b_image(path, masks)
+        if name in images:
+            raise ValueError(f"{path}: {name} is the image of {images[name]} too")
+        images[name] = path
     return masks
+
+
+def read_sa1b_image(path: Path, masks: AnnotatedMasks) -> str:
+    """Read the masks of one image from its JSON file; the image's name. ValueError for a broken file."""
+    content = parse(_Content, read_json(path), str(path))
+    image = content.image
+    size, file = (image.height, image.width), path.parent / image.file_name
+    numbers: set[int] = set()
+    for annotation in content.annotations:
+        number = annotation.id
+        if number in numbers:
+            raise ValueError(f"{path}: two annotations have the id {number}")
+        numbers.add(number)
+        where = f"{path}: annotation {number}"
+        masks.add(where, numbered_key(image.file_name, number), file, size, annotation.segmentation)
+    return image.file_name

@@ -9,6 +9,7 @@ from samtok_tasks.training.llava import LlavaOptions
 from samtok_tasks.training.messages import MessageOptions
 from samtok_tasks.training.parquet import ParquetOptions
 from samtok_tasks.training.prompts import TaskPromptOptions
+from samtok_tasks.training.regions import RegionOptions
 from samtok_tasks.training.shards import ShardOptions
 from samtok_tasks.training.streams import Options, Part
 from samtok_tasks.training.tasks import TaskOptions
@@ -17,6 +18,7 @@ SOURCES: Mapping[str, type[Options]] = {
     "llava": LlavaOptions,
     "messages": MessageOptions,
     "parquet": ParquetOptions,
+    "regions": RegionOptions,
     "shards": ShardOptions,
     "task-prompts": TaskPromptOptions,
     "tasks": TaskOptions,
