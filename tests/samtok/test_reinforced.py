@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 from pycocotools import mask as coco
 from qwen_parts import tiny_qwen, tiny_samtok
 
@@ -14,7 +15,7 @@ from samtok import QwenVLSAMTok
 from samtok.training.codes import GeometryCodes, TokenizerCodes
 from samtok.training.questions import draw_questions
 from samtok.training.recipe import DataSource, load_recipe
-from samtok.training.reinforced import ReinforcedRecipe, shuffled, train
+from samtok.training.reinforced import ReinforcedRecipe, distinct, shuffled, train, trainer_class
 from samtok.training.sources import trust
 from samtok.training.watches import Watch, Watches, figures
 from samtok.words import format_words
@@ -107,6 +108,34 @@ def test_shuffled_rewards_stay_in_their_groups():
     assert not torch.equal(moved, rewards)
     assert torch.equal(moved, shuffled(rewards, 4, (3, 1)))
     assert not torch.equal(moved, shuffled(rewards, 4, (3, 2)))
+
+
+def test_a_groups_prompt_is_prepared_once_as_trl_prepares_each(monkeypatch):
+    trl = pytest.importorskip("trl")
+    model = tiny_qwen("qwen3_vl")
+    model.processor.tokenizer.padding_side = "left"
+    images = [Image.fromarray(np.full((64, side, 3), side, np.uint8)) for side in (64, 96)]
+    asked = [("one", images[0]), ("one", images[0]), ("another", images[0]), ("one", images[1])]
+    prompts = [
+        [{"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": text}]}]
+        for text, image in asked
+    ]
+    assert distinct(prompts) == ([0, 2, 3], [0, 0, 1, 2])
+    trainer = object.__new__(trainer_class())
+    known = {
+        "_is_vlm": True,
+        "environment_factories": None,
+        "processing_class": model.processor,
+        "tools": None,
+    }
+    vars(trainer).update(known, chat_template=None, chat_template_kwargs={})
+    ids, shown, fields = trainer._tokenize_prompts(prompts)
+    each_ids, each_shown, each_fields = trl.GRPOTrainer._tokenize_prompts(trainer, prompts)
+    assert (ids, shown) == (each_ids, each_shown)
+    assert fields.keys() == each_fields.keys()
+    assert fields["mm_token_type_ids"] == each_fields["mm_token_type_ids"]
+    for key in ("pixel_values", "image_grid_thw"):
+        assert np.array_equal(fields[key], each_fields[key])
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
 from accelerate import PartialState
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
@@ -186,7 +187,7 @@ def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path
     )
     log = TrainingLog(out / "log.jsonl")
     log.rewind(step_of(checkpoint) if checkpoint else 0)
-    trainer = _trainer_class()(
+    trainer = trainer_class()(
         recipe,
         model=model,
         processing_class=processor,
@@ -251,7 +252,7 @@ def _arguments(recipe: ReinforcedRecipe, out: Path) -> Any:
 
 
 @lru_cache(maxsize=1)
-def _trainer_class() -> Callable[..., Any]:
+def trainer_class() -> Callable[..., Any]:
     """TRL's trainer with whole checkpoints and watches. A function, because TRL is an extra."""
     from trl import GRPOTrainer
 
@@ -273,6 +274,19 @@ def _trainer_class() -> Callable[..., Any]:
                 rewards = shuffled(rewards, self.num_generations, (self._recipe.seed, self.state.global_step))
             return rewards
 
+        def _tokenize_prompts(self, prompts: list[Any]) -> tuple[Any, Any, dict[str, Any]]:
+            """Each group's prompt is prepared once, not once for each of its answers."""
+            firsts, group_of = distinct(prompts)
+            ids, images, fields = super()._tokenize_prompts([prompts[place] for place in firsts])
+            grids = np.asarray(fields["image_grid_thw"])
+            patches = np.split(np.asarray(fields["pixel_values"]), grids.prod(-1).cumsum()[:-1])
+            repeated = {
+                "pixel_values": np.concatenate([patches[group] for group in group_of]),
+                "image_grid_thw": grids[group_of],
+                "mm_token_type_ids": [fields["mm_token_type_ids"][group] for group in group_of],
+            }
+            return [ids[group] for group in group_of], [images[group] for group in group_of], repeated
+
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
             """None: what the model is, its own card says."""
 
@@ -280,6 +294,21 @@ def _trainer_class() -> Callable[..., Any]:
             """None: a training tells nobody."""
 
     return ReinforcedTrainer
+
+
+def distinct(prompts: list[Any]) -> tuple[list[int], list[int]]:
+    """Where runs of equal prompts about one image object begin, and which run each prompt is in."""
+    firsts: list[int] = []
+    group_of: list[int] = []
+    before: Any = None
+    for place, prompt in enumerate(prompts):
+        parts = [part for message in prompt for part in message["content"]]
+        key = [id(part["image"]) if part["type"] == "image" else part["text"] for part in parts]
+        if key != before:
+            firsts.append(place)
+            before = key
+        group_of.append(len(firsts) - 1)
+    return firsts, group_of
 
 
 def shuffled(rewards: Tensor, group: int, seed: tuple[int, int]) -> Tensor:

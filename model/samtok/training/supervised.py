@@ -152,8 +152,7 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
 
 
 def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path:
-    geometry = recipe.codes == "geometry"
-    codes = GeometryCodes() if geometry else TokenizerCodes(SAMTok.from_pretrained(recipe.codes))
+    codes = _codes(recipe)
     if checkpoint and recipe.lora is None:
         # with the checkpoint's own vocabulary: a new nano's depends on the stages, which may have changed
         model, processor = load_qwen(str(checkpoint), recipe.dtype)
@@ -203,6 +202,15 @@ def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path
             merged(model, trained).save_pretrained(aside)
             processor.save_pretrained(aside)
     return final
+
+
+def _codes(recipe: SupervisedRecipe) -> CodeSource:
+    """What gives masks their codes, on a GPU unless other processes draw the dialogues."""
+    if recipe.codes == "geometry":
+        return GeometryCodes()
+    drawn_here = not recipe.workers and not recipe.pool_workers
+    device = "cuda" if drawn_here and torch.cuda.is_available() else "cpu"
+    return TokenizerCodes(SAMTok.from_pretrained(recipe.codes, device=device))
 
 
 def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrainedModel, QwenVLProcessor]:
