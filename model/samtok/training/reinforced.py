@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase, TrainerCallback
@@ -22,6 +21,7 @@ from samtok.qwen import QwenVLSAMTok, load_qwen
 from samtok.tokenizer import SAMTok
 from samtok.training.codes import TokenizerCodes
 from samtok.training.folders import newest_checkpoint, step_of, written_whole
+from samtok.training.processes import processes
 from samtok.training.prompts import Prompt
 from samtok.training.questions import draw_questions
 from samtok.training.recipe import Optimisation, RecipePart, TrainingRecipe, load_recipe
@@ -197,7 +197,7 @@ def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path
         callbacks=[_LogAndWatch(log, recipe.watch), TimeLimit(recipe.seconds)],
     )
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
-    if PartialState().is_main_process:
+    if processes().is_main_process:
         with written_whole(out / "final") as final:
             whole.save_pretrained(final)
     return out / "final"
@@ -230,7 +230,7 @@ def as_dataset(prompts: list[Prompt]) -> "Dataset":
 def _arguments(recipe: ReinforcedRecipe, out: Path) -> Any:
     from trl import GRPOConfig
 
-    at_once, passes = recipe.passes(PartialState().num_processes)
+    at_once, passes = recipe.passes(processes().num_processes)
     return recipe.arguments(
         out,
         recipe,
