@@ -39,6 +39,7 @@ class Loader(DataLoader[Any]):
 
 def afresh() -> Any:
     """A context of processes that have imported what they need but not used CUDA, which survives no fork."""
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # asking whether there is a GPU would use it
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["samtok.training.supervised"])
     return context
