@@ -18,7 +18,7 @@ from samtok.training.recipe import DataSource, load_recipe
 from samtok.training.reinforced import ReinforcedRecipe, distinct, shuffled, train, trainer_class
 from samtok.training.sources import trust
 from samtok.training.watches import Watch, Watches, figures
-from samtok.words import format_words
+from samtok.words import format_words, parse_words
 
 MASK = np.zeros((64, 64), bool)
 MASK[10:30, 20:50] = True
@@ -55,13 +55,31 @@ def test_each_question_is_a_prompt_with_its_words_and_masks():
     ]
 
 
+def records(seed, *, start=0):
+    for number in count(start):
+        answer = [rle(MASK)] if number % 2 else ["No target."]
+        image = np.zeros((64, 64, 3), np.uint8)
+        yield {"id": str(number), "image": image, "source": "gres", "problem": ["It."], "answer": answer}
+
+
+def rle(mask):
+    found = coco.encode(np.asfortranarray(mask, np.uint8))
+    return {"size": found["size"], "counts": found["counts"].decode()}
+
+
+def test_prompts_may_come_as_they_are():
+    drawn = draw_questions(DataSource(source="test_reinforced:records"), GeometryCodes(), 1, 3)
+    assert [prompt.source for prompt in drawn] == ["gres"] * 3
+    assert sum(parse_words(prompt.answer).codes != [] for prompt in drawn) in (1, 2)
+
+
 def test_only_a_share_of_prompts_has_no_target():
     codes = GeometryCodes()
     for share, expected in ((None, 10), (0.15, 3), (0, 0)):
         drawn = draw_questions(DATA, codes, 1, 20, share)
         assert (len(drawn), sum(not prompt.masks for prompt in drawn)) == (20, expected)
     nothing = DataSource(source="test_reinforced:squares", options={"targets": False})
-    with pytest.raises(ValueError, match="gives only 0 questions"):
+    with pytest.raises(ValueError, match="has only 0 such questions"):
         draw_questions(nothing, codes, 1, 1, 0)
 
 

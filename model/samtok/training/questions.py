@@ -1,4 +1,4 @@
-"""Prompts of reinforcement learning from training dialogues: each question with its answer in mask words."""
+"""Questions for reinforcement learning, from sources of prompts or of training dialogues."""
 
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -15,7 +15,7 @@ from samtok.training.recipe import DataSource
 from samtok.words import format_words
 
 _AT_ONCE = 16
-"""Images that are embedded as one batch."""
+"""Records that are read together, and images that are embedded as one batch."""
 
 
 def draw_questions(
@@ -46,7 +46,7 @@ def draw_questions(
                 most -= 1
             prompts.append(prompt)
         if start >= 100 * number:
-            raise ValueError(f"{data.source} gives only {len(prompts)} questions in {start} dialogues")
+            raise ValueError(f"{data.source} has only {len(prompts)} such questions in {start} records")
     raise AssertionError("count() has no end")
 
 
