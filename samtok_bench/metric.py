@@ -1,14 +1,15 @@
 """What a metric is: which scores of a sample it looks at, and how they are summed up."""
 
 import math
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from samtok_bench.aggregate import RATIO, Aggregate, Table
+from samtok_bench.aggregate import RATIO, Aggregate, Array, Table
 from samtok_bench.sample import Scores
 
 Direction = Literal["higher", "lower", "none"]
@@ -52,10 +53,11 @@ class MetricInfo:
         top = self.numerator or self.id
         return (top,) if self.denominator is None else (top, self.denominator)
 
-    def table(self, scores: Sequence[Scores], rows: NDArray[np.int64], clusters: int) -> Table:
+    def table(self, scores: "Scored", rows: NDArray[np.int64], clusters: int) -> Table:
         """The columns of samples, whose clusters are given by number; see `numbered`."""
         count = len(scores)
-        columns = [np.fromiter((score[key] for score in scores), np.float64, count) for key in self.keys]
+        given = scores if isinstance(scores, Columns) else columns_of([self], scores)
+        columns = [given.by_key[key] for key in self.keys]
         top, bottom, *_ = (*columns, np.ones(count), np.ones(count))
         return self.aggregate.prepared(Table(top, bottom, rows, clusters))
 
@@ -71,6 +73,52 @@ class MetricInfo:
         return all(math.isfinite(scores[key]) for key in self.keys)
 
 
+@dataclass(frozen=True)
+class Columns:
+    """The scores of N samples by key: what metrics need of them, in a fraction of the memory."""
+
+    by_key: Mapping[str, Array]
+    """(N,) each."""
+    count: int
+    """N."""
+
+    def __len__(self) -> int:
+        return self.count
+
+    def chosen(self, places: NDArray[np.int64]) -> "Columns":
+        """Those of some samples, which are given by number."""
+        return Columns({key: column[places] for key, column in self.by_key.items()}, len(places))
+
+
+Scored = Sequence[Scores] | Columns
+
+
+class Gathering:
+    """Columns that grow by a sample at a time."""
+
+    def __init__(self, metrics: Iterable[MetricInfo]) -> None:
+        self._columns = {key: array("d") for info in metrics for key in info.keys}
+        self._count = 0
+
+    def add(self, scores: Scores) -> None:
+        """One more sample; KeyError where it lacks a score."""
+        self._count += 1
+        for key, column in self._columns.items():
+            column.append(scores[key])
+
+    def columns(self) -> Columns:
+        """Of all samples so far."""
+        return Columns({key: np.array(column) for key, column in self._columns.items()}, self._count)
+
+
+def columns_of(metrics: Iterable[MetricInfo], scores: Iterable[Scores]) -> Columns:
+    """The columns that metrics look at; KeyError where a sample lacks one."""
+    gathered = Gathering(metrics)
+    for score in scores:
+        gathered.add(score)
+    return gathered.columns()
+
+
 def numbered(clusters: Sequence[str]) -> tuple[NDArray[np.int64], int]:
     """Clusters as numbers (N,) in the order in which they first appear, and how many there are."""
     index: dict[str, int] = {}
@@ -78,9 +126,7 @@ def numbered(clusters: Sequence[str]) -> tuple[NDArray[np.int64], int]:
     return rows, len(index)
 
 
-def values(
-    metrics: Sequence[MetricInfo], scores: Sequence[Scores], clusters: Sequence[str]
-) -> dict[str, float | None]:
+def values(metrics: Sequence[MetricInfo], scores: Scored, clusters: Sequence[str]) -> dict[str, float | None]:
     """Metrics of samples by id; None where one is undefined, and for those of the whole corpus."""
     rows, count = numbered(clusters)
     return {info.id: info.aggregate.value(info.table(scores, rows, count)) for info in metrics}

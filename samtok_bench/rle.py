@@ -6,6 +6,7 @@ equal strings. Areas are exact Python integers: sums over a data set cannot wrap
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -79,12 +80,18 @@ def resized(rle: RLE, height: int, width: int) -> NDArray[np.bool_]:
 
 def empty(height: int, width: int) -> RLE:
     """The mask without a pixel."""
-    return from_runs([height * width], height, width)
+    return {"size": [height, width], "counts": _constant(height, width, inside=False)}
 
 
 def full(height: int, width: int) -> RLE:
     """The mask of the whole image."""
-    return from_runs([0, height * width], height, width)
+    return {"size": [height, width], "counts": _constant(height, width, inside=True)}
+
+
+@lru_cache(maxsize=1024)
+def _constant(height: int, width: int, inside: bool) -> str:
+    """The counts of one value; samples share few sizes."""
+    return from_runs([0, height * width] if inside else [height * width], height, width)["counts"]
 
 
 def rectangle(x0: int, y0: int, x1: int, y1: int, height: int, width: int) -> RLE:
@@ -131,8 +138,9 @@ def union(rles: Sequence[RLE], size: tuple[int, int] | None = None) -> RLE:
 def intersection_union(a: RLE, b: RLE) -> tuple[int, int]:
     """Pixels inside both, and inside either; no dense mask is made."""
     _same_size([a, b])
-    inter = int(coco.area(coco.merge([a, b], intersect=True)))
-    return inter, area(a) + area(b) - inter
+    first, second = area(a), area(b)
+    inter = int(coco.area(coco.merge([a, b], intersect=True))) if first and second else 0
+    return inter, first + second - inter
 
 
 def iou_matrix(first: Sequence[RLE], second: Sequence[RLE]) -> NDArray[np.float64]:

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samtok_bench.aggregate import Array, Table
-from samtok_bench.metric import MetricInfo, numbered, values
-from samtok_bench.sample import Scores
+from samtok_bench.metric import MetricInfo, Scored, numbered, values
 
 RESAMPLES = 10_000
 PERMUTATIONS = 10_000
@@ -22,6 +21,8 @@ LEVEL = 0.95
 _TIE = 1e-10
 """Relative to the values, what the order of additions may add to a difference."""
 _CHUNK_BYTES = 32 << 20
+_BLOCK = 1 << 16
+"""Clusters that are drawn and counted at once: what the processor's cache holds."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,13 @@ def draws(count: int, resamples: int, seed: int, width: int = 1) -> Iterator[Arr
     """
     rng = np.random.default_rng(seed)
     for start, end in _chunks(resamples, max(count, width)):
-        rows = end - start
-        drawn = rng.integers(0, count, size=(rows, count), dtype=np.int64)
-        drawn += np.arange(rows)[:, None] * count
-        weights = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count)
-        yield weights.astype(np.float64)
+        weights = np.empty((end - start, count))
+        few = max(1, _BLOCK // count)
+        for block in (weights[k : k + few] for k in range(0, len(weights), few)):
+            drawn = rng.integers(0, count, size=block.shape, dtype=np.int64)
+            drawn += np.arange(len(block))[:, None] * count
+            block[:] = np.bincount(drawn.ravel(), minlength=block.size).reshape(block.shape)
+        yield weights
 
 
 def _chunks(rows: int, width: int) -> Iterator[tuple[int, int]]:
@@ -76,7 +79,7 @@ def _chunks(rows: int, width: int) -> Iterator[tuple[int, int]]:
 
 def bootstrap(
     metrics: Sequence[MetricInfo],
-    runs: Sequence[Sequence[Scores]],
+    runs: Sequence[Scored],
     clusters: Sequence[str],
     *,
     resamples: int = RESAMPLES,
@@ -104,7 +107,7 @@ def bootstrap(
 
 
 def _informed(
-    metrics: Sequence[MetricInfo], runs: Sequence[Sequence[Scores]], rows: NDArray[np.int64], count: int
+    metrics: Sequence[MetricInfo], runs: Sequence[Scored], rows: NDArray[np.int64], count: int
 ) -> dict[str, tuple[MetricInfo, list[Table]]]:
     """The columns of every run, by metric, where at least two clusters inform each of them."""
     found = {}
@@ -118,7 +121,7 @@ def _informed(
 
 def intervals(
     metrics: Sequence[MetricInfo],
-    scores: Sequence[Scores],
+    scores: Scored,
     clusters: Sequence[str],
     *,
     resamples: int = RESAMPLES,
@@ -134,8 +137,8 @@ def intervals(
 
 def paired(
     metrics: Sequence[MetricInfo],
-    first: Sequence[Scores],
-    second: Sequence[Scores],
+    first: Scored,
+    second: Scored,
     clusters: Sequence[str],
 ) -> dict[str, Difference]:
     """Every metric of two runs over the same samples in the same order, by id, with their difference."""
@@ -173,8 +176,8 @@ def independent(first: Interval, second: Interval, change: float) -> Interval:
 
 def permutation_test(
     metrics: Sequence[MetricInfo],
-    first: Sequence[Scores],
-    second: Sequence[Scores],
+    first: Scored,
+    second: Scored,
     clusters: Sequence[str],
     *,
     permutations: int = PERMUTATIONS,

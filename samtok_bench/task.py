@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from samtok_bench import metric, rle
-from samtok_bench.metric import MetricInfo
+from samtok_bench.metric import MetricInfo, Scored
 from samtok_bench.reading import STANDARD, Reading
 from samtok_bench.sample import Prediction, Sample, Scores
 
@@ -301,6 +301,6 @@ class Task(ABC):
 
     # ---- what follows from it -----------------------------------------------------------------------------
 
-    def summarize(self, scores: Sequence[Scores], clusters: Sequence[str]) -> dict[str, float | None]:
+    def summarize(self, scores: Scored, clusters: Sequence[str]) -> dict[str, float | None]:
         """The metrics by id; None where one is undefined, and for those of `corpus`."""
         return metric.values(self.metrics, scores, clusters)

@@ -233,7 +233,7 @@ def _show(result: "RunResult", as_json: bool, details: bool) -> None:
             say(f"{sample_table(result.lines)}\n")
         parts = (
             run_table(result.summary),
-            timing_line(result.lines),
+            timing_line(result.times),
             breakdown_table(result.summary),
             f"results: {result.folder}",
         )

@@ -7,7 +7,7 @@ from samtok_bench.conversion.lmms import read_lmms
 from samtok_bench.conversion.released_results import read_released_results
 from samtok_bench.conversion.runs import read_run
 from samtok_bench.exchange.answers import StatedAnswer
-from samtok_bench.runs.journal import write_whole
+from samtok_bench.files import write_whole
 from samtok_bench.sample import Sample
 from samtok_bench.task import Dropped
 

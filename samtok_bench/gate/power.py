@@ -24,6 +24,7 @@ from samtok_bench.runs.reading import (
     defined_value,
     open_run,
     require_scores,
+    score_keys,
     scores_of,
 )
 from samtok_bench.showing.tables import NOT_AVAILABLE, number, text_table
@@ -73,7 +74,8 @@ def detectable(run: Path, baseline: Path | None, metric: str | None) -> list[Det
             f"{registry.suggestion(metric, [info.id for info in known])}"
         )
     for loaded in runs:
-        require_scores(loaded.path / JOURNAL, loaded.lines, infos)
+        for line in loaded.lines.values():
+            require_scores(loaded.path / JOURNAL, line, score_keys(infos))
     drawn = statistics.bootstrap(infos, list(map(scores_of, journals)), clusters_of(journals[0]))
     widths: dict[float | None, float] = {None: 1.0}
     if baseline is None:

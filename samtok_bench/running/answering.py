@@ -29,13 +29,17 @@ def fill(
         ValueError: the journal is not of these samples, or samples wait for each other.
     """
     by_id = {sample.id: sample for sample in samples}
-    done = read_answers(journal, by_id)
+    followed = {id for sample in samples for id in sample.after}
+    done: set[str] = set()
+    answers: dict[str, Prediction] = {}
+    for line in read_answers(journal, by_id):
+        done.add(line.id)
+        if line.id in followed:
+            answers[line.id] = line.prediction
     # samples of one image after each other, so that a batch embeds few images
     place = {image: k for k, image in enumerate(dict.fromkeys(sample.image for sample in samples))}
     grouped = sorted(samples, key=lambda sample: place[sample.image])
     pending = [sample for sample in grouped if sample.id not in done]
-    followed = {id for sample in pending for id in sample.after}
-    answers = {id: done[id].prediction for id in followed if id in done}
     if not pending:
         return 0, 0.0
     engine.prepare()

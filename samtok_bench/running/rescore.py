@@ -32,15 +32,14 @@ def rescore(path: Path, reporter: Reporter) -> RunResult:
     by_id = {sample.id: sample for sample in chosen.samples}
     with folder.locked(), keeping(lambda: f"the answers in {path} are kept: the same command scores them"):
         for journal in (folder.journal, folder.ceiling):
-            lines = read_answers(journal, by_id)
-            missing = len(by_id) - len(lines)
+            missing = len(by_id) - sum(1 for _ in read_answers(journal, by_id))
             if missing and journal is folder.journal:
                 raise ValueError(
                     f"{path} is not complete, {missing} of {len(by_id)} samples are missing: run its command "
                     "again first"
                 )
-            journal.replace(_rescored(line, by_id[line.id], task) for line in lines.values())
-        with_ceiling = len(folder.ceiling.read()) == len(by_id)
+            journal.replace(_rescored(line, by_id[line.id], task) for line in journal.lines())
+        with_ceiling = folder.ceiling.count() == len(by_id)
         return finish(folder, settings, task, chosen, with_ceiling, reporter)
 
 

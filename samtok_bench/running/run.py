@@ -20,10 +20,11 @@ from samtok_bench.running.engines.workers import WorkerModel
 from samtok_bench.running.options import RunOptions
 from samtok_bench.running.samples import choose, data_hash, read_split
 from samtok_bench.running.summarize import summarize
+from samtok_bench.running.tally import Tally, tally
 from samtok_bench.runs.folder import RunFolder, RunRecord, Session
 from samtok_bench.runs.journal import Line
-from samtok_bench.runs.reading import require_scores
 from samtok_bench.runs.settings import RunSettings, short_name
+from samtok_bench.runs.step_times import StepTimes
 from samtok_bench.runs.summary import Summary
 from samtok_bench.sample import Outcome, Sample
 from samtok_bench.task import SampleSet, Task
@@ -35,8 +36,10 @@ class RunResult:
 
     folder: Path
     summary: Summary
-    lines: dict[str, Line]
+    lines: Mapping[str, Line]
     """The journal by sample id."""
+    times: StepTimes
+    """Of the steps of the predictor."""
     samples: list[Sample]
 
 
@@ -107,26 +110,24 @@ def finish(
     reporter: Reporter,
 ) -> RunResult:
     """Summarize a folder whose journal has all samples, and report what failed."""
-    lines = folder.journal.read()
-    ceiling = folder.ceiling.read() if with_ceiling else None
-    require_scores(folder.journal.path, lines, task.metrics)
-    require_scores(folder.ceiling.path, ceiling or {}, task.metrics)
+    told = tally(folder.journal, chosen.samples, task)
+    ceiling = tally(folder.ceiling, chosen.samples, task) if with_ceiling else None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        summary = summarize(settings, task, chosen, lines, ceiling)
+        summary = summarize(settings, task, chosen, told, ceiling)
     for text in dict.fromkeys(str(warning.message) for warning in caught if warning.category is UserWarning):
         reporter.note(text)
     folder.write_summary(summary)
-    _tell_failures(lines, "", reporter)
-    _tell_failures(ceiling or {}, "ceiling: ", reporter)
-    return RunResult(folder.path, summary, lines, chosen.samples)
+    _tell_failures(told, "", reporter)
+    if ceiling:
+        _tell_failures(ceiling, "ceiling: ", reporter)
+    return RunResult(folder.path, summary, told.lines, told.times, chosen.samples)
 
 
-def _tell_failures(lines: Mapping[str, Line], whose: str, reporter: Reporter) -> None:
+def _tell_failures(told: Tally, whose: str, reporter: Reporter) -> None:
     for outcome in (Outcome.SKIPPED, Outcome.MODEL_ERROR):
-        details = [line.prediction.detail for line in lines.values() if line.prediction.outcome is outcome]
-        if details:
-            reporter.note(f"{whose}{len(details)} samples ended as {outcome}, the first: {details[0]}")
+        if count := told.outcomes[outcome]:
+            reporter.note(f"{whose}{count} samples ended as {outcome}, the first: {told.details[outcome]}")
 
 
 def _model(options: RunOptions, task: Task) -> WorkerModel:

@@ -1,14 +1,17 @@
 """From the scores of samples to summary.json: values, intervals, floor, ceiling, counts, break-down."""
 
-from collections import Counter
+from array import array
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from samtok_bench import statistics
-from samtok_bench.metric import MetricInfo
-from samtok_bench.runs.journal import Line
+from samtok_bench.metric import Columns, Gathering, MetricInfo, Scored
+from samtok_bench.running.tally import Tally, needs_answers
 from samtok_bench.runs.settings import RunSettings
 from samtok_bench.runs.summary import Group, IntervalInfo, MetricValue, Summary
-from samtok_bench.sample import Outcome, Prediction, Sample, Scores
+from samtok_bench.sample import Outcome, Prediction, Sample
 from samtok_bench.task import SampleSet, Task
 
 Values = Mapping[str, float | None]
@@ -18,23 +21,21 @@ def summarize(
     settings: RunSettings,
     task: Task,
     chosen: SampleSet,
-    lines: Mapping[str, Line],
-    ceiling: Mapping[str, Line] | None,
+    told: Tally,
+    ceiling: Tally | None,
 ) -> Summary:
     """Summarize a run whose samples are all answered.
 
     Args:
         chosen: the samples of the run.
-        lines: a journal line for every sample.
-        ceiling: the oracle's journal lines of the same samples, if there are any.
+        told: of its journal.
+        ceiling: of the oracle's journal on the same samples, if there is one.
     """
     samples, seed = chosen.samples, settings.seed
-    ordered = [lines[sample.id] for sample in samples]
-    scores = [line.scores for line in ordered]
     clusters = [sample.cluster for sample in samples]
-    bounds = statistics.intervals(task.metrics, scores, clusters, seed=seed)
-    values, floors = _values_of(task, chosen, lines), _floors(task, chosen)
-    above = {} if ceiling is None else _values_of(task, chosen, ceiling)
+    bounds = statistics.intervals(task.metrics, told.scores, clusters, seed=seed)
+    values, floors = _values(task, chosen, told.predictions, told.scores), _floors(task, chosen)
+    above = {} if ceiling is None else _values(task, chosen, ceiling.predictions, ceiling.scores)
     metrics = [
         MetricValue.of(
             info,
@@ -52,7 +53,7 @@ def summarize(
         model=settings.label,
         samples=len(samples),
         clusters=len(set(clusters)),
-        outcomes=_outcomes(lines),
+        outcomes=_outcomes(told),
         ceiling_outcomes=None if ceiling is None else _outcomes(ceiling),
         dropped=dict(chosen.dropped.counts),
         kept=dict(chosen.dropped.kept),
@@ -64,37 +65,30 @@ def summarize(
             resamples=statistics.RESAMPLES,
             seed=seed,
         ),
-        breakdown=_breakdown(task, samples, scores, seed),
+        breakdown=_breakdown(task, samples, told.scores, seed),
     )
 
 
-def _outcomes(lines: Mapping[str, Line]) -> dict[str, int]:
-    counts = Counter(line.prediction.outcome for line in lines.values())
-    return {str(outcome): counts[outcome] for outcome in Outcome}
+def _outcomes(told: Tally) -> dict[str, int]:
+    return {str(outcome): told.outcomes[outcome] for outcome in Outcome}
 
 
-def _values(
-    task: Task, chosen: SampleSet, predictions: Sequence[Prediction], scores: Sequence[Scores]
-) -> Values:
-    """Every metric by id."""
+def _values(task: Task, chosen: SampleSet, predictions: Sequence[Prediction], scores: Scored) -> Values:
+    """Every metric by id; `predictions` may be none where the task does not need them, see `tally`."""
     values = task.summarize(scores, [sample.cluster for sample in chosen.samples])
-    return {**values, **task.corpus(chosen.samples, predictions, chosen.shared)}
-
-
-def _values_of(task: Task, chosen: SampleSet, lines: Mapping[str, Line]) -> Values:
-    answered = [lines[sample.id] for sample in chosen.samples]
-    return _values(task, chosen, [line.prediction for line in answered], [line.scores for line in answered])
+    return {**values, **(task.corpus(chosen.samples, predictions, chosen.shared) if predictions else {})}
 
 
 def _floors(task: Task, chosen: SampleSet) -> dict[str, Values]:
     """Every metric of answers that never look at the image, by the answer's name."""
-    answers = [task.floors(sample) for sample in chosen.samples]
-    values = {}
-    for name in answers[0]:
-        constant = [by_name[name] for by_name in answers]
-        scores = [task.score(*pair) for pair in zip(chosen.samples, constant, strict=True)]
-        values[name] = _values(task, chosen, constant, scores)
-    return values
+    kept = needs_answers(task)
+    scores: dict[str, Gathering] = {}
+    answers: dict[str, list[Prediction]] = {}
+    for sample in chosen.samples:
+        for name, answer in task.floors(sample).items():
+            scores.setdefault(name, Gathering(task.metrics)).add(task.score(sample, answer))
+            answers.setdefault(name, []).extend([answer] if kept else ())
+    return {name: _values(task, chosen, answers[name], scores[name].columns()) for name in scores}
 
 
 def _best(info: MetricInfo, floors: Mapping[str, Values]) -> tuple[float | None, str | None]:
@@ -106,30 +100,32 @@ def _best(info: MetricInfo, floors: Mapping[str, Values]) -> tuple[float | None,
 
 
 def _breakdown(
-    task: Task, samples: Sequence[Sample], scores: Sequence[Scores], seed: int
+    task: Task, samples: Sequence[Sample], scores: Columns, seed: int
 ) -> dict[str, dict[str, Group]]:
     """Tags in the order in which samples have them, their values as the task orders them or by name."""
-    groups: dict[str, dict[str, list[int]]] = {}
+    groups: dict[str, dict[str, array[int]]] = {}
     for place, sample in enumerate(samples):
         for tag, value in sample.tags.items():
-            groups.setdefault(tag, {}).setdefault(value, []).append(place)
+            groups.setdefault(tag, {}).setdefault(value, array("q")).append(place)
     return {
         tag: {
-            value: _group(task, [samples[k] for k in places], [scores[k] for k in places], seed)
+            value: _group(task, samples, scores, np.array(by_value.get(value, ()), np.int64), seed)
             for value in dict.fromkeys([*task.tag_values.get(tag, ()), *sorted(by_value)])
-            for places in [by_value.get(value, [])]
         }
         for tag, by_value in groups.items()
     }
 
 
-def _group(task: Task, samples: Sequence[Sample], scores: Sequence[Scores], seed: int) -> Group:
+def _group(
+    task: Task, samples: Sequence[Sample], scores: Columns, places: NDArray[np.int64], seed: int
+) -> Group:
     primary = [info for info in task.metrics if info.id == task.primary]
-    clusters = [sample.cluster for sample in samples]
-    interval = statistics.intervals(primary, scores, clusters, seed=seed)[task.primary]
+    clusters = [samples[place].cluster for place in places]
+    chosen = scores.chosen(places)
+    interval = statistics.intervals(primary, chosen, clusters, seed=seed)[task.primary]
     return Group(
-        samples=len(samples),
-        metrics=task.summarize(scores, clusters),
+        samples=len(places),
+        metrics=task.summarize(chosen, clusters),
         low=interval.low if interval else None,
         high=interval.high if interval else None,
     )

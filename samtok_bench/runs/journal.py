@@ -4,15 +4,16 @@ import codecs
 import json
 import mmap
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from samtok_bench import rle
-from samtok_bench.files import naming, write_whole
+from samtok_bench.files import naming, whole_file
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.validation import first_fault
@@ -31,6 +32,8 @@ class Line:
 
 
 _LINE = TypeAdapter(Line)
+_ANSWER = [field.name for field in fields(Prediction)]
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class Journal:
@@ -45,17 +48,35 @@ class Journal:
         Raises:
             ValueError: a malformed line elsewhere, or an id twice; names the line.
         """
-        lines: dict[str, Line] = {}
-        for number, text in enumerate(whole_lines(self.path), start=1):
-            line = self._parse(text, number)
-            if line.id in lines:
+        return {line.id: line for line in self.lines()}
+
+    def lines(self) -> Iterator[Line]:
+        """The same one after the other, as they are in the file."""
+        return (line for _, line in self._placed())
+
+    def walk(self, see: Callable[[Line], None]) -> "StoredLines":
+        """Show each of them, and keep only where it is; errors as `read`."""
+        starts: dict[str, int] = {}
+        for start, line in self._placed():
+            see(line)
+            starts[line.id] = start
+        return StoredLines(self.path, starts)
+
+    def _placed(self) -> Iterator[tuple[int, Line]]:
+        seen: set[str] = set()
+        for number, (start, text) in enumerate(_placed_lines(self.path), start=1):
+            try:
+                line = _parsed(text)
+            except ValueError as error:
+                raise ValueError(f"{self.path}: line {number} is malformed ({error})") from None
+            if line.id in seen:
                 raise ValueError(f"{self.path}: line {number} repeats the sample {line.id}")
-            lines[line.id] = line
-        return lines
+            seen.add(line.id)
+            yield start, line
 
     def count(self) -> int:
         """How many whole lines there are; none of them is read."""
-        return len(whole_lines(self.path))
+        return sum(1 for _ in whole_lines(self.path))
 
     def append(self, lines: Iterable[Line]) -> None:
         """Add lines, in place of a torn last one, and sync them to disk."""
@@ -63,19 +84,43 @@ class Journal:
 
     def replace(self, lines: Iterable[Line]) -> None:
         """Exchange the whole content; readers see the old or the new one."""
-        write_whole(self.path, b"".join(map(_text, lines)))
+        with whole_file(self.path) as file:
+            file.writelines(map(_text, lines))
 
-    def _parse(self, text: bytes, number: int) -> Line:
-        try:
-            record = json.loads(text)
-            own = {name: record.pop(name) for name in ("id", "cluster", "tags", "scores")}
-            if isinstance(masks := record.get("masks"), list):
-                record["masks"] = [_mask(mask, place) for place, mask in enumerate(masks)]
-            return _LINE.validate_python({**own, "prediction": record})
-        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-            reason = first_fault(error) if isinstance(error, ValidationError) else str(error)
-            reason = reason.removeprefix("prediction.")
-            raise ValueError(f"{self.path}: line {number} is malformed ({reason})") from None
+
+class StoredLines(Mapping[str, Line]):
+    """The lines of a journal by sample id, each read when it is looked at.
+
+    That the file is exchanged or grows does not matter; nobody edits it in place meanwhile.
+    """
+
+    def __init__(self, path: Path, starts: Mapping[str, int]) -> None:
+        self._starts = starts
+        self._file = path.open("rb")
+        weakref.finalize(self, self._file.close)
+
+    def __getitem__(self, id: str) -> Line:
+        self._file.seek(self._starts[id])
+        return _parsed(self._file.readline())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._starts)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+
+def _parsed(text: bytes) -> Line:
+    """ValueError for what is no line."""
+    try:
+        record = json.loads(text)
+        own = {name: record.pop(name) for name in ("id", "cluster", "tags", "scores")}
+        if isinstance(masks := record.get("masks"), list):
+            record["masks"] = [_mask(mask, place) for place, mask in enumerate(masks)]
+        return _LINE.validate_python({**own, "prediction": record})
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        reason = first_fault(error) if isinstance(error, ValidationError) else str(error)
+        raise ValueError(reason.removeprefix("prediction.")) from None
 
 
 def _mask(given: Any, place: int) -> RLE:
@@ -85,12 +130,22 @@ def _mask(given: Any, place: int) -> RLE:
         raise ValueError(f"mask {place}: {error}") from None
 
 
-def whole_lines(path: Path) -> list[bytes]:
+def whole_lines(path: Path) -> Iterator[bytes]:
     """The lines of a file but for a torn last one, which a kill leaves; none where there is no file."""
+    return (text for _, text in _placed_lines(path))
+
+
+def _placed_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The same, each with the byte where it begins."""
     if not path.exists():
-        return []
-    raw = path.read_bytes().removeprefix(codecs.BOM_UTF8)  # of an editor
-    return raw[: raw.rfind(b"\n") + 1].splitlines()
+        return
+    with path.open("rb") as file:
+        start = len(codecs.BOM_UTF8) if file.read(3) == codecs.BOM_UTF8 else 0  # of an editor
+        file.seek(start)
+        for text in file:
+            if text.endswith(b"\n"):
+                yield start, text[:-1]
+            start += len(text)
 
 
 def append_lines(path: Path, lines: Iterable[bytes]) -> None:
@@ -107,6 +162,7 @@ def append_lines(path: Path, lines: Iterable[bytes]) -> None:
 
 def _text(line: Line) -> bytes:
     own = {"id": line.id, "cluster": line.cluster, "tags": dict(line.tags)}
-    record = {**own, **asdict(line.prediction), "scores": line.scores}
-    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    answer = {name: getattr(line.prediction, name) for name in _ANSWER}
+    answer |= {"codes": [asdict(code) for code in answer["codes"]], "timings": dict(answer["timings"])}
+    text = _ENCODER.encode({**own, **answer, "scores": line.scores})
     return text.encode("utf-8", "backslashreplace") + b"\n"

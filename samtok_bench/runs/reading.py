@@ -91,13 +91,16 @@ def scores_of(lines: Mapping[str, Line]) -> list[Scores]:
     return [line.scores for line in lines.values()]
 
 
-def require_scores(journal: Path, lines: Mapping[str, Line], metrics: Iterable[MetricInfo]) -> None:
-    """NotComparable where a line lacks a score that one of the metrics needs, as an older task left it."""
-    keys = dict.fromkeys(key for info in metrics for key in info.keys)
-    for line in lines.values():
-        for key in keys:
-            if key not in line.scores:
-                raise NotComparable(f"{journal.parent}: {journal.name} has no score {key!r}: rescore it")
+def score_keys(metrics: Iterable[MetricInfo]) -> list[str]:
+    """The scores that metrics look at."""
+    return list(dict.fromkeys(key for info in metrics for key in info.keys))
+
+
+def require_scores(journal: Path, line: Line, keys: Iterable[str]) -> None:
+    """NotComparable where a line lacks one of the scores, as an older task left it."""
+    for key in keys:
+        if key not in line.scores:
+            raise NotComparable(f"{journal.parent}: {journal.name} has no score {key!r}: rescore it")
 
 
 def clusters_of(lines: Mapping[str, Line]) -> list[str]:
@@ -155,7 +158,9 @@ def _measured(
     run: LoadedRun, infos: Sequence[MetricInfo], lines: Mapping[str, Line]
 ) -> dict[str, float | None]:
     """None also for what is not finite, or made of scores that are not."""
-    require_scores(run.path / JOURNAL, lines, infos)
+    keys = score_keys(infos)
+    for line in lines.values():
+        require_scores(run.path / JOURNAL, line, keys)
     scores = scores_of(lines)
     values = metric.values(infos, scores, clusters_of(lines))
     finite = {info.id for info in infos if all(map(info.is_finite, scores))}

@@ -12,6 +12,7 @@ from samtok_bench.judging.transcript import JudgeSummary, read_judges
 from samtok_bench.runs.folder import RunFolder, find_runs
 from samtok_bench.runs.journal import Line
 from samtok_bench.runs.reading import LoadedRun, samples_of
+from samtok_bench.runs.step_times import StepTimes
 from samtok_bench.runs.summary import MetricValue
 from samtok_bench.sample import Sample, matching_id, prompt_text
 from samtok_bench.showing.overlays import write_overlays
@@ -103,7 +104,11 @@ def runs_text(runs: Sequence[ListedRun]) -> str:
 
 def run_text(run: LoadedRun) -> str:
     """The tables of a run as it ended, and what judges said of it."""
-    tables = [run_table(run.summary), timing_line(run.lines), breakdown_table(run.summary)]
+    tables = [
+        run_table(run.summary),
+        timing_line(StepTimes.of(line.prediction for line in run.lines.values())),
+        breakdown_table(run.summary),
+    ]
     return "\n\n".join(filter(None, [*tables, *map(judge_table, read_judges(run.path))]))
 
 

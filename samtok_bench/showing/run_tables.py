@@ -6,6 +6,7 @@ from samtok_bench.judging.transcript import READING, JudgeSummary
 from samtok_bench.running.codecs import CodecRuns
 from samtok_bench.running.groups import Member
 from samtok_bench.runs.journal import Line
+from samtok_bench.runs.step_times import StepTimes
 from samtok_bench.runs.summary import MetricValue, Summary
 from samtok_bench.sample import Outcome
 from samtok_bench.showing.tables import counted, interval_header, number, printable, span, text_table
@@ -71,18 +72,12 @@ def breakdown_table(summary: Summary) -> str:
     return text_table(headers, rows, right=(2, 3, 4))
 
 
-def timing_line(lines: Mapping[str, Line]) -> str:
+def timing_line(times: StepTimes) -> str:
     """Milliseconds per mask for each step of the predictor; empty if it does not time its steps."""
-    predictions = [line.prediction for line in lines.values() if line.prediction.timings]
-    masks = sum(len(prediction.masks) for prediction in predictions)
-    if not masks:
+    if not times.masks:
         return ""
-    seconds = {
-        step: sum(prediction.timings.get(step, 0.0) for prediction in predictions)
-        for step in predictions[0].timings
-    }
     return "milliseconds a mask: " + ", ".join(
-        f"{step} {1000 * total / masks:.2f}" for step, total in seconds.items()
+        f"{step} {1000 * total / times.masks:.2f}" for step, total in times.seconds.items()
     )
 
 

@@ -16,7 +16,7 @@ from samtok_bench.aggregate import (
     Used,
     WorstDecile,
 )
-from samtok_bench.metric import MetricInfo, numbered, values
+from samtok_bench.metric import MetricInfo, columns_of, numbered, values
 
 
 def info(aggregate: Aggregate, denominator: str | None = None) -> MetricInfo:
@@ -109,3 +109,24 @@ def test_corpus_metrics_look_at_no_score():
     assert (corpus.keys, corpus.is_finite({})) == ((), True)
     assert values([corpus], [{}, {}], ["a", "b"]) == {"m": None}
     assert statistics.intervals([corpus], [{}, {}], ["a", "b"]) == {"m": None}
+
+
+def test_columns_are_the_same_as_dictionaries():
+    rng = np.random.default_rng(0)
+    infos = [
+        MetricInfo("mean", "mean", "", "a"),
+        MetricInfo("ratio", "ratio", "", "a", "b"),
+        MetricInfo("median", "median", "", "a", aggregate=Median()),
+    ]
+    scores = [{"a": float(a), "b": float(b), "other": 1.0} for a, b in rng.random((50, 2))]
+    clusters = [str(k // 3) for k in range(50)]
+    columns = columns_of(infos, scores)
+    assert (len(columns), set(columns.by_key)) == (50, {"a", "b"})
+    assert values(infos, columns, clusters) == values(infos, scores, clusters)
+    assert statistics.intervals(infos, columns, clusters) == statistics.intervals(infos, scores, clusters)
+    some = np.array([7, 3, 40])
+    assert values(infos, columns.chosen(some), ["x", "y", "x"]) == values(
+        infos, [scores[k] for k in some], ["x", "y", "x"]
+    )
+    with pytest.raises(KeyError, match="b"):
+        columns_of(infos, [{"a": 1.0}])

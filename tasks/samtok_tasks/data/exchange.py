@@ -40,9 +40,9 @@ def questions(
     """
     from samtok_bench.exchange.questions import RegionForms
     from samtok_bench.exchange.questions import questions as lines
+    from samtok_bench.files import write_whole
     from samtok_bench.predictor import PredictorOptions
     from samtok_bench.registry import codec_class
-    from samtok_bench.runs.journal import write_whole
 
     asked, samples, root = _split(task, protocol, data, task_option, split, data_root)
     codec = None

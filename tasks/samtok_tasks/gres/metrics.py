@@ -75,7 +75,8 @@ def gres_scores(target: RLE, no_target: bool, prediction: Prediction, protocol: 
         no_target, targeted, refused_rightly, answered_rightly, pr70, pr80, pr90 as 0 or 1.
     """
     predicted, inter, either = overlap(target, prediction)
-    refused = prediction.answered and rle.is_empty(predicted)
+    target_area, predicted_area = rle.area(target), rle.area(predicted)
+    refused = prediction.answered and not predicted_area
     if protocol == "standard" and prediction.faults:
         refused = False
     if no_target:
@@ -85,18 +86,17 @@ def gres_scores(target: RLE, no_target: bool, prediction: Prediction, protocol: 
         iou = 0.0
     else:
         iou = inter / (either + (RELEASED_IOU_EPSILON if protocol == "released" else 0.0))
-    has_mask = not rle.is_empty(predicted)
     scores: Scores = {
         "intersection": inter,
         "union": either,
-        "target_area": rle.area(target),
-        "predicted_area": rle.area(predicted),
+        "target_area": target_area,
+        "predicted_area": predicted_area,
         "iou": iou,
         "iou_targeted": 0.0 if no_target else iou,
         "no_target": int(no_target),
         "targeted": int(not no_target),
         "refused_rightly": int(no_target and refused),
-        "answered_rightly": int(not no_target and has_mask),
+        "answered_rightly": int(not no_target and predicted_area > 0),
     }
     for key, least in PRECISION_THRESHOLDS.items():
         # the epsilon must not turn an IoU that is exactly the threshold into a miss
