@@ -11,6 +11,7 @@ from samtok_bench.cli.output import say
 from samtok_tasks.data import exchange
 from samtok_tasks.data.dialogues import dialogues
 from samtok_tasks.data.masks import masks
+from samtok_tasks.data.words import check_words
 
 if TYPE_CHECKING:
     from samtok_bench.task import Task
@@ -26,6 +27,7 @@ data.command()(exchange.questions)
 data.command()(exchange.predictions)
 data.command()(dialogues)
 data.command()(masks)
+data.command("check-words")(check_words)
 data.command("check-predictions")(exchange.check_predictions)
 
 DataFormat = Annotated[str | None, option("--data", "Format of the data root, for tasks that read several.")]

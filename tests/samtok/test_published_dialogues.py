@@ -1,0 +1,62 @@
+"""A model is fine-tuned on dialogues in the published form, from the command line."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from qwen_parts import SMALL, tiny_samtok
+
+from samtok.tokenizer import SAMTok
+from samtok.words import format_words
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    """Four images, one of which is missing, and words of nano's tokenizer."""
+    records = []
+    for k in range(4):
+        name, words = f"coco/train2014/{k}.jpg", format_words([(k, 9)])[0]
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        if k:
+            pixels = np.random.default_rng(k).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name)
+        turns = [
+            {"from": "human", "value": f"<image>\nPlease segment chair {k} in this image."},
+            {"from": "gpt", "value": f'```json\n[{{"mask_2d": "{words}", "label": "chair {k}"}}]\n```'},
+        ]
+        records.append({"image": name, "conversations": turns})
+    (tmp_path / "gres.json").write_text(json.dumps(records))
+    options = {"file": str(tmp_path / "gres.json"), "data_root": str(tmp_path), "tokenizer": "nano"}
+    content = {
+        "seed": 5, "codes": "nano",
+        "data": {"source": "samtok_tasks.training.llava:llava", "options": options},
+        "start": {"nano": SMALL.model_dump(mode="json"), "corpus": 4},
+        "stages": [{"until": 2, "images": 2}], "learning_rate": 0.001, "log_every": 1,
+    }  # fmt: skip
+
+    def write(**changes):
+        (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(content | changes))
+        return str(tmp_path / "recipe.yaml")
+
+    return write
+
+
+def test_published_dialogues_train_a_model(recipe, tmp_path, called):
+    code, _, said = called("train", "sft", recipe(), "--out", str(tmp_path / "out"))
+    assert code == 0, said
+    assert "1 records without a readable image, the first:" in said
+    logged = [json.loads(line) for line in (tmp_path / "out/log.jsonl").read_text().splitlines()]
+    assert all(entry["loss_first_code"] > 0 for entry in logged if "loss" in entry)
+    assert (tmp_path / "out/final/model.safetensors").is_file()
+
+
+def test_they_are_refused_where_the_tokenizer_is_another_one(recipe, tmp_path, called):
+    tiny_samtok().save_pretrained(tmp_path / "other")
+    code, _, said = called(
+        "train", "sft", recipe(codes=str(tmp_path / "other")), "--out", str(tmp_path / "out")
+    )
+    assert code == 2
+    nano = SAMTok.from_pretrained("nano").codebook_hash()[:12]
+    assert f"the mask words are of another tokenizer: nano has the codebooks {nano}, the one in use" in said
