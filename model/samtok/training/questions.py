@@ -51,7 +51,11 @@ def draw_questions(
 
 
 def _read(drawn: Sequence[Any], codes: CodeSource, first: int) -> Iterator[Prompt]:
-    """Of what is drawn, prompts as they are and the questions of dialogues."""
+    """Of what is drawn, prompts as they are and the questions of dialogues; ValueError for masks in words."""
+    if any(record.get("tokenizer") and "problem" not in record for record in drawn):
+        raise ValueError(
+            "the data has mask words without their masks: `parquet` and `task-prompts` have both"
+        )
     ready = [record for record in drawn if "problem" in record]
     yield from read_prompts(ready, codes)
     yield from questions([dialogue for dialogue in drawn if "problem" not in dialogue], codes, first)

@@ -109,3 +109,13 @@ def test_reinforcement_learning_draws_prompts_and_dialogues_alike(holed: Path) -
         assert sum(not prompt.masks for prompt in prompts) <= 6
         asked.append({(prompt.problem, prompt.answer) for prompt in prompts})
     assert asked[0] & asked[1]
+
+
+def test_words_without_their_masks_are_no_prompts(holed: Path) -> None:
+    turns = [{"role": "user", "content": "Where?"}, {"role": "assistant", "content": "There."}]
+    image = f"images/train2014/{file_name(1)}"
+    (holed / "worded.jsonl").write_text(json.dumps({"image": image, "messages": turns}))
+    options = {"file": str(holed / "worded.jsonl"), "data_root": str(holed), "tokenizer": "nano"}
+    data = DataSource(source="samtok_tasks.training.messages:messages", options=options)
+    with pytest.raises(ValueError, match="mask words without their masks"):
+        draw_questions(data, GeometryCodes(), 1, 4)
