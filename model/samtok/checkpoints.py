@@ -83,12 +83,7 @@ def published_state(
         ValueError: a file does not hold tensors, or its keys are missing, unexpected or of another shape.
     """
     sources = {name: published_names(name) for name in own}
-    shapes = {}
-    for name, keys in sources.items():
-        rows, *rest = own[name].shape
-        for key in keys:
-            shapes[key] = ((rows + _is_codebook(name)) // len(keys), *rest)
-
+    shapes = _shapes(sources, own)
     weights = read_published(tokenizer_pth)
     _check(tokenizer_pth, weights, shapes, SAM2_PREFIX)
     if sam2_pt is not None:
@@ -99,6 +94,31 @@ def published_state(
         }
         _check(sam2_pt, read_published(sam2_pt), plain, "")
 
+    return _gathered(sources, weights)
+
+
+def sam2_state(sam2_pt: str | Path, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Read SAM 2.1's own weights: a tensor for each name of `own` that SAM 2 has; see `published_state`."""
+    sources = {
+        name: [key.removeprefix(SAM2_PREFIX) for key in published_names(name)]
+        for name in own
+        if name.startswith("sam2.")
+    }
+    weights = read_published(sam2_pt)
+    _check(sam2_pt, weights, _shapes(sources, own), "")
+    return _gathered(sources, weights)
+
+
+def _shapes(sources: Mapping[str, list[str]], own: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    shapes = {}
+    for name, keys in sources.items():
+        rows, *rest = own[name].shape
+        for key in keys:
+            shapes[key] = ((rows + _is_codebook(name)) // len(keys), *rest)
+    return shapes
+
+
+def _gathered(sources: Mapping[str, list[str]], weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     state = {}
     for name, keys in sources.items():
         tensor = torch.cat([weights[key] for key in keys]) if len(keys) > 1 else weights[keys[0]]

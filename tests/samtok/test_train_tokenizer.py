@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from published_pair import small_config, write_pair
 from safetensors.torch import load_file
 
+from samtok.checkpoints import sam2_state
 from samtok.tokenizer import SAMTok
 from samtok.training.losses import mask_losses, sample_at, uncertain_points
+from samtok.training.processes import Share
 from samtok.training.recipe import load_recipe
 from samtok.training.sources import trust
-from samtok.training.tokenizer import Progress, TokenizerRecipe, from_scratch, train
+from samtok.training.tokenizer import Numbers, Progress, TokenizerRecipe, from_scratch, train
 
 trust(Path(__file__))
 
@@ -232,3 +235,44 @@ def test_a_missing_recipe_names_the_shipped_ones() -> None:
 
 def test_the_shipped_recipe_is_valid() -> None:
     assert load_recipe("nano-tokenizer", TokenizerRecipe).stages[-1].paths["codes"] > 0
+
+
+def test_several_passes_make_the_step_of_one(tmp_path: Path) -> None:
+    stage = {"name": "mask", "paths": {"mask": 1}, "steps": 2, "learning_rate": 1e-3, "masks": "all"}
+    # all points of a mask nearly, so that which ones are drawn does not matter
+    options = {"images_per_step": 4, "stages": [{**stage, "points": 20_000}]}
+    whole = load_file(train(written_recipe(tmp_path, **options), tmp_path / "whole") / "model.safetensors")
+    path = written_recipe(tmp_path, **options, images_per_pass=2, workers=1)
+    parts = load_file(train(path, tmp_path / "parts") / "model.safetensors")
+    for name in whole:
+        torch.testing.assert_close(parts[name], whole[name], rtol=1e-2, atol=4e-3, msg=name)
+
+
+def test_numbers_of_a_process_by_hand() -> None:
+    numbers = Numbers(range(1, 3), 8, Share(process=1, processes=2, passes=2))
+    assert list(numbers) == [12, 13, 14, 15, 20, 21, 22, 23]
+    assert len(numbers) == 8
+
+
+def test_a_training_starts_from_sam2s_own_weights(tmp_path: Path) -> None:
+    config = small_config()
+    pair = write_pair(tmp_path, config)
+    sizes = {
+        "image_size": 128, "hidden_size": 32, "mask_decoder": {"iou_head_hidden_dim": 256},
+        "backbone": {
+            "hidden_size": 8, "num_attention_heads": 1, "blocks_per_stage": [1, 2, 3, 1],
+            "embed_dim_per_stage": [8, 16, 32, 64], "num_attention_heads_per_stage": [1, 2, 4, 8],
+            "window_size_per_stage": [8, 4, 8, 4], "global_attention_blocks": [5],
+            "window_positional_embedding_background_size": [7, 7],
+        },
+    }  # fmt: skip
+    stage = {"name": "codes", "paths": {"codes": 1}, "steps": 1, "learning_rate": 0.0, "points": 16}
+    path = written_recipe(tmp_path, sam2=str(pair[0]), model=sizes, codebook_size=256, stages=[stage])
+    trained = load_file(train(path, tmp_path / "out") / "model.safetensors")
+    expected = sam2_state(pair[0], trained)
+    assert {name for name in trained if name.startswith("sam2.")} == expected.keys()
+    assert all(torch.equal(trained[name], expected[name]) for name in expected)
+    with pytest.raises(ValueError, match=r"sam2\.pt does not fit SAMTok; .* keys of another shape"):
+        train(written_recipe(tmp_path, sam2=str(pair[0])), tmp_path / "other")
+    with pytest.raises(ValueError, match="either start or sam2"):
+        load_recipe(written_recipe(tmp_path, sam2="x.pt", start="nano"), TokenizerRecipe)

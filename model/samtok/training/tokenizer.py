@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
-from torch.utils.data import IterableDataset
+from torch.utils.data import Dataset
 from transformers import TrainerCallback
 
+from samtok.checkpoints import sam2_state
 from samtok.config import SAMTokConfig, build_sam2_config
 from samtok.images import to_pixels
 from samtok.masks import mask_iou
@@ -23,6 +24,7 @@ from samtok.sam2_parts import best_mask, encode_images
 from samtok.tokenizer import THRESHOLD, SAMTok
 from samtok.training.folders import UNFINISHED, newest_checkpoint, step_of, weights_fault, written_whole
 from samtok.training.losses import mask_losses
+from samtok.training.processes import Share, processes
 from samtok.training.recipe import (
     DataSource,
     Optimisation,
@@ -33,6 +35,7 @@ from samtok.training.recipe import (
 )
 from samtok.training.resumable import ResumableTrainer, TrainingLog
 from samtok.training.sizes import SAMTokSizes, Size
+from samtok.training.workers import Loader, deaths_of_workers
 
 FINAL = "final"
 PromptPath = Literal["box", "mask", "codes"]
@@ -83,6 +86,8 @@ class TokenizerRecipe(TrainingRecipe):
 
     start: str | None = None
     """`nano`, a folder of ours, or the folder of the published pair; None trains from scratch."""
+    sam2: Path | None = None
+    """SAM 2.1's own weights, sam2.1_hiera_large.pt: mask encoder and codebooks alone begin from scratch."""
     model: SAMTokSizes = SAMTokSizes()
     codebook_size: Size = 256
     codebook_depth: int = Field(default=2, gt=0, le=64)
@@ -90,6 +95,10 @@ class TokenizerRecipe(TrainingRecipe):
     mask_size: Size
     """Side in pixels of the square to which masks are resized (nearest neighbour)."""
     images_per_step: int = Field(gt=0)
+    images_per_pass: PositiveInt | None = None
+    """The most images that a process takes at once; more are passes whose gradients are added up."""
+    workers: int = Field(default=0, ge=0, le=1024)
+    """Processes that draw images, each a pass's."""
     log_every: PositiveInt = 50
     save_every: PositiveInt = 500
     stages: list[TokenizerStage] = Field(min_length=1)
@@ -103,6 +112,12 @@ class TokenizerRecipe(TrainingRecipe):
                     f"stages.{number}.start_codes: {stage.start_codes} vectors cannot start "
                     f"{self.codebook_size} codes"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _one_start(self) -> "TokenizerRecipe":
+        if self.start and self.sam2:
+            raise ValueError("give either start or sam2")
         return self
 
     @model_validator(mode="after")
@@ -133,19 +148,31 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
     """
     recipe = load_recipe(recipe_path, TokenizerRecipe)
     out = recipe.open_folder(out, resume)
+    with deaths_of_workers():
+        return _train(recipe, out, resume)
+
+
+def _train(recipe: TokenizerRecipe, out: Path, resume: bool) -> Path:
     torch.manual_seed(recipe.seed)
     model = SAMTok.from_pretrained(recipe.start) if recipe.start else from_scratch(recipe)
+    if recipe.sam2:
+        model.load_state_dict(sam2_state(recipe.sam2, model.state_dict()), strict=False)
     for index, stage in enumerate(recipe.stages):
         done = out / stage.name / "done"
         if resume and weights_fault(done) is None:
             model = SAMTok.from_pretrained(done)
             continue
         _train_stage(model, recipe, index, out, resume)
-        with written_whole(done) as aside:
-            model.save_pretrained(aside)
-    with written_whole(out / FINAL) as aside:
-        model.save_pretrained(aside)
+        _save(model, done)
+    _save(model, out / FINAL)
     return out / FINAL
+
+
+def _save(model: SAMTok, folder: Path) -> None:
+    if processes().is_main_process:
+        with written_whole(folder) as aside:
+            model.save_pretrained(aside)
+    processes().wait_for_everyone()
 
 
 def from_scratch(recipe: TokenizerRecipe) -> SAMTok:
@@ -169,19 +196,18 @@ def from_scratch(recipe: TokenizerRecipe) -> SAMTok:
     return model
 
 
-class Regions(IterableDataset):
-    """Images and masks of a data source as model inputs, from the number `start` of its stream on."""
+class Regions(Dataset[dict[str, Tensor]]):
+    """Images and masks of a data source as model inputs, by their numbers."""
 
-    def __init__(self, data: DataSource, seed: int, image_size: int, mask_size: int, start: int = 0) -> None:
+    def __init__(self, data: DataSource, seed: int, image_size: int, mask_size: int) -> None:
         self.data, self.seed, self.image_size, self.mask_size = data, seed, image_size, mask_size
-        self.start = start
 
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        for image, masks in self.data.open_at(self.seed, self.start):
-            yield {
-                "pixel_values": to_pixels(image, self.image_size),
-                "masks": resize_masks(torch.as_tensor(masks), self.mask_size),
-            }
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        image, masks = self.data.pick(self.seed, number)
+        return {
+            "pixel_values": to_pixels(image, self.image_size),
+            "masks": resize_masks(torch.as_tensor(masks), self.mask_size),
+        }
 
 
 def resize_masks(masks: Tensor, size: int) -> Tensor:
@@ -191,10 +217,38 @@ def resize_masks(masks: Tensor, size: int) -> Tensor:
     return nn.functional.interpolate(masks[None].float(), (size, size))[0] > 0
 
 
+class Numbers:
+    """The numbers of the images that a process sees in steps of `count` images, pass by pass."""
+
+    def __init__(self, steps: range, count: int, share: Share) -> None:
+        self._steps, self._count, self._share = steps, count, share
+
+    def __iter__(self) -> Iterator[int]:
+        for step in self._steps:
+            for part in self._share.parts(range(step * self._count, (step + 1) * self._count)):
+                yield from part
+
+    def __len__(self) -> int:
+        return len(self._steps) * self._count // self._share.processes
+
+
 class StageTrainer(ResumableTrainer):
     """Trainer with the mask losses of a stage."""
 
     stage: TokenizerStage
+    numbers: "Numbers"
+    workers: int
+
+    def get_train_dataloader(self):
+        """This process's images, a pass at a time."""
+        if self.is_finished:
+            return super().get_train_dataloader()
+        return Loader(
+            self.train_dataset,
+            sampler=self.numbers,
+            batch_size=self.args.per_device_train_batch_size,
+            num_workers=self.workers,
+        )
 
     def compute_loss(self, model, inputs, **_):
         """Loss of a batch; its parts are kept for the log."""
@@ -294,8 +348,9 @@ def _train_stage(model: SAMTok, recipe: TokenizerRecipe, index: int, out: Path, 
     # by its number alone, so that a stage does not depend on whether the one before it ran in this process
     seed = int(np.random.SeedSequence((recipe.seed, index, 0)).generate_state(1)[0])
     torch.manual_seed(seed)
-    seen = step * recipe.images_per_step
-    data = Regions(recipe.data, seed, model.config.image_size, recipe.mask_size, seen)
+    count = recipe.images_per_step
+    share = Share.of_steps([count], recipe.images_per_pass)
+    data = Regions(recipe.data, seed, model.config.image_size, recipe.mask_size)
     model.train()
     model.set_attn_implementation(recipe.attention)
     model.autocast = getattr(torch, recipe.autocast) if recipe.autocast else None
@@ -306,13 +361,16 @@ def _train_stage(model: SAMTok, recipe: TokenizerRecipe, index: int, out: Path, 
         folder,
         stage,
         max_steps=stage.steps,
-        per_device_train_batch_size=recipe.images_per_step,
+        per_device_train_batch_size=len(share.parts(range(count))[0]),
+        gradient_accumulation_steps=share.passes,
+        ddp_find_unused_parameters=True,  # a path does not use all of the model
         save_total_limit=1,
         label_names=[],
         dataloader_pin_memory=False,
     )
     trainer = StageTrainer(model, arguments, train_dataset=data)
-    trainer.stage = stage
+    trainer.stage, trainer.workers = stage, recipe.workers
+    trainer.numbers = Numbers(range(step, stage.steps), count, share)
     trainer.add_callback(Progress(log, trainer, recipe.evaluation))
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
 
@@ -321,11 +379,10 @@ def _train_stage(model: SAMTok, recipe: TokenizerRecipe, index: int, out: Path, 
 def _vectors(model: SAMTok, data: Regions, count: int) -> Tensor:
     """At least `count` mask vectors z, (M, D)."""
     found: list[Tensor] = []
-    for sample in data:
+    while sum(map(len, found)) < count:
+        sample = data[len(found)]
         pixels, masks = (sample[key][None].to(model.device) for key in ("pixel_values", "masks"))
         found.append(model.encode_vectors(encode_images(model.sam2, pixels), masks)[0])
-        if sum(map(len, found)) >= count:
-            break
     return torch.cat(found)
 
 
