@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import Field, PositiveInt
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -25,8 +26,8 @@ class LoRA(RecipePart):
     """Additions are scaled by alpha / rank."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
-    def add_to(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Any:
-        """The model as a PeftModel, whose base it becomes."""
+    def add_to(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, seed: int) -> Any:
+        """The model as a PeftModel, whose base it becomes; the seed is that of the additions."""
         from peft import LoraConfig, get_peft_model
 
         start, *_, end = mask_word_ids(tokenizer)
@@ -39,6 +40,7 @@ class LoRA(RecipePart):
             target_modules=_LINEAR,
             trainable_token_indices={name: words for name in ("embed_tokens", "lm_head")[: 1 if tied else 2]},
         )
+        torch.manual_seed(seed)
         return get_peft_model(model, config)
 
 

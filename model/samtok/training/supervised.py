@@ -177,6 +177,7 @@ def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path
         save_total_limit=2,
         bf16=recipe.autocast == "bfloat16",
         gradient_accumulation_steps=share.passes,
+        ddp_find_unused_parameters=recipe.stages[0].eyes_only,
     )
     log = TrainingLog(out / "log.jsonl")
     log.rewind(step)
@@ -184,7 +185,7 @@ def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path
         recipe,
         batches,
         processor,
-        model=recipe.lora.add_to(model, processor.tokenizer) if recipe.lora else model,
+        model=recipe.lora.add_to(model, processor.tokenizer, recipe.seed) if recipe.lora else model,
         args=arguments,
         callbacks=[_JsonLines(log), TimeLimit(recipe.seconds)],
     )

@@ -64,6 +64,12 @@ class TokenizerStage(Optimisation):
     start_codes: NonNegativeInt = 0
     """Vectors for the k-means that initialises the codebooks; 0 keeps the codebooks."""
 
+    def freeze(self, model: nn.Module) -> None:
+        """Say of each parameter whether it is trained; what predicts the IoU, only where it has a loss."""
+        super().freeze(model)
+        if not self.iou:
+            model.get_submodule("sam2.mask_decoder.iou_prediction_head").requires_grad_(False)
+
     @model_validator(mode="after")
     def _has_a_path(self) -> "TokenizerStage":
         if not sum(self.paths.values()):
