@@ -19,14 +19,14 @@ MASK_PLACE = "<region>"
 """How a text shows that a mask is there. Data may say the same, so it is never looked for in a text."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Text:
     """Words of a turn."""
 
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class View:
     """What a model gets of a picture; see samtok_bench.crops."""
 
@@ -38,7 +38,7 @@ class View:
     """The language model sees the picture after a JPEG of this quality, a mask tokenizer before it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImagePart:
     """A picture in a turn, by path: it is opened late."""
 
@@ -47,7 +47,7 @@ class ImagePart:
     """None for the picture as it is; regions that follow are masks on the view."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Region:
     """A mask in a turn, on the most recent image before it."""
 
@@ -57,7 +57,7 @@ class Region:
 Part = Text | ImagePart | Region
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One speaker's parts, in order."""
 
@@ -65,7 +65,7 @@ class Turn:
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Target:
     """What the answer should be."""
 
@@ -91,7 +91,7 @@ class Target:
         return cls(tuple(masks), MASK_PLACE.join(said), pieces=said)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One question with its target."""
 
@@ -130,7 +130,7 @@ class Sample:
         return self.upright and path == self.image
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Code:
     """What a codec wrote for one mask."""
 
@@ -156,7 +156,7 @@ class Outcome(StrEnum):
     """Not asked: the image is missing, unreadable or of another size."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """The answer to one sample."""
 

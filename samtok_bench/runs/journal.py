@@ -4,6 +4,7 @@ import codecs
 import json
 import mmap
 import os
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -19,7 +20,7 @@ from samtok_bench.sample import Prediction, Scores
 from samtok_bench.validation import first_fault
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line of the journal."""
 
@@ -115,12 +116,20 @@ def _parsed(text: bytes) -> Line:
     try:
         record = json.loads(text)
         own = {name: record.pop(name) for name in ("id", "cluster", "tags", "scores")}
+        own |= {name: _shared(own[name]) for name in ("cluster", "tags", "scores")}
         if isinstance(masks := record.get("masks"), list):
             record["masks"] = [_mask(mask, place) for place, mask in enumerate(masks)]
         return _LINE.validate_python({**own, "prediction": record})
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         reason = first_fault(error) if isinstance(error, ValidationError) else str(error)
         raise ValueError(reason.removeprefix("prediction.")) from None
+
+
+def _shared(given: Any) -> Any:
+    """Names that many lines have, as the same strings: they are most of what a line takes in memory."""
+    if isinstance(given, dict):
+        return {sys.intern(name): _shared(value) for name, value in given.items()}
+    return sys.intern(given) if isinstance(given, str) else given
 
 
 def _mask(given: Any, place: int) -> RLE:

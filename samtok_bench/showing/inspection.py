@@ -124,7 +124,7 @@ class ShownSample:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON values: the journal's line, and what was asked and wanted."""
-        line = {**vars(self.line), "tags": dict(self.line.tags), "prediction": asdict(self.line.prediction)}
+        line = asdict(self.line)
         asked: dict[str, Any] = {}
         if self.sample is not None:
             target = self.sample.target
