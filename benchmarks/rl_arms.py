@@ -267,6 +267,8 @@ def _evaluated(options: argparse.Namespace, name: str, model: Path) -> Callable[
     def job() -> str:
         if not model.is_dir():
             return f"{name}: no model"
+        if (folder / "run" / "summary.json").is_file():
+            return f"{name} (before)"
         try:
             seconds = bench(
                 folder, "run", "--task", options.task, "--model", model, "--no-ceiling", "--split", "val",

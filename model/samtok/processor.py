@@ -39,6 +39,10 @@ class QwenVLProcessor(ProcessorMixin):
             setattr(self, f"{name}_token_id", index)
         super().__init__(image_processor, tokenizer, chat_template=chat_template)
 
+    def limit_pixels(self, least: int, most: int) -> None:
+        """Resize images to so many pixels in height x width, at least and at most."""
+        self.image_processor.size = {"shortest_edge": least, "longest_edge": most}
+
     def replace_image_token(self, image_inputs: dict[str, Any], image_idx: int, **_: Any) -> str:
         """The placeholder of an image, repeated once for every visual token."""
         merged = self.image_processor.merge_size**2

@@ -171,6 +171,7 @@ def recipe(tmp_path, start):
             "rewards": [{"name": "distance"}, {"name": "well_formed", "weight": 0.5}, {"name": "iou"}],
             "steps": 3, "prompts_per_step": 2, "answers": 2, "max_new_tokens": 4, "kl": 0.01,
             "learning_rate": 0.01, "save_every": 2, "watch": [{"figure": "t_acc", "below": 0.9}],
+            "pixels": [1024, 65536],
             **changes,
         }  # fmt: skip
         path = tmp_path / "recipe.yaml"
@@ -197,6 +198,13 @@ def test_a_recipe_that_cannot_be_followed_is_one_line(recipe, changes, message):
     with pytest.raises(ValueError, match=message) as error:
         load_recipe(recipe(**changes), ReinforcedRecipe)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["nano-gres-rl", "nano-gcg-rl"])
+def test_a_shipped_recipe_has_questions(name):
+    shipped = load_recipe(name, ReinforcedRecipe)
+    (asked,) = draw_questions(shipped.data, GeometryCodes(), shipped.seed, 1, 0)
+    assert len(parse_words(asked.answer).words) == len(asked.masks) > 0
 
 
 def test_without_trl_it_is_one_line(tmp_path, recipe, monkeypatch):

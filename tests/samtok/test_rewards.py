@@ -113,8 +113,8 @@ def test_a_near_code_earns_more_than_a_far_one():
     assert distance(near + wanted, wanted) == pytest.approx(0.5)  # one to one
     assert distance(format_words([(200, 0)])[0], wanted) == 0  # without a vector
     assert distance(REFUSAL, wanted) == distance(wanted, REFUSAL) == 0
-    # half the mean of 1, 4 and 3
-    assert CodeDistance([first, second]).scale == pytest.approx(4 / 3)
+    # three quarters of the mean of 1, 4 and 3
+    assert CodeDistance([first, second]).scale == pytest.approx(2)
     twins = CodeDistance([torch.zeros(2, 2), second], scale=1)
     assert twins(format_words([(1, 0)])[0], wanted) < 1
     with pytest.raises(ValueError, match="above 0"):

@@ -93,6 +93,8 @@ class ReinforcedRecipe(TrainingRecipe, Optimisation):
     """Its mask tokenizer, where the model's folder has none."""
     weights: Literal["float32", "bfloat16"] = "float32"
     """Precision of the weights. TRL's own default is bfloat16, which is slow on most CPUs."""
+    pixels: tuple[PositiveInt, PositiveInt] | None = None
+    """The least and the most pixels of an image as the model sees it; None keeps the checkpoint's."""
     prompts: PositiveInt
     """Questions that are drawn from the data before the training, and then taken in turn."""
     no_target: float | None = Field(default=None, ge=0, le=1)
@@ -178,6 +180,8 @@ def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path
     # TRL loads the reference model of the KL term from where this one comes from: never a checkpoint
     model, processor = load_qwen(vlm_part(model_folder(recipe.start)), getattr(torch, recipe.weights))
     model.set_attn_implementation(recipe.attention)
+    if recipe.pixels:
+        processor.limit_pixels(*recipe.pixels)
     whole = QwenVLSAMTok(model, processor, samtok)  # checks that the parts fit
     model.train()
     recipe.freeze(model)

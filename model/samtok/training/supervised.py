@@ -228,8 +228,7 @@ def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrained
         features = codes.features() if start.words == "near" else None
         reset_code_rows(model, processor.tokenizer, recipe.seed, features)
     if start.pixels:
-        least, most = start.pixels
-        processor.image_processor.size = {"shortest_edge": least, "longest_edge": most}
+        processor.limit_pixels(*start.pixels)
     return model.to(recipe.dtype), processor
 
 
