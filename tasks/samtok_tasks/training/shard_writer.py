@@ -137,7 +137,10 @@ def _in_processes(writer: ShardWriter, jobs: dict[int, Sequence[Picture]], worke
         for place in range(min(workers, len(jobs))):
             ours, theirs = context.Pipe()
             process = context.Process(target=_work, args=(theirs, writer, Place(place, workers)), daemon=True)
+            # Ctrl-C reaches all processes, and one that does not yet ignore it would print a traceback
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             process.start()
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             theirs.close()  # or the end of the worker would not be seen
             processes.append(process)
             connections.append(ours)
