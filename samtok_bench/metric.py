@@ -97,18 +97,19 @@ class Gathering:
     """Columns that grow by a sample at a time."""
 
     def __init__(self, metrics: Iterable[MetricInfo]) -> None:
-        self._columns = {key: array("d") for info in metrics for key in info.keys}
+        self._keys = list(dict.fromkeys(key for info in metrics for key in info.keys))
+        self._rows = array("d")
         self._count = 0
 
     def add(self, scores: Scores) -> None:
         """One more sample; KeyError where it lacks a score."""
+        self._rows.extend([scores[key] for key in self._keys])
         self._count += 1
-        for key, column in self._columns.items():
-            column.append(scores[key])
 
     def columns(self) -> Columns:
         """Of all samples so far."""
-        return Columns({key: np.array(column) for key, column in self._columns.items()}, self._count)
+        table = np.array(self._rows).reshape(self._count, len(self._keys))
+        return Columns({key: table[:, place].copy() for place, key in enumerate(self._keys)}, self._count)
 
 
 def columns_of(metrics: Iterable[MetricInfo], scores: Iterable[Scores]) -> Columns:
@@ -121,9 +122,8 @@ def columns_of(metrics: Iterable[MetricInfo], scores: Iterable[Scores]) -> Colum
 
 def numbered(clusters: Sequence[str]) -> tuple[NDArray[np.int64], int]:
     """Clusters as numbers (N,) in the order in which they first appear, and how many there are."""
-    index: dict[str, int] = {}
-    rows = np.fromiter((index.setdefault(c, len(index)) for c in clusters), np.int64, len(clusters))
-    return rows, len(index)
+    index = {cluster: number for number, cluster in enumerate(dict.fromkeys(clusters))}
+    return np.fromiter(map(index.__getitem__, clusters), np.int64, len(clusters)), len(index)
 
 
 def values(metrics: Sequence[MetricInfo], scores: Scored, clusters: Sequence[str]) -> dict[str, float | None]:

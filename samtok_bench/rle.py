@@ -131,13 +131,16 @@ def union(rles: Sequence[RLE], size: tuple[int, int] | None = None) -> RLE:
         if size is None:
             raise ValueError("the union of no masks has no size: give one")
         return empty(*size)
+    if len(rles) == 1:
+        return rles[0]
     _same_size(rles)
-    return _text(coco.merge(list(rles))) if len(rles) > 1 else rles[0]
+    return _text(coco.merge(list(rles)))
 
 
 def intersection_union(a: RLE, b: RLE) -> tuple[int, int]:
     """Pixels inside both, and inside either; no dense mask is made."""
-    _same_size([a, b])
+    if a["size"] != b["size"]:
+        _same_size([a, b])
     first, second = area(a), area(b)
     inter = int(coco.area(coco.merge([a, b], intersect=True))) if first and second else 0
     return inter, first + second - inter

@@ -81,14 +81,15 @@ def _values(task: Task, chosen: SampleSet, predictions: Sequence[Prediction], sc
 
 def _floors(task: Task, chosen: SampleSet) -> dict[str, Values]:
     """Every metric of answers that never look at the image, by the answer's name."""
-    kept = needs_answers(task)
-    scores: dict[str, Gathering] = {}
-    answers: dict[str, list[Prediction]] = {}
+    kept, names = needs_answers(task), list(task.floors(chosen.samples[0]))
+    scores = {name: Gathering(task.metrics) for name in names}
+    answers: dict[str, list[Prediction]] = {name: [] for name in names}
     for sample in chosen.samples:
-        for name, answer in task.floors(sample).items():
-            scores.setdefault(name, Gathering(task.metrics)).add(task.score(sample, answer))
-            answers.setdefault(name, []).extend([answer] if kept else ())
-    return {name: _values(task, chosen, answers[name], scores[name].columns()) for name in scores}
+        given = task.floors(sample)
+        for name in names:
+            scores[name].add(task.score(sample, given[name]))
+            answers[name] += [given[name]] if kept else ()
+    return {name: _values(task, chosen, answers[name], scores[name].columns()) for name in names}
 
 
 def _best(info: MetricInfo, floors: Mapping[str, Values]) -> tuple[float | None, str | None]:
@@ -106,7 +107,10 @@ def _breakdown(
     groups: dict[str, dict[str, array[int]]] = {}
     for place, sample in enumerate(samples):
         for tag, value in sample.tags.items():
-            groups.setdefault(tag, {}).setdefault(value, array("q")).append(place)
+            by_value = groups.setdefault(tag, {})
+            if value not in by_value:
+                by_value[value] = array("q")
+            by_value[value].append(place)
     return {
         tag: {
             value: _group(task, samples, scores, np.array(by_value.get(value, ()), np.int64), seed)

@@ -116,7 +116,10 @@ def _parsed(text: bytes) -> Line:
     try:
         record = json.loads(text)
         own = {name: record.pop(name) for name in ("id", "cluster", "tags", "scores")}
-        own |= {name: _shared(own[name]) for name in ("cluster", "tags", "scores")}
+        # what many lines have is one string
+        own["scores"] = {sys.intern(name): value for name, value in own["scores"].items()}
+        own["tags"] = {sys.intern(name): _shared(value) for name, value in own["tags"].items()}
+        own["cluster"] = _shared(own["cluster"])
         if isinstance(masks := record.get("masks"), list):
             record["masks"] = [_mask(mask, place) for place, mask in enumerate(masks)]
         return _LINE.validate_python({**own, "prediction": record})
@@ -126,9 +129,6 @@ def _parsed(text: bytes) -> Line:
 
 
 def _shared(given: Any) -> Any:
-    """Names that many lines have, as the same strings: they are most of what a line takes in memory."""
-    if isinstance(given, dict):
-        return {sys.intern(name): _shared(value) for name, value in given.items()}
     return sys.intern(given) if isinstance(given, str) else given
 
 
