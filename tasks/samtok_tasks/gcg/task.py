@@ -19,10 +19,12 @@ from samtok_bench.reading import STANDARD
 from samtok_bench.sample import MASK_PLACE, Prediction, Sample, Scores, content_id, image_key, question
 from samtok_bench.task import Generation, HubSource, SampleSet
 from samtok_tasks import released
+from samtok_tasks.formats.files import require_split
 from samtok_tasks.gcg.answers import GroundedPhrases, grounded_phrases, marked, plain_caption
 from samtok_tasks.gcg.labels import target
 from samtok_tasks.gcg.metrics import TextSimilarity, ap50, gcg_metrics, gcg_scores
 from samtok_tasks.gcg.reader import SPLITS, GroundedCaption, locate_grandf, read_grandf, require_images
+from samtok_tasks.gcg.training_splits import TRAINING_SPLITS, read_training_split
 from samtok_tasks.mini.task import MiniTask
 
 # the five spaces are the released script's
@@ -43,7 +45,7 @@ class GCG(MiniTask):
     summary = "caption with a mask for each phrase (GranD-f)"
     primary = "miou"
     source = "GLaMM, eval/gcg/evaluate.py (arXiv 2311.03356)"
-    splits: ClassVar[tuple[str, ...]] = SPLITS
+    splits: ClassVar[tuple[str, ...]] = (*SPLITS, *TRAINING_SPLITS)
     hub: ClassVar[Mapping[str | None, HubSource]] = {
         None: HubSource(
             "MBZUAI/GranD-f",
@@ -65,13 +67,15 @@ class GCG(MiniTask):
         return Generation(MAX_NEW_TOKENS, reading, special_tokens=True)
 
     def locate(self, root: Path) -> str:
-        for split in self.splits:
+        for split in SPLITS:
             locate_grandf(root, split)
         require_images(root)
         return f"GranD-f, in {root}; `samtok-bench data check` reads all of it"
 
     def samples(self, root: Path, split: str) -> SampleSet:
-        records, dropped = read_grandf(root, split)
+        require_split("GranD-f", split, self.splits)
+        read = read_training_split if split in TRAINING_SPLITS else read_grandf
+        records, dropped = read(root, split)
         return SampleSet([_sample(record, root) for record in records], dropped)
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
