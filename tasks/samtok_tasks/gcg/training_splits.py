@@ -1,7 +1,7 @@
 """Training captions of GranD-f: those annotated by hand, and those made of OpenPSG.
 
-A file is a list of captions, each with its phrases and their masks. Several masks of a phrase are one region, as
-in GLaMM's own reader (mbzuai-oryx/groundingLMM, dataset/gcg_datasets/GranDf_gcg_ds.py). Source of the files:
+A file is a list of captions, each with its phrases and their masks. Several masks of a phrase are one region,
+as in GLaMM's own reader (mbzuai-oryx/groundingLMM, dataset/gcg_datasets/GranDf_gcg_ds.py). The files are at
 huggingface.co/datasets/MBZUAI/GranD-f.
 """
 
