@@ -1,28 +1,36 @@
 # One virtual environment in the checkout; stamps keep set-up to once.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# compiling all of the packages takes longer than unpacking them; what is imported is compiled then
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+export PYTHONDONTWRITEBYTECODE :=
 # torch wants cores, not hyper-threads, and two processes with default threads starve each other
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
 
 # a process per core, each with one thread
 PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo test test-slow test-lmms lmms gate lint browser clean
+.PHONY: demo dev test test-slow test-all test-lmms lmms gate lint browser clean
 
 demo: .venv/.installed
 	$(BIN)/samtok-bench run --task gres
 
-test: .venv/.dev lint
+dev: .venv/.dev
+
+test: dev lint
 	$(call PYTEST,.venv)
 
 test-slow: .venv/.dev
 	$(call PYTEST,.venv) -m slow
 
+# test and test-slow in one: each worker collects the tests but once
+test-all: .venv/.dev
+	$(call PYTEST,.venv) -m 'not lmms'
+
 lmms: .venv-lmms/.installed
 
 test-lmms: .venv-lmms/.installed
-	$(call PYTEST,.venv-lmms) -m lmms
+	$(call PYTEST,.venv-lmms) -m lmms tests/samtok_bench/lmms
 
 # nano on mini against the runs in results/
 gate: .venv/.installed

@@ -28,9 +28,9 @@ app.add_typer(board_app, name="leaderboard")
 
 
 def _complete_benchmarks(typed: str) -> list[str]:
-    from samtok_bench.leaderboard.published import read_schema
+    from samtok_bench.leaderboard.published import shipped
 
-    return [benchmark.id for benchmark in read_schema().benchmarks if benchmark.id.startswith(typed)]
+    return [benchmark.id for benchmark in shipped()[0].benchmarks if benchmark.id.startswith(typed)]
 
 
 @board_app.callback(invoke_without_command=True)
@@ -76,14 +76,13 @@ def leaderboard(
         raise ValueError("--write writes all pages: leave out --html, --task and --benchmark")
     from samtok_bench.leaderboard import render
     from samtok_bench.leaderboard.board import make_board
-    from samtok_bench.leaderboard.published import read_published, read_schema
+    from samtok_bench.leaderboard.published import shipped
     from samtok_bench.runs.folder import find_runs
 
     for place in results or []:
         if not place.is_dir():
             raise FileNotFoundError(f"no folder {place}")
-    schema = read_schema()
-    published = read_published(schema)
+    schema, published = shipped()
     searched = results or ([RESULTS] if write else [RESULTS, RUNS])
     board = make_board(schema, published, searched, task=task, benchmark=benchmark)
     if not find_runs(searched):

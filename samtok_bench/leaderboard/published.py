@@ -6,7 +6,7 @@ Values are as the sources print them, mostly 0 to 100.
 import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from io import StringIO
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
@@ -250,6 +250,13 @@ def read_published(schema: Schema, path: Path = PUBLISHED) -> list[Published]:
     except (ValueError, csv.Error) as error:
         raise ValueError(f"{path}, line {reader.line_num}: {error}") from None
     return list(found.values())
+
+
+@cache  # YAML takes most of the time of a table
+def shipped() -> tuple[Schema, list[Published]]:
+    """Both files as they come with the package."""
+    schema = read_schema()
+    return schema, read_published(schema)
 
 
 def _fits(row: Published, schema: Schema) -> None:

@@ -12,7 +12,7 @@ from samtok_bench.files import folder_aside, naming, sync
 from samtok_bench.interruption import keeping
 from samtok_bench.judging import transcript
 from samtok_bench.leaderboard.board import make_board
-from samtok_bench.leaderboard.published import read_published, read_schema
+from samtok_bench.leaderboard.published import shipped
 from samtok_bench.progress import Reporter
 from samtok_bench.running.rescore import rescore
 from samtok_bench.runs.comparable import comparability, joined
@@ -183,8 +183,8 @@ def _remarks(run: LoadedRun) -> Iterator[str]:
 
 def _place(target: Path) -> Iterator[str]:
     """Why the run stands next to no published figure, if it does not."""
-    schema = read_schema()
-    board = make_board(schema, read_published(schema), [target])
+    schema, published = shipped()
+    board = make_board(schema, published, [target])
     yield from (f"in no table: {run.reason}" for run in board.left_out)
     if board.demonstrations:
         yield "only on the page of nano and mini, next to no published figure"

@@ -2,12 +2,14 @@
 
 import base64
 import hashlib
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 
+@cache  # compiling a template takes longer than filling it
 def environment(folder: Path) -> Environment:
     """Jinja with the templates of a folder."""
     return Environment(

@@ -78,8 +78,22 @@ def written_recipe(tmp_path: Path, **changes: Any) -> Path:
     return path
 
 
-def test_all_stages_run_and_leave_a_log(recipe: Path, tmp_path: Path) -> None:
-    final = train(recipe, tmp_path / "out")
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the recipe and its training in `out`."""
+    folder = tmp_path_factory.mktemp("once")
+    train(written_recipe(folder), folder / "out")
+    return folder
+
+
+@pytest.fixture
+def trained(once: Path, tmp_path: Path) -> Path:
+    """A copy of that folder, to go on in; its recipe is `recipe`."""
+    return Path(shutil.copytree(once, tmp_path, dirs_exist_ok=True))
+
+
+def test_all_stages_run_and_leave_a_log(trained: Path, tmp_path: Path) -> None:
+    final = tmp_path / "out/final"
     model = SAMTok.from_pretrained(final)
     assert model.config.codebook_size == 16
     lines = [json.loads(line) for line in (tmp_path / "out/log.jsonl").read_text().splitlines()]
@@ -92,11 +106,10 @@ def test_all_stages_run_and_leave_a_log(recipe: Path, tmp_path: Path) -> None:
     assert 1 <= rounds[0]["perplexity_1"] <= 4  # two images with two masks
 
 
-def test_frozen_parts_stay_and_the_others_move(recipe: Path, tmp_path: Path) -> None:
-    settings = load_recipe(recipe, TokenizerRecipe)
+def test_frozen_parts_stay_and_the_others_move(trained: Path, tmp_path: Path) -> None:
+    settings = load_recipe(trained / "recipe.yaml", TokenizerRecipe)
     torch.manual_seed(settings.seed)
     before = {name: value.clone() for name, value in from_scratch(settings).state_dict().items()}
-    train(recipe, tmp_path / "out")
     after = load_file(tmp_path / "out/mask/done/model.safetensors")
     vision = [name for name in before if name.startswith("sam2.vision_encoder")]
     assert all(torch.equal(before[name], after[name]) for name in vision)
@@ -105,18 +118,17 @@ def test_frozen_parts_stay_and_the_others_move(recipe: Path, tmp_path: Path) -> 
     )
 
 
-def test_a_finished_training_is_not_overwritten_and_resumes_to_itself(recipe: Path, tmp_path: Path) -> None:
-    final = train(recipe, tmp_path / "out")
-    weights = load_file(final / "model.safetensors")
+def test_a_finished_training_is_not_overwritten_and_resumes_to_itself(trained: Path, tmp_path: Path) -> None:
+    recipe = trained / "recipe.yaml"
+    weights = load_file(tmp_path / "out/final/model.safetensors")
     with pytest.raises(FileExistsError, match="already holds a training"):
         train(recipe, tmp_path / "out")
     again = load_file(train(recipe, tmp_path / "out", resume=True) / "model.safetensors")
     assert all(torch.equal(weights[name], again[name]) for name in weights)
 
 
-def test_an_unfinished_stage_goes_on_from_its_checkpoint(recipe: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    train(recipe, out)
+def test_an_unfinished_stage_goes_on_from_its_checkpoint(trained: Path) -> None:
+    recipe, out = trained / "recipe.yaml", trained / "out"
     shutil.rmtree(out / "codes/done")
     text = yaml.safe_load(recipe.read_text())
     text["stages"][1]["steps"] = 6
@@ -134,11 +146,19 @@ class Killed(Exception):
     pass
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training; a line of its log is the mean of steps before and after a checkpoint."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    train(written_recipe(folder, log_every=3), folder / "whole")
+    return folder / "whole"
+
+
 @pytest.mark.parametrize("killed_at", [("codes", 1), ("codes", 3)])
-def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path, killed_at: tuple[str, int]) -> None:
-    # a line of the log is the mean of steps before and after a checkpoint
+def test_a_resumed_training_equals_an_uninterrupted_one(
+    uninterrupted: Path, tmp_path: Path, killed_at: tuple[str, int]
+) -> None:
     recipe = written_recipe(tmp_path, log_every=3)
-    whole = train(recipe, tmp_path / "whole")
 
     def kill(self, args, state, control, **_) -> None:  # type: ignore[no-untyped-def]
         if (self.trainer.stage.name, state.global_step) == killed_at:
@@ -149,7 +169,9 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path, killed_a
         with pytest.raises(Killed):
             train(recipe, tmp_path / "parts")
     parts = train(recipe, tmp_path / "parts", resume=True)
-    assert (parts / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert (parts / "model.safetensors").read_bytes() == (
+        uninterrupted / "final/model.safetensors"
+    ).read_bytes()
     timeless = [
         [
             {
@@ -159,13 +181,14 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path, killed_a
             }
             for line in (folder / "log.jsonl").read_text().splitlines()
         ]
-        for folder in (tmp_path / "whole", tmp_path / "parts")
+        for folder in (uninterrupted, tmp_path / "parts")
     ]
     assert timeless[0] == timeless[1]
 
 
-def test_a_stage_whose_weights_are_lost_is_done_again(recipe: Path, tmp_path: Path) -> None:
-    before = (train(recipe, tmp_path / "out") / "model.safetensors").read_bytes()
+def test_a_stage_whose_weights_are_lost_is_done_again(trained: Path, tmp_path: Path) -> None:
+    recipe = trained / "recipe.yaml"
+    before = (tmp_path / "out/final/model.safetensors").read_bytes()
     (tmp_path / "out/codes/done/model.safetensors").unlink()
     (tmp_path / "out/mask/unfinished/checkpoint-2").mkdir(parents=True)  # a kill while it was removed
     (tmp_path / "out/final/model.safetensors").unlink()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from synthetic_runs import COUNT, Synthetic
+from synthetic_runs import COUNT
 
 from samtok_bench import registry
 
@@ -16,6 +16,7 @@ squares = bench_fakes:Squares
 far-squares = bench_fakes:FarSquares
 torn = bench_fakes_missing:Task
 dialogues = dialogue_fakes:Dialogues
+synthetic = synthetic_runs:Synthetic
 
 [samtok_bench.predictors]
 perfect = bench_fakes:Perfect
@@ -54,11 +55,7 @@ def plugin(tmp_path, monkeypatch) -> str:
 
 @pytest.fixture
 def work(tmp_path, monkeypatch, plugin):
-    """An empty current folder and the synthetic task."""
-    load = registry.load
-    monkeypatch.setattr(
-        registry, "load", lambda kind, name: Synthetic if name == "synthetic" else load(kind, name)
-    )
+    """An empty current folder."""
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     folder = tmp_path / "work"
     folder.mkdir()

@@ -25,7 +25,7 @@ from samtok_tasks.scene_graph.answers import GRAPH, read_graph
 from samtok_tasks.videorefer_bench.judge import dimension_scores, mended_dimensions
 from samtok_tasks.vip_bench.judge import judge_scores, mended_score
 
-FEW, MANY = 300, 100_000
+FEW, MANY = 300, 40_000
 PROTOCOLS = ("standard", "released")
 MASKS = tuple(rle.rectangle(x, 0, x + 2, 6, 10, 20) for x in range(10))
 NAMES = ("0000", "0007", "0255", "0256", "0300", "0511", "0512", "9999", "12", "00001", "٣٣٣٣", "x", "")

@@ -32,7 +32,7 @@ QUICK = ("run", "judge", "report", "add")
 CASES = [
     *(pytest.param(name, 11, id=f"{name}-some") for name in QUICK),
     *(
-        pytest.param(name, 13 if name in ("pages", "codecs") else 5, marks=pytest.mark.slow, id=name)
+        pytest.param(name, 17 if name in ("pages", "codecs") else 7, marks=pytest.mark.slow, id=name)
         for name in COMMANDS
     ),
 ]

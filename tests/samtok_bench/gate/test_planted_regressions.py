@@ -13,6 +13,8 @@ from samtok_bench.cli.main import build_app
 from samtok_bench.runs.folder import RunFolder
 
 NANO = nano_folder() / TOKENIZER
+LIMIT = 256
+"""Masks: enough for these regressions to be certain."""
 BOOKS = [f"quantizer.codebooks.{level}.weight" for level in range(2)]
 
 pytestmark = pytest.mark.skipif(not has_weights(NANO), reason="nano's tokenizer is not there")
@@ -23,10 +25,10 @@ def gate(tmp_path_factory):
     """Gate a tokenizer folder against nano's own figures; (exit code, what was printed)."""
     work = tmp_path_factory.mktemp("gate")
     app = build_app()
-    run = {"task": "reconstruction", "limit": 320}
+    run = {"task": "reconstruction", "limit": LIMIT}
     baseline = work / "baseline"
     made = CliRunner().invoke(
-        app, ["run", "--task", "reconstruction", "--limit", "320", "--out", str(baseline)]
+        app, ["run", "--task", "reconstruction", "--limit", str(LIMIT), "--out", str(baseline)]
     )
     assert made.exit_code == 0, made.output
     summary = RunFolder(baseline).summary()

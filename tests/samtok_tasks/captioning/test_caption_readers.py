@@ -150,7 +150,7 @@ PLACES = [
 JSON = json_values("size", "counts", "11")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(place=st.sampled_from(PLACES), value=JSON)
 def test_any_change_is_read_or_refused_cleanly(tmp_path: Path, place, value):
     name, file, inner = place

@@ -8,23 +8,24 @@ from typer.testing import CliRunner
 
 from samtok_tasks.data.cli import app
 from samtok_tasks.mini import writer
+from samtok_tasks.mini.cache import mini_cache
 from samtok_tasks.mini.contents import combined, expected_hashes
 from samtok_tasks.mini.writer import read_marker, write_mini
 
 
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SAMTOK_BENCH_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+@pytest.fixture(scope="module")
+def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """mini's testA alone."""
+    return write_mini(tmp_path_factory.mktemp("part"), only=["testA"]).root
 
 
-def test_mini_then_check(cache: Path, tmp_path: Path) -> None:
+def test_mini_then_check(tmp_path: Path) -> None:
     sheet = tmp_path / "pictures" / "sheet.png"
     made = CliRunner().invoke(app, ["data", "mini", "--json", "--sheet", str(sheet)])
     assert made.exit_code == 0, made.output
     written = json.loads(made.output)
     assert written["content_hash"] == combined(expected_hashes())
-    assert Path(written["root"]).parent == cache
+    assert Path(written["root"]) == mini_cache()
     with Image.open(sheet) as picture:
         assert min(picture.size) > 500
     checked = CliRunner().invoke(app, ["data", "check", "--json"])
@@ -34,18 +35,17 @@ def test_mini_then_check(cache: Path, tmp_path: Path) -> None:
     assert report["splits"]["val"]["samples"] == 240
 
 
-def test_tables(tmp_path: Path) -> None:
-    write_mini(tmp_path, only=["testA"])
-    made = CliRunner().invoke(app, ["data", "check", "--data-root", str(tmp_path)])
+def test_tables(part: Path) -> None:
+    made = CliRunner().invoke(app, ["data", "check", "--data-root", str(part)])
     assert made.exit_code == 0
     assert "complete" in made.output
     assert "testA" in made.output
 
 
-def test_an_incomplete_root_exits_with_one(tmp_path: Path) -> None:
-    write_mini(tmp_path, only=["testA"])
-    next((tmp_path / "images/train2014").iterdir()).unlink()
-    result = CliRunner().invoke(app, ["data", "check", "--data-root", str(tmp_path)])
+def test_an_incomplete_root_exits_with_one(part: Path, tmp_path: Path) -> None:
+    shutil.copytree(part, tmp_path / "torn")
+    next((tmp_path / "torn/images/train2014").iterdir()).unlink()
+    result = CliRunner().invoke(app, ["data", "check", "--data-root", str(tmp_path / "torn")])
     assert result.exit_code == 1
     assert "1 images are missing" in result.output
     empty = CliRunner().invoke(app, ["data", "check", "--data-root", str(tmp_path / "nowhere"), "--json"])
@@ -65,13 +65,12 @@ def test_a_group_of_tasks_is_an_error_that_names_its_members() -> None:
     assert "gar-bench" in str(result.exception)
 
 
-def test_options_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_mini(tmp_path, only=["testA"])
-    for name, value in (("TASK", "gres"), ("DATA_ROOT", str(tmp_path)), ("SPLIT", "testA")):
+def test_options_come_from_the_environment(part: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("TASK", "gres"), ("DATA_ROOT", str(part)), ("SPLIT", "testA")):
         monkeypatch.setenv(f"SAMTOK_BENCH_{name}", value)
     checked = CliRunner().invoke(app, ["data", "check"])
     assert checked.exit_code == 0, checked.output
-    assert checked.output.rstrip().endswith(f"gres in {tmp_path}: complete")
+    assert checked.output.rstrip().endswith(f"gres in {part}: complete")
     assert "not there" not in checked.output
 
 

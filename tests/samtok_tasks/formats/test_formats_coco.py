@@ -157,7 +157,7 @@ def test_ids_are_whole_numbers(tmp_path: Path, place: tuple[Any, ...], value: An
 JSON = json_values("size", "counts", "id")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(place=st.sampled_from(places(CONTENT)), value=JSON)
 def test_any_change_is_read_or_refused_cleanly(tmp_path: Path, place: tuple[Any, ...], value: Any) -> None:
     path = write(tmp_path, changed(CONTENT, place, value))

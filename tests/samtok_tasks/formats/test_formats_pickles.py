@@ -100,7 +100,7 @@ def test_a_promise_of_much_data_takes_no_memory(tmp_path: Path) -> None:
         read_plain_pickle(store(tmp_path, b"X" + huge + b"abc."))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(place=st.integers(0, 10_000), byte=st.integers(0, 255), protocol=st.sampled_from([0, 2, 4]))
 def test_a_changed_byte_is_read_or_refused_cleanly(
     tmp_path: Path, place: int, byte: int, protocol: int

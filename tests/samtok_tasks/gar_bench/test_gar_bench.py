@@ -268,7 +268,7 @@ def test_missing_data_and_unknown_splits(tmp_path):
 JSON = json_values("size", "counts")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(place=st.sampled_from([(k, name) for k in range(2) for name in RECORDS[0]] + [(0,), (1,)]), value=JSON)
 def test_any_change_is_read_or_refused_cleanly(tmp_path: Path, place, value):
     records = copy.deepcopy(RECORDS)

@@ -213,7 +213,7 @@ def random_grounded(rng, most=5):
 def test_a_dense_implementation_agrees_on_random_answers():
     rng = np.random.default_rng(0)
     seen = np.zeros(3, int)
-    for _ in range(1500):
+    for _ in range(500):
         target, answer = random_grounded(rng), random_grounded(rng)
         standard, released = both(target, answer)
         pairs = dense_pairs(target, answer)
@@ -223,7 +223,7 @@ def test_a_dense_implementation_agrees_on_random_answers():
         assert standard["iou"] == pytest.approx(iou)
         assert standard["matched"] == matched
         seen += (standard["matched"] > 0, released["matched"] > 0, standard["matched"] != released["matched"])
-    assert all(seen > 80)
+    assert all(seen > 25)
 
 
 def test_matchings_are_the_largest():

@@ -161,7 +161,7 @@ JSON = json_values("size", "counts", "id", "image_id", "caption", "labels")
 PLACES = [(0, place) for place in places(CAPTIONS)] + [(1, place) for place in places(MASKS)]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(where=st.sampled_from(PLACES), value=JSON)
 def test_any_change_is_read_or_refused_cleanly(
     tmp_path: Path, where: tuple[int, tuple[Any, ...]], value: Any

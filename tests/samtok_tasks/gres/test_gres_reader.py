@@ -114,7 +114,7 @@ def test_old_forms_are_read(tmp_path: Path) -> None:
 VALUES = st.none() | st.booleans() | st.integers(-2, 99) | st.text(max_size=3) | st.lists(st.integers(-2, 99))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(
     number=st.integers(0, len(GREFS) - 1),
     name=st.sampled_from([*GREFS[0], "no_target"]),

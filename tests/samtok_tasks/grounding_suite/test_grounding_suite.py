@@ -171,7 +171,7 @@ def test_the_official_file():
 VALUES = json_values("size", "counts")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(name=st.sampled_from(list(RECORDS[0])), value=VALUES)
 def test_any_changed_field_is_read_or_refused_cleanly(tmp_path, name, value):
     task = GroundingSuite()

@@ -25,7 +25,7 @@ from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.running import run as runner
 from samtok_bench.running.rescore import rescore
 from samtok_bench.sample import ImagePart, Outcome, Prediction, Region, Sample, Text, Turn, prompt_text
-from samtok_tasks.mini.writer import pictures_of, write_file, write_mini
+from samtok_tasks.mini.writer import SplitPlan, pictures_of, write_file, write_mini
 from samtok_tasks.multi_round import mini as segllm
 from samtok_tasks.multi_round.task import MultiRound
 
@@ -366,8 +366,9 @@ def test_oracle_and_floors_on_mini_have_the_values_they_must(mini: Path, protoco
 
 def test_a_whole_run_on_mini(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "mini"
-    write_mini(root, only=["val"])
-    for path, content in segllm.files(list(pictures_of("val"))).items():
+    plans = {"val": SplitPlan(first_seed=2_000_000, images=30, expressions=72)}
+    write_mini(root, plans=plans)
+    for path, content in segllm.files(list(pictures_of("val", plans))).items():
         write_file(root / path, content)
     monkeypatch.setattr(registry, "task_class", lambda name: MultiRound)
     options = runner.RunOptions(

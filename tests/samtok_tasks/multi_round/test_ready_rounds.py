@@ -92,7 +92,7 @@ def test_rounds_must_be_numbers(tmp_path: Path) -> None:
         read_rounds(write_rounds(tmp_path, {"one": []}))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(place=st.sampled_from(places(ready_rounds())), value=TAGGED_JSON)
 def test_any_change_of_a_ready_round_is_read_or_refused_cleanly(
     tmp_path: Path, place: tuple[Any, ...], value: Any

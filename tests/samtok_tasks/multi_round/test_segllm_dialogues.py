@@ -207,7 +207,7 @@ def test_missing_files_tell_the_layout(tmp_path: Path) -> None:
         read_dialogues(tmp_path, "refcoco_val")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(place=st.sampled_from(places(DIALOGUES)), value=TAGGED_JSON)
 def test_any_change_of_a_dialogue_is_read_or_refused_cleanly(
     tmp_path: Path, place: tuple[Any, ...], value: Any

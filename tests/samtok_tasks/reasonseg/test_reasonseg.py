@@ -356,7 +356,7 @@ PLACES = [("text",), ("is_sentence",), ("shapes",), SHAPE, (*SHAPE, "label"), (*
           (*SHAPE, "points", 1)]  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(place=st.sampled_from(PLACES), value=VALUES)
 def test_any_change_is_read_or_refused_cleanly(tmp_path, place, value):
     write(tmp_path, {"a": changed(CONTENT, place, value)})

@@ -140,7 +140,7 @@ def test_no_masks_at_all(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(
     path=st.sampled_from(["images/a.b.jpg", "images/c.PNG", "masks/a.b.png", "masks/c/0.png"]),
     start=st.integers(0, 900),

@@ -93,7 +93,7 @@ def test_missing_and_torn_files_are_one_clear_error(root, tmp_path):
 VALUES = json_values("rle", "size", "counts")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(
     place=st.sampled_from(
         [("image",), ("objects",), ("objects", 0), ("objects", 0, "label"), ("objects", 0, "rle"),

@@ -124,7 +124,7 @@ def test_missing_files_and_unknown_splits(tmp_path: Path) -> None:
 JSON = json_values("id", "category_id")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.sampled_from(places(PSG)), value=JSON)
 def test_changed_files_read_or_end_in_one_line(tmp_path: Path, place: tuple[Any, ...], value: Any) -> None:
     try:

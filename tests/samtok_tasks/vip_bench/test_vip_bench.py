@@ -300,7 +300,7 @@ JSON = json_values("label", "points")
 PLACES = [(file, place) for file in (META, SHAPES, MARKED) for place in places(FILES[file])]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(place=st.sampled_from(PLACES), value=JSON)
 def test_any_change_is_read_or_refused_cleanly(tmp_path, place, value):
     file, path = place

@@ -252,7 +252,7 @@ def test_mini_asks_for_the_object_that_is_meant():
 JSON = json_values("qa_id", "x")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(place=st.sampled_from(places(CONTENT)), value=JSON)
 def test_any_change_is_read_or_refused_cleanly(tmp_path, place, value):
     content = changed(CONTENT, place, value)
