@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,6 +34,8 @@ def _outlines(mask: Mask, x: int = 0, y: int = 0) -> Iterator[NDArray[np.float64
     top, left = int(rows[0]), int(columns[0])
     mask = mask[top : rows[-1] + 1, left : columns[-1] + 1]
     x, y = x + left, y + top
+    import cv2  # slow, and only who writes mini needs it
+
     _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
     for label in range(1, labels.max() + 1):
         part = labels == label
