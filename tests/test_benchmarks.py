@@ -1,4 +1,4 @@
-"""Every benchmark runs, at tiny sizes; its last line is a JSON object with the rows that docs/speed.md has."""
+"""Every benchmark runs, at tiny sizes, and ends with a JSON object that has the rows of docs/speed.md."""
 
 import importlib.util
 import json
