@@ -101,7 +101,7 @@ def fine_tuning(folder: Path) -> Path:
         "start__checkpoint": str(folder / "base"), "start__pixels": [1024, 4096],
         "codes": str(folder / "samtok"), "data__options__tokenizer": str(folder / "samtok"),
         "data__options__file": str(folder / "gres.json"), "data__options__data_root": str(folder),
-        "stages": stages, "images_per_pass": 1, "learning_rate": 1e-2, **FEW,
+        "stages": stages, "images_per_pass": 1, "benchmarks": None, "learning_rate": 1e-2, **FEW,
     }  # fmt: skip
     return written(folder, "qwen3-vl-4b-sft", **changes)
 
@@ -157,8 +157,9 @@ def test_reinforcement(tmp_path):
     ]
     parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "gres8k.parquet")
     path = written(
-        tmp_path, "qwen2.5-vl-3b-gres-rl", start=str(tmp_path / "start"), pixels=[1024, 4096], prompts=4, steps=2,
-        prompts_per_step=2, answers=2, answers_per_pass=2, max_new_tokens=8, trl={"steps_per_generation": 4},
+        tmp_path, "qwen2.5-vl-3b-gres-rl", start=str(tmp_path / "start"), pixels=[1024, 4096], prompts=4,
+        steps=2, prompts_per_step=2, answers=2, answers_per_pass=2, max_new_tokens=8,
+        trl={"steps_per_generation": 4},
         data__options__files=[str(tmp_path / "gres8k.parquet")], data__options__data_root=str(tmp_path),
         data__options__tokenizer=str(tmp_path / "start"),
         **{name: value for name, value in FEW.items() if name != "workers"},

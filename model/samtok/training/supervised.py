@@ -1,6 +1,8 @@
 """Supervised fine-tuning of a QwenVL on dialogues with mask words, with transformers' Trainer."""
 
+import shutil
 import time
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -16,6 +18,7 @@ from samtok.locate import model_folder, vlm_part
 from samtok.processor import QwenVLProcessor
 from samtok.qwen import load_qwen
 from samtok.tokenizer import SAMTok
+from samtok.training.benchmarks import Benchmarks, RunBenchmarks
 from samtok.training.codes import CodeSource, GeometryCodes, TokenizerCodes
 from samtok.training.depth import deepen
 from samtok.training.dialogues import IGNORED, Batches, Collator, DialogueStage, draw
@@ -83,6 +86,7 @@ class SupervisedRecipe(TrainingRecipe, Optimisation):
     """Train low-rank additions and the rows of the mask words instead of all weights."""
     stages: list[DialogueStage] = Field(min_length=1)
     evaluation: SupervisedEvaluation | None = None
+    benchmarks: Benchmarks | None = None
     clip: NonNegativeFloat = 1.0
     """Largest norm of the gradient."""
     images_per_pass: PositiveInt | None = None
@@ -111,6 +115,12 @@ class SupervisedRecipe(TrainingRecipe, Optimisation):
         if lora is not None:
             installed(["peft"])
         return lora
+
+    @model_validator(mode="after")
+    def _has_masks(self) -> "SupervisedRecipe":
+        if self.benchmarks is not None and self.codes == "geometry":
+            raise ValueError("benchmarks need the tokenizer of the words, and codes: geometry has none")
+        return self
 
     @model_validator(mode="after")
     def _starts_again(self) -> "SupervisedRecipe":
@@ -185,24 +195,18 @@ def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path
         recipe,
         batches,
         processor,
+        lambda: start_model(recipe, codes)[0],
         model=recipe.lora.add_to(model, processor.tokenizer, recipe.seed) if recipe.lora else model,
         args=arguments,
         callbacks=[_JsonLines(log), TimeLimit(recipe.seconds)],
     )
     if recipe.evaluation:
         trainer.add_callback(_Evaluate(trainer, recipe.evaluation, recipe.data, collator))
+    if recipe.benchmarks:
+        trainer.add_callback(RunBenchmarks(trainer, recipe.benchmarks, recipe.codes, out))
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
-    final = out / "final"
-    if recipe.lora is None:
-        trainer.save_whole(final)
-    elif processes().is_main_process:
-        trained = newest_checkpoint(out)
-        assert trained is not None  # a Trainer saves after its last step
-        model, _ = start_model(recipe, codes)
-        with written_whole(final) as aside:
-            merged(model, trained).save_pretrained(aside)
-            processor.save_pretrained(aside)
-    return final
+    trainer.save_loadable(out / "final")
+    return out / "final"
 
 
 def _codes(recipe: SupervisedRecipe) -> CodeSource:
@@ -265,9 +269,16 @@ class SupervisedTrainer(ResumableTrainer):
     """A Trainer that takes finished batches and logs the loss of each part of an answer."""
 
     def __init__(
-        self, recipe: SupervisedRecipe, batches: Batches, processor: QwenVLProcessor, **kwargs: Any
+        self,
+        recipe: SupervisedRecipe,
+        batches: Batches,
+        processor: QwenVLProcessor,
+        start: Callable[[], PreTrainedModel],
+        **kwargs: Any,
     ) -> None:
+        """`start` makes the model that the training started from, to which LoRA's additions are added."""
         super().__init__(processing_class=processor, **kwargs)
+        self._start = start
         self.model_accepts_loss_kwargs = True  # so that a step's tokens are counted
         self._recipe, self._batches = recipe, batches
         _, first, second, _ = mask_word_ids(processor.tokenizer)
@@ -307,6 +318,20 @@ class SupervisedTrainer(ResumableTrainer):
             weight = 1.0 if answers is None else self._recipe.image_loss
             loss = loss + weight * image.mean() / passes
         return loss
+
+    def save_loadable(self, folder: Path) -> None:
+        """Write the model and its processor as a folder of a QwenVL; all processes must call this."""
+        if self._recipe.lora is None:
+            self.save_whole(folder)
+            return
+        added = folder.with_name(f"{folder.name}-lora")
+        self.save_whole(added)
+        if processes().is_main_process:
+            with written_whole(folder) as aside:
+                merged(self._start(), added).save_pretrained(aside)
+                self.processing_class.save_pretrained(aside)
+            shutil.rmtree(added)
+        processes().wait_for_everyone()
 
     def _count(self, part: str, losses: Tensor) -> None:
         self.counted[part] += torch.tensor([losses.detach().sum().item(), len(losses)])

@@ -1,0 +1,75 @@
+"""Benchmarks of a model while it is trained, by a harness that offers itself: the model knows of none."""
+
+import shutil
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import torch
+from pydantic import Field, PlainValidator, PositiveInt
+from transformers import TrainerCallback
+
+from samtok.locate import TOKENIZER, VLM
+from samtok.tokenizer import SAMTok
+from samtok.training.processes import processes
+from samtok.training.recipe import RecipePart
+
+GROUP = "samtok.benchmarks"
+"""The entry point by which an installed package offers a `Benchmark`, a pydantic model."""
+
+
+class Benchmark(Protocol):
+    """What to ask of a model; the fields are the harness's."""
+
+    label: str
+    """Tells it from others, in file names and in the log."""
+
+    def run(self, model: Path, out: Path) -> dict[str, float]:
+        """The metrics of the model in this folder; the answers go to the folder `out`."""
+
+
+def _offered(options: Any) -> Benchmark:
+    offers = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
+    if not offers:
+        raise ValueError(f"no installed package offers to run benchmarks (entry point {GROUP})")
+    return offers[0].load().model_validate(options)
+
+
+class Benchmarks(RecipePart):
+    """Which benchmarks run, and when: also after the last step."""
+
+    every: PositiveInt
+    """Steps between two times."""
+    runs: list[Annotated[Any, PlainValidator(_offered)]] = Field(min_length=1)
+    """Options of each; those of the harness are `task`, `data_root`, `split`, `limit` and others."""
+
+
+class RunBenchmarks(TrainerCallback):
+    """Writes the model as a whole one, has it benchmarked by the first process, and logs the values."""
+
+    def __init__(self, trainer: Any, benchmarks: Benchmarks, tokenizer: str, out: Path) -> None:
+        self._trainer, self._benchmarks = trainer, benchmarks
+        self._tokenizer, self._out = tokenizer, out / "benchmarks"
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step % self._benchmarks.every and state.global_step != state.max_steps:
+            return
+        model = self._out / "model"
+        with torch.random.fork_rng():  # a training does not depend on whether it is looked at
+            self._trainer.save_loadable(model / VLM)
+            if processes().is_main_process:
+                values = self._run(model, self._out / f"step-{state.global_step}")
+                should_log = control.should_log
+                self._trainer.log(values)
+                control.should_log = should_log  # which logging clears
+        processes().wait_for_everyone()
+
+    def _run(self, model: Path, out: Path) -> dict[str, float]:
+        SAMTok.from_pretrained(self._tokenizer).save_pretrained(model / TOKENIZER)
+        logs: dict[str, float] = {}
+        for benchmark in self._benchmarks.runs:
+            shutil.rmtree(out / benchmark.label, ignore_errors=True)  # of a training that was killed after it
+            values = benchmark.run(model, out / benchmark.label)
+            logs |= {f"{benchmark.label}_{metric}": round(value, 4) for metric, value in values.items()}
+        shutil.rmtree(model)
+        return logs
