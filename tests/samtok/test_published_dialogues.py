@@ -52,11 +52,12 @@ def test_published_dialogues_train_a_model(recipe, tmp_path, called):
     assert (tmp_path / "out/final/model.safetensors").is_file()
 
 
-def test_they_are_refused_where_the_tokenizer_is_another_one(recipe, tmp_path, called):
+@pytest.mark.parametrize("workers", [0, 1])
+def test_they_are_refused_where_the_tokenizer_is_another_one(recipe, tmp_path, called, workers):
     tiny_samtok().save_pretrained(tmp_path / "other")
-    code, _, said = called(
-        "train", "sft", recipe(codes=str(tmp_path / "other")), "--out", str(tmp_path / "out")
-    )
+    path = recipe(codes=str(tmp_path / "other"), workers=workers)
+    code, _, said = called("train", "sft", path, "--out", str(tmp_path / "out"))
     assert code == 2
+    assert "Traceback" not in said
     nano = SAMTok.from_pretrained("nano").codebook_hash()[:12]
     assert f"the mask words are of another tokenizer: nano has the codebooks {nano}, the one in use" in said

@@ -89,7 +89,7 @@ class Collator:
             ValueError: a text has mask words of another tokenizer, or of an unknown one.
         """
         for dialogue in dialogues:
-            self._check_words(dialogue)
+            self.check_words(dialogue)
         regions = [dialogue.get("regions", []) if self.image_labels else [] for dialogue in dialogues]
         groups, places = [], []
         for dialogue, shown in zip(dialogues, regions, strict=True):
@@ -108,7 +108,8 @@ class Collator:
             prepared.append(PreparedDialogue(text, dialogue["image"], bags, apart))
         return prepared
 
-    def _check_words(self, dialogue: Dialogue) -> None:
+    def check_words(self, dialogue: Dialogue) -> None:
+        """ValueError where texts have mask words of another tokenizer, or of an unknown one."""
         if stated := dialogue.get("tokenizer"):
             if stated not in self._checked:
                 self.codes.check_words(stated)

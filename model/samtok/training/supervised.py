@@ -176,6 +176,8 @@ def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path
     step = step_of(checkpoint) if checkpoint else 0
     share = Share.of_steps([stage.step_images for stage in recipe.stages], recipe.images_per_pass)
     collator = Collator(processor, codes, recipe.image_loss > 0, recipe.max_tokens)
+    # data that cannot be used at all end the training here in one line, and not in a worker
+    collator.check_words(recipe.data.pick(recipe.seed, 0, **recipe.stages[0].options))
     batches = Batches(
         recipe.data, collator, recipe.seed, recipe.stages, step, workers=recipe.pool_workers, share=share
     )
