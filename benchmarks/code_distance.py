@@ -38,7 +38,8 @@ def main() -> None:
     bins = np.digitize(rows[:, 0], edges[1:-1])
     for low, high, which in zip(edges[:-1], edges[1:], range(len(edges) - 1), strict=True):
         found = rows[bins == which, 1]
-        print(f"grade {low:.1f} to {high:.1f}: mean IoU {found.mean():.2f} of {len(found)} pairs")
+        if len(found):
+            print(f"grade {low:.1f} to {high:.1f}: mean IoU {found.mean():.2f} of {len(found)} pairs")
     print(json.dumps({"pairs": len(rows), "spearman": stats.spearmanr(rows[:, 0], rows[:, 1]).statistic}))
 
 

@@ -16,11 +16,12 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase, TrainerCallback
 
+from samtok.agreement import check_parts
 from samtok.locate import model_folder, vlm_part
-from samtok.qwen import QwenVLSAMTok, load_qwen
+from samtok.qwen import load_qwen
 from samtok.tokenizer import SAMTok
 from samtok.training.codes import TokenizerCodes
-from samtok.training.folders import newest_checkpoint, step_of, written_whole
+from samtok.training.folders import newest_checkpoint, step_of
 from samtok.training.processes import processes
 from samtok.training.prompts import Prompt
 from samtok.training.questions import draw_questions
@@ -182,8 +183,7 @@ def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path
     model.set_attn_implementation(recipe.attention)
     if recipe.pixels:
         processor.limit_pixels(*recipe.pixels)
-    whole = QwenVLSAMTok(model, processor, samtok)  # checks that the parts fit
-    model.train()
+    check_parts(model, processor, samtok.config)
     recipe.freeze(model)
     processor.tokenizer.padding_side = "left"  # where answers begin side by side; TRL takes it for granted
     prompts = draw_questions(
@@ -201,9 +201,7 @@ def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path
         callbacks=[_LogAndWatch(log, recipe.watch), TimeLimit(recipe.seconds)],
     )
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
-    if processes().is_main_process:
-        with written_whole(out / "final") as final:
-            whole.save_pretrained(final)
+    trainer.save_whole(out / "final", samtok)
     return out / "final"
 
 

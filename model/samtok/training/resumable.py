@@ -16,6 +16,8 @@ from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback
 from transformers.trainer import TRAINING_ARGS_NAME
 
+from samtok.locate import TOKENIZER, VLM
+from samtok.tokenizer import SAMTok
 from samtok.training.folders import UNFINISHED, remove_older, step_of, written_whole
 from samtok.training.processes import processes
 
@@ -139,13 +141,21 @@ class ResumableTrainer(Trainer):
             yield
             self.accelerator.wait_for_everyone()
 
-    def save_whole(self, folder: Path) -> None:
-        """Write weights and processor as a folder that can be loaded, whole or not at all."""
+    def save_whole(self, folder: Path, samtok: SAMTok | None = None) -> None:
+        """Write weights and processor as a folder that can be loaded, whole or not at all.
+
+        Args:
+            folder: gets its name when all is there.
+            samtok: a mask tokenizer, which makes it the folder of a whole model.
+        """
         with self._written_together(folder):
             aside = folder.parent / UNFINISHED / folder.name
-            self.save_model(str(aside))
+            weights = aside / VLM if samtok else aside
+            self.save_model(str(weights))
             if self.args.should_save:
-                (aside / TRAINING_ARGS_NAME).unlink(missing_ok=True)  # a pickle, of no use to others
+                (weights / TRAINING_ARGS_NAME).unlink(missing_ok=True)  # a pickle, of no use to others
+                if samtok:
+                    samtok.save_pretrained(aside / TOKENIZER)
 
     def total(self, sums: torch.Tensor) -> torch.Tensor:
         """The sum of a tensor over all processes, on the CPU; all of them must call this."""
