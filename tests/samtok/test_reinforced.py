@@ -168,7 +168,8 @@ def recipe(tmp_path, start):
     def write(**changes):
         content = {
             "seed": 3, "start": str(start), "data": {"source": "test_reinforced:squares"}, "prompts": 6,
-            "rewards": [{"name": "distance"}, {"name": "well_formed", "weight": 0.5}, {"name": "iou"}],
+            "rewards": [{"name": "distance"}, {"name": "well_formed", "weight": 0.5},
+                        {"name": "iou"}, {"name": "no_repeat", "sources": ["none"]}],
             "steps": 3, "prompts_per_step": 2, "answers": 2, "max_new_tokens": 4, "kl": 0.01,
             "learning_rate": 0.01, "save_every": 2, "watch": [{"figure": "t_acc", "below": 0.9}],
             "pixels": [1024, 65536],

@@ -223,6 +223,16 @@ def test_trl_rewards_read_token_ids_so_that_phrase_tags_survive(tokenizer, samto
     assert 0 <= ForTRL(DecodedIoU(samtok), tokenizer)(completion_ids=[ids], truth=[A], **masks)[0] <= 1
 
 
+def test_a_reward_may_be_for_the_prompts_of_some_sources(tokenizer, samtok):
+    ids = [tokenizer(A)["input_ids"]] * 3
+    image = np.zeros((40, 60, 3), np.uint8)
+    columns = {"source": ["gres", "thinking_gres", "gres"], "images": [[image]] * 3, "masks": [[]] * 3}
+    thought = ForTRL(thinking_format, tokenizer, ["thinking_gres"])
+    assert thought(completion_ids=ids, truth=[A] * 3, **columns) == [None, 0, None]
+    decoded = ForTRL(DecodedIoU(samtok), tokenizer, {"gres"})
+    assert decoded(completion_ids=ids, truth=[""] * 3, **columns) == [0, None, 0]
+
+
 def test_verl_and_easyr1_call_the_same_rewards():
     weights = {matched: 1.0, well_formed: 0.5}
     expected = {"matched": 0.5, "well_formed": 1}

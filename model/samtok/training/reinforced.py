@@ -71,6 +71,8 @@ class WeightedReward(RecipePart):
     weight: PositiveFloat = 1.0
     scale: PositiveFloat | None = None
     """Of `distance`; see `CodeDistance`."""
+    sources: list[str] | None = None
+    """Only for prompts of these sources, such as `thinking_gres`; None for all."""
 
     @model_validator(mode="after")
     def _scaled(self) -> "WeightedReward":
@@ -78,11 +80,14 @@ class WeightedReward(RecipePart):
             raise ValueError(f"scale is of distance, not of {self.name}")
         return self
 
-    def make(self, samtok: SAMTok) -> Reward | DecodedIoU:
-        """The reward, for the answers of a model with this tokenizer."""
+    def make(self, samtok: SAMTok, tokenizer: PreTrainedTokenizerBase) -> ForTRL:
+        """The reward, for the answers of a model with these tokenizers of masks and of text."""
+        reward: Reward | DecodedIoU
         if self.name == "distance":
-            return CodeDistance.of(samtok, self.scale)
-        return DecodedIoU(samtok) if self.name == "iou" else REWARDS[self.name]
+            reward = CodeDistance.of(samtok, self.scale)
+        else:
+            reward = DecodedIoU(samtok) if self.name == "iou" else REWARDS[self.name]
+        return ForTRL(reward, tokenizer, self.sources)
 
 
 class ReinforcedRecipe(TrainingRecipe, Optimisation):
@@ -195,7 +200,7 @@ def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path
         recipe,
         model=model,
         processing_class=processor,
-        reward_funcs=[ForTRL(reward.make(samtok), processor.tokenizer) for reward in recipe.rewards],
+        reward_funcs=[reward.make(samtok, processor.tokenizer) for reward in recipe.rewards],
         train_dataset=as_dataset(prompts),
         args=_arguments(recipe, out),
         callbacks=[_LogAndWatch(log, recipe.watch), TimeLimit(recipe.seconds)],
@@ -206,7 +211,7 @@ def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path
 
 
 def as_dataset(prompts: list[Prompt]) -> "Dataset":
-    """Prompts as TRL takes them: "prompt", "images", and what rewards need, "truth" and "masks".
+    """Prompts as TRL takes them: "prompt", "images", and what rewards need, "truth", "masks" and "source".
 
     Images are opened when they are asked for; the answers of one prompt get the same object.
     """
@@ -220,6 +225,7 @@ def as_dataset(prompts: list[Prompt]) -> "Dataset":
             "images": [prompt.open()],
             "truth": prompt.answer,
             "masks": list(prompt.masks),
+            "source": prompt.source,
         }
 
     def rows(batch: Mapping[str, list[int]]) -> dict[str, list[Any]]:

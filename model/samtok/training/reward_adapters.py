@@ -4,7 +4,7 @@ The textual rewards are functions (answer, truth) -> 0..1; here they get the sig
 the texts with their special tokens, where the trainer hands over token ids.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
@@ -24,22 +24,47 @@ class ForTRL:
     """A reward as TRL's trainers call it, on the token ids of the answers.
 
     The data set needs the column "truth", the text that is wanted with its mask words; for `iou` also
-    "images", lists of which the first is taken, and "masks", lists of COCO RLE.
+    "images", lists of which the first is taken, and "masks", lists of COCO RLE; and "source" for a reward that
+    is not for all prompts.
     """
 
-    def __init__(self, reward: Reward | DecodedIoU, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(
+        self,
+        reward: Reward | DecodedIoU,
+        tokenizer: PreTrainedTokenizerBase,
+        sources: Collection[str] | None = None,
+    ) -> None:
+        """Adapt a reward.
+
+        Args:
+            reward: what is called.
+            tokenizer: of the answers.
+            sources: the prompts that it is for, by their column "source"; None for all.
+        """
         self.__name__: str = reward.__name__
         """By which TRL logs it."""
-        self._reward, self._tokenizer = reward, tokenizer
+        self._reward, self._tokenizer, self._sources = reward, tokenizer, sources
 
     def __call__(
         self, completion_ids: Sequence[Sequence[int]], truth: Sequence[str], **columns: Any
-    ) -> list[float]:
-        """The rewards of N answers."""
-        answers = [text_of(ids, self._tokenizer) for ids in completion_ids]
+    ) -> list[float | None]:
+        """The rewards of N answers; None, which TRL leaves out, for prompts of other sources."""
+        chosen = [
+            place
+            for place in range(len(truth))
+            if self._sources is None or columns["source"][place] in self._sources
+        ]
+        answers = [text_of(completion_ids[place], self._tokenizer) for place in chosen]
         if isinstance(self._reward, DecodedIoU):
-            return self._reward(answers, [images[0] for images in columns["images"]], columns["masks"])
-        return [self._reward(answer, wanted) for answer, wanted in zip(answers, truth, strict=True)]
+            images = [columns["images"][place][0] for place in chosen]
+            found = self._reward(answers, images, [columns["masks"][place] for place in chosen])
+        else:
+            pairs = zip(answers, chosen, strict=True)
+            found = [self._reward(answer, truth[place]) for answer, place in pairs]
+        rewards: list[float | None] = [None] * len(truth)
+        for place, reward in zip(chosen, found, strict=True):
+            rewards[place] = reward
+        return rewards
 
 
 def for_verl(weights: Mapping[Reward, float]) -> Callable[..., dict[str, float]]:
