@@ -1,7 +1,7 @@
 """Training questions about regions: what GAR-Bench asks, without choices or with a few, and what is nearest.
 
 A letter of four choices asks for two things at once: what the region is like, and which choice says so. The
-questions here ask for the first alone, then for the second among two or three.
+questions here ask for the first alone, for the second alone, and for both with two choices or three.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,11 +26,17 @@ def open_question(rng: np.random.Generator, scene: Scene) -> Exchange:
 def choice_question(rng: np.random.Generator, scene: Scene) -> Exchange:
     """The same in GAR-Bench's words, with two to four choices; the answer is a letter."""
     _, asked, question, right, others = _fact(rng, scene)
-    shown = [right, *(str(other) for other in rng.permutation(others)[: rng.integers(1, CHOICES)])]
-    order = rng.permutation(len(shown))
-    choices = [f"{letter}. {shown[k]}" for letter, k in zip(LETTERS, order, strict=False)]
-    answer = LETTERS[order.tolist().index(0)]
-    return _with_masks(choice_prompt(question, choices), asked), [answer]
+    choices, letter = _choices(rng, right, others)
+    return _with_masks(choice_prompt(question, choices), asked), [letter]
+
+
+def lookup_question(rng: np.random.Generator, scene: Scene) -> Exchange:
+    """`Which option says red?` with two to four choices, as GAR-Bench has them: their letters alone."""
+    _, asked, _, right, others = _fact(rng, scene)
+    while len(asked) > 1:
+        _, asked, _, right, others = _fact(rng, scene)
+    choices, letter = _choices(rng, right, others)
+    return [choice_prompt(f"Which option says {right.lower().rstrip('.')}?", choices)], [letter]
 
 
 def neighbour_question(rng: np.random.Generator, scene: Scene) -> Exchange | None:
@@ -46,6 +52,7 @@ def neighbour_question(rng: np.random.Generator, scene: Scene) -> Exchange | Non
 REGION_QUESTIONS: Mapping[str, Asking] = {
     "region": open_question,
     "choice": choice_question,
+    "lookup": lookup_question,
     "neighbour": neighbour_question,
 }
 """By kind of training question."""
@@ -55,6 +62,14 @@ def _fact(rng: np.random.Generator, scene: Scene) -> tuple[str, list[SceneObject
     items = [scene.objects[k] for k in rng.permutation(len(scene.objects))]
     known = list(facts(items))
     return known[rng.integers(len(known))]
+
+
+def _choices(rng: np.random.Generator, right: str, others: Sequence[str]) -> tuple[list[str], str]:
+    """Two to four choices in any order, and the letter of the right one."""
+    shown = [right, *(str(other) for other in rng.permutation(others)[: rng.integers(1, CHOICES)])]
+    order = rng.permutation(len(shown))
+    choices = [f"{letter}. {shown[k]}" for letter, k in zip(LETTERS, order, strict=False)]
+    return choices, LETTERS[order.tolist().index(0)]
 
 
 def _with_masks(text: str, asked: Sequence[SceneObject]) -> list[TextOrMask]:

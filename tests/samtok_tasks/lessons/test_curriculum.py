@@ -49,6 +49,19 @@ def test_lessons_are_a_share_of_the_curriculum():
     assert first(lessons=0.5) == first(lessons=0.5)
 
 
+def test_tasks_are_asked_beside_other_questions_about_a_scene():
+    kinds = {"scene_graph": 1, "attribute": 1, "lookup": 1, "gar-bench": 1}
+    asked = [
+        sum(text(question).startswith(beginning) for question, _ in dialogue["turns"])
+        for dialogue in islice(curriculum(4, lessons=0, turns=8, kinds=kinds), 12)
+        for beginning in ("CANDIDATE CATEGORIES", "Question: Which option says", "Question: What is the")
+    ]
+    graphs, lookups, choices = asked[::3], asked[1::3], asked[2::3]
+    assert max(graphs) == 1, "the same question does not come twice"
+    assert sum(graphs) > 6
+    assert min(sum(lookups), sum(choices)) > 6
+
+
 def test_no_scene_comes_twice():
     images = [
         d["image"].tobytes() for d in islice(task_dialogues(np.random.default_rng(1), {"gcg": 1}, 1), 20)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from samtok_tasks.lessons.regions import choice_question, neighbour_question, open_question
+from samtok_tasks.lessons.regions import choice_question, lookup_question, neighbour_question, open_question
 from samtok_tasks.mini.meaning import related, side_of
 from samtok_tasks.mini.scene import draw_scene
 
@@ -51,6 +51,14 @@ def test_choices_hold_one_right_answer_behind_its_letter():
         counts.add(len(options))
     assert letters == set("ABCD")
     assert counts == {2, 3, 4}
+
+
+def test_lookups_ask_for_the_letter_of_a_word():
+    for seed in range(20):
+        (question,), (letter,) = lookup_question(np.random.default_rng(seed), SCENES[seed])
+        word = question.partition("says ")[2].partition("?")[0]
+        options = question.partition("Options:\n")[2].splitlines()[:-1]
+        assert [option[0] for option in options if option[3:].lower() == f"{word}."] == [letter]
 
 
 def test_neighbours_are_the_nearest():
