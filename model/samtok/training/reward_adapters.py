@@ -24,7 +24,7 @@ class ForTRL:
     """A reward as TRL's trainers call it, on the token ids of the answers.
 
     The data set needs the column "truth", the text that is wanted with its mask words; for `iou` also
-    "images", lists of which the first is taken, and "masks", lists of COCO RLE; and "source" for a reward that
+    "images", lists of which the first is taken, and "masks", lists of COCO RLE; and "source" where a reward
     is not for all prompts.
     """
 
