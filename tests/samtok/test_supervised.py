@@ -87,6 +87,22 @@ def test_tokenizer_codes_are_the_tokenizers_own():
         assert found.tolist() == tok.encode(tok.embed(image), group).tolist()
 
 
+def test_images_without_masks_are_not_embedded(monkeypatch):
+    """Those of dialogues that have their words already."""
+    tok, embedded = tiny_samtok(), []
+    embed = type(tok).embed
+    monkeypatch.setattr(
+        type(tok), "embed", lambda self, images: embedded.append(len(images)) or embed(self, images)
+    )
+    [with_mask, without] = (draw(DATA, 3, place, {}) for place in range(2))
+    none, mask = np.zeros((0, 64, 64), bool), with_mask["turns"][0][1][0][None]
+    codes = TokenizerCodes(tok)([without["image"], with_mask["image"]], [none, mask])
+    assert [group.shape for group in codes] == [(0, 2), (1, 2)]
+    assert codes[1].tolist() == TokenizerCodes(tok)([with_mask["image"]], [mask])[0].tolist()
+    TokenizerCodes(tok)([without["image"]], [none])
+    assert embedded == [1, 1]
+
+
 def test_cells_take_the_mask_with_the_greatest_share():
     masks = np.zeros((2, 64, 64), bool)
     masks[0, :32, :32] = True  # exactly the first cell of four

@@ -20,7 +20,7 @@ from samtok.tokenizer import SAMTok
 
 
 class TokenizerCodes:
-    """Codes of a frozen SAMTok; each image is embedded once, all images in one batch.
+    """Codes of a frozen SAMTok; each image with masks is embedded once, all of them in one batch.
 
     They are made on a GPU where there is one, in each process that asks for them.
     """
@@ -51,8 +51,12 @@ class TokenizerCodes:
         if not self._placed and torch.cuda.is_available():
             self._tokenizer.to("cuda")
         self._placed = True
-        embeddings = self._tokenizer.embed(list(images))
-        return [self._tokenizer.encode(e, m).cpu().numpy() for e, m in zip(embeddings, masks, strict=True)]
+        codes = [np.zeros((0, 2), np.int64)] * len(images)
+        if asked := [place for place, group in enumerate(masks) if len(group)]:  # others are not embedded
+            embeddings = self._tokenizer.embed([images[place] for place in asked])
+            for place, embedding in zip(asked, embeddings, strict=True):
+                codes[place] = self._tokenizer.encode(embedding, masks[place]).cpu().numpy()
+        return codes
 
     def has_words(self, stated: str) -> bool:
         """Whether the mask words of a tokenizer are this one's.
