@@ -212,8 +212,20 @@ def train_tokenizer(recipe: Recipe, out: Out = None, resume: Resume = False) -> 
 
 
 @train.command("sft")
-def train_sft(recipe: Recipe, out: Out = None, resume: Resume = False) -> None:
+def train_sft(
+    recipe: Recipe,
+    out: Out = None,
+    resume: Resume = False,
+    plan: Annotated[
+        int | None, _option("--plan", "Only print the memory and hours that it needs on so many GPUs.", min=1)
+    ] = None,
+) -> None:
     """Fine-tune a vision-language model on dialogues with mask words."""
+    if plan is not None:
+        from samtok.training.plan import report
+
+        typer.echo(report(recipe, plan))
+        return
     from samtok.training.supervised import train as run
 
     _train(run, recipe, out, resume)

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from samtok.training.recipe import RecipePart
 from samtok.vocabulary import mask_word_ids
 
-_LINEAR = r".*language_model\.layers\.\d+\.(self_attn|mlp)\.\w+_proj"
+LINEAR = r".*language_model\.layers\.\d+\.(self_attn|mlp)\.\w+_proj"
 """Names of the language model's linear layers."""
 
 
@@ -37,7 +37,7 @@ class LoRA(RecipePart):
             r=self.rank,
             lora_alpha=self.alpha,
             lora_dropout=self.dropout,
-            target_modules=_LINEAR,
+            target_modules=LINEAR,
             trainable_token_indices={name: words for name in ("embed_tokens", "lm_head")[: 1 if tied else 2]},
         )
         torch.manual_seed(seed)
