@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from itertools import count
 from pathlib import Path
@@ -208,10 +209,13 @@ def test_a_shipped_recipe_has_questions(name):
     assert len(parse_words(asked.answer).words) == len(asked.masks) > 0
 
 
-def test_without_trl_it_is_one_line(tmp_path, recipe, monkeypatch):
-    monkeypatch.setattr("samtok.training.reinforced.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"^trl is not installed: pip install 'samtok-bench\[rl\]'$"):
-        train(recipe(), tmp_path / "out")
+@pytest.mark.parametrize(("missing", "extra"), [("trl", "samtok-bench[rl]"), ("vllm", "trl[vllm]")])
+def test_without_its_package_it_is_one_line(tmp_path, recipe, monkeypatch, missing, extra):
+    monkeypatch.setattr(
+        "samtok.training.reinforced.find_spec", lambda name: None if name == missing else name
+    )
+    with pytest.raises(ValueError, match=re.escape(f"{missing} is not installed: pip install '{extra}'")):
+        train(recipe(trl={"use_vllm": True}), tmp_path / "out")
 
 
 def lines(out):
@@ -261,3 +265,20 @@ def test_a_training_ends_in_order_by_time_or_by_a_watch(tmp_path, recipe, ends):
     assert lines(out)[-1]["step"] == 1
     assert (out / "checkpoint-1" / "model.safetensors").is_file()
     assert (out / "final" / "tokenizer").is_dir()
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_where_answers_were_sampled_for_several_steps(tmp_path, recipe):
+    given = {"steps": 4, "trl": {"steps_per_generation": 4}, "rewards": [{"name": "paper"}], "kl": 0}
+    out = tmp_path / "out"
+    with pytest.raises(ValueError, match="prompts: 6 are fewer than the 8 for which"):
+        train(recipe(**given), out)
+    given["prompts"] = 8
+    train(recipe(**given), out)
+    before = lines(out)
+    shutil.rmtree(out / "checkpoint-4")
+    train(recipe(**given), out, resume=True)
+    after = lines(out)
+    assert [line["step"] for line in after] == [1, 2, 3, 4, 4]
+    assert after[:2] == before[:2]
+    QwenVLSAMTok.from_pretrained(out / "final")

@@ -173,14 +173,18 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
             installed; the parts of the model do not fit each other.
     """
     recipe = load_recipe(recipe_path, ReinforcedRecipe)
-    for package in ("trl", "datasets"):
+    needed = {"trl": "samtok-bench[rl]", "datasets": "samtok-bench[rl]"}
+    if recipe.trl.get("use_vllm"):
+        needed["vllm"] = "trl[vllm]"
+    for package, extra in needed.items():
         if find_spec(package) is None:
-            raise ValueError(f"{package} is not installed: pip install 'samtok-bench[rl]'")
+            raise ValueError(f"{package} is not installed: pip install '{extra}'")
     out = recipe.open_folder(out, resume)
     return _train(recipe, out, newest_checkpoint(out) if resume else None)
 
 
 def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path:
+    arguments = _arguments(recipe, out)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     samtok = SAMTok.from_pretrained(recipe.codes or recipe.start, device=device)
     # TRL loads the reference model of the KL term from where this one comes from: never a checkpoint
@@ -202,7 +206,7 @@ def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path
         processing_class=processor,
         reward_funcs=[reward.make(samtok, processor.tokenizer) for reward in recipe.rewards],
         train_dataset=as_dataset(prompts),
-        args=_arguments(recipe, out),
+        args=arguments,
         callbacks=[_LogAndWatch(log, recipe.watch), TimeLimit(recipe.seconds)],
     )
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
@@ -239,7 +243,7 @@ def _arguments(recipe: ReinforcedRecipe, out: Path) -> Any:
     from trl import GRPOConfig
 
     at_once, passes = recipe.passes(processes().num_processes)
-    return recipe.arguments(
+    arguments: Any = recipe.arguments(
         out,
         recipe,
         kind=GRPOConfig,
@@ -257,6 +261,12 @@ def _arguments(recipe: ReinforcedRecipe, out: Path) -> Any:
         ignore_data_skip=False,  # the prompts that were taken before are passed over
         **recipe.trl,
     )
+    together = arguments.generation_batch_size // recipe.answers
+    if together > recipe.prompts:  # TRL would make no step at all
+        raise ValueError(
+            f"prompts: {recipe.prompts} are fewer than the {together} for which answers are sampled together"
+        )
+    return arguments
 
 
 @lru_cache(maxsize=1)
