@@ -102,7 +102,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--expressions", type=int, default=2000, help="of the held-out split")
     parser.add_argument("--prompts", type=int, default=2000, help="to learn from")
-    parser.add_argument("--learning-rate", type=float, default=1e-4, help="of reinforcement learning")
+    parser.add_argument("--learning-rate", type=float, default=2e-5, help="of reinforcement learning")
     parser.add_argument("--sft-learning-rate", type=float, default=1e-4)
     parser.add_argument("--kl", type=float, default=0.01)
     parser.add_argument("--batch-size", type=int, default=64, help="of the evaluation")
