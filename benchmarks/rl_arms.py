@@ -28,8 +28,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -72,6 +73,8 @@ RL: dict[str, dict[str, dict[str, Any]]] = {
 }
 """What of its recipe makes an arm."""
 SFT = ("sft-prompts", "sft-time")
+Seeds: TypeAlias = Mapping[int, LoadedRun]
+"""The runs of an arm by its seeds; nano itself has 0."""
 SAME_PROMPTS_AS = "rl-textual"
 
 
@@ -303,12 +306,16 @@ def write_results(options: argparse.Namespace) -> None:
             for file in ("recipe.yaml", "log.jsonl", "output.txt", "run"):
                 if (path := options.out / name / file).exists():
                     archive.add(path, f"{name}/{file}", filter=_without_pictures)
-    trained = [result for result in results if result["steps"]]
+    models = {name: options.out / name / "model" / "vlm" for name in runs}
+    trained = [result for result in results if result["steps"] and models[_name(result)].is_dir()]
     if trained:
-        best = max(trained, key=lambda result: result["metrics"][result["primary"]])
+        best = _name(max(trained, key=lambda result: result["metrics"][result["primary"]]))
         with tarfile.open(options.out / "best.tar.gz", "w:gz") as archive:
-            name = f"{best['arm']}-{best['seed']}"
-            archive.add(options.out / name / "model" / "vlm", f"{name}/vlm")
+            archive.add(models[best], f"{best}/vlm")
+
+
+def _name(result: Mapping[str, Any]) -> str:
+    return f"{result['arm']}-{result['seed']}"
 
 
 def _without_pictures(found: tarfile.TarInfo) -> tarfile.TarInfo | None:
@@ -331,13 +338,15 @@ def _result(options: argparse.Namespace, name: str, run: LoadedRun) -> dict[str,
 
 def _table(options: argparse.Namespace, runs: Mapping[str, LoadedRun]) -> str:
     """Means over seeds, and differences from nano and from both supervised arms, as Markdown."""
-    arms: dict[str, list[LoadedRun]] = {}
+    arms: dict[str, dict[int, LoadedRun]] = {}
     for name, run in runs.items():
-        arms.setdefault(name.rpartition("-")[0], []).append(run)
+        arm, _, seed = name.rpartition("-")
+        arms.setdefault(arm, {})[int(seed)] = run
     if "start" not in arms:
         return "no run of nano itself\n"
-    infos = from_scores(arms["start"][0].task.metrics)
-    primary = arms["start"][0].summary.primary
+    (start,) = arms["start"].values()
+    infos = from_scores(start.task.metrics)
+    primary = start.summary.primary
     primary = primary if primary in {info.id for info in infos} else infos[0].id
     shown = [info for info in infos if info.direction != "none"]
     against = [arm for arm in ("start", *SFT) if arm in arms]
@@ -348,8 +357,8 @@ def _table(options: argparse.Namespace, runs: Mapping[str, LoadedRun]) -> str:
         "|---" * (3 + len(shown) + len(against)) + "|",
     ]
     for arm, found in arms.items():
-        means = [np.mean([metric_of(run, info.id) for run in found]) for info in shown]
-        folders = [options.out / name for name in runs if name.rpartition("-")[0] == arm]
+        means = [np.mean([metric_of(run, info.id) for run in found.values()]) for info in shown]
+        folders = [options.out / f"{arm}-{seed}" for seed in found]
         steps = [steps_of(folder) for folder in folders if (folder / "log.jsonl").is_file()]
         cells = [arm, str(len(found)), f"{np.mean(steps):.0f}" if steps else ""]
         cells += [f"{100 * mean:.1f}" for mean in means]
@@ -364,32 +373,38 @@ def metric_of(run: LoadedRun, metric: str) -> float:
     return np.nan if value is None else value
 
 
-def _difference(first: list[LoadedRun], second: list[LoadedRun], metric: str) -> str:
-    """The difference with its interval, paired by sample and clustered by image; seed k with seed k."""
-    pairs = [(first[k % len(first)], run) for k, run in enumerate(second)]
+def _difference(first: Seeds, second: Seeds, metric: str) -> str:
+    """The difference with its interval, paired by sample and clustered by image.
+
+    Runs of equal seeds are compared; what has no seed, as nano itself, with all of the other's.
+    """
+    same = sorted(first.keys() & second.keys())
+    pairs = [(first[seed], second[seed]) for seed in same] or [*product(first.values(), second.values())]
     before, after, clusters = [], [], []
     for a, b in pairs:
         ids = sorted(a.lines.keys() & b.lines.keys())
         before += scores_of({id: a.lines[id] for id in ids})
         after += scores_of({id: b.lines[id] for id in ids})
         clusters += clusters_of({id: b.lines[id] for id in ids})
-    infos = [info for info in from_scores(second[0].task.metrics) if info.id == metric]
+    infos = [info for info in from_scores(pairs[0][1].task.metrics) if info.id == metric]
     found = paired(infos, before, after, clusters)[metric]
     if found.change is None or found.interval is None:
         return "n/a"
     return f"{100 * found.change:+.1f} [{100 * found.interval.low:+.1f}, {100 * found.interval.high:+.1f}]"
 
 
-def _above_the_curve(arms: Mapping[str, list[LoadedRun]]) -> list[str]:
+def _above_the_curve(arms: Mapping[str, Seeds]) -> list[str]:
     """How much more T-acc an arm has than nano with the bias that gives it the arm's N-acc."""
     biased = [arm for arm in arms if arm == "start" or arm.startswith("bias")]
-    on_curve = [run for arm in biased for run in arms[arm]]
+    on_curve = [run for arm in biased for run in arms[arm].values()]
     if len(on_curve) < 2:
         return []
     curve = sorted((metric_of(run, "n_acc"), metric_of(run, "t_acc")) for run in on_curve)
     lines = ["", "| arm | N-acc | T-acc | T-acc of the bias curve there |", "|---|---|---|---|"]
     for arm, found in arms.items():
-        refuses, answers = (np.mean([metric_of(run, key) for run in found]) for key in ("n_acc", "t_acc"))
+        refuses, answers = (
+            np.mean([metric_of(run, key) for run in found.values()]) for key in ("n_acc", "t_acc")
+        )
         there = np.interp(refuses, *zip(*curve, strict=True))
         lines.append(f"| {arm} | {100 * refuses:.1f} | {100 * answers:.1f} | {100 * there:.1f} |")
     return lines
