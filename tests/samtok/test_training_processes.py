@@ -14,9 +14,14 @@ from accelerate import debug_launcher
 from accelerate.state import AcceleratorState
 from qwen_parts import base_qwen
 from safetensors.torch import load_file
+from torch.distributed.fsdp import fully_shard
 
 from samtok.training import supervised, tokenizer
+from samtok.training.codes import GeometryCodes
+from samtok.training.dialogues import Collator
 from samtok.training.folders import newest_checkpoint
+from samtok.training.lora import LoRA
+from samtok.vocabulary import extend_vocabulary
 
 pytestmark = pytest.mark.slow
 
@@ -86,3 +91,39 @@ def test_a_tokenizer(tmp_path):
     moved = alone["quantizer.codebooks.0.cluster_size_ema"]
     assert moved.sum() == pytest.approx(8 * (1 - 0.99**2), rel=1e-3)  # four images with two masks
     assert len(entries(tmp_path / "two", "loss")) == 2
+
+
+def compare_sharded(lora: LoRA | None, folder: Path) -> None:
+    """In each of two processes: losses and gradients with sharded weights, and with whole ones."""
+    torch.set_num_threads(1)
+    model, processor = base_qwen("qwen3_vl")
+    extend_vocabulary(model, processor.tokenizer)
+    draw = test_supervised.draw(test_supervised.DATA, 1, torch.distributed.get_rank(), {})
+    batch = Collator(processor, GeometryCodes())([draw])
+    supervised.compute_losses_in_forward(model)
+    whole = lora.add_to(model, processor.tokenizer, 1) if lora else model
+    whole(**batch)[0].losses.sum().backward()
+    expected = {
+        name: weight.grad.clone() for name, weight in whole.named_parameters() if weight.grad is not None
+    }
+    for gradient in expected.values():
+        torch.distributed.all_reduce(gradient, torch.distributed.ReduceOp.AVG)
+    whole.zero_grad()
+    for layer in (*model.model.language_model.layers, *model.model.visual.blocks):
+        fully_shard(layer)
+    fully_shard(whole)
+    whole(**batch)[0].losses.sum().backward()
+    for name, weight in whole.named_parameters():
+        assert (name in expected) == weight.requires_grad
+        if weight.requires_grad:
+            torch.testing.assert_close(
+                weight.grad.full_tensor(), expected[name], rtol=1e-3, atol=1e-4, msg=name
+            )
+    (folder / str(torch.distributed.get_rank())).touch()
+
+
+@pytest.mark.parametrize("lora", [None, LoRA(rank=2, alpha=4)])
+def test_sharded_weights_have_the_gradients_of_whole_ones(tmp_path, lora):
+    """As FSDP 2 shards them."""
+    debug_launcher(compare_sharded, (lora, tmp_path), num_processes=2)
+    assert {path.name for path in tmp_path.iterdir()} == {"0", "1"}

@@ -158,6 +158,23 @@ def test_long_dialogues_are_cut_and_counted(tmp_path, processor):
     assert [entry["cut_dialogues"] for entry in entries(tmp_path / "out") if "loss" in entry] == [longer]
 
 
+def test_each_process_of_a_machine_has_a_gpu_of_its_own(monkeypatch):
+    assert torch.cuda.is_available() or processes.own_gpu() is None
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert processes.own_gpu() == torch.device("cuda:3")
+    monkeypatch.delenv("LOCAL_RANK")
+    assert processes.own_gpu() == torch.device("cuda:0")
+
+
+def test_what_lora_lacks_is_named(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match=r"lora needs a start\.checkpoint, to whose weights it is added"):
+        train(recipe(tmp_path, lora=LORA), tmp_path / "out")
+    monkeypatch.setattr("samtok.training.recipe.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="lora: peft is not installed: pip install peft"):
+        train(recipe(tmp_path, start={"checkpoint": "x"}, lora=LORA), tmp_path / "out")
+
+
 LORA = {"rank": 4, "alpha": 8, "dropout": 0.1}
 
 

@@ -10,13 +10,13 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from samtok.agreement import check_codebooks
 from samtok.build import position_waves
 from samtok.tokenizer import SAMTok
+from samtok.training.processes import own_gpu
 
 
 class TokenizerCodes:
@@ -48,8 +48,8 @@ class TokenizerCodes:
         self, images: Sequence[NDArray[np.uint8]], masks: Sequence[NDArray[np.bool_]]
     ) -> list[NDArray[np.int64]]:
         """For each image (H, W, 3) uint8 the codes of its masks: (N, H, W) bool -> (N, 2) int64 in 0..255."""
-        if not self._placed and torch.cuda.is_available():
-            self._tokenizer.to("cuda")
+        if not self._placed and (gpu := own_gpu()):
+            self._tokenizer.to(gpu)
         self._placed = True
         codes = [np.zeros((0, 2), np.int64)] * len(images)
         if asked := [place for place, group in enumerate(masks) if len(group)]:  # others are not embedded

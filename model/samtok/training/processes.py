@@ -1,6 +1,7 @@
 """The processes of a training: this one alone, or those that `accelerate launch` has started."""
 
 import math
+import os
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
@@ -8,11 +9,18 @@ import torch
 from accelerate import PartialState
 
 Item = TypeVar("Item")
+_LOCAL = "LOCAL_RANK"
+"""Set by what starts several processes on a machine: the number of this one there."""
 
 
 def processes() -> PartialState:
     """Join the other processes of this training, if there are any."""
     return PartialState(cpu=not torch.cuda.is_available())
+
+
+def own_gpu() -> torch.device | None:
+    """The GPU of this process, or of the one that it draws data for; None without GPUs."""
+    return torch.device("cuda", int(os.environ.get(_LOCAL, 0))) if torch.cuda.is_available() else None
 
 
 class Share(NamedTuple):
