@@ -11,6 +11,7 @@ the vectors of other masks. The ways:
   eight masks have the same words as in float32, `same_pixels` what share of the masks is as in the base
 
     python benchmarks/tokenizer.py [--image FILE] [--device cuda] [--rounds 1] [--threads 1] [--limit 80]
+    python benchmarks/tokenizer.py --side 512   # a quarter of the work
     python benchmarks/tokenizer.py --small      # a tiny configuration, to see that everything runs
 
 Ratios are of processor time on a CPU, of wall time on CUDA. After `--limit` seconds nothing new is begun, and
@@ -53,13 +54,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--limit", type=int, default=3600, help="seconds")
+    parser.add_argument("--side", type=int, default=1024, help="of the encoder's input, pixels")
     parser.add_argument("--small", action="store_true")
     options = parser.parse_args()
     began = time.monotonic()
     torch.set_num_threads(options.threads)
     image = Image.open(options.image).convert("RGB") if options.image else _picture()
     with torch.no_grad(), _at_most(options.limit):
-        model, released, missing = _models(_small() if options.small else SAMTokConfig(), options.device)
+        model, released, missing = _models(
+            _small() if options.small else SAMTokConfig(build_sam2_config(options.side)), options.device
+        )
         ways = Ways(model, released, image)
         rows: dict[str, dict[str, Any]] = {}
         masks: dict[str, Tensor] = {}
