@@ -9,23 +9,25 @@ import re
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from samtok.config import SAMTokConfig
-from samtok.processor import QwenVLProcessor
-from samtok.vocabulary import TURN_END, mask_word_ids
+from samtok.processor import Processor
+from samtok.vocabulary import mask_word_ids
 from samtok.words import CODEBOOK_SIZE, CODEBOOKS, VOCABULARY
 
 _CODE = re.compile(r"<\|mt_[0-9]+\|>")
 
 
-def check_parts(model: PreTrainedModel, processor: QwenVLProcessor, samtok: SAMTokConfig) -> None:
+def check_parts(model: PreTrainedModel, processor: Processor, samtok: SAMTokConfig) -> None:
     """Raise ValueError, which names the parts and how they differ, unless all of a checkpoint fits."""
     check_codebooks(samtok)
     if samtok.codebook_size != CODEBOOK_SIZE:  # the model can say words that have no code
         raise ValueError(_codebooks(samtok))
     check_words(processor.tokenizer)
     _check_rows(model, processor.tokenizer)
-    _check_images(model, processor)
-    if TURN_END not in processor.tokenizer.get_vocab():
-        raise ValueError(f"the text tokenizer has no {TURN_END}, which ends a turn: not Qwen's")
+    for name, (expected, found) in processor.settings_beside(model.config).items():
+        if expected != found:
+            raise ValueError(f"the {name} is {expected} for the language model and {found} for its processor")
+    if processor.turn_end not in processor.tokenizer.get_vocab():
+        raise ValueError(f"the text tokenizer has no {processor.turn_end}, which ends a turn")
     if processor.chat_template is None:
         raise ValueError("there is no chat template: chat_template.jinja is missing")
 
@@ -85,16 +87,3 @@ def _check_rows(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> N
                 f"it has {rows} rows, and their ids go up to {end}; the weights are probably those of before "
                 "the words were added"
             )
-
-
-def _check_images(model: PreTrainedModel, processor: QwenVLProcessor) -> None:
-    config, images = model.config, processor.image_processor
-    pairs = {
-        "id of <|image_pad|>": (config.image_token_id, processor.image_token_id),
-        "patch_size": (config.vision_config.patch_size, images.patch_size),
-        "temporal_patch_size": (config.vision_config.temporal_patch_size, images.temporal_patch_size),
-        "merge_size": (config.vision_config.spatial_merge_size, images.merge_size),
-    }
-    for name, (expected, found) in pairs.items():
-        if expected != found:
-            raise ValueError(f"the {name} is {expected} for the language model and {found} for its processor")

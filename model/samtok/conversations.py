@@ -20,9 +20,10 @@ Conversation: TypeAlias = Sequence[dict[str, Any]]
 ToWords: TypeAlias = Callable[[Any, np.ndarray], list[str]]
 """From an image of the conversation and masks (N, H, W) bool on it to N words."""
 _TEMPLATE_MARK = re.compile(
-    r"<\|(?:endoftext|im_start|im_end|vision_start|vision_end|vision_pad|image_pad|video_pad)\|>"
+    r"<\|(?:endoftext|im_start|im_end|vision_start|vision_end|vision_pad|image_pad|video_pad"
+    r"|begin_of_text|end_of_text|start_header_id|end_header_id|eot_id|image|video)\|>"
 )
-"""Of Qwen's chat templates."""
+"""Of the chat templates of Qwen, and of PerceptionLM."""
 
 
 def render(conversation: Conversation, to_words: ToWords) -> list[dict[str, Any]]:
@@ -70,4 +71,17 @@ def render(conversation: Conversation, to_words: ToWords) -> list[dict[str, Any]
     words = {index: iter(to_words(images[index], np.stack(masks))) for index, masks in regions.items()}
     for spot, index in spots:
         spot["text"] = next(words[index])
+    for message in messages:
+        message["content"] = joined(message["content"])
     return messages
+
+
+def joined(parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Parts with neighbouring texts as one: PerceptionLM's template would trim each of them."""
+    whole: list[dict[str, Any]] = []
+    for part in parts:
+        if whole and part["type"] == whole[-1]["type"] == "text":
+            whole[-1] = {"type": "text", "text": whole[-1]["text"] + part["text"]}
+        else:
+            whole.append(part)
+    return whole

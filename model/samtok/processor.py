@@ -4,9 +4,12 @@ The stock processors build a video processor, which needs torchvision. SAMTok ne
 processor has an image processor and a tokenizer, and reads ordinary checkpoint folders.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from transformers import ProcessorMixin
+
+from samtok.perception_lm import PerceptionLMProcessor
+from samtok.vocabulary import TURN_END
 
 
 class QwenVLProcessor(ProcessorMixin):
@@ -23,6 +26,9 @@ class QwenVLProcessor(ProcessorMixin):
         ValueError: the text tokenizer lacks Qwen's vision tokens.
     """
 
+    turn_end = TURN_END
+    answer_start = "<|im_start|>assistant\n"
+    image_end = "<|vision_end|>"
     return_mm_token_type_ids = True
     text_kwargs: ClassVar = {"return_token_type_ids": False}
 
@@ -39,6 +45,26 @@ class QwenVLProcessor(ProcessorMixin):
             setattr(self, f"{name}_token_id", index)
         super().__init__(image_processor, tokenizer, chat_template=chat_template)
 
+    @property
+    def image_end_id(self) -> int:
+        """The token after an image."""
+        return int(self.vision_end_token_id)
+
+    def image_tokens(self, height: int, width: int) -> int:
+        """The number of visual tokens of an image."""
+        patches = self.image_processor.get_number_of_image_patches(height, width)
+        return int(patches // self.image_processor.merge_size**2)
+
+    def settings_beside(self, config: Any) -> dict[str, tuple[Any, Any]]:
+        """What model and processor must agree in, by name: the model's value and the processor's."""
+        vision, images = config.vision_config, self.image_processor
+        return {
+            "id of <|image_pad|>": (config.image_token_id, self.image_token_id),
+            "patch_size": (vision.patch_size, images.patch_size),
+            "temporal_patch_size": (vision.temporal_patch_size, images.temporal_patch_size),
+            "merge_size": (vision.spatial_merge_size, images.merge_size),
+        }
+
     def limit_pixels(self, least: int, most: int) -> None:
         """Resize images to so many pixels in height x width, at least and at most."""
         self.image_processor.size = {"shortest_edge": least, "longest_edge": most}
@@ -52,3 +78,6 @@ class QwenVLProcessor(ProcessorMixin):
     def model_input_names(self) -> list[str]:
         """The names of what a call returns."""
         return [*super().model_input_names, "mm_token_type_ids"]
+
+
+Processor: TypeAlias = QwenVLProcessor | PerceptionLMProcessor

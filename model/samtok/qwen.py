@@ -1,4 +1,4 @@
-"""QwenVLSAMTok: a Qwen vision-language model that reads and writes masks."""
+"""QwenVLSAMTok: a vision-language model, of Qwen's families or PerceptionLM, that reads and writes masks."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -23,15 +23,21 @@ from samtok.file_kinds import read_object
 from samtok.images import to_rgb
 from samtok.loading import CONFIG, load_model, load_processor
 from samtok.locate import TOKENIZER, VLM, model_folder, tokenizer_part, vlm_part
-from samtok.processor import QwenVLProcessor
+from samtok.perception_lm import FAMILY, PerceptionLMProcessor, load_perception_lm
+from samtok.processor import Processor, QwenVLProcessor
 from samtok.tokenizer import ImageEmbedding, SAMTok
-from samtok.vocabulary import TURN_END, mask_word_ids, special_ids
+from samtok.vocabulary import mask_word_ids, special_ids
 from samtok.words import ParsedWords, format_words, parse_words
 
-FAMILIES: dict[str, type[PreTrainedModel]] = {
+QWENS: dict[str, type[PreTrainedModel]] = {
     "qwen2_5_vl": Qwen2_5_VLForConditionalGeneration,
     "qwen3_vl": Qwen3VLForConditionalGeneration,
 }
+FAMILIES: dict[str, tuple[Callable[..., Any], Callable[..., Processor]]] = {
+    **{name: (model.from_pretrained, QwenVLProcessor.from_pretrained) for name, model in QWENS.items()},
+    FAMILY: (load_perception_lm, PerceptionLMProcessor.from_pretrained),
+}
+"""What loads the model and the processor of a folder, by `model_type`."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +58,12 @@ class Answer:
 
 
 class QwenVLSAMTok:
-    """A Qwen2.5-VL or Qwen3-VL with mask words (`model`, `processor`) and its mask tokenizer (`samtok`)."""
+    """A vision-language model with mask words (`model`, `processor`) and its mask tokenizer (`samtok`).
 
-    def __init__(self, model: PreTrainedModel, processor: QwenVLProcessor, samtok: SAMTok) -> None:
+    It is a Qwen2.5-VL, a Qwen3-VL or a PerceptionLM.
+    """
+
+    def __init__(self, model: PreTrainedModel, processor: Processor, samtok: SAMTok) -> None:
         """Raises ValueError if the parts do not fit together, see `samtok.agreement`."""
         check_parts(model, processor, samtok.config)
         self.model, self.processor, self.samtok = model.eval(), processor, samtok.eval()
@@ -121,7 +130,7 @@ class QwenVLSAMTok:
             max_new_tokens: the limit of each answer, including the end of the turn.
             constrained: force mask words to be well formed. The papers decode freely.
             parse: reads the mask words in an answer's text.
-            skip_special_tokens: leave Qwen's own special tokens out of the text. Mask words always stay.
+            skip_special_tokens: leave the model's own special tokens out of the text. Mask words always stay.
 
         Raises:
             ValueError: a conversation cannot be rendered.
@@ -211,10 +220,10 @@ class QwenVLSAMTok:
         )
 
     def _ends(self) -> set[int]:
-        """The token ids that end a turn: `TURN_END` and those that the checkpoint names."""
+        """The token ids that end a turn: the processor's `turn_end` and those that the checkpoint names."""
         named = self.model.generation_config.eos_token_id
         named = named if isinstance(named, list) else [] if named is None else [named]
-        return {self.processor.tokenizer.convert_tokens_to_ids(TURN_END), *named}
+        return {self.processor.tokenizer.convert_tokens_to_ids(self.processor.turn_end), *named}
 
     def _masks(
         self, words: ParsedWords, images: list[dict[str, Any]], embed: Callable[[Any], ImageEmbedding]
@@ -228,8 +237,8 @@ class QwenVLSAMTok:
         return self.samtok.decode(embed(first), np.array(words.codes)).cpu().numpy()
 
 
-def load_qwen(folder: str | Path, dtype: torch.dtype) -> tuple[PreTrainedModel, QwenVLProcessor]:
-    """Load a Qwen vision-language model and its processor; config.json names the family.
+def load_qwen(folder: str | Path, dtype: torch.dtype) -> tuple[PreTrainedModel, Processor]:
+    """Load a vision-language model and its processor; config.json names the family.
 
     Raises:
         FileNotFoundError: there is no config.json in `folder`.
@@ -237,17 +246,15 @@ def load_qwen(folder: str | Path, dtype: torch.dtype) -> tuple[PreTrainedModel, 
     """
     folder = Path(folder)
     if not (folder / CONFIG).is_file():
-        raise FileNotFoundError(
-            f"no {CONFIG} in {folder}: expected the folder of a Qwen vision-language model"
-        )
+        raise FileNotFoundError(f"no {CONFIG} in {folder}: expected the folder of a vision-language model")
     family = read_object(folder / CONFIG).get("model_type")
     if family not in FAMILIES:
         raise ValueError(
             f"{folder / CONFIG}: model_type {family!r} is not supported; "
             f"supported: {', '.join(sorted(FAMILIES))}"
         )
-    model = load_model(FAMILIES[family].from_pretrained, folder, family, dtype=dtype)
-    return model, load_processor(QwenVLProcessor.from_pretrained, folder)
+    of_model, of_processor = FAMILIES[family]
+    return load_model(of_model, folder, family, dtype=dtype), load_processor(of_processor, folder)
 
 
 def _image_parts(conversation: Conversation) -> list[dict[str, Any]]:

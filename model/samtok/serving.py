@@ -7,7 +7,10 @@ with an answer of status 200.
 from collections.abc import Sequence
 from pathlib import Path
 
+from samtok.file_kinds import read_object
+from samtok.loading import CONFIG
 from samtok.locate import model_folder, vlm_part
+from samtok.perception_lm import FAMILY as PERCEPTION_LM
 from samtok.processor import QwenVLProcessor
 
 
@@ -29,6 +32,8 @@ def serve(name: str | Path, options: Sequence[str] = ()) -> None:
     if not is_serve_available():
         raise ValueError("serving needs fastapi, uvicorn and openai: pip install 'samtok-bench[serve]'")
     folder = vlm_part(model_folder(name))
+    if (family := read_object(folder / CONFIG).get("model_type")) == PERCEPTION_LM:
+        raise ValueError(f"{folder} is a {family}, whose images `transformers serve` would drop: use a Qwen")
     for config in (Qwen2_5_VLConfig, Qwen3VLConfig):
         AutoProcessor.register(config, QwenVLProcessor, exist_ok=True)
     app(["serve", str(folder), *options])

@@ -202,7 +202,7 @@ class TestWrongFolders:
 
     def test_another_family(self, tmp_path):
         (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
-        with pytest.raises(ValueError, match=r"llama.*supported: qwen2_5_vl, qwen3_vl"):
+        with pytest.raises(ValueError, match=r"llama.*supported: perception_lm, qwen2_5_vl, qwen3_vl"):
             QwenVLSAMTok.from_pretrained(tmp_path)
 
     def test_no_mask_tokenizer(self, tmp_path):

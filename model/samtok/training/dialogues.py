@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
-from samtok.processor import QwenVLProcessor
+from samtok.conversations import joined
+from samtok.processor import Processor, QwenVLProcessor
 from samtok.training.codes import CodeSource
 from samtok.training.processes import ALONE, Share
 from samtok.training.recipe import DataSource, RecipePart
@@ -62,11 +63,9 @@ class Collator:
     question could.
     """
 
-    _image_end, _turn_end = "<|vision_end|>", "<|im_end|>"
-
     def __init__(
         self,
-        processor: QwenVLProcessor,
+        processor: Processor,
         codes: CodeSource,
         image_labels: bool = False,
         max_tokens: int | None = None,
@@ -74,8 +73,10 @@ class Collator:
         self.processor, self.codes, self.image_labels = processor, codes, image_labels
         self.max_tokens = max_tokens
         _, self._first, self._second, _ = mask_word_ids(processor.tokenizer)
-        ids = processor.tokenizer("<|im_start|>assistant\n", add_special_tokens=False)["input_ids"]
-        self._header, self._end = list(ids), processor.tokenizer.convert_tokens_to_ids(self._turn_end)
+        if image_labels and not isinstance(processor, QwenVLProcessor):
+            raise ValueError("image_loss: only a Qwen's visual tokens have places that words can be given to")
+        ids = processor.tokenizer(processor.answer_start, add_special_tokens=False)["input_ids"]
+        self._header, self._end = list(ids), processor.tokenizer.convert_tokens_to_ids(processor.turn_end)
         self._checked: set[str] = set()
 
     def __call__(self, dialogues: Sequence[Dialogue]) -> dict[str, Tensor]:
@@ -86,7 +87,8 @@ class Collator:
         """Give the masks their codes, which is the expensive part, and render the dialogues.
 
         Raises:
-            ValueError: a text has mask words of another tokenizer, or of an unknown one.
+            ValueError: a text has mask words of another tokenizer, or of an unknown one; or turns are apart,
+                and the model is no Qwen.
         """
         for dialogue in dialogues:
             self.check_words(dialogue)
@@ -103,8 +105,10 @@ class Collator:
             count = len(found) - len(shown)
             words, turns = iter(format_words(found[:count])), dialogue["turns"]
             apart = bool(dialogue.get("apart"))
+            if apart and not isinstance(self.processor, QwenVLProcessor):
+                raise ValueError("the training data have turns apart, which only a Qwen takes")
             text = self._side_by_side(turns, words) if apart else self._text(turns, words)
-            bags = self._bags(dialogue["image"], shown, found[count:])
+            bags = self._bags(dialogue["image"], shown, found[count:]) if self.image_labels else []
             prepared.append(PreparedDialogue(text, dialogue["image"], bags, apart))
         return prepared
 
@@ -126,9 +130,12 @@ class Collator:
         messages: list[dict[str, Any]] = [
             {
                 "role": role,
-                "content": [
-                    {"type": "text", "text": part if isinstance(part, str) else next(words)} for part in parts
-                ],
+                "content": joined(
+                    [
+                        {"type": "text", "text": part if isinstance(part, str) else next(words)}
+                        for part in parts
+                    ]
+                ),
             }
             for turn in turns
             for role, parts in zip(("user", "assistant"), turn, strict=True)
@@ -138,10 +145,10 @@ class Collator:
 
     def _side_by_side(self, turns: Sequence[Any], words: Iterator[str]) -> str:
         """The text up to the image's end, which all turns share, then the rest of each turn's dialogue."""
-        texts = []
+        texts, end = [], self.processor.turn_end
         for turn in turns:
-            start, mark, rest = self._text([turn], words).partition(self._image_end)
-            texts.append(rest[: rest.rindex(self._turn_end)] + self._turn_end)
+            start, mark, rest = self._text([turn], words).partition(self.processor.image_end)
+            texts.append(rest[: rest.rindex(end)] + end)
         return start + mark + "".join(texts)
 
     def collate(self, prepared: Sequence[PreparedDialogue]) -> dict[str, Tensor]:
@@ -194,14 +201,13 @@ class Collator:
 
     def length(self, dialogue: PreparedDialogue) -> int:
         """The number of tokens of a dialogue."""
-        images: Any = self.processor.image_processor
-        patches = images.get_number_of_image_patches(*dialogue.image.shape[:2])
-        words = self.processor.tokenizer(dialogue.text)["input_ids"]
-        return len(words) - 1 + patches // images.merge_size**2  # the text has one for all of the image
+        height, width = dialogue.image.shape[:2]
+        words = self.processor.tokenizer(dialogue.text, add_special_tokens=False)["input_ids"]
+        return len(words) - 1 + self.processor.image_tokens(height, width)  # the text has one for all of it
 
     def _turns(self, ids: Tensor) -> Tensor:
         """The turn of each token (B, T), from 1; 0 up to the image's end."""
-        after = (ids == self.processor.vision_end_token_id).cumsum(1).roll(1, 1)
+        after = (ids == self.processor.image_end_id).cumsum(1).roll(1, 1)
         after[:, 0] = 0
         ends = ((ids == self._end) & (after > 0)).cumsum(1).roll(1, 1)
         ends[:, 0] = 0
@@ -209,7 +215,7 @@ class Collator:
 
     def _bags(self, image: NDArray[np.uint8], regions: Any, codes: NDArray[np.int64]) -> list[list[int]]:
         """The token ids that each visual token of an image should say, row by row."""
-        processor = self.processor.image_processor
+        processor: Any = self.processor.image_processor
         seen = processor(images=[Image.fromarray(image)], return_tensors="pt")
         _, rows, columns = seen["image_grid_thw"][0].tolist()
         grid = rows // processor.merge_size, columns // processor.merge_size

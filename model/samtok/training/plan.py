@@ -17,7 +17,7 @@ from transformers import AutoConfig, PreTrainedModel
 from samtok.loading import load_processor
 from samtok.locate import model_folder, vlm_part
 from samtok.processor import QwenVLProcessor
-from samtok.qwen import FAMILIES
+from samtok.qwen import QWENS
 from samtok.tokenizer import SAMTok
 from samtok.training.codes import CodeSource, GeometryCodes, TokenizerCodes
 from samtok.training.dialogues import IGNORED, Collator, draw
@@ -135,10 +135,10 @@ def report(recipe_path: str | Path, gpus: int) -> str:
         raise ValueError("only a training that begins with a checkpoint can be planned")
     folder = vlm_part(model_folder(recipe.start.checkpoint))
     config = AutoConfig.from_pretrained(folder)
-    if config.model_type not in FAMILIES:
-        raise ValueError(f"{folder}: model_type {config.model_type!r} is not supported")
+    if config.model_type not in QWENS:
+        raise ValueError(f"{folder}: a plan needs a Qwen, not the model_type {config.model_type!r}")
     with torch.device("meta"):
-        model: Any = FAMILIES[config.model_type](config)
+        model: Any = QWENS[config.model_type](config)
     model.tie_weights()
     of, stage = _counted(recipe, folder), recipe.stages[-1]
     found = plan(recipe, model, of, gpus)

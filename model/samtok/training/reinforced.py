@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback
 
 from samtok.agreement import check_parts
 from samtok.locate import model_folder, vlm_part
+from samtok.processor import QwenVLProcessor
 from samtok.qwen import load_qwen
 from samtok.tokenizer import SAMTok
 from samtok.training.codes import TokenizerCodes
@@ -189,6 +190,8 @@ def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path
     samtok = SAMTok.from_pretrained(recipe.codes or recipe.start, device=device)
     # TRL loads the reference model of the KL term from where this one comes from: never a checkpoint
     model, processor = load_qwen(vlm_part(model_folder(recipe.start)), getattr(torch, recipe.weights))
+    if not isinstance(processor, QwenVLProcessor):
+        raise ValueError(f"start: {recipe.start} is no Qwen, which reinforcement learning needs")
     model.set_attn_implementation(recipe.attention)
     if recipe.pixels:
         processor.limit_pixels(*recipe.pixels)

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, TrainerCallback
 
 from samtok.build import NanoOptions, build_nano
 from samtok.locate import model_folder, vlm_part
-from samtok.processor import QwenVLProcessor
+from samtok.processor import Processor
 from samtok.qwen import load_qwen
 from samtok.tokenizer import SAMTok
 from samtok.training.benchmarks import Benchmarks, RunBenchmarks
@@ -220,7 +220,7 @@ def _codes(recipe: SupervisedRecipe) -> CodeSource:
     return TokenizerCodes(SAMTok.from_pretrained(recipe.codes, device=device))
 
 
-def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrainedModel, QwenVLProcessor]:
+def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrainedModel, Processor]:
     """Build or load the model that training starts from, and its processor."""
     start = recipe.start
     if start.nano is not None:
@@ -274,7 +274,7 @@ class SupervisedTrainer(ResumableTrainer):
         self,
         recipe: SupervisedRecipe,
         batches: Batches,
-        processor: QwenVLProcessor,
+        processor: Processor,
         start: Callable[[], PreTrainedModel],
         **kwargs: Any,
     ) -> None:
@@ -388,9 +388,11 @@ def token_losses(model: Any, inputs: dict[str, Tensor]) -> tuple[TokenLosses, Te
     if (turns := inputs.pop("turns", None)) is not None:
         inputs |= keep_apart(model, inputs, turns)
     seen: list[Tensor] = []  # (visual tokens, D)
-    hook = model.model.visual.register_forward_hook(lambda *call: seen.append(call[-1].pooler_output))
+    if image_labels is not None:
+        hook = model.model.visual.register_forward_hook(lambda *call: seen.append(call[-1].pooler_output))
     hidden = model.model(**inputs, use_cache=False).last_hidden_state  # (B, T, D)
-    hook.remove()
+    if image_labels is not None:
+        hook.remove()
     chosen = labels[:, 1:] != IGNORED  # each token is predicted at the one before it
     logits, targets = model.lm_head(hidden[:, :-1][chosen]).float(), labels[:, 1:][chosen]
     losses = nn.functional.cross_entropy(logits, targets, reduction="none")
