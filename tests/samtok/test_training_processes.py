@@ -93,6 +93,20 @@ def test_a_tokenizer(tmp_path):
     assert len(entries(tmp_path / "two", "loss")) == 2
 
 
+def test_a_tokenizer_resumed(tmp_path):
+    def recipe(steps: int) -> Path:
+        stage = {"steps": steps, "learning_rate": 1e-3, "points": 64, "schedule": "constant_with_warmup"}
+        stages = [{"name": "codes", "paths": {"codes": 1}, **stage}]
+        return test_train_tokenizer.written_recipe(tmp_path, images_per_step=4, stages=stages)
+
+    whole = in_two(tokenizer.train, recipe(4), tmp_path / "whole")
+    in_two(tokenizer.train, recipe(2), tmp_path / "parts")
+    for made in ("final", "codes/done"):
+        shutil.rmtree(tmp_path / "parts" / made)
+    parts = in_two(tokenizer.train, recipe(4), tmp_path / "parts", resume=True)
+    assert all(torch.equal(parts[name], whole[name]) for name in whole)
+
+
 def compare_sharded(lora: LoRA | None, folder: Path) -> None:
     """In each of two processes: losses and gradients with sharded weights, and with whole ones."""
     torch.set_num_threads(1)

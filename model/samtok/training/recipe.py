@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -71,12 +70,6 @@ class DataSource(RecipePart):
     def open(self, seed: int, **options: Any) -> Iterator[Any]:
         """Start the stream of this seed; `options` override those of the recipe."""
         return find_source(self.source)(seed, **{**self.options, **options})
-
-    def open_at(self, seed: int, start: int, **options: Any) -> Iterator[Any]:
-        """The stream of this seed from number `start` on."""
-        if starts_anywhere(find_source(self.source)):
-            return self.open(seed, start=start, **options)
-        return islice(self.open(seed, **options), start, None)
 
     def pick(self, seed: int, index: int, **options: Any) -> Any:
         """Number `index` of this seed's stream, or else the first of a stream with a seed of its own."""

@@ -146,7 +146,8 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
     Args:
         recipe_path: a recipe file, or the name of a shipped one.
         out: gets log.jsonl (one JSON object per line: learning rate, accuracies, and separate losses of first
-            codes, second codes and text) and the Trainer's checkpoints, each a loadable folder of a QwenVL.
+            codes, second codes and text) and the Trainer's checkpoints, each a loadable folder of a QwenVL,
+            or of what `lora` has added.
         resume: continue from the newest whole checkpoint, as if the training had not stopped.
 
     Returns:
