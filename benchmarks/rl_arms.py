@@ -187,11 +187,6 @@ def _trained(options: argparse.Namespace, arm: str, seed: int) -> Callable[[], s
         except subprocess.CalledProcessError as error:
             return f"{folder.name} FAILED with {error.returncode}, see {folder}/output.txt"
         final = folder / "training" / "final"
-        if kind == "sft":
-            (folder / "whole").mkdir(exist_ok=True)
-            final.rename(folder / "whole" / "vlm")
-            shutil.copytree(nano_folder() / "tokenizer", folder / "whole" / "tokenizer", dirs_exist_ok=True)
-            final = folder / "whole"
         final.rename(folder / "model")
         shutil.copy(folder / "training" / "log.jsonl", folder)
         shutil.rmtree(folder / "training")
@@ -236,7 +231,7 @@ def _recipe(options: argparse.Namespace, arm: str, seed: int) -> tuple[str, dict
         until = steps_of(options.out / f"{SAME_PROMPTS_AS}-{seed}")
     pictures = options.prompts * 2 // 5
     return "sft", {
-        **common, "start": {"checkpoint": str(nano_folder() / "vlm")}, "codes": "nano",
+        **common, "start": {"checkpoint": "nano"}, "codes": "nano",
         "stages": [{"until": until, "images": images, "pool": pictures}],
         "learning_rate": options.sft_learning_rate, "seconds": options.seconds,
     }  # fmt: skip

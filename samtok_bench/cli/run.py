@@ -77,7 +77,9 @@ def run(
     ] = None,
     tokenizer: Annotated[
         str | None,
-        option("--tokenizer", "Mask tokenizer (folder or hub id) for a model that runs elsewhere."),
+        option(
+            "--tokenizer", "Mask tokenizer (folder or hub id) for a model that lacks one or runs elsewhere."
+        ),
     ] = None,
     answers: Annotated[
         str | None,

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -34,6 +35,7 @@ class SAMTokPredictor(Predictor):
     """A QwenVL with mask words, run in this process."""
 
     can_constrain = True
+    takes: ClassVar[frozenset[str]] = frozenset(("tokenizer",))
     summary = "a local model: nano, a folder, or a hub id such as zhouyik/Qwen3-VL-4B-SAMTok-co"
 
     def __init__(self, argument: str, options: PredictorOptions) -> None:
@@ -41,11 +43,22 @@ class SAMTokPredictor(Predictor):
         self.folder = _named(locate.model_folder, self.argument)
         self._model: QwenVLSAMTok | None = None
 
+    @cached_property
+    def tokenizer(self) -> Path:
+        """The folder of the mask tokenizer that was named, or else the model's own."""
+        if self.options.tokenizer:
+            return _named(locate.tokenizer_folder, self.options.tokenizer)
+        try:
+            return locate.tokenizer_part(self.folder)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{error}; name one of another place by --tokenizer FOLDER") from None
+
     def identity(self) -> dict[str, Any]:
         device = _device(self.options.device)
         return {
             "kind": "samtok",
             "weights": weights_hash(self.folder),
+            **({"tokenizer": weights_hash(self.tokenizer)} if self.options.tokenizer else {}),
             "device": device.split(":")[0],
             # what QwenVLSAMTok takes when none is named
             "dtype": "bfloat16" if device.startswith("cuda") else "float32",
@@ -57,7 +70,8 @@ class SAMTokPredictor(Predictor):
             from samtok import QwenVLSAMTok
 
             _settle(self.options)
-            self._model = QwenVLSAMTok.from_pretrained(self.folder, device=_device(self.options.device))
+            device = _device(self.options.device)
+            self._model = QwenVLSAMTok.from_pretrained(self.folder, device=device, samtok=self.tokenizer)
 
     def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
         model = self.loaded()
@@ -87,7 +101,7 @@ class SAMTokPredictor(Predictor):
         return self._model
 
     def ceiling(self, forced: bool) -> Predictor | None:
-        codec = SAMTokCodec(self.argument, self.options, self._model.samtok if self._model else None)
+        codec = SAMTokCodec(str(self.tokenizer), self.options, self._model.samtok if self._model else None)
         if not forced and not codec.is_cheap():
             return None
         return OraclePredictor("", self.options, codec)

@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from PIL import Image
 from qwen_parts import SMALL, tiny_samtok
+from safetensors.torch import load_file
 
 from samtok.tokenizer import SAMTok
 from samtok.words import format_words
@@ -49,7 +51,26 @@ def test_published_dialogues_train_a_model(recipe, tmp_path, called):
     assert "1 records without a readable image, the first:" in said
     logged = [json.loads(line) for line in (tmp_path / "out/log.jsonl").read_text().splitlines()]
     assert all(entry["loss_first_code"] > 0 for entry in logged if "loss" in entry)
-    assert (tmp_path / "out/final/model.safetensors").is_file()
+
+    final = str(tmp_path / "out/final")
+    asked = ("--task", "gres", "--limit", "1", "--no-ceiling", "--out")
+    code, _, said = called("run", "--model", final, *asked, str(tmp_path / "run"))
+    assert code == 0, said
+    code, _, said = called("run", "--model", f"{final}/vlm", *asked, str(tmp_path / "without"))
+    assert code == 2
+    assert "has no mask tokenizer" in said
+    assert said.endswith("; name one of another place by --tokenizer FOLDER\n")
+    given = ("--tokenizer", "nano", *asked, str(tmp_path / "given"))
+    code, _, said = called("run", "--model", f"{final}/vlm", *given)
+    assert code == 0, said
+    settings = json.loads((tmp_path / "given/run.json").read_text())["settings"]
+    assert len(settings["predictor"]["tokenizer"]) == 64
+
+    begun = recipe(start={"checkpoint": final}, learning_rate=0.0, weight_decay=0.0)
+    code, _, said = called("train", "sft", begun, "--out", str(tmp_path / "again"))
+    assert code == 0, said
+    before, after = (load_file(tmp_path / name / "final/vlm/model.safetensors") for name in ("out", "again"))
+    assert all(torch.equal(after[name], before[name]) for name in before)
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -106,18 +106,18 @@ def fine_tuning(folder: Path) -> Path:
     return written(folder, "qwen3-vl-4b-sft", **changes)
 
 
-def assert_loadable(final: Path, samtok: Path) -> None:
-    plain, loading = AutoModelForImageTextToText.from_pretrained(final, output_loading_info=True)
+def assert_loadable(final: Path) -> None:
+    plain, loading = AutoModelForImageTextToText.from_pretrained(final / "vlm", output_loading_info=True)
     assert not any(loading[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
     assert plain.dtype == torch.bfloat16
-    model = QwenVLSAMTok.from_pretrained(final, samtok=samtok)
+    model = QwenVLSAMTok.from_pretrained(final)
     assert model.processor.image_processor.size["longest_edge"] == 4096
     chat(model)
 
 
 def test_fine_tuning(tmp_path):
     final = supervised.train(fine_tuning(tmp_path), tmp_path / "out")
-    assert_loadable(final, tmp_path / "samtok")
+    assert_loadable(final)
     lines = [json.loads(line) for line in (tmp_path / "out/log.jsonl").read_text().splitlines()]
     assert [line["cut_dialogues"] for line in lines if "loss_text" in line] == [0, 0]
 
@@ -139,7 +139,7 @@ def test_fine_tuning_in_two_processes_by_accelerate(tmp_path):
     said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert said.returncode == 0, said.stderr[-3000:]
     assert said.stdout.splitlines()[-1] == str(tmp_path / "out/final")
-    assert_loadable(tmp_path / "out/final", tmp_path / "samtok")
+    assert_loadable(tmp_path / "out/final")
     assert len(list((tmp_path / "out/checkpoint-2").glob("rng_state_*.pth"))) == 2
 
 

@@ -9,6 +9,7 @@ from qwen_parts import base_qwen, tiny_samtok
 from safetensors.torch import load_file
 from test_supervised import recipe
 
+from samtok.tokenizer import SAMTok
 from samtok.training import benchmarks
 from samtok.training.supervised import train
 
@@ -29,10 +30,10 @@ def test_values_are_logged_and_the_training_is_the_same_without(tmp_path, parts)
         "start": {"checkpoint": str(parts / "base")}, "codes": str(parts / "samtok"), "evaluation": None,
         "stages": [{"until": 3, "images": 2}], "lora": {"rank": 2, "alpha": 4, "dropout": 0.2},
     }  # fmt: skip
-    plain = load_file(train(recipe(tmp_path, **options), tmp_path / "plain") / "model.safetensors")
+    plain = load_file(train(recipe(tmp_path, **options), tmp_path / "plain") / "vlm/model.safetensors")
     looked_at = {"every": 2, "runs": [GRES]}
     final = train(recipe(tmp_path, **options, benchmarks=looked_at), tmp_path / "out")
-    watched = load_file(final / "model.safetensors")
+    watched = load_file(final / "vlm/model.safetensors")
     assert all(torch.equal(plain[name], watched[name]) for name in plain)
     lines = [json.loads(line) for line in (tmp_path / "out/log.jsonl").read_text().splitlines()]
     values = {line["step"]: line["gres_giou"] for line in lines if "gres_giou" in line}
@@ -43,6 +44,8 @@ def test_values_are_logged_and_the_training_is_the_same_without(tmp_path, parts)
     }
     assert found == {"step-2/gres/summary.json", "step-3/gres/summary.json"}
     assert not list((tmp_path / "out/benchmarks").rglob("*.safetensors"))
+    given, kept = (SAMTok.from_pretrained(folder).codebook_hash() for folder in (parts / "samtok", final))
+    assert kept == given
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,6 @@ import torch
 from pydantic import Field, PlainValidator, PositiveInt
 from transformers import TrainerCallback
 
-from samtok.locate import TOKENIZER, VLM
-from samtok.tokenizer import SAMTok
 from samtok.training.processes import processes
 from samtok.training.recipe import RecipePart
 
@@ -47,16 +45,15 @@ class Benchmarks(RecipePart):
 class RunBenchmarks(TrainerCallback):
     """Writes the model as a whole one, has it benchmarked by the first process, and logs the values."""
 
-    def __init__(self, trainer: Any, benchmarks: Benchmarks, tokenizer: str, out: Path) -> None:
-        self._trainer, self._benchmarks = trainer, benchmarks
-        self._tokenizer, self._out = tokenizer, out / "benchmarks"
+    def __init__(self, trainer: Any, benchmarks: Benchmarks, out: Path) -> None:
+        self._trainer, self._benchmarks, self._out = trainer, benchmarks, out / "benchmarks"
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step % self._benchmarks.every and state.global_step != state.max_steps:
             return
         model = self._out / "model"
         with torch.random.fork_rng():  # a training does not depend on whether it is looked at
-            self._trainer.save_loadable(model / VLM)
+            self._trainer.save_loadable(model)
             if processes().is_main_process:
                 values = self._run(model, self._out / f"step-{state.global_step}")
                 should_log = control.should_log
@@ -65,7 +62,6 @@ class RunBenchmarks(TrainerCallback):
         processes().wait_for_everyone()
 
     def _run(self, model: Path, out: Path) -> dict[str, float]:
-        SAMTok.from_pretrained(self._tokenizer).save_pretrained(model / TOKENIZER)
         logs: dict[str, float] = {}
         for benchmark in self._benchmarks.runs:
             shutil.rmtree(out / benchmark.label, ignore_errors=True)  # of a training that was killed after it

@@ -25,23 +25,25 @@ class TokenizerCodes:
     They are made on a GPU where there is one, in each process that asks for them.
     """
 
+    tokenizer: SAMTok
+
     def __init__(self, tokenizer: SAMTok) -> None:
         check_codebooks(tokenizer.config)
-        self._tokenizer, self._placed = tokenizer, False
+        self.tokenizer, self._placed = tokenizer, False
 
     def __getstate__(self) -> dict[str, Any]:
         """For another process, which places the weights itself.
 
         They are bytes: torch would send each tensor as a file, and more than a process may take.
         """
-        self._tokenizer.to("cpu")
+        self.tokenizer.to("cpu")
         self._placed = False
-        return {"tokenizer": pickle.dumps(self._tokenizer)} | {
-            name: value for name, value in vars(self).items() if name != "_tokenizer"
+        return {"tokenizer": pickle.dumps(self.tokenizer)} | {
+            name: value for name, value in vars(self).items() if name != "tokenizer"
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._tokenizer = pickle.loads(state.pop("tokenizer"))
+        self.tokenizer = pickle.loads(state.pop("tokenizer"))
         vars(self).update(state)
 
     def __call__(
@@ -49,13 +51,13 @@ class TokenizerCodes:
     ) -> list[NDArray[np.int64]]:
         """For each image (H, W, 3) uint8 the codes of its masks: (N, H, W) bool -> (N, 2) int64 in 0..255."""
         if not self._placed and (gpu := own_gpu()):
-            self._tokenizer.to(gpu)
+            self.tokenizer.to(gpu)
         self._placed = True
         codes = [np.zeros((0, 2), np.int64)] * len(images)
         if asked := [place for place, group in enumerate(masks) if len(group)]:  # others are not embedded
-            embeddings = self._tokenizer.embed([images[place] for place in asked])
+            embeddings = self.tokenizer.embed([images[place] for place in asked])
             for place, embedding in zip(asked, embeddings, strict=True):
-                codes[place] = self._tokenizer.encode(embedding, masks[place]).cpu().numpy()
+                codes[place] = self.tokenizer.encode(embedding, masks[place]).cpu().numpy()
         return codes
 
     def has_words(self, stated: str) -> bool:
@@ -64,12 +66,12 @@ class TokenizerCodes:
         Args:
             stated: see `codebook_hash`, or a tokenizer's folder or hub id.
         """
-        return _hash_of(stated) == self._tokenizer.codebook_hash()
+        return _hash_of(stated) == self.tokenizer.codebook_hash()
 
     def check_words(self, stated: str) -> None:
         """ValueError unless `has_words`."""
         if not self.has_words(stated):
-            known, own = _hash_of(stated)[:12], self._tokenizer.codebook_hash()[:12]
+            known, own = _hash_of(stated)[:12], self.tokenizer.codebook_hash()[:12]
             raise ValueError(
                 f"the mask words are of another tokenizer: {stated} has the codebooks {known}, "
                 f"the one in use {own}; train with `codes: {stated}`, or with data that has masks"
@@ -77,7 +79,7 @@ class TokenizerCodes:
 
     def features(self) -> list[Tensor]:
         """A description of each code per level, (256, F) float32: the codebooks' vectors."""
-        books: Any = self._tokenizer.quantizer.codebooks
+        books: Any = self.tokenizer.quantizer.codebooks
         return [book.weight.detach().float().cpu() for book in books]
 
 
@@ -87,6 +89,8 @@ class GeometryCodes:
     The first code is the cell of the box's centre on a 16 x 16 grid, row by row. The second code holds the
     box's height and width, 4 bits each, in 16 logarithmic steps from 1/32 of the image's side to all of it.
     """
+
+    tokenizer = None
 
     def __call__(
         self, images: Sequence[NDArray[np.uint8]], masks: Sequence[NDArray[np.bool_]]

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, TrainerCallback
 
 from samtok.build import NanoOptions, build_nano
-from samtok.locate import model_folder, vlm_part
+from samtok.locate import TOKENIZER, VLM, model_folder, vlm_part
 from samtok.processor import Processor
 from samtok.qwen import load_qwen
 from samtok.tokenizer import SAMTok
@@ -151,7 +151,8 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
         resume: continue from the newest whole checkpoint, as if the training had not stopped.
 
     Returns:
-        the folder of the final weights and processor, `out`/final.
+        the folder of the final model with its mask tokenizer, `out`/final; with codes of geometry, which have
+        none, of the weights and processor alone.
 
     Raises:
         OSError, ValueError: see `load_recipe`, `TrainingRecipe.open_folder` and `written_whole`.
@@ -199,6 +200,7 @@ def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path
         batches,
         processor,
         lambda: start_model(recipe, codes)[0],
+        codes.tokenizer,
         model=recipe.lora.add_to(model, processor.tokenizer, recipe.seed) if recipe.lora else model,
         args=arguments,
         callbacks=[_JsonLines(log), TimeLimit(recipe.seconds)],
@@ -206,7 +208,7 @@ def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path
     if recipe.evaluation:
         trainer.add_callback(_Evaluate(trainer, recipe.evaluation, recipe.data, collator))
     if recipe.benchmarks:
-        trainer.add_callback(RunBenchmarks(trainer, recipe.benchmarks, recipe.codes, out))
+        trainer.add_callback(RunBenchmarks(trainer, recipe.benchmarks, out))
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     trainer.save_loadable(out / "final")
     return out / "final"
@@ -277,11 +279,15 @@ class SupervisedTrainer(ResumableTrainer):
         batches: Batches,
         processor: Processor,
         start: Callable[[], PreTrainedModel],
+        samtok: SAMTok | None,
         **kwargs: Any,
     ) -> None:
-        """`start` makes the model that the training started from, to which LoRA's additions are added."""
+        """`start` makes the model that the training started from, to which LoRA's additions are added.
+
+        `samtok` is the mask tokenizer of a loadable folder.
+        """
         super().__init__(processing_class=processor, **kwargs)
-        self._start = start
+        self._start, self._samtok = start, samtok
         self.model_accepts_loss_kwargs = True  # so that a step's tokens are counted
         self._recipe, self._batches = recipe, batches
         _, first, second, _ = mask_word_ids(processor.tokenizer)
@@ -323,16 +329,19 @@ class SupervisedTrainer(ResumableTrainer):
         return loss
 
     def save_loadable(self, folder: Path) -> None:
-        """Write the model and its processor as a folder of a QwenVL; all processes must call this."""
+        """Write a whole model, or the QwenVL alone without a mask tokenizer; all processes call this."""
         if self._recipe.lora is None:
-            self.save_whole(folder)
+            self.save_whole(folder, self._samtok)
             return
         added = folder.with_name(f"{folder.name}-lora")
         self.save_whole(added)
         if processes().is_main_process:
             with written_whole(folder) as aside:
-                merged(self._start(), added).save_pretrained(aside)
-                self.processing_class.save_pretrained(aside)
+                weights = aside / VLM if self._samtok else aside
+                merged(self._start(), added).save_pretrained(weights)
+                self.processing_class.save_pretrained(weights)
+                if self._samtok:
+                    self._samtok.save_pretrained(aside / TOKENIZER)
             shutil.rmtree(added)
         processes().wait_for_everyone()
 
