@@ -39,6 +39,10 @@ CODEC_PREDICTOR = "oracle"
 """Sends target masks through a codec."""
 
 
+class UnknownName(ValueError):
+    """A name that no installed package has."""
+
+
 @dataclass(frozen=True)
 class Plugin:
     """One entry point after an attempt to load it: the object, or why there is none."""
@@ -140,10 +144,11 @@ def load(kind: Kind, name: str) -> Any:
     """The object registered under `name`.
 
     Raises:
-        ValueError: an unknown name, with the nearest known one; or a broken plug-in, with its problem.
+        UnknownName: with the nearest known one.
+        ValueError: a broken plug-in, with its problem.
     """
     if name not in _entries()[kind]:
-        raise ValueError(f"unknown {kind} {name!r}{suggestion(name, names(kind))}")
+        raise UnknownName(f"unknown {kind} {name!r}{suggestion(name, names(kind))}")
     plugin = attempt(kind, name)
     if plugin.problem:
         raise ValueError(f"the {kind} {name!r} cannot be loaded: {plugin.problem}")
@@ -161,8 +166,8 @@ def trust(task: str) -> None:
 
 
 def task_class(name: str) -> "type[Task]":
-    """A task by name, one of a source (`SOURCE:NAME`), or the one in a Python file (`my/objects.py`) that is
-    trusted; errors as `load`.
+    """A task by name, also of one in a trusted Python file, one of a source (`SOURCE:NAME`), or the one in a
+    trusted file itself (`my/objects.py`); errors as `load`.
     """
     if name.endswith(".py"):
         if (file := Path(name).name) not in _trusted:
@@ -174,8 +179,12 @@ def task_class(name: str) -> "type[Task]":
     source, colon, inner = name.partition(":")
     if colon and source in _entries()["task source"]:
         return cast("type[Task]", load("task source", source)(inner))
-    if name not in _entries()["task"] and (members := group_members(name)):
-        raise ValueError(f"{name!r} is a group of tasks; name one of them: {', '.join(members)}")
+    if name not in _entries()["task"]:
+        for kind in map(_task_in, _trusted.values()):
+            if kind.name == name:
+                return kind
+        if members := group_members(name):
+            raise ValueError(f"{name!r} is a group of tasks; name one of them: {', '.join(members)}")
     return cast("type[Task]", load("task", name))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from samtok_bench import metric
+from samtok_bench import metric, registry
 from samtok_bench.metric import MetricInfo
 from samtok_bench.runs.folder import JOURNAL, RUN, SUMMARY, RunFolder, RunRecord
 from samtok_bench.runs.journal import Line
@@ -13,6 +13,8 @@ from samtok_bench.runs.settings import RunSettings
 from samtok_bench.runs.summary import MetricValue, Summary
 from samtok_bench.sample import Sample, Scores
 from samtok_bench.task import Task
+
+THEIR_FILE = "(defined in a file of yours? samtok-bench --task-file FILE.py COMMAND reads its runs)"
 
 
 class NotComparable(ValueError):
@@ -66,7 +68,8 @@ def task_of(folder: RunFolder) -> Task:
     try:
         return settings.make_task()
     except ValueError as error:
-        raise ValueError(f"{folder.path / RUN}: {error}") from None
+        hint = f" {THEIR_FILE}" if isinstance(error, registry.UnknownName) else ""
+        raise ValueError(f"{folder.path / RUN}: {error}{hint}") from None
 
 
 def samples_of(run: LoadedRun) -> dict[str, Sample]:

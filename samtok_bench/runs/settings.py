@@ -20,7 +20,7 @@ class RunSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     task: str
-    """By name, or the Python file that defines it, whose code only a user can let run."""
+    """By name. Where a Python file defines it, only a user can let that file's code run."""
     protocol: Protocol
     data_format: str | None
     split: str

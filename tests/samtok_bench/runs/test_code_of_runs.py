@@ -57,6 +57,35 @@ def test_listing_does_not_run_it(hostile, called, command):
     assert not Path("ran").exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("show own", "24 samples on 8 images"),
+        ("rescore own", "24 samples on 8 images"),
+        ("compare own other", "N-acc"),
+        ("report own --out report.html", "report: report.html"),
+        ("leaderboard --results .", "mine"),
+        ("runs . --task mine", "own"),
+    ],
+)
+def test_runs_of_a_task_in_a_file(plugin, monkeypatch, tmp_path, called, command, said):
+    """Without the file, one line says what to type; with it, all commands read the run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registry, "_trusted", {})
+    Path("own.py").write_text("from bench_fakes import Squares\nclass Mine(Squares):\n    name = 'mine'\n")
+    for out, model in (("own", "perfect"), ("other", "constant:refuse")):
+        assert called("run", "--task", "own.py", "--model", model, "--out", out)[0] == 0
+    registry._trusted.clear()
+    if command.split()[0] not in ("leaderboard", "runs"):
+        code, _, err = called(*command.split())
+        assert code == 2
+        assert "unknown task 'mine'" in err
+        assert err.endswith("samtok-bench --task-file FILE.py COMMAND reads its runs)\n")
+    code, out, err = called("--task-file", "own.py", *command.split())
+    assert code == 0, err
+    assert said in out
+
+
 def test_the_users_own_file_runs(hostile, called):
     Path("mine").mkdir()
     squares = "from bench_fakes import Squares\nclass Mine(Squares):\n    name = 'squares'\n"
