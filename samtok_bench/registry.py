@@ -261,9 +261,14 @@ def codec_choices() -> list[str]:
     return [f"{plugin.name}{choice}" for plugin in found for choice in plugin.value.choices()]
 
 
+def nearest(name: str, known: list[str]) -> str:
+    """The tail of an error line: the nearest known name, if one is near."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
 def suggestion(name: str, known: list[str]) -> str:
     """The tail of an error line: the nearest known name, or all of them."""
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
+    if near := nearest(name, known):
+        return near
     return f"; known: {', '.join(known)}" if known else "; none is installed"

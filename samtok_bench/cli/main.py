@@ -7,6 +7,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -123,11 +124,20 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"{registry.OURS} {metadata.version(registry.OURS)}")
+        raise typer.Exit
+
+
 def _whole_program(
     task_file: Annotated[
         list[Path] | None,
         option("--task-file", "Python file that defines a task, to read its runs; repeatable. It is run."),
     ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_say_version)
+    ] = False,
     max_image_pixels: MaxImagePixels = None,
 ) -> None:
     """Benchmarks for vision-language models that speak masks as words."""

@@ -17,7 +17,7 @@ from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.predictors.pictures import open_at_size, pictures_of
 from samtok_bench.reading import Mark, Reading
-from samtok_bench.registry import names, suggestion
+from samtok_bench.registry import codec_choices, names, nearest, suggestion
 from samtok_bench.rle import RLE
 from samtok_bench.sample import ImagePart, Outcome, Prediction, Region, Sample, Text
 
@@ -134,7 +134,7 @@ class SAMTokCodec(Codec):
 
     def __init__(self, argument: str, options: PredictorOptions, tokenizer: "SAMTok | None" = None) -> None:
         super().__init__(argument or locate.NANO, options)
-        self.folder = _named(locate.tokenizer_folder, self.argument)
+        self.folder = _codec_folder(self.argument)
         self._tokenizer = tokenizer
 
     @property
@@ -223,6 +223,16 @@ def _named(find: Callable[[str], Path], name: str) -> Path:
     except locate.UnknownModelError as error:
         known = [locate.NANO, *names("predictor")]
         raise locate.UnknownModelError(f"{error}{suggestion(name, known)}") from None
+
+
+def _codec_folder(name: str) -> Path:
+    """The folder of a mask tokenizer; an unknown name may also be a misspelt codec."""
+    try:
+        return locate.tokenizer_folder(name)
+    except locate.UnknownModelError as error:
+        known = codec_choices()
+        listed = f", and no codec, of which there are {', '.join(known)}"
+        raise locate.UnknownModelError(f"{error}{listed}{nearest(name, [locate.NANO, *known])}") from None
 
 
 def weights_hash(folder: Path) -> str:

@@ -54,6 +54,7 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
         ("batch-size", options.batch_size),
         ("limit", options.limit),
         ("workers", options.workers),
+        ("threads", options.threads),
     ):
         if count is not None and count < 1:
             raise ValueError(f"--{name} must be at least 1, got {count}")

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 
@@ -80,6 +81,10 @@ def test_all_samples_failing_is_exit_code_1(command):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ("run --task squares --model perfect --threads 0", "--threads must be at least 1, got 0"),
+        ("run --task squares --model perfect --seed -1", "--seed must not be negative, got -1"),
+        ("run --task squares --model oracle:gird16", "no codec, of which there are "),
+        ("run --task squares --model oracle:gird16", "; did you mean 'grid16'?"),
         ("run --task squars", "unknown task 'squars'; did you mean 'squares'?"),
         ("run --task torn", "the task 'torn' cannot be loaded: ModuleNotFoundError"),
         (
@@ -148,6 +153,14 @@ def test_models_shows_what_to_write(command):
     assert "nano, FOLDER, OWNER/NAME" in out
     assert "oracle:CODEC" in out
     assert "grid16, grid32" in out
+
+
+def test_the_version_also_as_a_module(command):
+    code, out, _ = command("--version")
+    assert code == 0
+    assert out == f"samtok-bench {metadata.version('samtok-bench')}\n"
+    said = subprocess.run([sys.executable, "-m", "samtok_bench", "--version"], capture_output=True, text=True)
+    assert said.stdout == out
 
 
 def test_help_imports_nothing_heavy(plugin):
