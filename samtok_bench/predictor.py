@@ -63,6 +63,8 @@ class Predictor(ABC):
     """How many threads may ask for a sample each at a time; None for a predictor that takes batches."""
     takes: ClassVar[frozenset[str]] = frozenset()
     """Which of the options for models elsewhere it reads; a run refuses the others."""
+    recorded: ClassVar[bool] = False
+    """Whether its answers were made before, so that a failure is none of the moment."""
     can_constrain: ClassVar[bool] = False
     """Whether it can make every mask word well formed (`--constrained`)."""
     summary: ClassVar[str]

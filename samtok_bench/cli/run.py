@@ -106,6 +106,12 @@ def run(
             "Also compute the ceiling: the target masks through the model's own tokenizer.",
         ),
     ] = None,
+    retry_errors: Annotated[
+        bool, option("--retry-errors", "Ask again for samples that ended as model_error or skipped.")
+    ] = False,
+    max_failures: Annotated[
+        int, option("--max-failures", "Stop when the first N batches all fail; 0: never.")
+    ] = 3,
     max_image_pixels: MaxImagePixels = None,
     as_json: Json = False,
 ) -> None:
@@ -145,6 +151,8 @@ def run(
         ray=ray,
         elsewhere={name: value for name, value in elsewhere.items() if value is not None},
         ceiling=ceiling,
+        retry_errors=retry_errors,
+        max_failures=max_failures,
         command=("samtok-bench", *sys.argv[1:]),
     )
     if codec:

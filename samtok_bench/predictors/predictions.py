@@ -24,6 +24,7 @@ class FilePredictor(Predictor):
         OSError: there is no such file.
     """
 
+    recorded: ClassVar[bool] = True
     takes: ClassVar[frozenset[str]] = frozenset(("tokenizer", "answers"))
     summary = "answers that were made elsewhere: predictions:FILE.jsonl"
 

@@ -7,7 +7,7 @@ from samtok_bench.progress import Reporter
 from samtok_bench.running.engines.engine import Answered, Engine
 from samtok_bench.running.stored import read_answers
 from samtok_bench.runs.journal import Journal, Line
-from samtok_bench.sample import Prediction, Sample
+from samtok_bench.sample import Outcome, Prediction, Sample
 from samtok_bench.task import Task
 
 
@@ -19,14 +19,19 @@ def fill(
     journal: Journal,
     batch_size: int,
     reporter: Reporter,
+    most_failures: int = 0,
 ) -> tuple[int, float]:
     """Fill a journal up to all samples.
+
+    Args:
+        most_failures: so many samples, the first ones, may not all end as model errors; 0 for any number.
 
     Returns:
         how many it lacked, and the wall time of the predictions in seconds.
 
     Raises:
         ValueError: the journal is not of these samples, or samples wait for each other.
+        OSError: the first samples all failed, of which none is kept.
     """
     by_id = {sample.id: sample for sample in samples}
     followed = {id for sample in samples for id in sample.after}
@@ -45,21 +50,37 @@ def fill(
     engine.prepare()
     reporter.start(what, len(samples), len(done))
     scoring = 0.0
+    waiting: list[tuple[Sample, Prediction]] = []
+    sound = not most_failures
 
     def keep(answered: Sequence[Answered]) -> None:
-        nonlocal scoring
+        nonlocal scoring, sound
         began = time.perf_counter()
         made = [pair for part in answered for pair in zip(part.samples, part.predictions, strict=True)]
         answers.update((sample.id, answer) for sample, answer in made if sample.id in followed)
-        journal.append(_line(task, by_id[sample.id], answer) for sample, answer in made)
+        waiting.extend(made)
         reporter.advance(len(made))
+        sound = sound or any(answer.outcome is not Outcome.MODEL_ERROR for _, answer in made)
+        if sound:
+            write()
+        elif len(waiting) >= most_failures:
+            raise OSError(
+                f"stopped: the first {len(waiting)} samples all ended as model_error, the first: "
+                f"{waiting[0][1].detail}; none of them is kept, the same command asks again "
+                "(--max-failures 0 does not stop)"
+            )
         scoring += time.perf_counter() - began
+
+    def write() -> None:
+        journal.append(_line(task, by_id[sample.id], answer) for sample, answer in waiting)
+        waiting.clear()
 
     began = time.perf_counter()
     try:
         for wave in _waves(pending, answers, batch_size):
             asked = [[_asked(task, sample, answers) for sample in batch] for batch in wave]
             engine.answer(asked, keep)
+        write()
     finally:
         reporter.stop()
     return len(pending), time.perf_counter() - began - scoring

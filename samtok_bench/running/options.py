@@ -9,6 +9,8 @@ from typing import Any
 from samtok_bench import registry
 from samtok_bench.task import Protocol, Task
 
+MAX_FAILURES = 3
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -40,6 +42,10 @@ class RunOptions:
     """What is given of the options of models that run elsewhere, by their names in PredictorOptions."""
     ceiling: bool | None = None
     """None computes it where it is cheap."""
+    retry_errors: bool = False
+    """Ask again for the samples of a kept run that ended as model_error or skipped."""
+    max_failures: int = MAX_FAILURES
+    """The run stops when so many batches, the first ones, all fail; 0 for never."""
     command: tuple[str, ...] = ()
     """For the record."""
 

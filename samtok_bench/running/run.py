@@ -18,6 +18,7 @@ from samtok_bench.running.engines.choose import choose_engine
 from samtok_bench.running.engines.local import LocalEngine
 from samtok_bench.running.engines.workers import WorkerModel
 from samtok_bench.running.options import RunOptions
+from samtok_bench.running.retry import forget_errors
 from samtok_bench.running.samples import choose, data_hash, read_split
 from samtok_bench.running.summarize import summarize
 from samtok_bench.running.tally import Tally, tally
@@ -58,6 +59,8 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
     ):
         if count is not None and count < 1:
             raise ValueError(f"--{name} must be at least 1, got {count}")
+    if options.max_failures < 0:
+        raise ValueError(f"--max-failures must not be negative, got {options.max_failures}")
     if options.seed < 0:
         raise ValueError(f"--seed must not be negative, got {options.seed}")
     task = options.make_task()
@@ -84,8 +87,19 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
         )
         session = record.sessions[-1]
         opened.enter_context(keeping(lambda: _kept(folder, len(chosen.samples))))
+        if options.retry_errors:
+            again = forget_errors(folder.journal, chosen.samples)
+            forget_errors(folder.ceiling, chosen.samples)
+            reporter.note(f"{again} samples are asked again: they or what they come after had no answer")
         session.answered, session.seconds = fill(
-            "predict", task, engine, chosen.samples, folder.journal, options.batch_size, reporter
+            "predict",
+            task,
+            engine,
+            chosen.samples,
+            folder.journal,
+            options.batch_size,
+            reporter,
+            0 if predictor.recorded else options.max_failures * options.batch_size,
         )
         engine.close()
         ceiling = predictor.ceiling(forced=bool(options.ceiling)) if options.ceiling is not False else None

@@ -1,5 +1,6 @@
 """One prediction per sample, whatever a predictor does."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,7 +11,9 @@ from samtok_bench.sample import Outcome, Prediction, Sample
 
 
 def predict(predictor: Predictor, batch: Sequence[Sample]) -> list[Prediction]:
-    """Answer a batch; where it fails, sample by sample. Ctrl-C and Unavailable end the run all the same.
+    """Answer a batch; where it fails, sample by sample, and in halves where memory is short.
+
+    Ctrl-C and Unavailable end the run all the same.
 
     Samples whose annotation states more pixels than an image may have are not asked.
     """
@@ -34,11 +37,29 @@ def _answer(predictor: Predictor, batch: Sequence[Sample]) -> list[Prediction]:
     except Unavailable:
         raise
     except Exception as error:
-        if len(batch) > 1:
-            # one bad sample must not take the others of its batch with it
-            return [_answer(predictor, [sample])[0] for sample in batch]
         reason = f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}"
+        short = _is_out_of_memory(error)
+    # past the handler, which keeps the tensors of the batch alive
+    if len(batch) == 1:
         return [Prediction(outcome=Outcome.MODEL_ERROR, detail=reason)]
+    # one bad sample must not take the others of its batch with it
+    size = (len(batch) + 1) // 2 if short else 1
+    if short:
+        print(
+            f"note: out of memory with {len(batch)} samples at once, now {size}: a smaller --batch-size is "
+            "faster, and answers may depend on it",
+            file=sys.stderr,
+            flush=True,
+        )
+        if torch := sys.modules.get("torch"):
+            torch.cuda.empty_cache()
+    parts = [batch[start : start + size] for start in range(0, len(batch), size)]
+    return [answer for part in parts for answer in _answer(predictor, part)]
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Of Python, of torch, or of a library that wraps them."""
+    return isinstance(error, MemoryError) or "out of memory" in str(error).lower()
 
 
 def _checked(sample: Sample, prediction: Prediction) -> Prediction:

@@ -237,9 +237,56 @@ def test_one_bad_sample_costs_one_sample(go):
 
 
 def test_too_few_predictions_are_an_error_of_the_model(go):
-    result = go("a", model="short")
+    result = go("a", model="short", max_failures=0)
     assert result.summary.outcomes["model_error"] == 24
     assert result.summary.metric("giou").value == 0
+
+
+def test_a_run_whose_first_batches_all_fail_stops_and_keeps_none_of_them(go, fakes, tmp_path):
+    with pytest.raises(
+        OSError, match="the first 10 samples all ended as model_error, the first: RuntimeError"
+    ):
+        go("a", model="short", max_failures=2)
+    assert RunFolder(tmp_path / "a").record().status == "running"
+    assert RunFolder(tmp_path / "a").journal.count() == 0
+    go("b", model="short", max_failures=5)  # 24 samples are fewer than 5 batches
+    assert RunFolder(tmp_path / "b").record().status == "complete"
+    with pytest.raises(ValueError, match="--max-failures must not be negative, got -1"):
+        go("c", max_failures=-1)
+
+
+def test_errors_are_asked_again_and_nothing_else(go, fakes, monkeypatch):
+    before = go("a", model="faulty")
+    monkeypatch.setattr(fakes.Faulty, "predict", fakes.Perfect.predict)
+    fakes.Perfect.asked.clear()
+    go("a", model="faulty")
+    assert fakes.Perfect.asked == []
+    notes = Notes()
+    after = go("a", notes, model="faulty", retry_errors=True)
+    assert fakes.Perfect.asked == [content_id("squares", "5")]
+    assert "1 samples are asked again" in notes.notes[1]
+    assert (before.summary.outcomes["ok"], after.summary.outcomes["ok"]) == (23, 24)
+    assert after.summary.metric("giou").value == 1
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("CUDA out of memory. Tried")])
+def test_a_batch_that_is_too_large_for_the_memory_is_halved(go, fakes, monkeypatch, capsys, error):
+    predict, sizes = fakes.Perfect.predict, []
+
+    def narrow(self, samples):
+        sizes.append(len(samples))
+        if len(samples) > 3:
+            raise error
+        return predict(self, samples)
+
+    monkeypatch.setattr(fakes.Perfect, "predict", narrow)
+    result = go("a", limit=10, batch_size=10)
+    assert sizes == [10, 5, 3, 2, 5, 3, 2]
+    assert result.summary.outcomes["ok"] == 10
+    assert (
+        "note: out of memory with 10 samples at once, now 5: a smaller --batch-size"
+        in capsys.readouterr().err
+    )
 
 
 def test_masks_of_another_size_are_an_error_of_the_model(go):

@@ -79,6 +79,21 @@ def test_later_rounds_are_asked_after_a_failed_one(go, fakes):
     assert answers[fakes.sample_id(3, 1)] == "[ok:3a]3b"
 
 
+def test_what_comes_after_a_failed_round_is_asked_again_with_it(go, fakes, monkeypatch):
+    go("a", model="echo:faulty")
+    predict = fakes.Echo.predict
+
+    def mended(self, samples):
+        self.argument = ""
+        return predict(self, samples)
+
+    monkeypatch.setattr(fakes.Echo, "predict", mended)
+    fakes.Echo.batches.clear()
+    again = texts(go("a", model="echo:faulty", retry_errors=True))
+    assert questions(fakes.Echo.batches) == [["2b"], ["2c"], ["2d"]]
+    assert again[fakes.sample_id(2, 2)] == texts(go("b"))[fakes.sample_id(2, 2)]
+
+
 def test_the_ceiling_has_a_history_of_its_own(go, fakes):
     result = go("a", ceiling=True)
     ceiling = RunFolder(result.folder).ceiling.read()
