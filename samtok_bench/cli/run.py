@@ -44,6 +44,9 @@ def run(
         str | None, option("--split", "Split to run; by default the first split of the task.")
     ] = None,
     limit: Annotated[int | None, option("--limit", "Run the first N samples only.")] = None,
+    shuffle: Annotated[
+        int | None, option("--shuffle", "With --limit: N samples drawn by this seed, not the first ones.")
+    ] = None,
     sample: Annotated[
         list[str] | None, option("--sample", "Run only the sample with this id; repeatable.")
     ] = None,
@@ -137,6 +140,7 @@ def run(
         data_root=data_root,
         split=split,
         limit=limit,
+        shuffle=shuffle,
         sample=tuple(sample or ()),
         out=out,
         protocol=protocol,  # type: ignore[arg-type]  # the task checks it

@@ -21,6 +21,8 @@ class RunOptions:
     data_root: Path | None = None
     split: str | None = None
     limit: int | None = None
+    shuffle: int | None = None
+    """With `limit`: the seed that draws the samples, instead of the first ones."""
     sample: tuple[str, ...] = ()
     """Ids, or unique beginnings of ids."""
     out: Path | None = None

@@ -1,6 +1,7 @@
 """Which samples of a split a run is of."""
 
 import hashlib
+import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,7 +38,9 @@ def read_split(task: Task, options: RunOptions, note: Callable[[str], None]) -> 
     return Split(name, root, read)
 
 
-def choose(read: SampleSet, asked: Sequence[str], limit: int | None, reporter: Reporter) -> SampleSet:
+def choose(
+    read: SampleSet, asked: Sequence[str], limit: int | None, reporter: Reporter, shuffle: int | None = None
+) -> SampleSet:
     """The samples that are asked for, and those that these come after.
 
     Args:
@@ -45,6 +48,7 @@ def choose(read: SampleSet, asked: Sequence[str], limit: int | None, reporter: R
         asked: ids, or unique beginnings of ids; none for all.
         limit: only so many, the first ones.
         reporter: told what comes along.
+        shuffle: a seed that draws them instead, the same from the same ids in any order.
 
     Raises:
         ValueError: no samples, an unknown id, or one id twice.
@@ -59,7 +63,10 @@ def choose(read: SampleSet, asked: Sequence[str], limit: int | None, reporter: R
         by_id[sample.id] = sample
     if asked:
         samples = [by_id[id] for id in dict.fromkeys(matching_id(by_id, beginning) for beginning in asked)]
-    if limit is not None:
+    if limit is not None and shuffle is not None:
+        drawn = set(heapq.nsmallest(limit, by_id, key=lambda id: _place(id, shuffle)))
+        samples = [sample for sample in samples if sample.id in drawn]
+    elif limit is not None:
         samples = samples[:limit]
     if not samples:
         raise ValueError("the split has no samples")
@@ -67,6 +74,10 @@ def choose(read: SampleSet, asked: Sequence[str], limit: int | None, reporter: R
     if earlier:
         reporter.note(f"{len(earlier)} more samples are run: the chosen ones need their answers")
     return replace(read, samples=[*earlier, *samples])
+
+
+def _place(id: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed} {id}".encode()).digest()
 
 
 def _earlier(chosen: Sequence[Sample], by_id: Mapping[str, Sample]) -> list[Sample]:

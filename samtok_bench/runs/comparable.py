@@ -40,6 +40,7 @@ ROLES: Mapping[str, Role] = {
     "split": Role.QUESTION,
     "options": Role.QUESTION,
     "limit": Role.DATA,
+    "shuffle": Role.DATA,
     "sample": Role.DATA,
     "data": Role.DATA,
     "max_new_tokens": Role.ARITHMETIC,

@@ -25,6 +25,8 @@ class RunSettings(BaseModel):
     data_format: str | None
     split: str
     limit: Count | None
+    shuffle: Natural | None = None
+    """The seed that drew so many samples; None for the first ones."""
     sample: tuple[str, ...]
     """Ids that were asked for, or beginnings of ids."""
     options: dict[str, str]

@@ -255,6 +255,29 @@ def test_a_run_whose_first_batches_all_fail_stops_and_keeps_none_of_them(go, fak
         go("c", max_failures=-1)
 
 
+def test_a_shuffled_limit_is_drawn_by_its_seed_and_recorded(go, fakes, tmp_path, monkeypatch):
+    drawn = [go(str(seed), limit=6, shuffle=seed) for seed in (0, 1)]
+    ids = [set(result.lines) for result in drawn]
+    first = {content_id("squares", str(k)) for k in range(6)}
+    assert len(ids[0]) == len(ids[1]) == 6
+    assert ids[0] != ids[1] != first != ids[0]
+    settings = RunFolder(tmp_path / "1").record().settings
+    assert (settings.limit, settings.shuffle, settings.partial) == (6, 1, True)
+    assert set(go("more", limit=9, shuffle=0).lines) > ids[0]
+    assert rescore(tmp_path / "1", Notes()).summary == drawn[1].summary
+    samples = fakes.Squares.samples
+
+    def turned(self, root, split):
+        read = samples(self, root, split)
+        return type(read)(read.samples[::-1], read.dropped)
+
+    monkeypatch.setattr(fakes.Squares, "samples", turned)
+    assert set(go("turned", limit=6, shuffle=0).lines) == ids[0]
+    for wrong in ({"shuffle": 1}, {"shuffle": -1, "limit": 2}, {"shuffle": 1, "limit": 1, "sample": ("a",)}):
+        with pytest.raises(ValueError, match="--shuffle takes a seed from 0"):
+            go("wrong", **wrong)
+
+
 def test_errors_are_asked_again_and_nothing_else(go, fakes, monkeypatch):
     before = go("a", model="faulty")
     monkeypatch.setattr(fakes.Faulty, "predict", fakes.Perfect.predict)

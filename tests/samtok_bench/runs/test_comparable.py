@@ -112,6 +112,9 @@ PAIRS = [
         refused_by_add="second has other data than results/synthetic/first: ",
     ),
     # samples are known by their ids, however they were asked for
+    Pair(
+        "shuffle", "nothing", settings={"limit": 40, "shuffle": 1}, refused_by_add="a table needs all samples"
+    ),
     Pair("limit", "nothing", settings={"limit": 40}, refused_by_add="a table needs all samples"),
     Pair("sample", "nothing", settings={"sample": ["s00"]}, refused_by_add="a table needs all samples"),
     # other arithmetic
