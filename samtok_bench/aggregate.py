@@ -1,11 +1,13 @@
 """How the scores of samples become one value: of a run, and of a run whose clusters were drawn again.
 
-A new way to sum up is one class here. Each works on the two columns that a metric names.
+A new way to sum up is one class here. Each works on the two columns that a metric names; `OfSums` on columns
+of its own.
 """
 
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -27,6 +29,24 @@ class Table:
     """(N,) the cluster of each sample, 0 to C - 1."""
     clusters: int
     """C."""
+    sums: Array | None = None
+    """(C, K) of the K scores of `OfSums`, by cluster."""
+
+    def differing(self, other: "Table") -> NDArray[np.int64]:
+        """The clusters that are not the same in a table of the same samples, ascending."""
+        if self.sums is not None:
+            return np.flatnonzero((self.sums != other.sums).any(axis=1))
+        return np.unique(self.rows[(self.top != other.top) | (self.bottom != other.bottom)])
+
+    def followed_by(self, other: "Table") -> "Table":
+        """Both, with the clusters of the other one behind these."""
+        return Table(
+            np.concatenate([self.top, other.top]),
+            np.concatenate([self.bottom, other.bottom]),
+            np.concatenate([self.rows, other.rows + self.clusters]),
+            self.clusters + other.clusters,
+            None if self.sums is None or other.sums is None else np.concatenate([self.sums, other.sums]),
+        )
 
 
 class Aggregate(ABC):
@@ -38,6 +58,16 @@ class Aggregate(ABC):
     """Whether resampling says something about the value."""
     from_scores: ClassVar[bool] = True
     """Whether the scores of samples are enough; else `Task.corpus` computes the value from the answers."""
+
+    def looks_at(self, named: tuple[str, ...]) -> tuple[str, ...]:
+        """The scores that it needs, of a metric that names one or two."""
+        return named
+
+    def table(self, columns: Sequence[Array], rows: NDArray[np.int64], clusters: int) -> Table:
+        """Those scores of N samples, each (N,), whose clusters are given by number."""
+        ones = np.ones(len(rows))
+        top, bottom, *_ = (*columns, ones, ones)
+        return self.prepared(Table(top, bottom, rows, clusters))
 
     def prepared(self, table: Table) -> Table:
         """The columns as `value` and `resampled` take them; computed once, before any resampling."""
@@ -96,6 +126,28 @@ class Collisions(Ratio):
         seen = Counter(place for place in places if place[2])
         shared = np.array([float(seen[place] > 1) for place in places])
         return Table(shared, table.bottom, table.rows, table.clusters)
+
+
+@dataclass(frozen=True)
+class OfSums(Aggregate):
+    """A formula over the sums of several scores; every sample takes part, and none has a value of its own."""
+
+    scores: tuple[str, ...]
+    """K of them; a metric's numerator and denominator are not looked at."""
+    formula: Callable[[Array], Array]
+    """Of sums (R, K), in the order of `scores`; (R,), nan where undefined."""
+
+    def looks_at(self, named: tuple[str, ...]) -> tuple[str, ...]:
+        return self.scores
+
+    def table(self, columns: Sequence[Array], rows: NDArray[np.int64], clusters: int) -> Table:
+        ones = np.ones(len(rows))
+        sums: Array = np.stack([np.bincount(rows, column, clusters) for column in columns], axis=1)
+        return Table(ones, ones, rows, clusters, sums)
+
+    def resampled(self, table: Table, weights: Array) -> Array:
+        assert table.sums is not None, "a table of its own making"
+        return self.formula(weights @ table.sums)
 
 
 class _Ordered(Aggregate):

@@ -51,15 +51,12 @@ class MetricInfo:
         if not self.aggregate.from_scores:
             return ()
         top = self.numerator or self.id
-        return (top,) if self.denominator is None else (top, self.denominator)
+        return self.aggregate.looks_at((top,) if self.denominator is None else (top, self.denominator))
 
     def table(self, scores: "Scored", rows: NDArray[np.int64], clusters: int) -> Table:
         """The columns of samples, whose clusters are given by number; see `numbered`."""
-        count = len(scores)
         given = scores if isinstance(scores, Columns) else columns_of([self], scores)
-        columns = [given.by_key[key] for key in self.keys]
-        top, bottom, *_ = (*columns, np.ones(count), np.ones(count))
-        return self.aggregate.prepared(Table(top, bottom, rows, clusters))
+        return self.aggregate.table([given.by_key[key] for key in self.keys], rows, clusters)
 
     def own_value(self, scores: Scores) -> float | None:
         """A sample's own value; None where it takes no part, or the aggregate has no such values."""

@@ -221,14 +221,8 @@ class _Exchange:
 
     def __init__(self, info: MetricInfo, first: Table, second: Table) -> None:
         self._info, self._first = info, first
-        self._both = Table(
-            np.concatenate([first.top, second.top]),
-            np.concatenate([first.bottom, second.bottom]),
-            np.concatenate([first.rows, second.rows + first.clusters]),
-            2 * first.clusters,
-        )
-        differ = (first.top != second.top) | (first.bottom != second.bottom)
-        self._differing = np.unique(first.rows[differ])
+        self._both = first.followed_by(second)
+        self._differing = first.differing(second)
         self.ways = 2 ** len(self._differing)
         """In how many ways the clusters that differ can be exchanged."""
         ones, twos = (float(values[0]) for values in self._values(np.zeros((1, first.clusters))))

@@ -11,6 +11,7 @@ from samtok_bench.aggregate import (
     Collisions,
     Corpus,
     Median,
+    OfSums,
     Perplexity,
     Ratio,
     Used,
@@ -93,6 +94,36 @@ def test_the_epsilon_of_a_ratio_is_added_to_the_sum():
     scores = [{"i": 1.0, "u": 2.0}, {"i": 2.0, "u": 1.0}]
     assert values([ratio], scores, ["a", "b"]) == {"r": 3 / 4}
     assert values([ratio], [{"i": 0.0, "u": 0.0}], ["a"]) == {"r": 0.0}
+
+
+def _product_over_square(sums):
+    a, b, n = sums.T
+    return a * b / n**2
+
+
+PRODUCT = MetricInfo("p", "p", "test", aggregate=OfSums(("a", "b", "n"), _product_over_square))
+
+
+def test_a_formula_of_sums_by_hand():
+    scores = [{"a": 1, "b": 2, "n": 1}, {"a": 3, "b": 0, "n": 1}, {"a": 0, "b": 4, "n": 2}]
+    assert (PRODUCT.keys, PRODUCT.own_value(scores[0])) == (("a", "b", "n"), None)
+    assert values([PRODUCT], scores, ["x", "y", "x"]) == {"p": 4 * 6 / 4**2}
+    # draws of {x, y}: x twice, each once, y twice
+    table = PRODUCT.table(scores, *numbered(["x", "y", "x"]))
+    got = PRODUCT.aggregate.resampled(table, np.array([[2.0, 0.0], [1.0, 1.0], [0.0, 2.0]]))
+    assert got.tolist() == [2 * 12 / 6**2, 4 * 6 / 4**2, 0]
+
+
+def test_the_interval_of_a_formula_of_one_ratio_is_that_of_the_ratio():
+    rng = np.random.default_rng(1)
+    scores = [{"a": float(a), "n": float(n)} for a, n in rng.integers(1, 9, (40, 2))]
+    clusters = [str(k) for k in rng.integers(0, 9, 40)]
+    infos = [
+        MetricInfo("r", "r", "test", "a", "n"),
+        MetricInfo("s", "s", "test", aggregate=OfSums(("a", "n"), lambda sums: sums[:, 0] / sums[:, 1])),
+    ]
+    got = statistics.intervals(infos, scores, clusters, resamples=300)
+    assert got["s"] == got["r"]
 
 
 def test_own_values_are_of_samples_that_take_part():

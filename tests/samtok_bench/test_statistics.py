@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samtok_bench import statistics
-from samtok_bench.aggregate import Collisions, Median, Ratio, Used, WorstDecile
+from samtok_bench.aggregate import Collisions, Median, OfSums, Ratio, Used, WorstDecile
 from samtok_bench.metric import MetricInfo, values
 
 
@@ -159,7 +159,10 @@ def test_images_change_sides_not_samples():
 
 AGGREGATES = [
     MetricInfo(type(aggregate).__name__, "m", "test", "i", "u", aggregate=aggregate)
-    for aggregate in (Ratio(), Median(), WorstDecile(), Collisions())
+    for aggregate in (
+        *(Ratio(), Median(), WorstDecile(), Collisions()),
+        OfSums(("i", "u"), lambda sums: sums[:, 0] * sums[:, 1]),
+    )
 ]
 
 

@@ -46,6 +46,7 @@ MINI = (
         "gar-bench",
         "visual7w",
         "vip-bench",
+        "saco-gold",
     ),
 )
 Write = Callable[[Path], Path]

@@ -1,0 +1,181 @@
+"""SA-Co/Gold and SA-Co/Silver: COCO-like files whose `images` are pairs of an image and a noun phrase.
+
+Gold has three annotators with a file each. The first file lists the pairs; those count in which no annotator
+left an instance without its own mask, and crowds are no instances (facebookresearch/sam3,
+sam3/eval/cgf1_eval.py).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from samtok_bench import rle
+from samtok_bench.rle import RLE
+from samtok_bench.task import Dropped
+from samtok_tasks.formats.coco import Crowd, Side, read_mask
+from samtok_tasks.formats.files import PathBelow, Record, read_json, read_part, require_file, require_split
+
+ANNOTATORS = ("a", "b", "c")
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Where the subsets of a data set lie below the data root."""
+
+    name: str
+    folder: str
+    files: Mapping[str, tuple[str, ...]]
+    """By subset the file of each annotator."""
+    images: Mapping[str, str]
+    """By subset the folder of its images."""
+    source: str
+
+    @property
+    def layout(self) -> str:
+        """What is expected, and from where."""
+        places = ", ".join(f"{place}/" for place in dict.fromkeys(self.images.values()))
+        return (
+            f"Expected below the data root: {self.name}'s annotations in {self.folder}/ ({self.source}) and "
+            f"the images in {places}."
+        )
+
+
+_GOLD = (*("metaclip", "sa1b", "crowded", "fg_food", "fg_sports_equipment", "attributes", "wiki_common"),)
+_SILVER = (
+    *("bdd100k", "droid", "ego4d", "food_rec", "geode", "inaturalist", "nga_art", "sav", "yt1b", "fathomnet"),
+)
+GOLD = Collection(
+    "SA-Co/Gold",
+    "saco-gold",
+    {
+        subset: tuple(f"gold_{subset}_merged_{annotator}_release_test.json" for annotator in ANNOTATORS)
+        for subset in _GOLD
+    },
+    {subset: f"saco-gold/images/{'sa1b' if subset == 'sa1b' else 'metaclip'}" for subset in _GOLD},
+    "huggingface.co/datasets/facebook/SACo-Gold, universe.roboflow.com/sa-co-gold",
+)
+SILVER = Collection(
+    "SA-Co/Silver",
+    "saco-silver",
+    {
+        subset: (f"silver_{subset}_{'' if subset == 'fathomnet' else 'merged_'}test.json",)
+        for subset in _SILVER
+    },
+    {subset: f"saco-silver/images/{subset}" for subset in _SILVER},
+    "huggingface.co/datasets/facebook/SACo-Silver, universe.roboflow.com/sa-co-silver",
+)
+
+
+class PairRecord(Record):
+    """One of `images`: a pair, not an image."""
+
+    id: int
+    """The same in the files of all annotators."""
+    text_input: str
+    file_name: PathBelow
+    """Below the folder of images."""
+    height: Side
+    width: Side
+    is_instance_exhaustive: Crowd
+    """Whether every instance has its own mask: 0 or 1."""
+
+
+class MaskRecord(Record):
+    """One of `annotations`."""
+
+    id: int
+    image_id: int
+    """Of a pair."""
+    iscrowd: Crowd
+    segmentation: Any = Field(repr=False)
+    """Polygons or RLE, unchecked."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A pair that is evaluated."""
+
+    record: PairRecord
+    image: Path
+    found: tuple[tuple[RLE, ...], ...]
+    """By annotator the instances, each of the image's size."""
+
+
+@dataclass
+class Pairs:
+    """Those of a subset in the order of the first file."""
+
+    pairs: list[Pair] = field(default_factory=list)
+    dropped: Dropped = field(default_factory=Dropped)
+
+
+def locate_subset(root: Path, collection: Collection, subset: str) -> list[Path]:
+    """The files of the annotators, unread."""
+    folder = root / collection.folder
+    return [require_file(folder / name, collection.layout) for name in collection.files[subset]]
+
+
+def read_pairs(root: Path, collection: Collection, subset: str) -> Pairs:
+    """Read a subset; images are not opened.
+
+    A pair with a broken mask is left out whole and counted. A pair that a later file lacks is one where that
+    annotator found nothing.
+
+    Raises:
+        NoSplitError: an unknown subset.
+        ValueError, OSError: as all readers.
+    """
+    require_split(collection.name, subset, list(collection.files))
+    files = [_File(path) for path in locate_subset(root, collection, subset)]
+    read = Pairs()
+    images = root / collection.images[subset]
+    for id, record in files[0].pairs.items():
+        listed = [file.pairs.get(id) for file in files]
+        if not all(other is None or other.is_instance_exhaustive for other in listed):
+            read.dropped.add("pairs that are not exhaustive")
+            continue
+        for file, other in zip(files, listed, strict=True):
+            if other is None:
+                read.dropped.keep("pairs that an annotator's file lacks", f"{file.path}: pair {id}")
+        try:
+            found = tuple(tuple(file.masks(record, read.dropped)) for file in files)
+        except ValueError as error:
+            read.dropped.add("pairs with broken masks", str(error))
+            continue
+        read.pairs.append(Pair(record, images / record.file_name, found))
+    return read
+
+
+class _File:
+    """The file of one annotator."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        content = read_json(path)
+        self.pairs: dict[int, PairRecord] = {}
+        for where, pair in read_part(content, "images", PairRecord, path, "image"):
+            if pair.id in self.pairs:
+                raise ValueError(f"{where}: two images have the id {pair.id}")
+            self.pairs[pair.id] = pair
+        self._by_pair: dict[int, list[MaskRecord]] = {}
+        ids: set[int] = set()
+        for where, mask in read_part(content, "annotations", MaskRecord, path, "annotation"):
+            if mask.id in ids:
+                raise ValueError(f"{where}: two annotations have the id {mask.id}")
+            ids.add(mask.id)
+            self._by_pair.setdefault(mask.image_id, []).append(mask)
+
+    def masks(self, pair: PairRecord, dropped: Dropped) -> Iterator[RLE]:
+        """The instances of a pair; ValueError names the annotation that is broken."""
+        for record in self._by_pair.get(pair.id, ()):
+            if record.iscrowd:
+                dropped.add("crowds")
+                continue
+            where = f"{self.path}: annotation {record.id}"
+            mask = read_mask(record.segmentation, (pair.height, pair.width), where, dropped)
+            if rle.is_empty(mask):
+                dropped.keep("empty instances", where)
+            yield mask
