@@ -152,8 +152,9 @@ def iou_matrix(first: Sequence[RLE], second: Sequence[RLE]) -> NDArray[np.float6
         return np.zeros((len(first), len(second)))
     _same_size([*first, *second])
     found = np.array(coco.iou(list(first), list(second), [0] * len(second)), dtype=np.float64)
-    nothing = [np.array([is_empty(mask) for mask in masks]) for masks in (first, second)]
-    found[np.ix_(*nothing)] = np.nan
+    nothing = [coco.area(list(masks)) == 0 for masks in (first, second)]
+    if nothing[0].any() and nothing[1].any():
+        found[np.ix_(*nothing)] = np.nan
     return found
 
 

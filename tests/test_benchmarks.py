@@ -62,6 +62,11 @@ def test_metric(ran):
     ]
 
 
+def test_saco(ran):
+    rows = ran("saco", "--pairs", "12", "--masks", "9")
+    assert list(rows) == ["read 12 pairs", "score 12 pairs", "intervals of 10,000 draws over 12 pairs"]
+
+
 def test_tokenizer(ran):
     pytest.importorskip("sam2")
     rows = ran("tokenizer", "--small")

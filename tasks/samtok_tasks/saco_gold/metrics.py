@@ -27,6 +27,7 @@ which counts a missed pair as 0, is another metric.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 
@@ -72,52 +73,69 @@ def pair_scores(
         the place of the one who decided.
     """
     if predicted:
-        hits = [_hits(predicted, wanted) for wanted in annotators]
-        f1s = [_f1(h, len(predicted), len(wanted)) for h, wanted in zip(hits, annotators, strict=True)]
-        chosen = max(range(len(annotators)), key=lambda place: f1s[place].mean())  # of equals the first
+        found = [_match(predicted, wanted) for wanted in annotators]
+        chosen = max(range(len(found)), key=lambda place: found[place].mean)  # of equals the first
         wanted = len(annotators[chosen])
-        kind = "il_tp" if wanted else "il_fp"
-        return _scores(kind, chosen, len(predicted), wanted, hits[chosen], f1s[chosen])
+        return _scores("il_tp" if wanted else "il_fp", chosen, len(predicted), wanted, found[chosen])
     nothing = next((place for place, wanted in enumerate(annotators) if not wanted), None)
-    zeros = np.zeros(len(THRESHOLDS))
     if nothing is not None:
-        return _scores("il_fp" if failed else "il_tn", nothing, 0, 0, zeros, zeros)
-    return _scores("il_fn", 0, 0, len(annotators[0]), zeros, zeros)
+        return _scores("il_fp" if failed else "il_tn", nothing, 0, 0, _NO_MATCH)
+    return _scores("il_fn", 0, 0, len(annotators[0]), _NO_MATCH)
 
 
-def _scores(kind: str, annotator: int, found: int, wanted: int, hits: Array, f1s: Array) -> Scores:
+@dataclass(frozen=True)
+class _Match:
+    """An answer against one annotator, by threshold."""
+
+    hits: list[int]
+    f1: list[float]
+    mean: float
+
+
+_NO_MATCH = _Match([0] * len(THRESHOLDS), [0.0] * len(THRESHOLDS), 0.0)
+
+
+def _match(predicted: Sequence[RLE], wanted: Sequence[RLE]) -> _Match:
+    if not wanted:
+        return _NO_MATCH
+    hits = _hits(predicted, wanted)
+    f1 = _harmonic(hits / (len(predicted) + EPSILON), hits / (len(wanted) + EPSILON), EPSILON)
+    return _Match(hits.tolist(), f1.tolist(), float(f1.mean()))
+
+
+def _scores(kind: str, annotator: int, found: int, wanted: int, match: _Match) -> Scores:
     return {
-        **{name: int(name == kind) for name in CLASSES},
+        **dict.fromkeys(CLASSES, 0),
+        kind: 1,
         "found": found,
         "found_present": found if kind == "il_tp" else 0,
         "wanted": wanted,
-        **{key: int(number) for key, number in zip(HITS, hits, strict=True)},
-        **{f"f1{end}": float(f1s[at].mean()) for end, at in AT.items()},
+        **dict(zip(HITS, match.hits, strict=True)),
+        "f1": match.mean,
+        "f1_50": match.f1[0],
+        "f1_75": match.f1[5],
         "annotator": annotator,
     }
 
 
-def _hits(predicted: Sequence[RLE], wanted: Sequence[RLE]) -> Array:
-    """(T,) how many matches reach each threshold."""
+def _hits(predicted: Sequence[RLE], wanted: Sequence[RLE]) -> NDArray[np.int64]:
+    """(T,) how many matches reach each threshold, integers."""
     ious = _ious(predicted, wanted)
     matched = np.array([ious[pair] for pair in best_pairs(ious.tolist())])  # (M,)
-    return (matched[None, :] >= THRESHOLDS[:, None]).sum(1).astype(np.float64)
+    return (matched[None, :] >= THRESHOLDS[:, None]).sum(1)
 
 
 def _ious(predicted: Sequence[RLE], wanted: Sequence[RLE]) -> NDArray[np.float64]:
     """(P, W) IoU; -1 for masks of different sizes, 0 for two empty ones."""
-    if not wanted or len({tuple(mask["size"]) for mask in (*predicted, *wanted)}) == 1:
-        return np.nan_to_num(rle.iou_matrix(predicted, wanted))
-    alone = [
-        [rle.iou_matrix([one], [other])[0, 0] if one["size"] == other["size"] else -1.0 for other in wanted]
-        for one in predicted
-    ]
-    return np.nan_to_num(np.array(alone))
+    if len({tuple(mask["size"]) for mask in (*predicted, *wanted)}) == 1:
+        ious = rle.iou_matrix(predicted, wanted)
+    else:
+        ious = np.array([[_iou(one, other) for other in wanted] for one in predicted])
+    return np.where(np.isnan(ious), 0.0, ious)
 
 
-def _f1(hits: Array, found: int, wanted: int) -> Array:
-    """(T,) F1 of one pair; 0 where an annotator found nothing."""
-    return _harmonic(hits / (found + EPSILON), hits / (wanted + EPSILON), EPSILON)
+def _iou(one: RLE, other: RLE) -> float:
+    return float(rle.iou_matrix([one], [other])[0, 0]) if one["size"] == other["size"] else -1.0
 
 
 class Totals:

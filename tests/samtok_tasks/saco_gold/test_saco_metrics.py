@@ -151,6 +151,28 @@ def test_intervals_resample_images_and_divide_the_sums_anew():
     assert (got.low, got.high) == pytest.approx(tuple(np.quantile(cgf1s, [0.025, 0.975])))
 
 
+def test_the_other_definitions_that_the_page_compares():
+    """docs/saco.md: no epsilon in pmF1 and MCC, missed pairs as 0 in the macro F1, and pair 6 kept."""
+
+    def without_epsilon(scores):
+        total = {key: sum(score[key] for score in scores) for key in scores[0]}
+        hits = np.array([total[f"tp{round(100 * t)}"] for t in THRESHOLDS])
+        tp, fp, tn, fn = (total[name] for name in ("il_tp", "il_fp", "il_tn", "il_fn"))
+        mcc = (tp * tn - fp * fn) / math.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+        macro = total["f1"] / (tp + fn)
+        return (2 * hits / (total["found_present"] + total["wanted"])).mean() * mcc, macro
+
+    scores = list(example().values())
+    cgf1, macro = without_epsilon(scores)
+    assert (round(100 * cgf1, 6), round(100 * macro, 2)) == (16.666667, 43.33)
+    bowl = box([0, 0, 3, 3])
+    kept = [*scores, pair_scores([(bowl,), (bowl,), ()], (bowl,))]
+    assert round(100 * without_epsilon(kept)[0], 2) == 25
+    assert (round(100 * values(scores)["cgf1"], 6), round(100 * values(scores)["positive_macro_f1"], 2)) == (
+        *(16.665154, 64.99),
+    )
+
+
 # ---- the evaluator written again: dense masks, every assignment tried
 
 
