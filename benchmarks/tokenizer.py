@@ -5,8 +5,8 @@ published weights times are right and masks mean nothing; words are then read fr
 the vectors of other masks. The ways:
 
 - the authors' sam2 package as the released model uses it: the image is encoded for each mask
-- our code in the same manner
 - our code, which embeds the image once and decodes the masks as one batch: the base of the ratios
+- our code in the manner of the package
 - on CUDA also with bf16, and with bf16 and torch.compile for the image encoder; `words` says how many of the
   eight masks have the same words as in float32, `same_pixels` what share of the masks is as in the base
 
@@ -102,8 +102,8 @@ class Ways:
             for book, level in zip(self.released.codebooks, self.model.quantizer.levels, strict=True):
                 book.copy_(level.weight)
             yield "sam2 package, encoded for each mask", self._released
-        yield "our code, embedded for each mask", self._for_each
         yield self.OURS, self._once
+        yield "our code, embedded for each mask", self._for_each
         if self.model.device.type == "cuda":
             self.model.autocast = torch.bfloat16
             yield "embedded once, bf16", self._once
