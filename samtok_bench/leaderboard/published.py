@@ -187,6 +187,16 @@ class Schema(_Strict):
         """Benchmarks by id."""
         return {benchmark.id: benchmark for benchmark in self.benchmarks}
 
+    def official(self, task: str, split: str, data_format: str | None) -> tuple[int, ...]:
+        """Official numbers of samples of a task's split in a format; empty if they are not known."""
+        counts = [
+            own.official(data_format)
+            for benchmark in self.benchmarks
+            for own in benchmark.splits
+            if (own.task, own.split) == (task, split)
+        ]
+        return tuple(dict.fromkeys(count for some in counts for count in some))
+
     def checkpoint(self, model: str) -> Checkpoint | None:
         """The published checkpoint that a run's `model` names, if it names one."""
         return next((checkpoint for checkpoint in self.checkpoints if checkpoint.hub == model), None)

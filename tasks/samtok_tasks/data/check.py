@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from samtok_bench.leaderboard.published import shipped
 from samtok_bench.task import Dropped, SampleSet, Task
 from samtok_tasks.formats.files import NoSplitError
+from samtok_tasks.mini.writer import MARKER
 
 NO_IMAGE = "without a readable image"
 """How the reasons end by which readers leave out what they need an image's size for."""
@@ -36,6 +38,10 @@ class CheckReport:
     splits: dict[str, SplitCount] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     """Splits that are not there, with the reason."""
+    default_split: str = ""
+    """What a run takes when no split is named."""
+    unofficial: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Official numbers of samples of the splits that have another one; a run of them is in no leaderboard."""
     problem: str | None = None
     """The first thing that keeps the data from being used; None if all is there."""
 
@@ -43,6 +49,17 @@ class CheckReport:
     def ok(self) -> bool:
         """Whether the task can run on it."""
         return self.problem is None
+
+    @property
+    def verdict(self) -> str:
+        """The last line of what a user is told."""
+        if self.problem is not None:
+            return self.problem
+        others = [
+            f"{name} has {self.splits[name].samples} samples, officially {' or '.join(map(str, counts))}"
+            for name, counts in self.unofficial.items()
+        ]
+        return f"can be run, but {'; '.join(others)}" if others else "complete"
 
     def to_json(self) -> str:
         """All fields, and `ok`, as one JSON object."""
@@ -59,7 +76,8 @@ def check(task: Task, root: Path, splits: Sequence[str]) -> CheckReport:
         root: the data root.
         splits: those to look for.
     """
-    report = CheckReport(task.name, root)
+    report = CheckReport(task.name, root, default_split=task.default_split(root))
+    generated = (root / MARKER).is_file()
     missing: dict[Path, None] = {}
     for split in splits:
         try:
@@ -73,6 +91,9 @@ def check(task: Task, root: Path, splits: Sequence[str]) -> CheckReport:
         images = dict.fromkeys(sample.image for sample in read.samples)
         lacking = [image for image in images if not image.is_file()]
         report.splits[split] = _count(read, len(images), len(lacking))
+        official = () if generated else shipped()[0].official(task.name, split, task.data)
+        if official and len(read.samples) not in official:
+            report.unofficial[split] = official
         missing |= dict.fromkeys(lacking)
     report.problem = _unreadable(report)
     if not report.problem and not any(split.samples for split in report.splits.values()):

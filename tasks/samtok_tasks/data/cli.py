@@ -90,7 +90,8 @@ def check(
 ) -> None:
     """Compare a data root with the official layout: counts, missing images, the first problem.
 
-    Exits with 1 if something is missing or broken.
+    Exits with 1 if something is missing or broken. Other numbers of samples than the official ones are told:
+    such data can be run, and is not ranked.
     """
     from samtok_bench import registry
 
@@ -162,4 +163,6 @@ def _show(report: "CheckReport") -> None:
             told.setdefault(("kept in", line), []).append(name)
     for (what, line), names in told.items():
         say(f"{what} {', '.join(names)}: {line}")
-    say(f"{report.task} in {report.root}: {report.problem or 'complete'}")
+    if report.splits and report.default_split in report.absent:
+        say(f"run needs --split {' or '.join(report.splits)}: by default it takes {report.default_split}")
+    say(f"{report.task} in {report.root}: {report.verdict}")

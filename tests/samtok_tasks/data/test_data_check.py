@@ -3,16 +3,19 @@
 import copy
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from refer_samples import INSTANCES, grefcoco
 
+from samtok_bench.leaderboard.published import shipped
 from samtok_bench.sample import Sample, Target
 from samtok_bench.task import Dropped, Generation, SampleSet, Task
 from samtok_tasks.data.check import NO_IMAGE, CheckReport, check
 from samtok_tasks.data.cli import _show
 from samtok_tasks.gres.task import GRES
 from samtok_tasks.mini.cache import ensure_mini
+from samtok_tasks.mini.writer import MARKER
 from samtok_tasks.reconstruction.task import Reconstruction
 
 
@@ -36,6 +39,35 @@ def test_counts(tmp_path: Path) -> None:
     told = json.loads(look(root).to_json())
     assert told["splits"]["testA"]["one_target"] == 2
     assert told["splits"]["testA"]["dropped"]["counts"]["crowd targets"] == 2
+
+
+def test_other_counts_than_the_official_ones_and_a_default_split_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+    schema = SimpleNamespace(
+        official=lambda *given: asked.append(given) or ((3,) if given[1] == "one" else ())
+    )
+    monkeypatch.setattr("samtok_tasks.data.check.shipped", lambda: (schema, []))
+    monkeypatch.setattr(Left, "default_split", lambda self, root: "three")
+    (tmp_path / "a.png").touch()
+    report = check(Left(), tmp_path, ["one"])
+    report.absent["three"] = "no file"
+    assert report.ok
+    assert asked == [("left", "one", None)]
+    _show(report)
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "run needs --split one: by default it takes three",
+        f"left in {tmp_path}: can be run, but one has 1 samples, officially 3",
+    ]
+    (tmp_path / MARKER).touch()
+    assert check(Left(), tmp_path, ["one"]).verdict == "complete"
+
+
+def test_the_official_counts_are_those_of_the_leaderboard() -> None:
+    schema, _ = shipped()
+    assert schema.official("multi_round", "refcoco_val", "rounds") == (6678,)
+    assert schema.official("multi_round", "no split", "rounds") == ()
 
 
 def test_the_first_problem(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_dlc_bench_is_read_where_it_lies(hub, tmp_path):
     hub({"nvidia/DLC-Bench": {**files, "images/a.jpg": picture(400, 300), "README.md": b""}})
     done = fetch("--task", "dlc-bench", "--data-root", tmp_path, "--yes")
     assert done.exit_code == 0, done.output
-    assert f"dlc-bench in {tmp_path}: complete" in done.output
+    assert f"dlc-bench in {tmp_path}: can be run, but test has 2 samples, officially 100" in done.output
     assert not (tmp_path / "README.md").exists()
 
 
