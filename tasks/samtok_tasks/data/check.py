@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from samtok_bench.images import ImageFileError, open_image
 from samtok_bench.leaderboard.published import shipped
 from samtok_bench.task import Dropped, SampleSet, Task
 from samtok_tasks.formats.files import NoSplitError
@@ -66,7 +67,7 @@ class CheckReport:
         return json.dumps(asdict(self) | {"root": str(self.root), "ok": self.ok}, indent=1, default=vars)
 
 
-def check(task: Task, root: Path, splits: Sequence[str]) -> CheckReport:
+def check(task: Task, root: Path, splits: Sequence[str], decode: bool = False) -> CheckReport:
     """Read a task's data completely and look for its images.
 
     One of the splits must be there; one that is broken, or lacks an image, is a problem.
@@ -75,10 +76,12 @@ def check(task: Task, root: Path, splits: Sequence[str]) -> CheckReport:
         task: with its data format.
         root: the data root.
         splits: those to look for.
+        decode: also read each image whole, which finds files that are cut.
     """
     report = CheckReport(task.name, root, default_split=task.default_split(root))
     generated = (root / MARKER).is_file()
     missing: dict[Path, None] = {}
+    seen: dict[Path, None] = {}
     for split in splits:
         try:
             read = task.samples(root, split)
@@ -95,12 +98,24 @@ def check(task: Task, root: Path, splits: Sequence[str]) -> CheckReport:
         if official and len(read.samples) not in official:
             report.unofficial[split] = official
         missing |= dict.fromkeys(lacking)
+        seen |= images
     report.problem = _unreadable(report)
     if not report.problem and not any(split.samples for split in report.splits.values()):
         report.problem = next(iter(report.absent.values()), f"{root} holds no sample")
     if missing and not report.problem:
         report.problem = f"{len(missing)} images are missing, the first is {next(iter(missing))}"
+    if decode and not report.problem and (faults := [fault for image in seen if (fault := _fault(image))]):
+        report.problem = f"{len(faults)} of {len(seen)} images cannot be read, the first: {faults[0]}"
     return report
+
+
+def _fault(image: Path) -> str:
+    """Why an image cannot be decoded, or ""."""
+    try:
+        open_image(image)
+    except ImageFileError as error:
+        return str(error)
+    return ""
 
 
 def _count(read: SampleSet, images: int, missing_images: int) -> SplitCount:

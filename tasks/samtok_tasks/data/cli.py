@@ -85,6 +85,9 @@ def check(
     split: Annotated[
         list[str] | None, option("--split", "A split to look at; all of the task's if absent; repeatable.")
     ] = None,
+    images: Annotated[
+        bool, option("--images", "Also decode every image, which finds files that are cut.")
+    ] = False,
     max_image_pixels: MaxImagePixels = None,
     as_json: Json = False,
 ) -> None:
@@ -97,7 +100,7 @@ def check(
 
     registry.trust(task)
     checked = registry.task_class(task)("standard", data)
-    _check(checked, data_root or checked.default_root(), split, as_json)
+    _check(checked, data_root or checked.default_root(), split, as_json, images)
 
 
 @data.command()
@@ -133,10 +136,11 @@ def fetch(
     _check(fetched, data_root, None, False)
 
 
-def _check(task: "Task", root: Path, split: list[str] | None, as_json: bool) -> None:
+def _check(task: "Task", root: Path, split: list[str] | None, as_json: bool, decode: bool = False) -> None:
     from samtok_tasks.data.check import check as check_data
 
-    report = check_data(task, root, split or [*dict.fromkeys([*task.splits, task.default_split(root)])])
+    splits = split or [*dict.fromkeys([*task.splits, task.default_split(root)])]
+    report = check_data(task, root, splits, decode)
     if as_json:
         typer.echo(report.to_json())
     else:

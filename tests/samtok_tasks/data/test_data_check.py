@@ -6,13 +6,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 from refer_samples import INSTANCES, grefcoco
+from typer.testing import CliRunner
 
 from samtok_bench.leaderboard.published import shipped
 from samtok_bench.sample import Sample, Target
 from samtok_bench.task import Dropped, Generation, SampleSet, Task
 from samtok_tasks.data.check import NO_IMAGE, CheckReport, check
-from samtok_tasks.data.cli import _show
+from samtok_tasks.data.cli import _show, app
 from samtok_tasks.gres.task import GRES
 from samtok_tasks.mini.cache import ensure_mini
 from samtok_tasks.mini.writer import MARKER
@@ -62,6 +64,17 @@ def test_other_counts_than_the_official_ones_and_a_default_split_that_is_not_the
     ]
     (tmp_path / MARKER).touch()
     assert check(Left(), tmp_path, ["one"]).verdict == "complete"
+
+
+def test_an_image_that_is_cut_is_found_by_decoding_it(tmp_path: Path) -> None:
+    Image.effect_noise((64, 64), 80).save(tmp_path / "a.png")
+    assert check(Left(), tmp_path, ["one"], decode=True).ok
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:900])
+    assert check(Left(), tmp_path, ["one"]).ok
+    problem = check(Left(), tmp_path, ["one"], decode=True).problem
+    assert str(problem).startswith("1 of 1 images cannot be read, the first: ")
+    assert str(tmp_path / "a.png") in str(problem)
+    assert CliRunner().invoke(app, ["data", "check", "--images", "--split", "val", "--json"]).exit_code == 0
 
 
 def test_the_official_counts_are_those_of_the_leaderboard() -> None:
