@@ -116,6 +116,8 @@ class Sample:
     """What the sample's own task needs beside the target, to score an answer or to have it judged. Nothing
     else looks at it.
     """
+    number: int | None = None
+    """By which results files of others name it, where the benchmark has such files; unique in a split."""
 
     @property
     def masks(self) -> Iterator[RLE]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from samtok_bench.conversion.coco_results import read_coco_results
 from samtok_bench.conversion.lmms import read_lmms
 from samtok_bench.conversion.released_results import read_released_results
 from samtok_bench.conversion.runs import read_run
@@ -12,7 +13,12 @@ from samtok_bench.sample import Sample
 from samtok_bench.task import Dropped
 
 Source = Callable[[Path, Sequence[Sample], Dropped], Iterator[StatedAnswer]]
-SOURCES: Mapping[str, Source] = {"run": read_run, "released": read_released_results, "lmms": read_lmms}
+SOURCES: Mapping[str, Source] = {
+    "run": read_run,
+    "released": read_released_results,
+    "lmms": read_lmms,
+    "coco": read_coco_results,
+}
 """By the name given to --from."""
 
 

@@ -65,7 +65,7 @@ def predictions(
         option(
             "--from",
             "run: a results folder; released: a folder of SAMTok's evaluation scripts; "
-            "lmms: samples that lmms-eval has logged.",
+            "lmms: samples that lmms-eval has logged; coco: a COCO results file, of SA-Co.",
         ),
     ],
     out: Annotated[Path, option("--out", "Predictions file to write.")],

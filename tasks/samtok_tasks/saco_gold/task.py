@@ -104,4 +104,5 @@ def _sample(task: str, pair: Pair, root: Path, target: tuple[rle.RLE, ...], agai
         cluster=image_key(pair.image, root),
         target=Target(target),
         truth=against,
+        number=record.id,
     )

@@ -1,6 +1,8 @@
 """The tasks saco-gold and saco-silver on the hand-worked example as files, and on mini."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,11 @@ from hypothesis import strategies as st
 from json_fuzz import changed, json_values, places
 
 from samtok_bench import rle
+from samtok_bench.conversion.convert import convert
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.predictors.constant import ConstantPredictor
 from samtok_bench.predictors.oracle import OraclePredictor
+from samtok_bench.predictors.predictions import FilePredictor
 from samtok_bench.sample import Outcome, Prediction, prompt_text
 from samtok_tasks.mini.writer import pictures_of, write_files
 from samtok_tasks.saco_gold import mini as official
@@ -220,6 +224,67 @@ def test_silver_has_one_annotator(tmp_path):
     assert got["il_mcc"] == pytest.approx(1)
     with pytest.raises(ValueError, match="no generated data"):
         task.default_root()
+
+
+RESULTS = [
+    *((1, [0, 0, 4, 4], 0.9), (1, [5, 0, 10, 5], 0.6), (1, CROWD, 0.4), (4, [1, 1, 3, 3], 0.5)),
+    *((5, [0, 0, 3, 3], 0.49), (6, [0, 0, 3, 3], 0.99), (7, [0, 0, 5, 3], 0.8)),
+]
+"""The results file of the example: pair, mask, score."""
+
+
+def coco(path: Path, **changed) -> Path:
+    records = [
+        {"image_id": pair, "category_id": 1, "segmentation": dict(box(corners)), "score": score, "bbox": []}
+        for pair, corners, score in RESULTS
+    ]
+    path.write_text(json.dumps([*records[:-1], records[-1] | changed]))
+    return path
+
+
+def test_a_coco_results_file_is_scored_as_the_official_evaluator_does(tmp_path, called):
+    write(tmp_path)
+    ours = ("--task", "saco-gold", "--split", SUBSET, "--data-root", str(tmp_path))
+    source, out = coco(tmp_path / "results.json"), str(tmp_path / "answers.jsonl")
+    code, said, err = called("data", "predictions", str(source), "--from", "coco", *ours, "--out", out)
+    assert (code, said) == (0, f"6 answers to 6 samples: {out}\n")
+    assert "2 masks with a score below 0.5" in err
+    assert "1 masks of samples that are not in this split" in err
+    task = SACoGold("released")
+    samples = task.samples(tmp_path, SUBSET).samples
+    made = FilePredictor(out, PredictorOptions(task.generation)).predict(samples)
+    assert figures(task, samples, made)["cgf1"] == pytest.approx(0.1666515448, abs=5e-11)
+
+
+def test_a_mask_of_another_category_vanishes_and_is_counted(tmp_path):
+    samples = SACoGold().samples(write(tmp_path), SUBSET).samples
+    source = coco(tmp_path / "results.json", category_id=2)
+    count, dropped = convert("coco", source, samples, tmp_path / "answers.jsonl")
+    assert (count, dropped.counts["masks of a category that is not 1"]) == (6, 1)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"score": None}, "record 6.score: Input should be a valid number"),
+        ({"segmentation": [[0, 0, 1, 1]]}, "record 6.segmentation: "),
+        (
+            {"segmentation": dict(rle.full(20, 20))},
+            "record 6: RLE size [20, 20] differs from the image's [10, 10]",
+        ),
+    ],
+)
+def test_a_broken_results_file_is_one_line(tmp_path, changed, message):
+    samples = SACoGold().samples(write(tmp_path), SUBSET).samples
+    source = coco(tmp_path / "results.json", **changed)
+    with pytest.raises(ValueError, match=re.escape(f"{source}: {message}")):
+        convert("coco", source, samples, tmp_path / "answers.jsonl")
+
+
+def test_other_tasks_have_no_numbers(tmp_path):
+    samples = [replace(sample, number=None) for sample in SACoGold().samples(write(tmp_path), SUBSET).samples]
+    with pytest.raises(ValueError, match="names samples by numbers, which this task's samples do not have"):
+        convert("coco", coco(tmp_path / "results.json"), samples, tmp_path / "answers.jsonl")
 
 
 @pytest.fixture(scope="module")
