@@ -2,7 +2,8 @@
 
 `image_id` is the number of a sample in the official files. Masks with a score below 0.5 are left out, as
 SA-Co's evaluator does, and so are records of another category than 1 and of samples that are not in the
-split. A sample without a record is answered by "nothing found": such a file cannot tell an answer that failed.
+split. A sample without a record is answered by "nothing found": such a file cannot tell an answer that
+failed.
 """
 
 import json
