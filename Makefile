@@ -10,22 +10,20 @@ export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
 # a process per core, each with one thread
 PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo dev test test-slow test-all test-lmms lmms gate lint browser clean
+.PHONY: demo dev test test-slow test-lmms lmms gate lint browser clean
 
 demo: .venv/.installed
 	$(BIN)/samtok-bench run --task gres
 
 dev: .venv/.dev
 
+# MARKS='not lmms' runs the slow ones in the same session: each worker collects the tests but once
+MARKS ?= not slow and not lmms
 test: dev lint
-	$(call PYTEST,.venv)
+	$(call PYTEST,.venv) -m '$(MARKS)'
 
 test-slow: .venv/.dev
 	$(call PYTEST,.venv) -m slow
-
-# test and test-slow in one: each worker collects the tests but once
-test-all: .venv/.dev
-	$(call PYTEST,.venv) -m 'not lmms'
 
 lmms: .venv-lmms/.installed
 
