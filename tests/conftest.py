@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from samtok_bench import images
+from samtok_bench import images, registry
 from samtok_bench.cli import main as cli
 
 if TYPE_CHECKING:
@@ -33,6 +33,15 @@ def browser() -> "Iterator[Chrome]":
     chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield chrome
     chrome.quit()
+
+
+@pytest.fixture(autouse=True)
+def _files_are_trusted_for_one_test() -> Iterator[None]:
+    """A task's file that a command has trusted would be one of the tasks of later tests."""
+    before = dict(registry._trusted)
+    yield
+    registry._trusted.clear()
+    registry._trusted.update(before)
 
 
 @pytest.fixture

@@ -310,7 +310,7 @@ def test_the_key_is_sent_and_stands_nowhere(run, tmp_path, monkeypatch):
         ("endpoint:http://localhost/v1#m --answers text --concurrency 0", "--concurrency must be at least 1"),
         ("endpoint:http://localhost/v1#m --request-field x", "--request-field takes NAME=JSON, got 'x'"),
         ("endpoint:http://localhost/v1#m --request-field x=y", "--request-field x: 'y' is not JSON"),
-        ("nano --tokenizer nano", "the model 'nano' takes no --tokenizer"),
+        ("oracle --tokenizer nano", "the model 'oracle' takes no --tokenizer"),
         ("constant:refuse --request-field a=1", "the model 'constant:refuse' takes no --request-field"),
     ],
 )
