@@ -17,7 +17,8 @@ from samtok.training.dialogues import IGNORED, Batches, Collator, DialogueStage,
 from samtok.training.dialogues import draw as draw_several
 from samtok.training.recipe import DataSource
 from samtok.training.sources import trust
-from samtok.training.supervised import token_losses, train
+from samtok.training.supervised import train
+from samtok.training.token_losses import token_losses
 from samtok.training.workers import Loader, afresh
 from samtok.vocabulary import mask_word_ids
 

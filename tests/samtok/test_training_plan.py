@@ -13,7 +13,8 @@ from samtok.training.codes import GeometryCodes
 from samtok.training.dialogues import Collator
 from samtok.training.plan import Dialogues, plan, report
 from samtok.training.recipe import load_recipe
-from samtok.training.supervised import SupervisedRecipe, token_losses
+from samtok.training.supervised import SupervisedRecipe
+from samtok.training.token_losses import token_losses
 from samtok.vocabulary import extend_vocabulary
 
 

@@ -16,7 +16,7 @@ from qwen_parts import base_qwen
 from safetensors.torch import load_file
 from torch.distributed.fsdp import fully_shard
 
-from samtok.training import supervised, tokenizer
+from samtok.training import supervised, token_losses, tokenizer
 from samtok.training.codes import GeometryCodes
 from samtok.training.dialogues import Collator
 from samtok.training.folders import newest_checkpoint
@@ -114,7 +114,7 @@ def compare_sharded(lora: LoRA | None, folder: Path) -> None:
     extend_vocabulary(model, processor.tokenizer)
     draw = test_supervised.draw(test_supervised.DATA, 1, torch.distributed.get_rank(), {})
     batch = Collator(processor, GeometryCodes())([draw])
-    supervised.compute_losses_in_forward(model)
+    token_losses.compute_losses_in_forward(model)
     whole = lora.add_to(model, processor.tokenizer, 1) if lora else model
     whole(**batch)[0].losses.sum().backward()
     expected = {

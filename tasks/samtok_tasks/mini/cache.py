@@ -3,7 +3,6 @@
 import os
 import shutil
 import warnings
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from samtok_bench.files import folder_aside
 from samtok_bench.interruption import keeping
 from samtok_tasks.mini.contents import MINI_VERSION, combined, expected_hashes
 from samtok_tasks.mini.picture import IMAGE_FOLDER
-from samtok_tasks.mini.writer import MARKER, SplitPlan, write_mini
+from samtok_tasks.mini.writer import MARKER, write_mini
 
 
 def mini_cache(cache: Path | None = None) -> Path:
@@ -47,8 +46,8 @@ def ensure_mini(cache: Path | None = None) -> Path:
     return folder
 
 
-def ensure_written(folder: Path, plans: Mapping[str, SplitPlan] | None = None) -> dict[str, str] | None:
-    """Write a folder of mini's kind unless it is there; its hashes where it was written now.
+def ensure_written(folder: Path) -> dict[str, str] | None:
+    """Write mini into a folder unless it is there; its hashes where it was written now.
 
     It appears whole or not at all, also when two processes write it at once.
 
@@ -60,7 +59,7 @@ def ensure_written(folder: Path, plans: Mapping[str, SplitPlan] | None = None) -
     with _until_whole(folder), folder_aside(folder) as part:
         if (folder / MARKER).is_file():  # another process was first
             return None
-        report = write_mini(part, plans=plans)
+        report = write_mini(part)
         if folder.exists() and not (folder / MARKER).is_file():
             shutil.rmtree(folder)
         try:
