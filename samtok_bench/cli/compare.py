@@ -49,7 +49,10 @@ def compare(
             "Compare despite another device, dtype or batch size, or on the samples in common.",
         ),
     ] = False,
-    format: Annotated[str | None, option("--format", "text (default), markdown, csv or json.")] = None,
+    format: Annotated[str | None, option("--format", "text (default), markdown, latex, csv or json.")] = None,
+    intervals: Annotated[
+        bool, option("--intervals", "With --format latex: also print the intervals of the values.")
+    ] = False,
     max_image_pixels: MaxImagePixels = None,
     as_json: Annotated[bool, option("--json", "Print JSON.")] = False,
     out: Annotated[Path | None, option("--out", "Write to this file instead of the terminal.")] = None,
@@ -58,12 +61,14 @@ def compare(
     from samtok_bench.comparison.changed_samples import write_pictures
     from samtok_bench.comparison.compare import compare
     from samtok_bench.comparison.given_runs import read_given_runs
-    from samtok_bench.comparison.render import writer
+    from samtok_bench.comparison.render import as_latex, writer
     from samtok_bench.files import write_whole
 
     if as_json and format not in (None, "json"):
         raise ValueError(f"give either --json or --format {format}")
     write = writer("json" if as_json else format or "text")
+    if intervals and format != "latex":
+        raise ValueError("--intervals needs --format latex; text and csv have them anyway")
     if pictures is not None and not show:
         raise ValueError("--pictures needs --show N")
     found = compare(
@@ -76,7 +81,7 @@ def compare(
     )
     if pictures:
         write_pictures(found, pictures)
-    written = write(found)
+    written = as_latex(found, intervals=True) if intervals else write(found)
     if out is None:
         say(written)
     else:

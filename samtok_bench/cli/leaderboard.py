@@ -18,6 +18,7 @@ class Format(StrEnum):
 
     TEXT = "text"
     MARKDOWN = "markdown"
+    LATEX = "latex"
     CSV = "csv"
     JSON = "json"
 
@@ -47,6 +48,9 @@ def leaderboard(
         option("--results", "Folder with results folders; by default results and runs, for --write results."),
     ] = None,
     form: Annotated[Format, option("--format", "Output format.")] = Format.TEXT,
+    intervals: Annotated[
+        bool, option("--intervals", "With --format latex: also print the intervals of our runs.")
+    ] = False,
     as_json: Annotated[bool, option("--json", "The same as --format json.")] = False,
     html: Annotated[
         Path | None, option("--html", "Write one sortable page to this file instead of printing.")
@@ -68,14 +72,19 @@ def leaderboard(
         return
     if (write or html) and (as_json or form is not Format.TEXT):
         raise ValueError("--html and --write do not go with --format or --json")
-    if as_json and form in (Format.MARKDOWN, Format.CSV):
+    if as_json and form in (Format.MARKDOWN, Format.LATEX, Format.CSV):
         raise ValueError(f"give either --json or --format {form}")
+    if intervals and form is not Format.LATEX:
+        raise ValueError("--intervals needs --format latex; the other formats have them anyway")
     if "folder" in typed and not write:
         raise ValueError("--folder needs --write")
     if write and (html or task or benchmark):
         raise ValueError("--write writes all pages: leave out --html, --task and --benchmark")
+    from functools import partial
+
     from samtok_bench.leaderboard import render
     from samtok_bench.leaderboard.board import make_board
+    from samtok_bench.leaderboard.latex import as_latex
     from samtok_bench.leaderboard.published import shipped
     from samtok_bench.runs.folder import find_runs
 
@@ -101,6 +110,7 @@ def leaderboard(
         shown = {
             Format.TEXT: render.text,
             Format.MARKDOWN: render.markdown,
+            Format.LATEX: partial(as_latex, intervals=intervals),
             Format.CSV: render.as_csv,
             Format.JSON: render.as_json,
         }[Format.JSON if as_json else form]

@@ -1,4 +1,4 @@
-"""A comparison for people and for programs: as text, Markdown, CSV and JSON."""
+"""A comparison for people and for programs: as text, Markdown, LaTeX, CSV and JSON."""
 
 import json
 from collections import Counter
@@ -12,6 +12,7 @@ from samtok_bench.runs.changes import Change
 from samtok_bench.runs.summary import MetricValue
 from samtok_bench.sample import Outcome
 from samtok_bench.showing.blocks import Block, as_markdown, as_text
+from samtok_bench.showing.latex import PREAMBLE, Cell, Column, latex_comment, latex_table
 from samtok_bench.showing.tables import (
     NOT_AVAILABLE,
     bounds,
@@ -85,9 +86,48 @@ def as_json(comparison: Comparison) -> str:
     return json.dumps(whole, indent=1)
 
 
+def as_latex(comparison: Comparison, intervals: bool = False) -> str:
+    """A table of the runs' values, best in bold, then one of the differences of each pair.
+
+    Args:
+        comparison: break-downs and single samples are left to the other formats.
+        intervals: also print those of the values.
+    """
+    summary = comparison.runs[0].given.summary
+    terms = f"{summary.task} on {summary.split}, protocol {summary.protocol}, {comparison.samples} samples"
+    forced = [f"Forced: {reason}." for reason in comparison.forced]
+    columns = [Column(metric.display, metric.direction) for metric in comparison.metrics.values()]
+    rows = []
+    for run in comparison.runs:
+        found = [(run.values[id], metric.unit) for id, metric in comparison.metrics.items()]
+        cells = [
+            Cell(
+                number(value.value, unit),
+                bounds(value.interval, unit) if intervals and value.interval else "",
+            )
+            for value, unit in found
+        ]
+        rows.append(([run.given.label], cells))
+    caption = f"{terms}. In parentheses {_interval(comparison)}s." if intervals else f"{terms}."
+    tables = [latex_table(" ".join([caption, *forced]), ["run"], columns, rows)]
+    for pair in comparison.pairs:
+        headers = [*_headers(comparison, pair), *(["p", "p (Holm)"] if pair.paired else [])]
+        lines = []
+        for difference in pair.metrics:
+            metric = comparison.metrics[difference.id]
+            tests = [_p(difference.p), _p(difference.adjusted)] if pair.paired else []
+            cells = [Cell(shown) for shown in (*_cells(metric, difference), *tests)]
+            lines.append(([metric.display], cells))
+        caption = " ".join([f"{_title(pair)}. {terms}.", *forced])
+        tables.append(latex_table(caption, ["metric"], [Column(header) for header in headers], lines))
+    below = [*_explanations(comparison), *(f"note: {note}" for note in comparison.notes)]
+    return "\n\n".join(filter(None, [PREAMBLE, *tables, "\n".join(map(latex_comment, below))]))
+
+
 FORMATS: Mapping[str, Callable[[Comparison], str]] = {
     "text": lambda comparison: as_text(_blocks(comparison)),
     "markdown": lambda comparison: as_markdown(_blocks(comparison)),
+    "latex": as_latex,
     "csv": as_csv,
     "json": as_json,
 }

@@ -211,6 +211,21 @@ def test_markdown(command, work):
     assert rows[0].startswith("| mean | higher | 80.00 | 70.00 | -10.00 | -13.00 to -7.00 | \\<0.0001 |")
 
 
+def test_latex(command, work):
+    for name, xs in (("first_50%", PLAIN), ("second", HALF_LOST)):
+        write_run(Path(name), xs)
+    asked = ("compare", "first_50%", "second", "--metric", "mean", "--format", "latex")
+    lines = command(*asked)[1].splitlines()
+    assert r"first\_50\% & \textbf{80.00} \\" in lines
+    assert r"second & \underline{70.00} \\" in lines
+    difference = r"mean & 80.00 & 70.00 & $-$10.00 & $-$13.00 to $-$7.00 & \textless{}0.0001 & "
+    assert sum(line.startswith(difference) for line in lines) == 1
+    edit(Path("second") / SUMMARY, lambda summary: summary["metrics"][0].update(low=0.6, high=0.8))
+    with_intervals = command(*asked, "--intervals")[1].splitlines()
+    assert r"second & \underline{70.00} {\scriptsize (60.00 to 80.00)} \\" in with_intervals
+    assert "error: --intervals needs --format latex" in command(*asked[:-2], "--intervals")[2]
+
+
 def test_csv_reads_back_as_json_has_it(command, compared, pair):
     found = compared(*pair)
     _, out, _ = command("compare", *pair, "--format", "csv")

@@ -283,3 +283,21 @@ def test_the_example_workflow_calls_the_gate_as_it_is(monkeypatch, tmp_path):
     # all it lacks is the file
     assert isinstance(done.exception, FileNotFoundError)
     assert done.exception.filename == "gate.yaml"
+
+
+def test_the_example_workflow_installs_from_the_repository(tmp_path):
+    steps = yaml.safe_load((EXAMPLES / "workflow.yml").read_text())["jobs"]["gate"]["steps"]
+    (step,) = (step for step in steps if step.get("name") == "Install")
+    assert step["env"] == {"SAMTOK_BENCH": "${{ vars.SAMTOK_BENCH }}"}
+    (tmp_path / "pip").write_text('#!/bin/sh\necho "$2"\n')
+    (tmp_path / "pip").chmod(0o755)
+
+    def installed(**place: str) -> subprocess.CompletedProcess:
+        path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        return subprocess.run(["bash", "-ec", step["run"]], env=path | place, capture_output=True, text=True)
+
+    place = "git+https://example.org/a/samtok-bench@0123abc"
+    assert installed(SAMTOK_BENCH=place).stdout.splitlines() == ["torch>=2.13,<2.14", place]
+    nowhere = installed()
+    assert nowhere.returncode != 0
+    assert "SAMTOK_BENCH: set this variable to git+https://" in nowhere.stderr

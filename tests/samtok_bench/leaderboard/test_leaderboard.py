@@ -343,6 +343,22 @@ def test_formats_tell_the_same(command, board):
     assert r"a\|b" in command("--task", "gres", "--format", "markdown")[1]
 
 
+def test_latex_has_a_line_for_each_run_of_a_split(command, work):
+    write_gres("runs/a", low=0.68, high=0.70)
+    write_gres("runs/b", [gres_score(0.999)] * 20, low=0.99, high=1)
+    write_gres("runs/c", split="val")
+    code, out, _ = command("--task", "gres", "--format", "latex", "--intervals")
+    assert code == 0
+    ours = [line for line in out.splitlines() if line.startswith("Qwen3-VL-SAMTok (ours)")]
+    assert [line.count(" & ") for line in ours] == [10, 10]
+    (best,) = (line for line in ours if "99.9" in line)
+    assert r"\textbf{99.9} {\scriptsize (99.0 to 100.0)}" in best
+    assert any(r"69.0 {\scriptsize (68.0 to 70.0)}" in line for line in ours)
+    assert "% Qwen3-VL-SAMTok (ours) 4B: protocol released: runs/b" in out
+    published = next(line for line in out.splitlines() if line.startswith("HiMTok"))
+    assert "scriptsize" not in published
+
+
 def test_results_folders(command, board, work):
     write_gres("elsewhere/deep/a")
     assert ours(board()) == []
