@@ -1,5 +1,6 @@
 """`leaderboard`: our runs beside published figures, and taking in new ones."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -83,7 +84,7 @@ def leaderboard(
     from functools import partial
 
     from samtok_bench.leaderboard import render
-    from samtok_bench.leaderboard.board import make_board
+    from samtok_bench.leaderboard.board import Board, make_board
     from samtok_bench.leaderboard.latex import as_latex
     from samtok_bench.leaderboard.published import shipped
     from samtok_bench.runs.folder import find_runs
@@ -107,14 +108,14 @@ def leaderboard(
         write_whole(html, page(board).encode())
         say(f"written: {html}")
     else:
-        shown = {
+        shown: dict[Format, Callable[[Board], str]] = {
             Format.TEXT: render.text,
             Format.MARKDOWN: render.markdown,
             Format.LATEX: partial(as_latex, intervals=intervals),
             Format.CSV: render.as_csv,
             Format.JSON: render.as_json,
-        }[Format.JSON if as_json else form]
-        say(shown(board).rstrip("\n"))
+        }
+        say(shown[Format.JSON if as_json else form](board).rstrip("\n"))
 
 
 @board_app.command()
