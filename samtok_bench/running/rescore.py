@@ -40,6 +40,8 @@ def rescore(path: Path, reporter: Reporter) -> RunResult:
                     f"{path} is not complete, {missing} of {len(by_id)} samples are missing: run its command "
                     "again first"
                 )
+            if journal is folder.ceiling and missing == len(by_id):
+                continue  # a run without a ceiling gets no empty file
             journal.replace(_rescored(line, by_id[line.id], task) for line in journal.lines())
         with_ceiling = folder.ceiling.count() == len(by_id)
         return finish(folder, settings, task, chosen, with_ceiling, reporter)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from samtok_bench import rle
 from samtok_bench.rle import RLE
-from samtok_bench.sample import Prediction
+from samtok_bench.sample import Outcome, Prediction
 
 _TAG = re.compile(r"<\|[^<>|]*\|>")
 
@@ -61,6 +61,15 @@ def without_enclosed(text: str, first: str, second: str) -> str:
         kept.append(text[at:begin])
         at = end
     return "".join([*kept, text[at:]])
+
+
+def failed(prediction: Prediction) -> bool:
+    """Whether an answer without a mask does not say that nothing is there.
+
+    So it is where there is none at all (an error), where it was cut off before it came to a mask, and where
+    its mask words are malformed.
+    """
+    return prediction.outcome is not Outcome.OK or bool(prediction.faults)
 
 
 def overlap(target: RLE, prediction: Prediction) -> tuple[RLE, int, int]:

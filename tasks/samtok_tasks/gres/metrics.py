@@ -4,7 +4,7 @@ Definitions: ReLA's evaluator (henghuiding/ReLA, gres_model/evaluation/refer_eva
 rule that an answer without a mask, or whose union is empty, says "no target" (bytedance/Sa2VA,
 projects/samtok, gRefCOCO evaluation). Scored at the image's own size.
 
-The protocols differ in four points:
+The protocols differ in five points:
 
 ==========================  =====================================  ===================================
 point                       standard                               released (SAMTok's script)
@@ -13,13 +13,16 @@ per-sample IoU              I / U                                  I / (U + 1e-8
 cIoU                        sum I / sum U, undefined where U is 0  sum I / (sum U + 1e-10), 0 there
 malformed mask words only,  wrong: a broken mask is no refusal     right: the parser leaves no mask
 no target in the image
+cut off before a mask,      wrong: it was not said that nothing is     right: the parser finds no mask
+no target in the image      there
 crowds among the targets    left out, as in ReLA's loader; a       targets like any other, as in SAMTok's
                             sentence about crowds alone is no      converter
                             sample (the loader stops at it)
 ==========================  =====================================  ===================================
 
 In both, a sample without an answer (model error, unreadable image) counts as wrong everywhere: IoU 0, no
-credit in N-acc or T-acc, and the target's area in U. A truncated answer counts as what it holds. The
+credit in N-acc or T-acc, and the target's area in U. A truncated answer with masks counts as what it holds.
+gIoU and N-acc are version 2 in `standard`: version 1 took an answer that was cut off for a refusal. The
 released script leaves out samples without an answer, divides by zero on a split without no-target samples
 (undefined here), and sums in 32-bit integers (exact here).
 """
@@ -30,7 +33,7 @@ from samtok_bench.metric import MetricInfo
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.task import Protocol
-from samtok_tasks.answers import overlap
+from samtok_tasks.answers import failed, overlap
 
 PRECISION_THRESHOLDS = {"pr70": 0.7, "pr80": 0.8, "pr90": 0.9}
 RELEASED_IOU_EPSILON = 1e-8
@@ -41,14 +44,16 @@ def gres_metrics(protocol: Protocol) -> tuple[MetricInfo, ...]:
     """Metrics over the scores of `gres_scores`, the primary one first."""
     summed = Ratio(RELEASED_CIOU_EPSILON if protocol == "released" else 0.0)
     mean = "mean IoU; a no-target sample counts 1 if refused, else 0"
+    right = "share of no-target samples refused"
     refuses = "share of samples without a target: the gIoU of a model that always refuses"
     some = "share of targeted samples that got any mask"
+    version = 2 if protocol == "standard" else 1
     return (
-        MetricInfo("giou", "gIoU", mean, "iou"),
+        MetricInfo("giou", "gIoU", mean, "iou", version=version),
         MetricInfo(
             "ciou", "cIoU", "sum I / sum U over all samples", "intersection", "union", aggregate=summed
         ),
-        MetricInfo("n_acc", "N-acc", "share of no-target samples refused", "refused_rightly", "no_target"),
+        MetricInfo("n_acc", "N-acc", right, "refused_rightly", "no_target", version=version),
         MetricInfo("t_acc", "T-acc", some, "answered_rightly", "targeted"),
         *(
             MetricInfo(key, f"Pr@{least}", f"share of targeted samples with IoU >= {least}", key, "targeted")
@@ -77,7 +82,7 @@ def gres_scores(target: RLE, no_target: bool, prediction: Prediction, protocol: 
     predicted, inter, either = overlap(target, prediction)
     target_area, predicted_area = rle.area(target), rle.area(predicted)
     refused = prediction.answered and not predicted_area
-    if protocol == "standard" and prediction.faults:
+    if protocol == "standard" and failed(prediction):
         refused = False
     if no_target:
         # a right refusal adds nothing to U: the union of two empty masks

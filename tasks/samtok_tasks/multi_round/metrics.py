@@ -10,14 +10,20 @@ point               standard                           released (SAMTok's script
 target              union of the answer's masks        the answer's first mask
 answer              union of all its masks             union too: read as "released-last" it has one at most
 IoU of a round      I / (U + 1e-4)                     I / (U + 1e-5)
+empty target, no    wrong (version 1 did not look)     right
+mask in an answer
+that was cut off
+or is malformed
 ==================  =================================  =====================================================
 
-In both a round whose target and answer are empty has IoU 1 and box IoU 1 (SegLLM has no empty target: it
+Else a round whose target and answer are empty has IoU 1 and box IoU 1 (SegLLM has no empty target: it
 stops at one). A round without an answer (model error, unreadable image) has IoU 0 and the target's area in U.
 Both scripts add 1e-10 to the sum of U in cIoU, which changes no digit; it is left out here, so that a round
 number that nothing is asked at is undefined (n/a), not 0. P@0.5 is SegLLM's: IoU > 0.5 of the boxes of target
 and answer, half open; SAMTok's script has no such figure.
 """
+
+from functools import partial
 
 from samtok_bench import rle
 from samtok_bench.measures.boxes import box_iou, pixel_box
@@ -25,7 +31,7 @@ from samtok_bench.metric import MetricInfo
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Prediction, Scores
 from samtok_bench.task import Protocol
-from samtok_tasks.answers import overlap
+from samtok_tasks.answers import failed, overlap
 
 ROUNDS = 6
 """Rounds with figures of their own; SAMTok's table has rounds 2 to 6."""
@@ -35,23 +41,25 @@ BOX_THRESHOLD = 0.5
 _NUMBERS = range(1, ROUNDS + 1)
 _LATER = "all rounds from the second on"
 
-MULTI_ROUND_METRICS = (
-    MetricInfo("ciou_later", "cIoU 2+", f"sum I / sum U, {_LATER}", "intersection_later", "union_later"),
-    MetricInfo("miou_later", "mIoU 2+", f"mean IoU, {_LATER}", "iou_later", "later"),
-    MetricInfo("box50_later", "P@0.5 2+", f"share with box IoU > 0.5, {_LATER}", "box50_later", "later"),
-    *(
-        MetricInfo(f"ciou_{k}", f"cIoU {k}", f"sum I / sum U, round {k}", f"intersection_{k}", f"union_{k}")
-        for k in _NUMBERS
-    ),
-    *(
-        MetricInfo(f"miou_{k}", f"mIoU {k}", f"mean IoU, round {k}", f"iou_{k}", f"round_{k}")
-        for k in _NUMBERS
-    ),
-    MetricInfo("miou", "mIoU", "mean IoU, all rounds", "iou"),
-    MetricInfo("box50", "P@0.5", "share with box IoU > 0.5, all rounds"),
-    MetricInfo("answered", "answered", "share of rounds that got any mask", "has_mask", direction="none"),
-)
-"""Over the scores of `multi_round_scores`, the primary one first."""
+
+def multi_round_metrics(protocol: Protocol) -> tuple[MetricInfo, ...]:
+    """Metrics over the scores of `multi_round_scores`, the primary one first."""
+    ious = partial(MetricInfo, version=2 if protocol == "standard" else 1)
+    return (
+        MetricInfo("ciou_later", "cIoU 2+", f"sum I / sum U, {_LATER}", "intersection_later", "union_later"),
+        ious("miou_later", "mIoU 2+", f"mean IoU, {_LATER}", "iou_later", "later"),
+        ious("box50_later", "P@0.5 2+", f"share with box IoU > 0.5, {_LATER}", "box50_later", "later"),
+        *(
+            MetricInfo(
+                f"ciou_{k}", f"cIoU {k}", f"sum I / sum U, round {k}", f"intersection_{k}", f"union_{k}"
+            )
+            for k in _NUMBERS
+        ),
+        *(ious(f"miou_{k}", f"mIoU {k}", f"mean IoU, round {k}", f"iou_{k}", f"round_{k}") for k in _NUMBERS),
+        ious("miou", "mIoU", "mean IoU, all rounds", "iou"),
+        ious("box50", "P@0.5", "share with box IoU > 0.5, all rounds"),
+        MetricInfo("answered", "answered", "share of rounds that got any mask", "has_mask", direction="none"),
+    )
 
 
 def multi_round_scores(number: int, target: RLE, prediction: Prediction, protocol: Protocol) -> Scores:
@@ -70,7 +78,8 @@ def multi_round_scores(number: int, target: RLE, prediction: Prediction, protoco
     """
     answer, inter, either = overlap(target, prediction)
     if either == 0:
-        iou = boxes = float(prediction.answered)
+        lost = failed(prediction) if protocol == "standard" else not prediction.answered
+        iou = boxes = float(not lost)
     else:
         iou = inter / (either + IOU_EPSILON[protocol])
         boxes = box_iou(pixel_box(target), pixel_box(answer))

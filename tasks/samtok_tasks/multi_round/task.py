@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from samtok_bench import rle
+from samtok_bench.metric import MetricInfo
 from samtok_bench.reading import STANDARD
 from samtok_bench.sample import (
     ImagePart,
@@ -38,7 +39,7 @@ from samtok_bench.task import Generation, HubSource, SampleSet
 from samtok_tasks import released
 from samtok_tasks.formats.files import locate_any
 from samtok_tasks.mini.task import MiniTask
-from samtok_tasks.multi_round.metrics import MULTI_ROUND_METRICS, ROUNDS, multi_round_scores
+from samtok_tasks.multi_round.metrics import ROUNDS, multi_round_metrics, multi_round_scores
 from samtok_tasks.multi_round.reader import Dialogue, DialogueReader, Piece, Round
 from samtok_tasks.multi_round.ready_rounds import ReadyRoundReader
 from samtok_tasks.multi_round.segllm_dialogues import SegLLMReader
@@ -58,7 +59,6 @@ class MultiRound(MiniTask):
     summary = "segmentation over the rounds of a dialogue (MR-RefCOCO/+/g, MR-PACO)"
     primary = "ciou_later"
     source = "SegLLM, LLaVATrainer.evaluate (arXiv 2410.18923)"
-    metrics = MULTI_ROUND_METRICS
     splits: ClassVar[tuple[str, ...]] = ("refcoco_val", "refcoco+_val", "refcocog_val", "paco_val")
     data_formats: ClassVar[tuple[str, ...]] = (DIALOGUES, "rounds")
     hub: ClassVar[Mapping[str | None, HubSource]] = {
@@ -74,6 +74,10 @@ class MultiRound(MiniTask):
     tag_values: ClassVar[dict[str, tuple[str, ...]]] = {
         "round": tuple(str(number) for number in range(1, ROUNDS + 1))
     }
+
+    @property
+    def metrics(self) -> tuple[MetricInfo, ...]:
+        return multi_round_metrics(self.protocol)
 
     @property
     def _reader(self) -> DialogueReader:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from samtok_bench import rle
-from samtok_bench.sample import Outcome, Prediction, Sample, Scores, Target, content_id, image_key, question
+from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, image_key, question
 from samtok_bench.task import Generation, SampleSet, Task
+from samtok_tasks.answers import failed
 from samtok_tasks.formats.files import locate_any
 from samtok_tasks.mini.task import MiniTask
 from samtok_tasks.prompts import REFERRING_PROMPT
@@ -65,10 +66,10 @@ class _SACo(Task):
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
         masks = [mask for mask in prediction.masks if not rle.is_empty(mask)]
-        failed = not masks and (prediction.outcome != Outcome.OK or bool(prediction.faults))
+        lost = not masks and failed(prediction)
         return {
-            **pair_scores(sample.truth, masks, failed=failed and self.protocol == "standard"),
-            "failed": int(failed),
+            **pair_scores(sample.truth, masks, failed=lost and self.protocol == "standard"),
+            "failed": int(lost),
             "empty_masks": len(prediction.masks) - len(masks),
             "negative_share": int(not all(sample.truth)),
         }

@@ -82,7 +82,7 @@ def stale_floor(folder: Path) -> None:
 
 
 def other_version(folder: Path) -> None:
-    edit(folder / SUMMARY, lambda content: content["metrics"][0].update(version=2))
+    edit(folder / SUMMARY, lambda content: content["metrics"][0].update(version=7))
 
 
 def more_metrics(folder: Path) -> None:
@@ -133,7 +133,7 @@ def unknown_task(folder: Path) -> None:
         (stale_value, "scored again, summary.json differs in giou: rescore it"),
         (stale_interval, "scored again, summary.json differs in giou: rescore it"),
         (stale_floor, "scored again, summary.json differs in ciou: rescore it"),
-        (other_version, "has version 2 of giou, not 1: rescore it"),
+        (other_version, "has version 7 of giou, not 2: rescore it"),
         (more_metrics, "the task has no metric 'more': rescore it"),
         (fewer_metrics, "summary.json has no ciou"),
         (better_scores, "in samples.jsonl now gets other scores: rescore it"),

@@ -355,6 +355,13 @@ def test_rescoring_gives_the_same_without_the_model(go, plugin, monkeypatch):
     assert {name: (again.folder / name).read_bytes() for name in before} == before
 
 
+def test_rescoring_a_run_without_a_ceiling_makes_no_file_of_one(go):
+    folder = go("a", ceiling=False).folder
+    before = {path.name for path in folder.iterdir()}
+    rescore(folder, Notes())
+    assert {path.name for path in folder.iterdir()} == before
+
+
 def test_rescoring_uses_the_scorer_of_today(go, fakes, monkeypatch):
     result = go("a")
     score = fakes.Squares.score

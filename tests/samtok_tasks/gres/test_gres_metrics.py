@@ -45,7 +45,7 @@ BROKEN = Prediction(outcome=Outcome.PARSE_ERROR, faults=("unclosed",))
         (None, Prediction(masks=(NOTHING,)), 0, 0, 1.0, 1, 0, 0),
         (None, Prediction(masks=(strip(0, 3),)), 0, 30, 0.0, 0, 0, 0),
         (None, MISSING, 0, 0, 0.0, 0, 0, 0),
-        (None, Prediction(outcome=Outcome.TRUNCATED), 0, 0, 1.0, 1, 0, 0),
+        (None, Prediction(outcome=Outcome.TRUNCATED, masks=(strip(0, 3),)), 0, 30, 0.0, 0, 0, 0),
         # target of 40 pixels: refused, not answered, disjoint, partly, exact, two masks united
         ((0, 4), Prediction(), 0, 40, 0.0, 0, 0, 0),
         ((0, 4), MISSING, 0, 40, 0.0, 0, 0, 0),
@@ -53,6 +53,9 @@ BROKEN = Prediction(outcome=Outcome.PARSE_ERROR, faults=("unclosed",))
         ((0, 4), Prediction(masks=(strip(6, 8),)), 0, 60, 0.0, 0, 1, 0),
         ((0, 4), Prediction(masks=(strip(0, 2),)), 20, 40, 0.5, 0, 1, 0),
         ((0, 4), Prediction(masks=(strip(0, 4),)), 40, 40, 1.0, 0, 1, 3),
+        # cut off after a mask, and before
+        ((0, 4), Prediction(outcome=Outcome.TRUNCATED, masks=(strip(0, 4),)), 40, 40, 1.0, 0, 1, 3),
+        ((0, 4), Prediction(outcome=Outcome.TRUNCATED), 0, 40, 0.0, 0, 0, 0),
         ((0, 4), Prediction(masks=(strip(0, 3), strip(2, 4))), 40, 40, 1.0, 0, 1, 3),
         # IoU exactly at a threshold is a hit: 7 of 10 rows, 8 of 10, 9 of 10
         ((0, 10), Prediction(masks=(strip(0, 7),)), 70, 100, 0.7, 0, 1, 1),
@@ -71,9 +74,26 @@ def test_truth_table(protocol, target, prediction, inter, union, iou, n_right, t
     assert got["no_target"] + got["targeted"] == 1
 
 
-def test_the_protocols_differ_on_broken_words_alone():
-    assert gres_scores(NOTHING, True, BROKEN, "standard")["iou"] == 0
-    assert gres_scores(NOTHING, True, BROKEN, "released")["iou"] == 1
+@pytest.mark.parametrize(
+    "lost",
+    [
+        BROKEN,
+        Prediction(outcome=Outcome.TRUNCATED, text="<think> It may be"),
+        Prediction(outcome=Outcome.TRUNCATED, masks=(NOTHING,)),
+        # as a file of answers made elsewhere may say it
+        Prediction(outcome=Outcome.PARSE_ERROR),
+    ],
+)
+def test_an_answer_that_failed_is_a_refusal_to_the_released_script_alone(lost):
+    ours, theirs = (gres_scores(NOTHING, True, lost, protocol) for protocol in ("standard", "released"))
+    assert (ours["iou"], ours["refused_rightly"]) == (0, 0)
+    assert (theirs["iou"], theirs["refused_rightly"]) == (1, 1)
+
+
+def test_what_a_refusal_is_changed_in_one_protocol():
+    changed = {info.id for info in gres_metrics("standard") if info.version == 2}
+    assert changed == {"giou", "n_acc"}
+    assert {info.version for info in gres_metrics("released")} == {1}
 
 
 def test_summary_by_hand():

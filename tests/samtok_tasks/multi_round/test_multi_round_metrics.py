@@ -7,14 +7,14 @@ import pytest
 
 from samtok_bench import metric, rle
 from samtok_bench.sample import Outcome, Prediction
-from samtok_tasks.multi_round.metrics import MULTI_ROUND_METRICS, multi_round_scores
+from samtok_tasks.multi_round.metrics import multi_round_metrics, multi_round_scores
 
 REFUSED = Prediction(text="No target.", stop_reason="stop")
 
 
 def score_all(cases: list[tuple[int, rle.RLE, Prediction]], protocol: Any) -> dict[str, float | None]:
     scores = [multi_round_scores(number, target, made, protocol) for number, target, made in cases]
-    return metric.values(MULTI_ROUND_METRICS, scores, [f"image {k}" for k in range(len(cases))])
+    return metric.values(multi_round_metrics(protocol), scores, [f"image {k}" for k in range(len(cases))])
 
 
 def test_three_rounds_by_hand() -> None:
@@ -41,7 +41,7 @@ def test_three_rounds_by_hand() -> None:
     assert values["box50_later"] == pytest.approx(1 / 4)
     assert values["box50"] == pytest.approx(2 / 5)
     assert values["answered"] == pytest.approx(4 / 5)
-    assert set(values) == {info.id for info in MULTI_ROUND_METRICS}
+    assert set(values) == {info.id for info in multi_round_metrics("standard")}
 
 
 @pytest.mark.parametrize(("protocol", "epsilon"), [("standard", 1e-4), ("released", 1e-5)])
@@ -63,6 +63,10 @@ def test_empty_masks(protocol: Any) -> None:
     for outcome in (Outcome.MODEL_ERROR, Outcome.SKIPPED):
         lost = multi_round_scores(1, nothing, Prediction(outcome=outcome), protocol)
         assert (lost["iou"], lost["box50"]) == (0, 0)
+    for lost in (Prediction(outcome=Outcome.TRUNCATED), Prediction(faults=("odd",))):
+        credit = float(protocol == "released")
+        scores = multi_round_scores(1, nothing, lost, protocol)
+        assert (scores["iou"], scores["box50"]) == (credit, credit)
     extra = multi_round_scores(1, nothing, Prediction(masks=(dot,)), protocol)
     assert (extra["iou"], extra["box50"], extra["union"]) == (0, 0, 1)
 

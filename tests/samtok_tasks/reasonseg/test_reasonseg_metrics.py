@@ -39,6 +39,8 @@ def test_both_empty_counts_1_but_not_without_an_answer():
     assert reasonseg_scores(nothing, columns(4, 6), Prediction(masks=(columns(4, 5),)))["iou"] == 1
     assert reasonseg_scores(nothing, None, Prediction(masks=(columns(4, 5),)))["iou"] == 0
     assert reasonseg_scores(nothing, None, Prediction(outcome=Outcome.SKIPPED))["iou"] == 0
+    assert reasonseg_scores(nothing, None, Prediction(outcome=Outcome.TRUNCATED))["iou"] == 0
+    assert reasonseg_scores(nothing, None, Prediction(faults=("odd",)))["iou"] == 0
     assert reasonseg_scores(columns(0, 4), None, Prediction(outcome=Outcome.MODEL_ERROR))["union"] == 40
 
 
