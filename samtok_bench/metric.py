@@ -118,8 +118,11 @@ def columns_of(metrics: Iterable[MetricInfo], scores: Iterable[Scores]) -> Colum
 
 
 def numbered(clusters: Sequence[str]) -> tuple[NDArray[np.int64], int]:
-    """Clusters as numbers (N,) in the order in which they first appear, and how many there are."""
-    index = {cluster: number for number, cluster in enumerate(dict.fromkeys(clusters))}
+    """Clusters as numbers (N,) in the order of their names, and how many there are.
+
+    So one seed draws the same clusters in whatever order samples come.
+    """
+    index = {cluster: number for number, cluster in enumerate(sorted(set(clusters)))}
     return np.fromiter(map(index.__getitem__, clusters), np.int64, len(clusters)), len(index)
 
 

@@ -1,8 +1,8 @@
 """Intervals for metrics, by a percentile bootstrap that resamples images, and tests of two runs.
 
 Samples of one image are not independent, so whole clusters are drawn (Field and Welsh 2007, "Bootstrapping
-clustered data"). All metrics and both runs of a pair share the same draws. Tests let whole clusters change
-sides, for the same reason.
+clustered data"). All metrics, both runs of a pair and all groups of samples share the same draws: of one seed
+and one set of clusters there is one interval. Tests let whole clusters change sides, for the same reason.
 """
 
 import math
@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samtok_bench.aggregate import Array, Table
-from samtok_bench.metric import MetricInfo, Scored, numbered, values
+from samtok_bench.metric import Columns, MetricInfo, Scored, columns_of, numbered, values
 
 RESAMPLES = 10_000
 PERMUTATIONS = 10_000
+FEWEST_CLUSTERS = 10
+"""What a group of samples needs for an interval: of fewer, the percentiles are mostly too narrow."""
 LEVEL = 0.95
 _TIE = 1e-10
 """Relative to the values, what the order of additions may add to a difference."""
@@ -96,14 +98,32 @@ def bootstrap(
         two clusters inform in some run is left out: nothing can be said about it.
     """
     rows, count = numbered(clusters)
-    tables = _informed(metrics, runs, rows, count)
-    found: dict[str, list[list[Array]]] = {id: [[] for _ in runs] for id in tables}
-    if tables:
-        for weights in draws(count, resamples, seed, width=len(clusters)):
-            for id, (info, of_runs) in tables.items():
-                for place, columns in enumerate(of_runs):
-                    found[id][place].append(info.aggregate.resampled(columns, weights))
-    return {id: [np.concatenate(parts) for parts in values] for id, values in found.items()}
+    parts = [_Part(info, tables) for info, tables in _informed(metrics, runs, rows, count).values()]
+    drawn = _resampled(parts, count, len(clusters), resamples, seed)
+    return {part.info.id: values for part, values in zip(parts, drawn, strict=True)}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A metric of some of the samples, in each run."""
+
+    info: MetricInfo
+    tables: list[Table]
+    own: NDArray[np.int64] | None = None
+    """The clusters that the tables have, ascending; None for all."""
+
+
+def _resampled(
+    parts: Sequence[_Part], count: int, width: int, resamples: int, seed: int
+) -> list[list[Array]]:
+    """Each part in all draws of `count` clusters: for each run (B,)."""
+    found: list[list[list[Array]]] = [[[] for _ in part.tables] for part in parts]
+    for weights in draws(count, resamples, seed, width) if parts else ():
+        for part, of_runs in zip(parts, found, strict=True):
+            own = weights if part.own is None else weights[:, part.own]
+            for table, drawn in zip(part.tables, of_runs, strict=True):
+                drawn.append(part.info.aggregate.resampled(table, own))
+    return [[np.concatenate(drawn) for drawn in of_runs] for of_runs in found]
 
 
 def _informed(
@@ -152,6 +172,51 @@ def paired(
         )
         for info in metrics
     }
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """A metric on some of the samples of a run, or of two."""
+
+    clusters: int
+    """How many inform it, in the run that has fewer."""
+    interval: Interval | None
+    """Of its value, or of the second run's minus the first's. None of few clusters, or where there is none at
+    all (see `bootstrap`)."""
+
+
+def of_groups(
+    info: MetricInfo,
+    runs: Sequence[Scored],
+    clusters: Sequence[str],
+    groups: Sequence[NDArray[np.int64]],
+    *,
+    seed: int = 0,
+    fewest: int = FEWEST_CLUSTERS,
+) -> list[Grouped]:
+    """The intervals of a metric on groups of samples, from the same draws as those of all samples.
+
+    Args:
+        runs: one, or two over the same samples in the same order.
+        clusters: of all samples.
+        groups: each the numbers of its samples.
+        fewest: clusters that must inform a group for an interval; at least 2.
+    """
+    rows, count = numbered(clusters)
+    columns = [scores if isinstance(scores, Columns) else columns_of([info], scores) for scores in runs]
+    found, parts = [Grouped(0, None)] * len(groups), {}
+    for place, chosen in enumerate(groups):
+        own, inner = np.unique(rows[chosen], return_inverse=True)
+        tables = [info.table(scores.chosen(chosen), inner, len(own)) for scores in columns]
+        informing = min(len(np.unique(inner[table.bottom > 0])) for table in tables)
+        found[place] = Grouped(informing, None)
+        if informing >= fewest and info.aggregate.has_interval:
+            parts[place] = _Part(info, tables, own)
+    drawn = _resampled(list(parts.values()), count, len(clusters), RESAMPLES, seed)
+    for place, of_runs in zip(parts, drawn, strict=True):
+        interval = percentiles(of_runs[0] if len(of_runs) == 1 else of_runs[1] - of_runs[0])
+        found[place] = Grouped(found[place].clusters, interval)
+    return found
 
 
 def percentiles(drawn: Array) -> Interval | None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 
-from samtok_bench import statistics
+import numpy as np
+
+from samtok_bench import metric, statistics
 from samtok_bench.comparison.compared_runs import (
     ComparedRun,
     chosen_metrics,
@@ -48,6 +50,8 @@ class GroupDifference:
     tag: str
     value: str
     samples: int
+    images: int | None
+    """How many inform the metric in both runs; None where summaries do not count them."""
     difference: MetricDifference
 
 
@@ -233,14 +237,20 @@ def _groups(
 ) -> list[GroupDifference]:
     if not info.aggregate.from_scores:
         return []
-    values, found = tag_values(run, before.values()), []
-    for tag in tags:
-        for value in values.get(tag, ()):
-            group = {id: line for id, line in before.items() if line.tags.get(tag) == value}
-            old, new = scores_of(group), [now[id].scores for id in group]
-            paired = statistics.paired([info], old, new, clusters_of(group))[info.id]
-            difference = MetricDifference(**vars(paired), id=info.id)
-            found.append(GroupDifference(tag, value, len(group), difference))
+    values, ids = tag_values(run, before.values()), list(before)
+    groups = {
+        (tag, value): [place for place, id in enumerate(ids) if before[id].tags.get(tag) == value]
+        for tag in tags
+        for value in values.get(tag, ())
+    }
+    scores, clusters = [scores_of(before), [now[id].scores for id in ids]], clusters_of(before)
+    parts = statistics.of_groups(info, scores, clusters, [np.array(places) for places in groups.values()])
+    found = []
+    for ((tag, value), places), part in zip(groups.items(), parts, strict=True):
+        own = [clusters[place] for place in places]
+        old, new = (metric.values([info], [run[k] for k in places], own)[info.id] for run in scores)
+        difference = MetricDifference(old, new, part.interval, id=info.id)
+        found.append(GroupDifference(tag, value, len(places), part.clusters, difference))
     return found
 
 
@@ -259,7 +269,9 @@ def _summarized_groups(
             # otherwise the bounds are of another metric
             intervals = [side.interval if headline == ours.primary else None for side in (group, other)]
             difference = _approximate(headline, values, intervals)
-            found.append(GroupDifference(tag, value, group.samples, difference))
+            counted = [side.images for side in (group, other) if side.images is not None]
+            images = min(counted) if headline == ours.primary and len(counted) == 2 else None
+            found.append(GroupDifference(tag, value, group.samples, images, difference))
     return found
 
 

@@ -13,6 +13,7 @@ from samtok_bench.runs.summary import MetricValue
 from samtok_bench.sample import Outcome
 from samtok_bench.showing.blocks import Block, as_markdown, as_text
 from samtok_bench.showing.latex import PREAMBLE, Cell, Column, latex_comment, latex_table
+from samtok_bench.showing.run_tables import FEW_IMAGES, group_span, is_small
 from samtok_bench.showing.tables import (
     NOT_AVAILABLE,
     bounds,
@@ -72,6 +73,7 @@ def as_json(comparison: Comparison) -> str:
                         "tag": group.tag,
                         "value": group.value,
                         "samples": group.samples,
+                        "images": group.images,
                         **_difference_object(group.difference),
                     }
                     for group in pair.groups
@@ -216,7 +218,8 @@ def _groups(comparison: Comparison, pair: RunPair) -> Block:
     for place, group in enumerate(pair.groups):
         new = place == 0 or pair.groups[place - 1].tag != group.tag
         about = [group.tag if new else "", group.value, str(group.samples)]
-        rows.append([*about, *_cells(metric, group.difference)])
+        *cells, _ = _cells(metric, group.difference)
+        rows.append([*about, *cells, group_span(group.difference.interval, group.images, metric.unit)])
     headers = ["by", "", "samples", *_headers(comparison, pair)]
     return Block(f"{metric.display}, {_title(pair)}", headers, rows, range(2, len(headers)), level=4)
 
@@ -275,6 +278,8 @@ def _explanations(comparison: Comparison) -> list[str]:
         lines.append(
             "intervals are not adjusted for the number of rows: break-downs suggest, they do not prove"
         )
+    if any(is_small(group.images) for pair in comparison.pairs for group in pair.groups):
+        lines.append(FEW_IMAGES)
     if not all(pair.paired for pair in comparison.pairs):
         lines.append(
             "UNPAIRED: a test needs the samples.jsonl of both runs; the approximate interval assumes normal"

@@ -10,11 +10,13 @@ Missing is never a pass: what cannot be measured or compared like with like is "
 
 import functools
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+
+import numpy as np
 
 from samtok_bench import registry, statistics
 from samtok_bench.gate.file import Check, names_of, sources_of
@@ -228,8 +230,7 @@ def _compare(result: CheckResult, run: LoadedRun, baseline: LoadedRun) -> None:
     images = min(informing_images(info, before), informing_images(info, now))
     if check.tolerance is not None and images < check.min_images:
         raise NotComparable(f"only {images} images inform {info.id}, min_images is {check.min_images}")
-    paired = statistics.paired([info], scores_of(before), scores_of(now), clusters_of(now))
-    result.interval = paired[info.id].interval
+    result.interval = _interval(info, run, baseline, now)
     if result.interval is None:
         if check.tolerance is not None:
             raise NotComparable(f"the difference of {info.id} has no interval")
@@ -245,6 +246,17 @@ def _compare(result: CheckResult, run: LoadedRun, baseline: LoadedRun) -> None:
         elif gained.low < limit:
             finding = Verdict.INCONCLUSIVE, f"{shown} is neither certain nor ruled out"
         result.findings.append(finding)
+
+
+def _interval(
+    info: MetricInfo, run: LoadedRun, baseline: LoadedRun, chosen: Collection[str]
+) -> Interval | None:
+    """Of the difference on the chosen samples, from draws of all images, as a comparison has it."""
+    lines = {id: line for id, line in run.lines.items() if id in baseline.lines}
+    scores = [[baseline.lines[id].scores for id in lines], scores_of(lines)]
+    places = np.flatnonzero([id in chosen for id in lines])
+    (found,) = statistics.of_groups(info, scores, clusters_of(lines), [places], fewest=2)
+    return found.interval
 
 
 def _compared_lines(

@@ -12,7 +12,7 @@ from samtok_bench.runs.changes import ROUNDING, gains
 from samtok_bench.runs.journal import Line
 from samtok_bench.runs.reading import LoadedRun
 from samtok_bench.runs.summary import Group, MetricValue
-from samtok_bench.showing.run_tables import bounded, metric_row
+from samtok_bench.showing.run_tables import bounded, group_span, metric_row
 from samtok_bench.showing.tables import NOT_AVAILABLE, bounds, number, signed, span
 
 BINS = 20
@@ -175,7 +175,7 @@ def _bar(run: LoadedRun, tag: str, value: str, unit: str) -> MetricCell:
     if group is None or score is None:
         return MetricCell(NOT_AVAILABLE, NOT_AVAILABLE, None)
     gauge = _gauge(score, group.low, group.high, None, None) if not unit else None
-    return MetricCell(number(score, unit), span(group.low, group.high, unit), gauge)
+    return MetricCell(number(score, unit), group_span(group.interval, group.images, unit), gauge)
 
 
 def _cell(metric: MetricValue | None) -> MetricCell:

@@ -4,7 +4,6 @@ from array import array
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from samtok_bench import statistics
 from samtok_bench.metric import Columns, Gathering, MetricInfo, Scored
@@ -111,25 +110,21 @@ def _breakdown(
             if value not in by_value:
                 by_value[value] = array("q")
             by_value[value].append(place)
-    return {
-        tag: {
-            value: _group(task, samples, scores, np.array(by_value.get(value, ()), np.int64), seed)
-            for value in dict.fromkeys([*task.tag_values.get(tag, ()), *sorted(by_value)])
-        }
+    (primary,) = [info for info in task.metrics if info.id == task.primary]
+    clusters = [sample.cluster for sample in samples]
+    ordered = {
+        (tag, value): np.array(by_value.get(value, ()), np.int64)
         for tag, by_value in groups.items()
+        for value in dict.fromkeys([*task.tag_values.get(tag, ()), *sorted(by_value)])
     }
-
-
-def _group(
-    task: Task, samples: Sequence[Sample], scores: Columns, places: NDArray[np.int64], seed: int
-) -> Group:
-    primary = [info for info in task.metrics if info.id == task.primary]
-    clusters = [samples[place].cluster for place in places]
-    chosen = scores.chosen(places)
-    interval = statistics.intervals(primary, chosen, clusters, seed=seed)[task.primary]
-    return Group(
-        samples=len(places),
-        metrics=task.summarize(chosen, clusters),
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
-    )
+    grouped = statistics.of_groups(primary, [scores], clusters, list(ordered.values()), seed=seed)
+    found: dict[str, dict[str, Group]] = {tag: {} for tag in groups}
+    for ((tag, value), places), part in zip(ordered.items(), grouped, strict=True):
+        found[tag][value] = Group(
+            samples=len(places),
+            images=part.clusters,
+            metrics=task.summarize(scores.chosen(places), [clusters[place] for place in places]),
+            low=part.interval.low if part.interval else None,
+            high=part.interval.high if part.interval else None,
+        )
+    return found

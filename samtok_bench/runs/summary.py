@@ -60,10 +60,12 @@ class Group(BaseModel):
     """The samples with one value of a tag, maybe none; None is undefined."""
 
     samples: int
+    images: int | None = None
+    """How many inform the primary metric; None in files that do not count them."""
     metrics: dict[str, float | None]
     """By id."""
     low: float | None
-    """Bounds of the primary metric."""
+    """Bounds of the primary metric; none where few images inform it (statistics.FEWEST_CLUSTERS)."""
     high: float | None
 
     @property

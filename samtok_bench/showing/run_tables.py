@@ -9,8 +9,16 @@ from samtok_bench.runs.journal import Line
 from samtok_bench.runs.step_times import StepTimes
 from samtok_bench.runs.summary import MetricValue, Summary
 from samtok_bench.sample import Outcome
-from samtok_bench.showing.tables import counted, interval_header, number, printable, span, text_table
-from samtok_bench.statistics import LEVEL
+from samtok_bench.showing.tables import (
+    bounds,
+    counted,
+    interval_header,
+    number,
+    printable,
+    span,
+    text_table,
+)
+from samtok_bench.statistics import FEWEST_CLUSTERS, LEVEL, Interval
 
 
 def run_table(summary: Summary) -> str:
@@ -53,9 +61,8 @@ def breakdown_table(summary: Summary) -> str:
     """The primary metric by tag, without tags that all samples share; empty if there are no others."""
     metric = summary.headline
     rows = []
-    for tag, groups in summary.breakdown.items():
-        if len(groups) < 2:
-            continue
+    shown = {tag: groups for tag, groups in summary.breakdown.items() if len(groups) > 1}
+    for tag, groups in shown.items():
         for place, (value, group) in enumerate(groups.items()):
             rows.append(
                 [
@@ -63,13 +70,30 @@ def breakdown_table(summary: Summary) -> str:
                     value,
                     str(group.samples),
                     number(group.metrics[metric.id], metric.unit),
-                    span(group.low, group.high, metric.unit),
+                    group_span(group.interval, group.images, metric.unit),
                 ]
             )
     if not rows:
         return ""
     headers = ["by", "", "samples", metric.display, interval_header(summary.interval.level)]
-    return text_table(headers, rows, right=(2, 3, 4))
+    table = text_table(headers, rows, right=(2, 3, 4))
+    few = any(is_small(group.images) for groups in shown.values() for group in groups.values())
+    return f"{table}\n{FEW_IMAGES}" if few else table
+
+
+FEW_IMAGES = f"a group of fewer than {FEWEST_CLUSTERS} images has no interval: their number stands there"
+
+
+def group_span(interval: Interval | None, images: int | None, unit: str = "") -> str:
+    """The interval of a group of samples, or how few images inform it; see FEW_IMAGES."""
+    if is_small(images):
+        return f"{images} image{'' if images == 1 else 's'}"
+    return bounds(interval, unit)
+
+
+def is_small(images: int | None) -> bool:
+    """Whether so many images are too few for an interval; not where their number is unknown."""
+    return images is not None and images < FEWEST_CLUSTERS
 
 
 def timing_line(times: StepTimes) -> str:

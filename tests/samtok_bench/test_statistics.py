@@ -42,7 +42,7 @@ def test_equals_a_plain_loop_over_the_same_draws():
     rng = np.random.default_rng(3)
     scores = [{"i": float(a), "u": float(a + b)} for a, b in rng.integers(1, 50, (60, 2))]
     clusters = [f"image {k}" for k in rng.integers(0, 12, 60)]
-    order = list(dict.fromkeys(clusters))
+    order = sorted(set(clusters))
     # weights of each draw, read off an identity matrix
     weights = np.concatenate(list(statistics.draws(len(order), 500, seed=9)))
     assert (weights.sum(axis=1) == len(order)).all()
@@ -58,6 +58,50 @@ def test_equals_a_plain_loop_over_the_same_draws():
 
 def _members(scores, clusters, name):
     return [s for s, c in zip(scores, clusters, strict=True) if c == name]
+
+
+def test_the_order_of_samples_changes_no_interval():
+    order = [5 * k % 24 for k in range(24)]
+    xs = [(7 * k % 24) / 24 for k in range(24)]
+    clusters = [f"image {k // 2}" for k in range(24)]
+    other = [xs[k] for k in order], [clusters[k] for k in order]
+    first, second = (
+        statistics.paired([MEAN], rows(values), rows([x * x for x in values]), names)["x"].interval
+        for values, names in ((xs, clusters), other)
+    )
+    assert (first.low, first.high) == pytest.approx((second.low, second.high))
+
+
+def in_groups(scores, clusters, *groups, info=MEAN):
+    return statistics.of_groups(info, [scores], clusters, [np.array(group, np.int64) for group in groups])
+
+
+def test_a_group_has_the_interval_of_a_metric_of_its_samples_alone():
+    """As N-acc, and gIoU of the samples without target: one seed, one draw."""
+    xs = np.random.default_rng(0).random(90)
+    scores = [{"x": x, "i": x * (k % 3 == 0), "u": float(k % 3 == 0)} for k, x in enumerate(xs)]
+    clusters = [f"image {k % 40}" for k in range(90)]
+    whole = statistics.intervals([MEAN, RATIO], scores, clusters)
+    thirds, every = in_groups(scores, clusters, range(0, 90, 3), range(90))
+    assert vars(thirds.interval) == pytest.approx(vars(whole["i"]))
+    assert vars(every.interval) == pytest.approx(vars(whole["x"]))
+    assert (thirds.clusters, every.clusters) == (len({k % 40 for k in range(0, 90, 3)}), 40)
+    info, group = [MEAN], np.arange(0, 90, 3)
+    both = statistics.of_groups(MEAN, [scores, rows(xs * xs)], clusters, [group])[0].interval
+    alone = statistics.paired(info, [s for k, s in enumerate(scores)], rows(xs * xs), clusters)["x"].interval
+    assert both.high < 0 > alone.high
+    assert vars(both) != pytest.approx(vars(alone))
+
+
+def test_a_group_on_few_images_has_their_number_and_no_interval():
+    scores, clusters = rows([k / 30 for k in range(30)]), [f"image {k // 2}" for k in range(30)]
+    nine, ten, none = in_groups(scores, clusters, range(18), range(20), [])
+    assert (nine.clusters, nine.interval) == (9, None)
+    assert ten.clusters == 10
+    assert 0 < ten.interval.low < 19 / 60 < ten.interval.high < 19 / 30
+    assert (none.clusters, none.interval) == (0, None)
+    # images that inform it, whatever other samples there are
+    assert in_groups(scores, clusters, range(30), info=metric("x", "z"))[0].clusters == 0
 
 
 def test_chunks_do_not_change_the_draws(monkeypatch):

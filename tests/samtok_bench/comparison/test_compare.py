@@ -9,7 +9,9 @@ from comparisons import THIRDS, metrics
 from PIL import Image
 from synthetic_runs import COUNT, HALF_LOST, PLAIN, edit, write_run
 
-from samtok_bench.runs.folder import SUMMARY
+from samtok_bench.report.collect import collect
+from samtok_bench.runs.folder import SUMMARY, RunFolder
+from samtok_bench.showing.tables import span
 
 # figures
 
@@ -120,6 +122,26 @@ def test_by_tag(compared, pair):
     assert (left["difference"], left["low"], left["high"]) == pytest.approx((-0.2, -0.2, -0.2))
     assert (right["value"], right["difference"]) == ("right", 0)
     assert compared(*pair, "--metric", "miss")["pairs"][0]["groups"][0]["metric"] == "miss"
+
+
+def test_a_group_on_few_images_shows_their_number(command, compared, work):
+    for name, xs in (("first", PLAIN), ("second", THIRDS)):
+        write_run(Path(name), xs, clusters=12)
+    groups = compared("first", "second")["pairs"][0]["groups"]
+    assert [(group["samples"], group["images"], group["low"]) for group in groups] == [(20, 6, None)] * 2
+    _, out, _ = command("compare", "first", "second")
+    assert [line.split()[-2:] for line in out.splitlines() if "   20 " in line] == [["6", "images"]] * 2
+    assert "\na group of fewer than 10 images has no interval: their number stands there\n" in out
+
+
+def test_a_report_has_the_interval_of_the_comparison(compared, work):
+    """In the order of the data there, and by id here."""
+    for name, xs in (("first", PLAIN), ("second", THIRDS)):
+        journal = RunFolder(write_run(Path(name), xs, clusters=17)).journal
+        journal.replace(reversed(journal.read().values()))
+    found = metrics(compared("first", "second"))["mean"]
+    shown = collect([Path("first"), Path("second")]).metrics[0].difference
+    assert shown.interval == span(found["low"], found["high"])
 
 
 def test_tags_that_tell_nothing_apart_are_shown_only_when_asked_for(compared, work):

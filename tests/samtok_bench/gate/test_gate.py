@@ -100,6 +100,14 @@ def test_a_tag_chooses_the_samples(check):
     assert check(**runs, tolerance=0, tag={"side": "right"})[0] == 0
 
 
+def test_a_tag_has_the_interval_of_a_comparison(check, command):
+    runs = pair([0.8 + 0.1 * (k % 3 - 1) for k in range(COUNT)], PLAIN)
+    found = check(**runs, tolerance=0.15, tag={"side": "left"})[1]
+    _, out, _ = command("compare", "base", "now", "--json")
+    group = json.loads(out)["pairs"][0]["groups"][0]
+    assert (found["low"], found["high"]) == (group["low"], group["high"])
+
+
 def test_failed_samples(check):
     write_run(Path("now"), PLAIN, failed=2)
     code, found = check(run="now", floor=0.5)
