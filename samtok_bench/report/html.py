@@ -21,7 +21,12 @@ LIMIT_BYTES = 30_000_000
 PAGE_BYTES = 4_000_000
 PICTURE_BYTES, LEAST_PICTURE_BYTES = 48_000, 7_000
 """The size of a picture if there is enough room, and the smallest size that still shows something."""
-_SCRIPTS = ("masks.js", "drawing.js", "filters.js", "parts.js", "panels.js", "texts.js", "browser.js")
+FEW_BYTES, LARGE_PICTURE_BYTES = 10_000_000, 600_000
+"""Few pictures share this, so that they keep their pixels; the most that one of them gets."""
+_SCRIPTS = (
+    *("masks.js", "drawing.js", "filters.js", "parts.js", "panels.js", "enlarged.js", "thumbs.js"),
+    *("texts.js", "browser.js"),
+)
 _FRAME_BYTES = 150_000
 """Estimated size of tables, style and scripts."""
 _BASE64 = 3 / 4 * 0.98
@@ -59,7 +64,9 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Written:
     index = _json(report.index)
     text = len(index) + sum(map(len, details))
     room = _BASE64 * (LIMIT_BYTES - _FRAME_BYTES - text) / max(1, len(report.pictures.found))
-    report.pictures.encode(min(PICTURE_BYTES, room) if room >= LEAST_PICTURE_BYTES else PICTURE_BYTES)
+    share = FEW_BYTES / max(1, len(report.pictures.found))
+    wanted = max(PICTURE_BYTES, min(LARGE_PICTURE_BYTES, share))
+    report.pictures.encode(min(wanted, room) if room >= LEAST_PICTURE_BYTES else PICTURE_BYTES)
     pictures = []
     for picture in report.pictures.found:
         if picture.note:

@@ -11,7 +11,19 @@ from samtok_bench import crops
 from samtok_bench.images import ImageFileError, MissingImageError, image_size, open_image
 from samtok_bench.sample import View
 
-LADDER = ((768, 90), (640, 85), (512, 80), (448, 75), (384, 70), (384, 50), (320, 50), (256, 40))
+LADDER = (
+    (4096, 90),
+    (2048, 90),
+    (1280, 90),
+    (768, 90),
+    (640, 85),
+    (512, 80),
+    (448, 75),
+    (384, 70),
+    (384, 50),
+    (320, 50),
+    (256, 40),
+)
 """Longest side in pixels and WebP quality: the first that keeps to the budget, else the last."""
 _QUALITY_GAIN = 2.5
 """At most this much is saved by the lower quality alone, apart from fewer pixels."""

@@ -27,17 +27,49 @@ function refresh() {
   byId("count").textContent = order.length === all ? `${all} samples` : `${order.length} of ${all} samples`;
   byId("none").hidden = order.length > 0;
   byId("sample").hidden = order.length === 0;
+  drawList();
   if (!order.includes(current)) show(order.length ? order[0] : -1);
   else show(current);
 }
 
 function drawList() {
-  const place = order.indexOf(current);
-  if (place >= listLength) listLength = LIST_STEP * Math.ceil((place + 1) / LIST_STEP);
   byId("list").replaceChildren(...order.slice(0, listLength).map(listItem));
   byId("more").hidden = order.length <= listLength;
-  const chosen = byId("list").querySelector('[aria-current="true"]');
-  if (chosen) keepInView(byId("list"), chosen);
+}
+
+function markCurrent() {
+  const place = order.indexOf(current);
+  if (place >= listLength) {
+    listLength = LIST_STEP * Math.ceil((place + 1) / LIST_STEP);
+    drawList();
+  }
+  for (const button of byId("list").querySelectorAll("button")) {
+    if (Number(button.dataset.sample) === current) {
+      button.setAttribute("aria-current", "true");
+      if (isGrid()) button.focus(); // and scrolls the page
+      else keepInView(byId("list"), button);
+    } else button.removeAttribute("aria-current");
+  }
+}
+
+// The grid of thumbnails takes the place of the current sample.
+
+function isGrid() {
+  return byId("columns").classList.contains("grid");
+}
+
+function setGrid(on) {
+  byId("columns").classList.toggle("grid", on);
+  byId("grid").setAttribute("aria-pressed", String(on));
+  markCurrent();
+  if (!on) draw();
+}
+
+// How many thumbnails stand in a row.
+function gridColumns() {
+  const tops = [...byId("list").children].map((item) => item.offsetTop);
+  const second = tops.findIndex((top) => top > tops[0]);
+  return second < 0 ? tops.length : second;
 }
 
 // Scrolls the list alone: the page stays where it is.
@@ -57,17 +89,22 @@ function listItem(number) {
     return said;
   });
   const button = element("button", { type: "button", "data-sample": String(number) },
-    span("asked", sample.title), span("scores", ...marks));
-  if (number === current) button.setAttribute("aria-current", "true");
-  button.addEventListener("click", () => show(number));
+    span("thumb-frame", thumbOf(number)), span("asked", sample.title), span("scores", ...marks));
+  button.addEventListener("click", () => {
+    const wasGrid = isGrid();
+    if (wasGrid) setGrid(false);
+    show(number);
+    if (wasGrid) byId("sample").scrollIntoView({ block: "nearest" });
+  });
   return element("li", {}, button);
 }
 
 // The current sample
 
 async function show(number) {
+  if (number !== current) view = { ...WHOLE };
   current = number;
-  drawList();
+  markCurrent();
   if (number < 0) return;
   const sample = INDEX.samples[number];
   const place = order.indexOf(number) + 1;
@@ -123,9 +160,11 @@ async function showDetail(sample, detail, pictures, number) {
   }));
   if (current !== number) return;
   panels = buildPanels(detail, sources);
+  wirePanels();
   byId("panels").style.setProperty("--columns", String(columnsOf(panels)));
   byId("panels").replaceChildren(...panels.map((panel) => panel.figure));
   byId("texts").replaceChildren(...texts(sample, detail));
+  if (enlarged !== null) enlarge(enlarged);
   draw();
 }
 
@@ -163,6 +202,12 @@ function onKey(event) {
   else if (isTyping(event.target)) return;
   else if (event.key === "ArrowLeft") step(-1);
   else if (event.key === "ArrowRight") step(1);
+  else if (enlarged !== null) {
+    if (!keyEnlarged(event.key)) return;
+  } else if (event.key === "ArrowUp" && isGrid()) step(-gridColumns());
+  else if (event.key === "ArrowDown" && isGrid()) step(gridColumns());
+  else if (event.key === "z" && !isGrid()) enlarge(last ?? (INDEX.masks ? 1 : 0));
+  else if (event.key === "g") setGrid(!isGrid());
   else if (event.key === "/") byId("search").focus();
   else return;
   event.preventDefault();
@@ -195,11 +240,13 @@ function start() {
   buildControls(state, change);
   buildLayers();
   buildLegend();
+  buildEnlarged();
   wireCharts();
   byId("search").addEventListener("input", () => change({ search: byId("search").value }));
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
   byId("previous").addEventListener("click", () => step(-1));
   byId("next").addEventListener("click", () => step(1));
+  byId("grid").addEventListener("click", () => setGrid(!isGrid()));
   byId("reset").addEventListener("click", reset);
   byId("reset-none").addEventListener("click", reset);
   byId("more").addEventListener("click", () => {

@@ -11,6 +11,8 @@ const PARTS = {
 const REGION_COLOUR = "#FFFFFF";
 const TALLEST = 460;
 const WIDEST = 1200;
+const SHARP_FROM = 2.5; // device pixels a stored pixel
+const WHOLE = { x: 0.5, y: 0.5, scale: 1 };
 
 function maskColour(number) {
   return MASK_COLOURS[number % MASK_COLOURS.length];
@@ -28,7 +30,7 @@ function inkOn(colour) {
   return (light + 0.05) / 0.05 > 1.05 / (light + 0.05) ? "#000000" : "#FFFFFF";
 }
 
-// The canvas takes the width of its panel, within limits; returns its size in device pixels.
+// The canvas takes the width of its panel, within limits.
 function fit(canvas, size) {
   const room = canvas.parentElement.clientWidth || 300;
   const scale = Math.min(room / size.w, TALLEST / size.h);
@@ -38,7 +40,13 @@ function fit(canvas, size) {
   canvas.style.width = `${Math.max(1, size.w * scale)}px`;
   canvas.width = width;
   canvas.height = height;
-  return { width, height, ratio };
+}
+
+// Where the picture lies on a canvas: device pixels a pixel of its own, and its corner.
+// view: {x, y, scale}; the middle of what is shown, as shares of the picture, and 1 for all of it.
+function placement(canvas, size, view) {
+  const k = Math.min(canvas.width / size.w, canvas.height / size.h) * view.scale;
+  return { k, left: canvas.width / 2 - view.x * size.w * k, top: canvas.height / 2 - view.y * size.h * k };
 }
 
 function fill(pixels, bits, colour, opacity) {
@@ -68,27 +76,25 @@ function outline(pixels, bits, width, height, colour, thick, dash) {
 }
 
 // Within a mask that has room for it, else at its corner, as are those of regions.
-function labelPlace(layer, canvas, radius) {
+function labelPlace(layer, place, radius) {
   const extent = extentOf(layer.bits, layer.size);
   if (!extent) return null;
-  const [across, down] = [canvas.width / layer.size.w, canvas.height / layer.size.h];
-  const [wide, tall] = [(extent.right - extent.left) * across, (extent.bottom - extent.top) * down];
-  if (layer.kind === "dashed" || Math.min(wide, tall) < 4 * radius) {
-    return [extent.left * across - radius / 2, extent.top * down - radius / 2];
-  }
+  const [left, top] = [place.left + extent.left * place.k, place.top + extent.top * place.k];
+  const least = Math.min(extent.right - extent.left, extent.bottom - extent.top);
+  if (layer.kind === "dashed" || least * place.k < 4 * radius) return [left - radius / 2, top - radius / 2];
   const [x, y] = anchor(layer.bits, layer.size);
-  return [x * canvas.width, y * canvas.height];
+  return [place.left + x * layer.size.w * place.k, place.top + y * layer.size.h * place.k];
 }
 
-function numberLabel(context, layer, canvas, ratio) {
+function numberLabel(context, layer, place, canvas, ratio) {
   const { label: text, colour } = layer;
   const size = 11 * ratio;
   const radius = size * 0.78;
-  const place = labelPlace(layer, canvas, radius);
-  if (!place) return;
+  const middle = labelPlace(layer, place, radius);
+  if (!middle) return;
   const clamp = (value, most) => Math.min(Math.max(value, radius + 1), most - radius - 1);
-  const x = clamp(place[0], canvas.width);
-  const y = clamp(place[1], canvas.height);
+  const x = clamp(middle[0], canvas.width);
+  const y = clamp(middle[1], canvas.height);
   context.font = `600 ${size}px system-ui, sans-serif`;
   context.textAlign = "center";
   context.textBaseline = "middle";
@@ -103,23 +109,21 @@ function numberLabel(context, layer, canvas, ratio) {
   context.fillText(text, x, y + size * 0.06);
 }
 
-/* Draw a panel.
+/* Draw a panel on a canvas that has its size in device pixels.
    panel: {size, image, missing, grey, layers}
    layer: {kind: "fill" | "outline" | "dashed", bits, size, colour, edge, label} */
-function drawPanel(canvas, panel, opacity) {
-  const { width, height, ratio } = fit(canvas, panel.size);
+function drawPanel(canvas, panel, opacity, view) {
+  const { width, height } = canvas;
+  const ratio = window.devicePixelRatio || 1;
+  const place = placement(canvas, panel.size, view);
   const context = canvas.getContext("2d");
-  context.fillStyle = panel.missing ? "#8A8A8A" : "#2B2B2B";
-  context.fillRect(0, 0, width, height);
-  context.imageSmoothingQuality = "high";
-  context.filter = panel.grey ? "grayscale(1)" : "none"; // so that colours of a difference stand out
-  if (panel.image) context.drawImage(panel.image, 0, 0, width, height);
-  context.filter = "none";
+  context.clearRect(0, 0, width, height);
+  drawPicture(context, panel, place);
   const overlay = new OffscreenCanvas(width, height);
   const data = new ImageData(width, height);
   const thick = Math.max(1, Math.round(1.5 * ratio));
   for (const layer of panel.layers) {
-    const bits = resized(layer.bits, layer.size, width, height);
+    const bits = placed(layer.bits, layer.size, width, height, place);
     if (layer.kind === "fill") {
       fill(data.data, bits, layer.colour, opacity);
       if (layer.edge) outline(data.data, bits, width, height, layer.colour, thick, 0);
@@ -132,6 +136,19 @@ function drawPanel(canvas, panel, opacity) {
   overlay.getContext("2d").putImageData(data, 0, 0);
   context.drawImage(overlay, 0, 0);
   for (const layer of panel.layers) {
-    if (layer.label) numberLabel(context, layer, canvas, ratio);
+    if (layer.label) numberLabel(context, layer, place, canvas, ratio);
   }
+}
+
+function drawPicture(context, panel, place) {
+  const on = [place.left, place.top, panel.size.w * place.k, panel.size.h * place.k];
+  context.fillStyle = panel.missing ? "#8A8A8A" : "#2B2B2B";
+  context.fillRect(...on);
+  if (!panel.image) return;
+  // pixels that are seen one by one keep their edges
+  context.imageSmoothingEnabled = on[2] < SHARP_FROM * panel.image.naturalWidth;
+  context.imageSmoothingQuality = "high";
+  context.filter = panel.grey ? "grayscale(1)" : "none"; // so that colours of a difference stand out
+  context.drawImage(panel.image, ...on);
+  context.filter = "none";
 }

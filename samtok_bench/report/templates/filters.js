@@ -85,6 +85,7 @@ function listed(state) {
     if (state.order === "most" || state.order === "least") return gain(sample, state.pair);
     return shownScore(sample.answers[state.run], state.score);
   };
+  if (state.order === "failures") return found.sort(failuresFirst(state));
   const descending = state.order === "high" || state.order === "most" ? -1 : 1;
   const keys = new Map(found.map((k) => [k, key(k)]));
   return found.sort((a, b) => {
@@ -92,6 +93,17 @@ function listed(state) {
     if (x === null || y === null) return (x === null) - (y === null) || a - b;
     return descending * (x - y) || a - b;
   });
+}
+
+// By outcome, then the worst value of the ranking metric; samples without a value come after those with one.
+function failuresFirst(state) {
+  const about = (k) => INDEX.samples[k].answers[state.run];
+  const badness = ({ value }) => (METRIC && value !== null ? METRIC.sign * value : Infinity);
+  const compared = (x, y) => (x < y ? -1 : x > y ? 1 : 0);
+  return (a, b) => {
+    const [x, y] = [about(a), about(b)];
+    return (x.outcome === "ok") - (y.outcome === "ok") || compared(badness(x), badness(y)) || a - b;
+  };
 }
 
 function select(id, label, options, onChange) {
@@ -154,7 +166,7 @@ function addScore(root, state, change) {
   root.append(numberInput("from", "from", (from) => change({ from })));
   root.append(numberInput("to", "to", (to) => change({ to, below: false })));
   const orders = [
-    ["data", "as in the data"], ["low", `lowest score${of} first`], ["high", `highest score${of} first`],
+    ["data", "as in the data"], ["failures", `failures${of} first`], ["low", `lowest score${of} first`], ["high", `highest score${of} first`],
   ];
   if (several && METRIC) {
     const second = INDEX.runs[state.pair[1]].name;

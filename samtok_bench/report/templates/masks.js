@@ -43,14 +43,18 @@ function bitsOf(mask) {
   return decoded.get(mask);
 }
 
-// Row-major bits of another size; each pixel takes the one at its middle.
-function resized(bits, size, width, height) {
+// Row-major bits of a canvas where the picture is placed on it; each pixel takes the one at its middle.
+function placed(bits, size, width, height, place) {
   const out = new Uint8Array(width * height);
-  for (let x = 0; x < width; x++) {
-    const column = Math.floor(((x + 0.5) * size.w) / width) * size.h;
-    for (let y = 0; y < height; y++) {
-      out[y * width + x] = bits[column + Math.floor(((y + 0.5) * size.h) / height)];
-    }
+  const span = (corner, length, most) =>
+    [Math.max(0, Math.ceil(corner - 0.5)), Math.min(most, Math.ceil(corner + length * place.k - 0.5))];
+  const [x0, x1] = span(place.left, size.w, width);
+  const [y0, y1] = span(place.top, size.h, height);
+  const rows = Uint32Array.from({ length: Math.max(0, y1 - y0) },
+    (_, y) => Math.min(size.h - 1, Math.floor((y0 + y + 0.5 - place.top) / place.k)));
+  for (let x = x0; x < x1; x++) {
+    const column = Math.min(size.w - 1, Math.floor((x + 0.5 - place.left) / place.k)) * size.h;
+    for (let y = y0; y < y1; y++) out[y * width + x] = bits[column + rows[y - y0]];
   }
   return out;
 }

@@ -71,23 +71,36 @@ function panel(title, source, layersOf, said = "") {
   const caption = element("figcaption", {}, span("panel-title", ...title), span("dim", said));
   const { picture, image } = source;
   const notes = picture.note ? [element("p", { class: "warning small" }, picture.note)] : [];
-  const figure = element("figure", {}, caption, element("div", { class: "frame" }, canvas), ...notes);
-  const label = [caption.firstChild.textContent, said, picture.note].filter(Boolean).join(", ");
-  canvas.setAttribute("aria-label", label);
-  return { figure, canvas, image, missing: !image, size: { w: picture.w, h: picture.h }, layersOf };
+  const name = caption.firstChild.textContent;
+  const frame = element("button", { type: "button", class: "frame", title: "Enlarge (z)" }, canvas);
+  frame.setAttribute("aria-label", `Enlarge ${name}`);
+  const figure = element("figure", {}, caption, frame, ...notes);
+  canvas.setAttribute("aria-label", [name, said, picture.note].filter(Boolean).join(", "));
+  const made = { figure, canvas, frame, name, said, image, missing: !image, layersOf };
+  return { ...made, size: { w: picture.w, h: picture.h } };
+}
+
+// What a panel shows while some layers are off.
+function shownPanel(panel) {
+  const shown = panel.layersOf.filter((layer) => layers.has(layer.on)).map((layer) => ({
+    ...layer, bits: layer.bits || bitsOf(layer.mask), size: layer.mask,
+    label: layers.has("numbers") ? layer.label : "",
+  }));
+  const [image, missing] = layers.has("image") ? [panel.image, panel.missing] : [null, false];
+  return { ...panel, image, missing, layers: shown };
+}
+
+function drawOn(canvas, panel) {
+  drawPanel(canvas, shownPanel(panel), panel.grey ? 1 - (1 - opacity) ** 2 : opacity, view);
 }
 
 function draw() {
   for (const panel of panels) {
     if (!panel.canvas) continue;
-    const shown = panel.layersOf.filter((layer) => layers.has(layer.on)).map((layer) => ({
-      ...layer, bits: layer.bits || bitsOf(layer.mask), size: layer.mask,
-      label: layers.has("numbers") ? layer.label : "",
-    }));
-    const [image, missing] = layers.has("image") ? [panel.image, panel.missing] : [null, false];
-    drawPanel(panel.canvas, { ...panel, image, missing, layers: shown },
-      panel.grey ? 1 - (1 - opacity) ** 2 : opacity);
+    fit(panel.canvas, panel.size);
+    drawOn(panel.canvas, panel);
   }
+  drawEnlarged();
 }
 
 function buildLayers() {

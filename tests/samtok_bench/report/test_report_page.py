@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from synthetic_runs import COUNT, Synthetic, write_run
 from test_report import VALUES, edit
 
@@ -73,7 +74,8 @@ class Page:
     def colour(self, panel: int, x: float, y: float) -> tuple[int, ...]:
         """RGB of a panel's canvas at a place of the synthetic image of 12 x 10 pixels."""
         found = self.js(
-            "const [panel, x, y] = arguments; const canvas = document.querySelectorAll('canvas')[panel];"
+            "const [panel, x, y] = arguments;"
+            "const canvas = document.querySelectorAll('#panels canvas')[panel];"
             "const copy = new OffscreenCanvas(1, 1).getContext('2d');"
             "const place = [Math.floor(x * canvas.width), Math.floor(y * canvas.height)];"
             "copy.drawImage(canvas, ...place, 1, 1, 0, 0, 1, 1);"
@@ -218,6 +220,104 @@ def test_a_link_leads_to_its_sample(single):
     assert single.current == 17
 
 
+def test_a_panel_is_enlarged_and_all_move_together(single):
+    """Keys z, 1 to 9, a, +, 0; the wheel keeps what lies under the pointer; a drag moves; Escape closes."""
+    from selenium.webdriver.common.keys import Keys
+
+    single.js("show(20)")
+    single.settle()
+    single.keys("z")
+    canvases = "document.querySelectorAll('#stage canvas').length"
+    state = f"return [document.getElementById('enlarged').open, {canvases}]"
+    pressed = "#enlarged-which [aria-pressed=true]"
+    assert (single.js(state), single.text(pressed)) == ([True, 1], "Answer")
+    single.keys("1")
+    assert single.text(pressed) == "Target"
+    single.keys("a")
+    assert (single.js(state), single.text(pressed)) == ([True, 3], "All")
+    assert single.js("return view") == {"x": 0.5, "y": 0.5, "scale": 1}
+    single.keys("+")
+    assert single.js("return view.scale") == 1.5
+    single.keys("0")
+    under = """
+      const [canvas, frame] = ['canvas', '.view'].map(s => document.querySelector('#stage ' + s));
+      const box = canvas.getBoundingClientRect();
+      const [x, y] = [box.left + box.width / 2 + 20, box.top + box.height / 2 - 10].map(Math.round);
+      const at = {clientX: x, clientY: y};  // as whole numbers, as events have them
+      const [across, down] = offset(canvas, panels[0].size, at);
+      return [view.x + across, view.y + down, view.scale];"""
+    *before, _ = single.js(under)
+    turn = "frame.dispatchEvent(new WheelEvent('wheel', {...at, deltaY: -900}));"
+    single.js(under.replace("return", f"{turn} return"))
+    single.settle()
+    *after, scale = single.js(under)
+    assert after == pytest.approx(before)
+    assert scale == pytest.approx(1.0015**900)
+    moved = single.js("return view")
+    single.js("""
+      const frame = document.querySelector('#stage .view');
+      frame.setPointerCapture = () => {};
+      for (const [name, x] of [['down', 300], ['move', 330], ['up', 330]]) frame.dispatchEvent(
+        new PointerEvent('pointer' + name, {clientX: x, clientY: 300, pointerId: 1}));""")
+    single.settle()
+    assert single.js("return view.x") < moved["x"], "the picture follows the pointer"
+    single.keys(Keys.ARROW_RIGHT)
+    assert (single.current, single.js(state), single.js("return view.scale")) == (21, [True, 3], 1)
+    single.keys(Keys.ESCAPE)
+    assert single.js(state) == [False, 0]
+    single.click("#panels .frame")
+    assert single.text(pressed) == "Target"
+    single.keys("z")
+    assert single.js(state) == [False, 0]
+
+
+def test_enlarged_pixels_have_sharp_edges(page, work, data):
+    """Of two pixels, the canvas has the colours of both, and none between them."""
+    pixels = np.zeros((10, 12, 3), np.uint8)
+    pixels[:, 6:] = 255
+    Image.fromarray(pixels).save(data / "image0.png")
+    page.open(html.write_report([write_run(work / "run", VALUES, data_root=data)]).path)
+    for layer in ("target", "answer"):
+        page.click(f"#layer-{layer}")
+    page.keys("z")
+    page.js("look({x: 0.5, y: 0.5, scale: 3})")
+    page.settle()
+    greys = page.js("""
+      const canvas = document.querySelector('#stage canvas');
+      const row = canvas.getContext('2d').getImageData(0, canvas.height / 2, canvas.width, 1).data;
+      return [...new Set(row.filter((_, k) => k % 4 === 0))]""")
+    assert len(greys) <= 4, greys  # WebP's own, no ramp of an interpolation
+    assert min(greys) < 20
+    assert max(greys) > 235
+
+
+def test_a_grid_of_thumbnails(single):
+    from selenium.webdriver.common.keys import Keys
+
+    single.keys("g")
+    assert single.js("return getComputedStyle(document.getElementById('sample')).display") == "none"
+    assert len(single.listed) == COUNT
+    columns = single.js("return gridColumns()")
+    assert columns > 3
+    single.keys(Keys.ARROW_DOWN, Keys.ARROW_RIGHT)
+    assert single.current == columns + 1
+    drawn = "return document.querySelectorAll('.thumb')[arguments[0]].width"
+    assert single.js(drawn, 4) == 220
+    assert single.js("""
+      const thumb = document.querySelectorAll('.thumb')[4];
+      const [r, g, b] = thumb.getContext('2d').getImageData(30, 150, 1, 1).data;
+      return r > b"""), "the answer's orange over a bluish image"
+    single.keys(Keys.ENTER)
+    assert single.js("return getComputedStyle(document.getElementById('sample')).display") == "block"
+    assert single.current == columns + 1
+
+
+def test_failures_come_first(page, work, data):
+    page.open(html.write_report([write_run(work / "c", VALUES[::-1], data_root=data, failed=2)]).path)
+    page.set("order", "failures")
+    assert page.listed[:4] == [1, 0, 39, 38], "those without an answer, then the worst"
+
+
 def test_layers_change_what_is_drawn(single):
     """The target is the box x 3 to 9, y 2 to 5 of 12 x 10 pixels, the answer the whole image."""
     single.js("show(20)")
@@ -261,7 +361,7 @@ def test_a_missing_image_is_grey_with_a_note(page, work, data):
     page.open(html.write_report([write_run(work / "run", VALUES, data_root=data)]).path)
     assert page.text("#panels .warning") == "no image at image0.png"
     assert page.colour(0, 1.5, 8) == (138, 138, 138)
-    label = page.js("return document.querySelector('canvas').getAttribute('aria-label')")
+    label = page.js("return document.querySelector('#panels canvas').getAttribute('aria-label')")
     assert label == "Target, 1 mask, no image at image0.png"
 
 
@@ -409,7 +509,8 @@ def test_screen_readers_find_their_way(single):
     assert single.js("return ['header', 'main', 'nav', 'article', 'footer', '[role=search]']"
                   ".filter(s => !document.querySelector(s))") == []  # fmt: skip
     unnamed = single.js(
-        "return [...document.querySelectorAll('button, input, select, canvas, svg[role]')].filter(e =>"
+        "const seen = 'button, input, select, canvas:not([aria-hidden]), svg[role]';"
+        "return [...document.querySelectorAll(seen)].filter(e =>"
         "!(e.getAttribute('aria-label') || e.textContent.trim() || (e.labels && e.labels.length)))"
         ".map(e => e.outerHTML)"
     )
