@@ -45,8 +45,8 @@ from samtok_tasks.mini.picture import IMAGE_FOLDER, MiniPicture
 from samtok_tasks.mini.training import NO_TARGET_ANSWER, TRAINING_SEEDS
 from samtok_tasks.mini.writer import SplitPlan, pictures_of, write_files
 
-PROMPTS, ANSWERS, TOKENS = 16, 8, {"gres": 64, "gcg": 256}
-"""Prompts in a step, answers of each, tokens of an answer at most."""
+ANSWERS, TOKENS = 8, {"gres": 64, "gcg": 256}
+"""Answers to each prompt, tokens of an answer at most."""
 CHUNK = 25
 """Images that a process draws at once."""
 FIRST_SEEDS = {"learned": TRAINING_SEEDS + (1 << 30), "held-out": 5_000_000}
@@ -105,6 +105,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--expressions", type=int, default=2000, help="of the held-out split")
     parser.add_argument("--prompts", type=int, default=2000, help="to learn from")
+    parser.add_argument("--prompts-per-step", type=int, default=64, help="of reinforcement learning")
     parser.add_argument("--learning-rate", type=float, default=2e-5, help="of reinforcement learning")
     parser.add_argument("--sft-learning-rate", type=float, default=1e-4)
     parser.add_argument("--kl", type=float, default=0.01)
@@ -220,14 +221,14 @@ def _recipe(options: argparse.Namespace, arm: str, seed: int) -> tuple[str, dict
     if arm in RL[options.task]:
         return "rl", {
             **common, "start": "nano", "prompts": options.prompts, "steps": 10**5, "seconds": options.seconds,
-            "prompts_per_step": PROMPTS, "answers": ANSWERS, "max_new_tokens": TOKENS[options.task],
+            "prompts_per_step": options.prompts_per_step, "answers": ANSWERS, "max_new_tokens": TOKENS[options.task],
             "kl": options.kl, "learning_rate": options.learning_rate, "frozen": ["model.visual"],
             **RL[options.task][arm],
         }  # fmt: skip
     # an image has 2.5 expressions
     images, until = 32, 10**5
     if arm == "sft-prompts":
-        images = PROMPTS * 2 // 5 if options.task == "gres" else PROMPTS
+        images = options.prompts_per_step * 2 // 5 if options.task == "gres" else options.prompts_per_step
         until = steps_of(options.out / f"{SAME_PROMPTS_AS}-{seed}")
     pictures = options.prompts * 2 // 5
     return "sft", {

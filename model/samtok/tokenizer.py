@@ -166,6 +166,40 @@ class SAMTok(PreTrainedModel):
         Raises:
             ValueError: the shape is wrong, or a mask is empty, which mask words cannot express.
         """
+        return self.encode_batch([embedding], [masks])[0]
+
+    @torch.no_grad()
+    def encode_batch(
+        self, embeddings: Sequence[ImageEmbedding], masks: Sequence[Tensor | np.ndarray]
+    ) -> list[Tensor]:
+        """The same for several images, of which those of equal size are one batch."""
+        groups = [self._checked(*pair) for pair in zip(embeddings, masks, strict=True)]
+        codes = [torch.empty(0, self.config.codebook_depth, dtype=torch.int64, device=self.device)] * len(
+            groups
+        )
+        for size in {
+            embedding.size for embedding, group in zip(embeddings, groups, strict=True) if len(group)
+        }:
+            alike = [place for place, embedding in enumerate(embeddings) if embedding.size == size]
+            counts = [len(groups[place]) for place in alike]
+            top = torch.cat([embeddings[place].features.top for place in alike])
+            image = torch.arange(len(alike), device=self.device).repeat_interleave(
+                torch.tensor(counts, device=self.device)
+            )
+            found = [
+                self.quantizer.encode(self._vectors(top[which], chunk))
+                for which, chunk in zip(
+                    image.split(_masks_at_once(size)),
+                    torch.cat([groups[place] for place in alike]).split(_masks_at_once(size)),
+                    strict=True,
+                )
+            ]
+            for place, group in zip(alike, torch.cat(found).split(counts), strict=True):
+                codes[place] = group
+        return codes
+
+    def _checked(self, embedding: ImageEmbedding, masks: Tensor | np.ndarray) -> Tensor:
+        """Masks as (N, H, W) bool; errors as `encode`."""
         masks = torch.as_tensor(masks, device=self.device)
         if masks.ndim != 3 or tuple(masks.shape[1:]) != embedding.size:
             height, width = embedding.size
@@ -175,13 +209,7 @@ class SAMTok(PreTrainedModel):
         masks = masks > 0
         if empty := (~masks.flatten(1).any(1)).nonzero().flatten().tolist():
             raise ValueError(f"masks {empty} are empty: mask words cannot express an empty mask")
-        if not len(masks):
-            return torch.empty(0, self.config.codebook_depth, dtype=torch.int64, device=self.device)
-        codes = [
-            self.quantizer.encode(self.encode_vectors(embedding.features, chunk[None])[0])
-            for chunk in masks.split(_masks_at_once(embedding))
-        ]
-        return torch.cat(codes)
+        return masks
 
     @torch.no_grad()
     def decode_logits(self, embedding: ImageEmbedding, codes: Tensor | np.ndarray) -> Tensor:
@@ -272,12 +300,16 @@ class SAMTok(PreTrainedModel):
     def encode_vectors(self, features: Features, masks: Tensor) -> Tensor:
         """Encode masks to vectors, unquantized: (B, N, H, W) bool -> z (B, N, D) float32."""
         batch, count = masks.shape[:2]
-        dense = self._dense_prompt(masks.flatten(0, 1))  # (BN, D, h, w)
-        box = self._box_tokens(masks)  # (B, N, 3, D)
+        top = features.top.repeat_interleave(count, 0)
+        return self._vectors(top, masks.flatten(0, 1)).view(batch, count, -1)
+
+    def _vectors(self, top: Tensor, masks: Tensor) -> Tensor:
+        """The same for masks (M, H, W) and the top features of each one's image (M, D, h, w) -> (M, D)."""
+        dense = self._dense_prompt(masks)  # (M, D, h, w)
+        box = self._box_tokens(masks[:, None]).flatten(0, 1)  # (M, 3, D)
         with self._autocast():
-            image = features.top.repeat_interleave(count, 0) + dense
-            z = self.mask_encoder(image, self.sam2.get_image_wide_positional_embeddings(), box.flatten(0, 1))
-        return z.float().view(batch, count, -1)
+            z = self.mask_encoder(top + dense, self.sam2.get_image_wide_positional_embeddings(), box)
+        return z.float()
 
     def _dense_prompt(self, masks: Tensor) -> Tensor:
         """Embed masks (M, H, W) bool -> (M, D, h, w). Their values stay 0 and 1, not scaled to logits."""
@@ -307,7 +339,7 @@ def _at_size(logits: Tensor, embedding: ImageEmbedding, threshold: float) -> Ten
         return torch.empty(0, *embedding.size, dtype=torch.bool, device=logits.device)
     masks = [
         nn.functional.interpolate(chunk[None], embedding.size, mode="bilinear")[0] > threshold
-        for chunk in logits.split(_masks_at_once(embedding))
+        for chunk in logits.split(_masks_at_once(embedding.size))
     ]
     return torch.cat(masks)
 
@@ -317,5 +349,5 @@ def _check_finite(model: SAMTok, source: str | Path) -> None:
         raise ValueError(f"weights in {source} are not finite numbers: {listed(broken)}")
 
 
-def _masks_at_once(embedding: ImageEmbedding) -> int:
-    return max(1, PIXELS_AT_ONCE // math.prod(embedding.size))
+def _masks_at_once(size: tuple[int, int]) -> int:
+    return max(1, PIXELS_AT_ONCE // math.prod(size))

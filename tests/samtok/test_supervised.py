@@ -1,5 +1,6 @@
 import json
 import math
+import pickle
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -104,6 +105,36 @@ def test_images_without_masks_are_not_embedded(monkeypatch):
     assert embedded == [1, 1]
 
 
+def mixed(seed, *, tokenizer):
+    """Turns by squares, in turn with masks, with words and without either."""
+    masked, ready = squares(seed), worded(seed, tokenizer=tokenizer)
+    for number in count():
+        dialogue = next(masked)
+        other = np.flipud(dialogue["turns"][0][1][0])
+        turns = [*dialogue["turns"], (["Both?"], [other, " and ", dialogue["turns"][0][1][0]])]
+        yield [dialogue | {"turns": turns}, next(ready), dialogue | {"turns": [(["Who?"], ["I."])]}][
+            number % 3
+        ]
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_batch_whose_words_are_filled_in_later_is_the_same(processor, apart):
+    """So the training process gives codes on its GPU, and others prepare all else."""
+    codes = TokenizerCodes(tiny_samtok())
+    stream = mixed(1, tokenizer=codes.tokenizer.codebook_hash())
+    dialogues = [next(stream) | {"apart": apart} for _ in range(6)]
+    at_once = Collator(processor, codes, image_labels=True)(dialogues)
+    left = Collator(processor, codes, image_labels=True, later=True)
+    batch = left.collate(pickle.loads(pickle.dumps(left.prepare(dialogues))))
+    _, first, second, _ = mask_word_ids(processor.tokenizer)
+    known = torch.isin(batch["input_ids"], torch.tensor([*first, *second])).sum(1).tolist()
+    assert known == [0, 2, 0] * 2  # only ready words are there
+    filled = batch.pop("open").fill(batch, codes, first, second)
+    assert filled.keys() == at_once.keys()
+    for name, value in at_once.items():
+        assert torch.equal(filled[name], value), name
+
+
 def test_cells_take_the_mask_with_the_greatest_share():
     masks = np.zeros((2, 64, 64), bool)
     masks[0, :32, :32] = True  # exactly the first cell of four
@@ -203,6 +234,18 @@ def test_under_autocast_the_weights_stay_in_float32(tmp_path):
     config = json.loads((final / "config.json").read_text())
     assert config["dtype"] == "float32"
     assert all(math.isfinite(entry["loss"]) for entry in entries(tmp_path / "out") if "loss" in entry)
+
+
+def test_a_training_that_fills_words_in_later_is_the_same(tmp_path, monkeypatch):
+    tiny_samtok().save_pretrained(tmp_path / "tok")
+    path = recipe(tmp_path, codes=str(tmp_path / "tok"), workers=1, image_loss=0.5)
+    finals, logged = [], []
+    for later in (False, True):
+        monkeypatch.setattr("samtok.training.supervised._later", lambda recipe, later=later: later)
+        finals.append(load_qwen(train(path, tmp_path / str(later)) / "vlm", torch.float32)[0].state_dict())
+        logged.append([{k: v for k, v in e.items() if "eval" in k} for e in entries(tmp_path / str(later))])
+    assert all(torch.equal(finals[0][key], finals[1][key]) for key in finals[0])
+    assert logged[0] == logged[1]
 
 
 def test_stages_change_what_is_asked(tmp_path, monkeypatch):

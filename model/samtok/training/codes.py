@@ -20,7 +20,7 @@ from samtok.training.processes import own_gpu
 
 
 class TokenizerCodes:
-    """Codes of a frozen SAMTok; each image with masks is embedded once, all of them in one batch.
+    """Codes of a frozen SAMTok; each image with masks is embedded once, images and masks in batches.
 
     They are made on a GPU where there is one, in each process that asks for them.
     """
@@ -56,8 +56,9 @@ class TokenizerCodes:
         codes = [np.zeros((0, 2), np.int64)] * len(images)
         if asked := [place for place, group in enumerate(masks) if len(group)]:  # others are not embedded
             embeddings = self.tokenizer.embed([images[place] for place in asked])
-            for place, embedding in zip(asked, embeddings, strict=True):
-                codes[place] = self.tokenizer.encode(embedding, masks[place]).cpu().numpy()
+            found = self.tokenizer.encode_batch(embeddings, [masks[place] for place in asked])
+            for place, group in zip(asked, found, strict=True):
+                codes[place] = group.cpu().numpy()
         return codes
 
     def has_words(self, stated: str) -> bool:

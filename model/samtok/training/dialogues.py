@@ -17,6 +17,7 @@ from tqdm.auto import tqdm  # type: ignore[import-untyped]
 from samtok.conversations import joined
 from samtok.processor import Processor, QwenVLProcessor
 from samtok.training.codes import CodeSource
+from samtok.training.open_codes import OpenCodes, PackedMasks, shifted, stand_ins
 from samtok.training.processes import ALONE, Share
 from samtok.training.recipe import DataSource, RecipePart
 from samtok.training.workers import Loader
@@ -52,6 +53,10 @@ class PreparedDialogue:
     """The token ids that each visual token should say, row by row; [IGNORED] where it carries no loss."""
     apart: bool = False
     """Whether the turns do not see each other."""
+    masks: PackedMasks | None = None
+    """The different masks of a dialogue whose codes are left open."""
+    places: Sequence[int] = ()
+    """Which of them each word of the text is for."""
 
 
 class Collator:
@@ -61,6 +66,9 @@ class Collator:
     the bag of words of the region that it lies in, that is its text and its codes, or the padding token if it
     lies in none. These dozens of labels per image teach the visual tokens what is where, long before a
     question could.
+
+    With `later`, masks get no codes here: a batch has "open" words, which `OpenCodes.fill` closes. Dialogues
+    whose texts have words of their own get their codes at once.
     """
 
     def __init__(
@@ -69,17 +77,19 @@ class Collator:
         codes: CodeSource,
         image_labels: bool = False,
         max_tokens: int | None = None,
+        later: bool = False,
     ) -> None:
         self.processor, self.codes, self.image_labels = processor, codes, image_labels
-        self.max_tokens = max_tokens
+        self.max_tokens, self.later = max_tokens, later
         _, self._first, self._second, _ = mask_word_ids(processor.tokenizer)
         if image_labels and not isinstance(processor, QwenVLProcessor):
             raise ValueError("image_loss: only a Qwen's visual tokens have places that words can be given to")
         ids = processor.tokenizer(processor.answer_start, add_special_tokens=False)["input_ids"]
+        self._first_ids = torch.tensor(list(self._first))
         self._header, self._end = list(ids), processor.tokenizer.convert_tokens_to_ids(processor.turn_end)
         self._checked: set[str] = set()
 
-    def __call__(self, dialogues: Sequence[Dialogue]) -> dict[str, Tensor]:
+    def __call__(self, dialogues: Sequence[Dialogue]) -> dict[str, Any]:
         """Prepare and collate dialogues; see `collate` for what is returned."""
         return self.collate(self.prepare(dialogues))
 
@@ -98,18 +108,33 @@ class Collator:
             masks, place = _once([*_masks(dialogue), *(mask for _, mask in shown)])
             groups.append(np.array(masks, bool).reshape(-1, *dialogue["image"].shape[:2]))
             places.append(place)
-        known = self.codes([dialogue["image"] for dialogue in dialogues], groups)
-        codes = [group[place] for group, place in zip(known, places, strict=True)]
+        is_open = [self.later and "tokenizer" not in dialogue for dialogue in dialogues]
+        known = self.codes(
+            [dialogue["image"] for dialogue in dialogues],
+            [group[:0] if left else group for group, left in zip(groups, is_open, strict=True)],
+        )
         prepared = []
-        for dialogue, shown, found in zip(dialogues, regions, codes, strict=True):
+        for dialogue, shown, group, place, codes, left in zip(
+            dialogues, regions, groups, places, known, is_open, strict=True
+        ):
+            # any words do where stand-ins take their places
+            found = np.zeros((len(place), 2), np.int64) if left else codes[place]
             count = len(found) - len(shown)
             words, turns = iter(format_words(found[:count])), dialogue["turns"]
             apart = bool(dialogue.get("apart"))
             if apart and not isinstance(self.processor, QwenVLProcessor):
                 raise ValueError("the training data have turns apart, which only a Qwen takes")
             text = self._side_by_side(turns, words) if apart else self._text(turns, words)
-            bags = self._bags(dialogue["image"], shown, found[count:]) if self.image_labels else []
-            prepared.append(PreparedDialogue(text, dialogue["image"], bags, apart))
+            bags = []
+            if self.image_labels:
+                of_codes = [(self._first[a], self._second[b]) for a, b in found[count:].tolist()]
+                bags = self._bags(
+                    dialogue["image"], shown, stand_ins(place[count:]).tolist() if left else of_codes
+                )
+            packed = PackedMasks.of(group) if left else None
+            prepared.append(
+                PreparedDialogue(text, dialogue["image"], bags, apart, packed, place[:count] if left else ())
+            )
         return prepared
 
     def check_words(self, dialogue: Dialogue) -> None:
@@ -151,7 +176,7 @@ class Collator:
             texts.append(rest[: rest.rindex(end)] + end)
         return start + mark + "".join(texts)
 
-    def collate(self, prepared: Sequence[PreparedDialogue]) -> dict[str, Tensor]:
+    def collate(self, prepared: Sequence[PreparedDialogue]) -> dict[str, Any]:
         """Tokenise, pad and label dialogues.
 
         Returns:
@@ -163,6 +188,7 @@ class Collator:
             turns: (B, T) int64, only if the turns of any dialogue are apart: each token's turn, from 1; 0 for
                 the tokens that all turns of a dialogue see.
             cut: (B,) bool, only with `max_tokens`: which dialogues were longer, and end after so many tokens.
+            open: an `OpenCodes`, only if words of the batch are left open.
 
         Raises:
             ValueError: an image alone has more than `max_tokens` tokens.
@@ -177,18 +203,31 @@ class Collator:
             )
         )
         ids = batch["input_ids"]
+        before = np.cumsum([0, *(len(dialogue.masks or ()) for dialogue in prepared)]).tolist()
+        for row, dialogue, count in zip(ids, prepared, before, strict=False):
+            if dialogue.masks:
+                at = torch.isin(row, self._first_ids).nonzero()
+                row[torch.cat([at, at + 1], 1)] = stand_ins(dialogue.places, count)
         batch["labels"] = self.label(ids)
         if any(dialogue.apart for dialogue in prepared):
             apart = torch.tensor([[dialogue.apart] for dialogue in prepared])
             batch["turns"] = self._turns(ids) * apart * batch["attention_mask"]
         if self.image_labels:
-            flat = [torch.tensor(bag) for dialogue in prepared for bag in dialogue.bags]
+            flat = [
+                torch.tensor(shifted(bag, count))
+                for dialogue, count in zip(prepared, before, strict=False)
+                for bag in dialogue.bags
+            ]
             batch["image_labels"] = torch.full((*ids.shape, max(map(len, flat))), IGNORED)
             # row by row, like the visual tokens themselves
             batch["image_labels"][ids == self.processor.image_token_id] = nn.utils.rnn.pad_sequence(
                 flat, batch_first=True, padding_value=IGNORED
             )
-        return self._cut(batch) if self.max_tokens else batch
+        if self.max_tokens:
+            batch = self._cut(batch)
+        if left := [(dialogue.image, dialogue.masks) for dialogue in prepared if dialogue.masks]:
+            batch["open"] = OpenCodes(left)
+        return batch
 
     def _cut(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         ids, most = batch["input_ids"], self.max_tokens
@@ -213,8 +252,17 @@ class Collator:
         ends[:, 0] = 0
         return torch.where(after > 0, ends // 2 + 1, 0)  # questions and answers end with the same token
 
-    def _bags(self, image: NDArray[np.uint8], regions: Any, codes: NDArray[np.int64]) -> list[list[int]]:
-        """The token ids that each visual token of an image should say, row by row."""
+    def _ids(self, codes: NDArray[np.int64]) -> list[tuple[int, int]]:
+        """The token ids of codes (N, 2)."""
+        return [(self._first[first], self._second[second]) for first, second in codes.tolist()]
+
+    def _bags(
+        self, image: NDArray[np.uint8], regions: Any, codes: Sequence[tuple[int, int]]
+    ) -> list[list[int]]:
+        """The token ids that each visual token of an image should say, row by row.
+
+        `codes` are the ids of each region's codes.
+        """
         processor: Any = self.processor.image_processor
         seen = processor(images=[Image.fromarray(image)], return_tensors="pt")
         _, rows, columns = seen["image_grid_thw"][0].tolist()
@@ -224,10 +272,7 @@ class Collator:
         # with a leading space, as within a sentence
         texts = [f" {text}" for text, _ in regions]
         words = self.processor.tokenizer(texts, add_special_tokens=False)["input_ids"]
-        bags = [
-            sorted({*ids, self._first[first], self._second[second]})
-            for ids, (first, second) in zip(words, codes.tolist(), strict=True)
-        ]
+        bags = [sorted({*ids, *pair}) for ids, pair in zip(words, codes, strict=True)]
         nothing = [self.processor.tokenizer.pad_token_id]
         where = cells(np.stack([mask for _, mask in regions]), grid)
         return [nothing if at < 0 else bags[at] for at in where.flatten().tolist()]

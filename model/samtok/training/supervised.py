@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +24,7 @@ from samtok.training.depth import deepen
 from samtok.training.dialogues import Batches, Collator, DialogueStage, draw
 from samtok.training.folders import newest_checkpoint, step_of, written_whole
 from samtok.training.lora import LoRA, merged
+from samtok.training.open_codes import OpenCodes
 from samtok.training.processes import Share, processes
 from samtok.training.recipe import (
     DataSource,
@@ -178,7 +179,7 @@ def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path
     compute_losses_in_forward(model)
     step = step_of(checkpoint) if checkpoint else 0
     share = Share.of_steps([stage.step_images for stage in recipe.stages], recipe.images_per_pass)
-    collator = Collator(processor, codes, recipe.image_loss > 0, recipe.max_tokens)
+    collator = Collator(processor, codes, recipe.image_loss > 0, recipe.max_tokens, _later(recipe))
     # data that cannot be used at all end the training here in one line, and not in a worker
     collator.check_words(recipe.data.pick(recipe.seed, 0, **recipe.stages[0].options))
     batches = Batches(
@@ -201,7 +202,7 @@ def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path
         batches,
         processor,
         lambda: start_model(recipe, codes)[0],
-        codes.tokenizer,
+        codes,
         model=recipe.lora.add_to(model, processor.tokenizer, recipe.seed) if recipe.lora else model,
         args=arguments,
         callbacks=[_JsonLines(log), TimeLimit(recipe.seconds)],
@@ -222,6 +223,12 @@ def _codes(recipe: SupervisedRecipe) -> CodeSource:
     drawn_here = not recipe.workers and not recipe.pool_workers
     device = "cuda" if drawn_here and torch.cuda.is_available() else "cpu"
     return TokenizerCodes(SAMTok.from_pretrained(recipe.codes, device=device))
+
+
+def _later(recipe: SupervisedRecipe) -> bool:
+    """Whether this process gives masks their codes, on its GPU, while others draw the dialogues."""
+    pools = any(stage.pool for stage in recipe.stages)  # are given their codes once
+    return bool(torch.cuda.is_available() and recipe.workers and recipe.codes != "geometry" and not pools)
 
 
 def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrainedModel, Processor]:
@@ -280,15 +287,15 @@ class SupervisedTrainer(ResumableTrainer):
         batches: Batches,
         processor: Processor,
         start: Callable[[], PreTrainedModel],
-        samtok: SAMTok | None,
+        codes: CodeSource,
         **kwargs: Any,
     ) -> None:
         """`start` makes the model that the training started from, to which LoRA's additions are added.
 
-        `samtok` is the mask tokenizer of a loadable folder.
+        The tokenizer of `codes`, if they have one, is the mask tokenizer of a loadable folder.
         """
         super().__init__(processing_class=processor, **kwargs)
-        self._start, self._samtok = start, samtok
+        self._start, self._codes, self._samtok = start, codes, codes.tokenizer
         self.model_accepts_loss_kwargs = True  # so that a step's tokens are counted
         self._recipe, self._batches = recipe, batches
         _, first, second, _ = mask_word_ids(processor.tokenizer)
@@ -312,7 +319,7 @@ class SupervisedTrainer(ResumableTrainer):
         them.
         """
         first = self._recipe.stages[0]
-        inputs = dict(inputs)
+        inputs = self.filled(inputs)
         if (cut := inputs.pop("cut", None)) is not None:
             self.counted["cut"] += torch.tensor([cut.sum().item(), len(cut)])
         answers, image = model(eyes_only=first.eyes_only and self.state.global_step < first.until, **inputs)
@@ -328,6 +335,12 @@ class SupervisedTrainer(ResumableTrainer):
             weight = 1.0 if answers is None else self._recipe.image_loss
             loss = loss + weight * image.mean() / passes
         return loss
+
+    def filled(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """A batch of the collator with codes for words that it has left open."""
+        batch = dict(batch)
+        left: OpenCodes | None = batch.pop("open", None)
+        return left.fill(batch, self._codes, *self._ranges.values()) if left else batch
 
     def save_loadable(self, folder: Path) -> None:
         """Write a whole model, or the QwenVL alone without a mask tokenizer; all processes call this."""
@@ -389,7 +402,7 @@ class _Evaluate(TrainerCallback):
         self._trainer, self._every = trainer, recipe.every
         # drawn and encoded once, so that every evaluation sees the same dialogues
         self._sets = {
-            name: collator(draw(data, recipe.seed, range(recipe.images), options))
+            name: trainer.filled(collator(draw(data, recipe.seed, range(recipe.images), options)))
             for name, options in recipe.sets.items()
         }
 
