@@ -51,7 +51,7 @@ CHUNK = 25
 """Images that a process draws at once."""
 FIRST_SEEDS = {"learned": TRAINING_SEEDS + (1 << 30), "held-out": 5_000_000}
 """Far from those of mini's splits; nano's own training draws from 2^40 to 2^62 at random."""
-BIASES = (-4.0, -2.0, -1.0, 1.0, 2.0, 4.0)
+BIASES = (-2.0, -1.0, 1.0, 2.0)
 """Added to the logit of a refusal's first token."""
 
 TEXTUAL = [{"name": "distance"}, {"name": "attempt", "weight": 0.2}]
