@@ -222,7 +222,8 @@ def _recipe(options: argparse.Namespace, arm: str, seed: int) -> tuple[str, dict
         return "rl", {
             **common, "start": "nano", "prompts": options.prompts, "steps": 10**5, "seconds": options.seconds,
             "prompts_per_step": options.prompts_per_step, "answers": ANSWERS,
-            "max_new_tokens": TOKENS[options.task], "kl": options.kl, "learning_rate": options.learning_rate, "frozen": ["model.visual"],
+            "max_new_tokens": TOKENS[options.task], "kl": options.kl,
+            "learning_rate": options.learning_rate, "frozen": ["model.visual"],
             **RL[options.task][arm],
         }  # fmt: skip
     # an image has 2.5 expressions
