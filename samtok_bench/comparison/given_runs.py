@@ -38,6 +38,11 @@ class GivenRun:
         """Who scored the answers; None for the run's own metrics."""
         return self.run.judge if self.run else None
 
+    @property
+    def served(self) -> str:
+        """What the judge's server says that replied; empty where it says nothing."""
+        return self.run.served if self.run else ""
+
 
 def read_given_runs(paths: Sequence[Path], judge: str | None = None) -> list[GivenRun]:
     """Read runs.

@@ -1,7 +1,7 @@
 """A judge: any server that speaks OpenAI's chat completions."""
 
 from samtok_bench.judging.contract import JudgeSettings, Messages
-from samtok_bench.serving.chat import ChatClient, FailedError, RefusedError
+from samtok_bench.serving.chat import ChatClient, FailedError, RefusedError, Reply
 
 KEY_VARIABLE = "SAMTOK_BENCH_JUDGE_KEY"
 
@@ -34,8 +34,8 @@ class JudgeClient:
         )
         self.url, self.model = self._chat.url, model
 
-    def ask(self, messages: Messages, settings: JudgeSettings) -> str:
-        """The model's reply; "" where the server sends none, as after a refusal.
+    def ask(self, messages: Messages, settings: JudgeSettings) -> Reply:
+        """The model's reply; its text is "" where the server sends none, as after a refusal.
 
         Raises:
             JudgeError: a request that the server refuses, or the last try failed; names server and reason.
@@ -44,6 +44,6 @@ class JudgeClient:
         body = {"model": self.model, "messages": list(messages), "temperature": settings.temperature}
         body |= {name: value for name, value in given.items() if value is not None}
         try:
-            return self._chat.complete(body).text
+            return self._chat.complete(body)
         except (RefusedError, FailedError) as error:
             raise JudgeError(str(error)) from None

@@ -27,6 +27,7 @@ from samtok_bench.judging.transcript import (
     Judgement,
     JudgeSummary,
     read_transcript,
+    served,
     store,
 )
 from samtok_bench.progress import Reporter
@@ -172,10 +173,15 @@ class _Judging:
             prompt_hash=_hash(prompts),
             asked=datetime.now(UTC).isoformat(timespec="seconds"),
             exchanges=[
-                Exchange(messages=[_without_pictures(message) for message in messages], reply=reply)
+                Exchange(
+                    messages=[_without_pictures(message) for message in messages],
+                    reply=reply.text,
+                    model=reply.model,
+                    system_fingerprint=reply.system_fingerprint,
+                )
                 for messages, reply in zip(prompts, replies, strict=True)
             ],
-            scores=self.replies.scores(sample, replies),
+            scores=self.replies.scores(sample, [reply.text for reply in replies]),
         )
 
     def summarize(
@@ -200,6 +206,7 @@ class _Judging:
             primary=metrics[0].id,
             metrics=[MetricValue.of(info, values[info.id], bounds[info.id]) for info in metrics],
             unread=self.replies.unread(samples, replies),
+            served=served(exchange for judged in ordered for exchange in judged.exchanges),
         )
 
 

@@ -40,6 +40,7 @@ def as_judged(run: LoadedRun, said: JudgeSummary) -> LoadedRun:
         lines={id: replace(line, scores=scores[id]) for id, line in run.lines.items()},
         metrics=run.task.judge_metrics,
         judge=f"{reading}{said.model} ({settings})",  # scores of other settings do not compare
+        served=", ".join(model.name for model in said.served),
         files=f"{SUMMARY} and {TRANSCRIPT}",
         mend="judge it again",
     )

@@ -4,6 +4,8 @@ judge.jsonl has a line for each judged sample with all that was said, synced as 
 metrics of each judge, computed from the replies.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,6 +28,12 @@ class Exchange(BaseModel):
     messages: list[dict[str, Any]]
     """As sent, with the hash of each picture in its place."""
     reply: str
+    model: str = ""
+    """What the server says that replied, as `gpt-4o-2024-08-06` where `gpt-4o` was asked; empty where it says
+    nothing.
+    """
+    system_fingerprint: str = ""
+    """Of the server, in its words; the same."""
 
 
 class Judgement(BaseModel):
@@ -60,6 +68,32 @@ class Unread(BaseModel):
     """How many of them the reading of this judge understands."""
 
 
+class Served(BaseModel):
+    """A model that replied, as the server states it."""
+
+    model: str
+    system_fingerprint: str
+    replies: int
+    """How many of them it gave."""
+
+    @property
+    def name(self) -> str:
+        """Both in short."""
+        named = self.model or "no name"
+        return f"{named} ({self.system_fingerprint})" if self.system_fingerprint else named
+
+
+def served(exchanges: Iterable[Exchange]) -> list[Served]:
+    """Which models replied, by name; none where the server states nothing in any reply."""
+    stated = Counter((exchange.model, exchange.system_fingerprint) for exchange in exchanges)
+    if set(stated) == {("", "")}:
+        return []
+    return [
+        Served(model=model, system_fingerprint=fingerprint, replies=count)
+        for (model, fingerprint), count in sorted(stated.items())
+    ]
+
+
 class JudgeSummary(BaseModel):
     """The metrics of one judge over all samples of a run."""
 
@@ -77,6 +111,9 @@ class JudgeSummary(BaseModel):
     metrics: list[MetricValue]
     unread: Unread | None = None
     """None where the official script reads all replies, and in files that do not count them."""
+
+    served: list[Served] = []
+    """The models that replied: several where the server changed meanwhile, none where it states nothing."""
 
     @model_validator(mode="after")
     def _has_its_primary(self) -> Self:

@@ -198,7 +198,7 @@ def _row(
     notes = [
         reason,
         "" if split.official(run.task.data) else "the number of samples is not checked",
-        f"judged by {judge.name}" if judge else "",
+        _judged(judge) if judge else "",
         f"undefined: {', '.join(undefined)}" if undefined else "",
         *(f"{n} of {run.record.samples} samples ended as {name}" for name, n in failed.items()),
         "made by uncommitted code" if dirty else "",
@@ -211,6 +211,12 @@ def _row(
         figures,
         run=OurRun(run.path, run.settings, run.record.samples, list(filter(None, notes))),
     )
+
+
+def _judged(judge: JudgeSummary) -> str:
+    """By whom, and whether that changed meanwhile."""
+    changed = len(judge.served) > 1
+    return f"judged by {judge.name}" + (f", as {len(judge.served)} models in turn" if changed else "")
 
 
 def _why_no_difference(

@@ -76,6 +76,8 @@ class AnyRun(Protocol):
     def lines(self) -> Mapping[str, Line] | None: ...
     @property
     def judge(self) -> str | None: ...
+    @property
+    def served(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,8 @@ def _notes(first: AnyRun, second: AnyRun) -> list[Finding]:
 def _noted(run: AnyRun) -> dict[str, Any]:
     sessions = run.record.sessions if run.record else []
     packages = {"packages": sessions[-1].packages if sessions else {}}
-    return {**_settings(run, Role.NOTE), **packages, **_predictor(run, Role.NOTE)}
+    served = {"the judge's replies by": run.served} if run.served else {}
+    return {**_settings(run, Role.NOTE), **packages, **_predictor(run, Role.NOTE), **served}
 
 
 def _settings(run: AnyRun, role: Role) -> dict[str, Any]:

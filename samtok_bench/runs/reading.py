@@ -36,6 +36,8 @@ class LoadedRun:
     """Of the summary and the scores, as they are defined today."""
     judge: str | None = None
     """Who scored the answers and how; None for the run's own metrics."""
+    served: str = ""
+    """What the judge's server says that replied; empty where it says nothing."""
     files: str = f"{SUMMARY} and {JOURNAL}"
     """What must agree: summary and scores."""
     mend: str = "rescore it"

@@ -48,6 +48,10 @@ class Reply:
     prompt_tokens: int | None = None
     """None where the server does not count."""
     new_tokens: int | None = None
+    model: str = ""
+    """What the server says that it asked, as `gpt-4o-2024-08-06` for `gpt-4o`; empty where it does not."""
+    system_fingerprint: str = ""
+    """Of the server's own configuration; the same."""
 
 
 class ChatClient:
@@ -147,7 +151,12 @@ class ChatClient:
         counts = [usage.get(f"{kind}_tokens") if isinstance(usage, dict) else None for kind in _KINDS]
         prompt, new = (count if type(count) is int and count >= 0 else None for count in counts)
         text = self._address.hide_long(content or "")
-        return Reply(text, finish if isinstance(finish, str) else "", prompt, new)
+        names = (self._stated(answer.get(name)) for name in ("model", "system_fingerprint"))
+        return Reply(text, self._stated(finish), prompt, new, *names)
+
+    def _stated(self, value: Any) -> str:
+        """What a server says beside its reply, without secrets; empty where that is no text."""
+        return self._address.hide_long(value) if isinstance(value, str) else ""
 
     def _said(self, error: urllib.error.HTTPError) -> str:
         """The beginning of an error's body, in one line."""

@@ -117,7 +117,17 @@ def judge_table(summary: JudgeSummary) -> str:
     ]
     table = text_table(["metric", "value", interval_header(LEVEL)], rows, right=(1, 2))
     title = printable(f"judged by {summary.name}, {summary.samples} samples")
-    return "\n\n".join(filter(None, (title, table, unread_line(summary))))
+    return "\n\n".join(filter(None, (title, table, served_line(summary), unread_line(summary))))
+
+
+def served_line(summary: JudgeSummary) -> str:
+    """Which models the judge's server says that replied, and that they changed; empty if it says nothing."""
+    if not summary.served:
+        return ""
+    if len(summary.served) == 1:
+        return printable(f"replies by {summary.served[0].name}")
+    models = ", ".join(f"{model.name}: {model.replies}" for model in summary.served)
+    return printable(f"the judge changed while it judged; replies by {models}")
 
 
 def unread_line(summary: JudgeSummary) -> str:

@@ -4,6 +4,7 @@ from samtok_bench import registry
 from samtok_bench.judging.client import JudgeClient
 from samtok_bench.judging.contract import Judged, JudgeSettings
 from samtok_bench.metric import MetricInfo
+from samtok_bench.serving.chat import Reply
 
 SERVER = "--judge http://localhost:9/v1 --judge-model m --jobs 1"
 
@@ -27,4 +28,4 @@ def install(monkeypatch) -> None:
     monkeypatch.setattr(
         registry, "load", lambda kind, name: JudgedSquares if name == "judged-squares" else load(kind, name)
     )
-    monkeypatch.setattr(JudgeClient, "ask", lambda self, messages, settings: "yes")
+    monkeypatch.setattr(JudgeClient, "ask", lambda self, messages, settings: Reply("yes"))

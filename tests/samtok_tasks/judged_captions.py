@@ -14,6 +14,7 @@ from samtok_bench.predictor import Predictor
 from samtok_bench.running.options import RunOptions
 from samtok_bench.running.run import run
 from samtok_bench.sample import Prediction
+from samtok_bench.serving.chat import Reply
 from samtok_bench.task import Protocol, Task
 
 
@@ -49,14 +50,15 @@ class Silent:
 class Judge(JudgeClient):
     """Replies by a function."""
 
-    def __init__(self, reply: Callable[[Any], str], model: str = "judge-1"):
+    def __init__(self, reply: Callable[[Any], str | Reply], model: str = "judge-1"):
         super().__init__("http://judge/v1", model, key="")
         self.reply, self.asked, self._lock = reply, [], threading.Lock()
 
     def ask(self, messages, settings):
         with self._lock:
             self.asked.append((messages, settings))
-        return self.reply(messages)
+        said = self.reply(messages)
+        return said if isinstance(said, Reply) else Reply(said)
 
 
 def run_task(

@@ -35,8 +35,8 @@ def test_the_protocol(monkeypatch):
     monkeypatch.setenv(KEY_VARIABLE, "secret")
     with serving(lambda handler, content, number: send(handler, completion("Yës."))) as server:
         one = JudgeClient(server.url + "/", "judge-1")
-        assert one.ask(MESSAGES, JudgeSettings(0.2, 300, 0.9)) == "Yës."
-        assert one.ask(MESSAGES, JudgeSettings(0)) == "Yës."
+        assert one.ask(MESSAGES, JudgeSettings(0.2, 300, 0.9)).text == "Yës."
+        assert one.ask(MESSAGES, JudgeSettings(0)).text == "Yës."
     first, second = server.requests
     assert first == {
         "path": "/v1/chat/completions",
@@ -50,6 +50,17 @@ def test_the_protocol(monkeypatch):
     assert server.headers[0]["Authorization"] == "Bearer secret"
 
 
+def test_what_the_server_says_of_itself():
+    stated = json.loads(completion("x")) | {"model": "judge-1-2026", "system_fingerprint": "fp_1 secret-key"}
+    with serving(lambda handler, content, number: send(handler, json.dumps(stated).encode())) as server:
+        reply = client(server.url, key="secret-key")[0].ask(MESSAGES, JudgeSettings(0))
+    assert (reply.model, reply.system_fingerprint) == ("judge-1-2026", "fp_1 [hidden]")
+    strange = stated | {"model": 7, "system_fingerprint": None}
+    with serving(lambda handler, content, number: send(handler, json.dumps(strange).encode())) as server:
+        reply = client(server.url)[0].ask(MESSAGES, JudgeSettings(0))
+    assert (reply.text, reply.model, reply.system_fingerprint) == ("x", "", "")
+
+
 def test_no_key_sends_no_header(monkeypatch):
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
     with serving(lambda handler, content, number: send(handler, completion("x"))) as server:
@@ -60,7 +71,7 @@ def test_no_key_sends_no_header(monkeypatch):
 @pytest.mark.parametrize("content", [None, ""])
 def test_a_refusal_without_text_is_an_empty_reply(content):
     with serving(lambda handler, _, number: send(handler, completion(content))) as server:
-        assert client(server.url)[0].ask(MESSAGES, JudgeSettings(0)) == ""
+        assert client(server.url)[0].ask(MESSAGES, JudgeSettings(0)).text == ""
 
 
 @pytest.mark.parametrize(
@@ -87,7 +98,7 @@ def test_what_may_pass_is_tried_again(ill):
 
     with serving(respond) as server:
         one, naps = client(server.url)
-        assert one.ask(MESSAGES, JudgeSettings(0)) == "well"
+        assert one.ask(MESSAGES, JudgeSettings(0)).text == "well"
     assert naps == [1, 2]
     assert len(server.requests) == 3
 
@@ -255,9 +266,9 @@ def test_a_key_that_the_server_echoes_is_in_no_message(status, body):
 
 def test_a_key_in_a_reply_is_not_kept():
     with serving(lambda handler, content, number: send(handler, completion(f"{KEY} is wrong"))) as server:
-        assert client(server.url, key=KEY)[0].ask(MESSAGES, JudgeSettings(0)) == "[hidden] is wrong"
+        assert client(server.url, key=KEY)[0].ask(MESSAGES, JudgeSettings(0)).text == "[hidden] is wrong"
     with serving(lambda handler, content, number: send(handler, completion("EMPTY: 0.5"))) as server:
-        assert client(server.url, key="EMPTY")[0].ask(MESSAGES, JudgeSettings(0)) == "EMPTY: 0.5"
+        assert client(server.url, key="EMPTY")[0].ask(MESSAGES, JudgeSettings(0)).text == "EMPTY: 0.5"
 
 
 def test_a_query_is_sent_and_not_seen():
@@ -272,7 +283,7 @@ def test_a_query_is_sent_and_not_seen():
     with serving(respond) as server:
         one, _ = client(f"{server.url}/?api_key=X9secret%2F1&v=2")
         assert one.url == server.url
-        assert one.ask(MESSAGES, JudgeSettings(0)) == "well"
+        assert one.ask(MESSAGES, JudgeSettings(0)).text == "well"
         with pytest.raises(JudgeError, match=r"HTTP 404: no /v1/chat/completions\?\[hidden\]$"):
             one.ask(MESSAGES, JudgeSettings(0))
     assert server.requests[0]["path"] == "/v1/chat/completions?api_key=X9secret%2F1&v=2"

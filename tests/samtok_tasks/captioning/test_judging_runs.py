@@ -20,6 +20,7 @@ from samtok_bench.judging.judged_run import as_judged, judged_by
 from samtok_bench.judging.transcript import SUMMARY, TRANSCRIPT, JudgeFile, read_judges, read_transcript
 from samtok_bench.runs.comparable import comparability
 from samtok_bench.runs.reading import open_run
+from samtok_bench.serving.chat import Reply
 from samtok_bench.showing.run_tables import judge_table
 from samtok_tasks.dlc_bench.task import DLCBench
 from samtok_tasks.vg_caption.task import VGCaption
@@ -63,6 +64,37 @@ def test_judged_runs_are_compared_by_what_the_judge_said(run):
     (first / TRANSCRIPT).write_text("")
     with pytest.raises(ValueError, match=r"judge\.jsonl lacks 2 of 2 samples: judge it again"):
         read_given_runs([first, second], "judge-1")
+
+
+def test_a_judge_that_changes_meanwhile_is_told(run):
+    folder, other = run(), run("released")
+    servers = iter([Reply("A", model="judge-1-may", system_fingerprint="fp_1")] * 2)
+    with_one = judge(folder, Judge(lambda messages: "A"), Silent())
+    assert with_one.served == []
+    assert "replies by" not in judge_table(with_one)
+
+    def changing(messages):
+        return next(servers, Reply("A", model="judge-1-june"))
+
+    changed = judge(other, Judge(changing, model="alias"), Silent(), jobs=1)
+    assert [(one.model, one.system_fingerprint, one.replies) for one in changed.served] == [
+        ("judge-1-june", "", 4),
+        ("judge-1-may", "fp_1", 2),
+    ]
+    said = "the judge changed while it judged; replies by judge-1-june: 4, judge-1-may (fp_1): 2"
+    assert said in judge_table(changed)
+    kept = [exchange for judged in read_transcript(other) for exchange in judged.exchanges]
+    assert [exchange.model for exchange in kept] == ["judge-1-may"] * 2 + ["judge-1-june"] * 4
+    assert judge(other, Judge(lambda messages: pytest.fail("asked"), model="alias"), Silent()) == changed
+
+
+def test_runs_whose_judges_were_served_by_other_models_are_told_apart(run, tmp_path):
+    first = run()
+    second = shutil.copytree(first, tmp_path / "second")
+    judge(first, Judge(lambda messages: Reply("A", model="judge-1-may")), Silent())
+    judge(second, Judge(lambda messages: Reply("A", model="judge-1-june")), Silent())
+    notes = compare(read_given_runs([first, second], "judge-1")).notes
+    assert any("the judge's replies by judge-1-may there, judge-1-june now" in note for note in notes)
 
 
 def test_nothing_is_asked_twice_and_another_judge_is_another_row(run):
@@ -215,7 +247,7 @@ def test_what_cannot_be_judged_is_refused(run, tmp_path, root, monkeypatch):
 
 def test_the_command(run, monkeypatch):
     folder = run()
-    monkeypatch.setattr(JudgeClient, "ask", lambda self, messages, settings: dlc_reply(messages))
+    monkeypatch.setattr(JudgeClient, "ask", lambda self, messages, settings: Reply(dlc_reply(messages)))
     options = ["judge", str(folder), "--judge", "http://judge/v1", "--judge-model", "judge-1"]
     result = CliRunner().invoke(build_app(), options, catch_exceptions=False)
     assert result.exit_code == 0

@@ -19,6 +19,7 @@ from samtok_bench.predictor import Predictor
 from samtok_bench.running.options import RunOptions
 from samtok_bench.running.run import run
 from samtok_bench.sample import Prediction
+from samtok_bench.serving.chat import Reply
 from samtok_tasks.captioning.review import review_scores
 from samtok_tasks.dlc_bench.judge import read_choice
 from samtok_tasks.dlc_bench.task import DLCBench
@@ -54,7 +55,7 @@ class Replay(JudgeClient):
         self.replies = replies
 
     def ask(self, messages, settings):
-        return self.replies[messages[-1]["content"]]
+        return Reply(self.replies[messages[-1]["content"]])
 
 
 @pytest.fixture
