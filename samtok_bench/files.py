@@ -12,8 +12,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+CACHE = "SAMTOK_BENCH_CACHE"
+"""The variable that names the folder of what can be made again."""
 PART = ".part"
 """How the names end of what is not whole yet."""
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept: SAMTOK_BENCH_CACHE, else ~/.cache/samtok-bench."""
+    return Path(os.environ.get(CACHE) or Path.home() / ".cache" / "samtok-bench")
 
 
 def aside(path: Path) -> Path:

@@ -153,7 +153,7 @@ class Task(ABC):
         protocol: `standard` is the benchmark's own definition, `released` reproduces SAMTok's scripts, and
             `released-rl` those for its models trained by reinforcement.
         data: one of `data_formats`; the first by default.
-        options: values of `option_values` by name; the first of each by default.
+        options: values of `option_values` by name, the first of each by default, and of `option_texts`.
 
     Raises:
         ValueError: an unknown protocol, data format, option or value.
@@ -174,6 +174,8 @@ class Task(ABC):
     """What --data may name, the default first; empty where the benchmark has one file format only."""
     option_values: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """What --option may set: for each name its values, the default first."""
+    option_texts: ClassVar[Mapping[str, str]] = {}
+    """What --option may set to any text: for each name the default."""
     hub: ClassVar[Mapping[str | None, HubSource]] = {}
     """By data format, or None for a task of one format: what `samtok-bench data fetch` downloads."""
     answered_by: ClassVar[Literal["model", "codec"]] = "model"
@@ -204,16 +206,22 @@ class Task(ABC):
         known = ", ".join(self.data_formats) or "none: its data has one format"
         return f"unknown data format {data!r} of the task {self.name!r}; there are {known}"
 
+    @property
+    def default_options(self) -> dict[str, str]:
+        """The options when none is set."""
+        return {name: values[0] for name, values in self.option_values.items()} | dict(self.option_texts)
+
     def _chosen(self, options: Mapping[str, str]) -> dict[str, str]:
         """A value for each option."""
+        default = self.default_options
         for name, value in options.items():
-            if name not in self.option_values:
-                known = ", ".join(self.option_values) or "none"
+            if name not in default:
+                known = ", ".join(default) or "none"
                 raise ValueError(f"the task {self.name!r} has no option {name!r}; there are {known}")
-            if value not in self.option_values[name]:
+            if name in self.option_values and value not in self.option_values[name]:
                 known = ", ".join(self.option_values[name])
                 raise ValueError(f"the option {name} of the task {self.name!r} is {known}, not {value!r}")
-        return {name: options.get(name, values[0]) for name, values in self.option_values.items()}
+        return default | dict(options)
 
     # ---- what a benchmark defines -------------------------------------------------------------------------
 

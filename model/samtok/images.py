@@ -102,14 +102,17 @@ def open_image_bytes(stored: bytes, name: str) -> Image.Image:
             raise ImageFileError(f"{name}: {error}") from None
 
 
-def read_stored(path: str | Path, formats: tuple[str, ...] | None = None) -> Image.Image:
+def read_stored(
+    path: str | Path, formats: tuple[str, ...] | None = None, content: bytes | None = None
+) -> Image.Image:
     """Read a whole image file in its own mode. Errors as of `open_image`.
 
     Args:
         path: the file.
         formats: those that it may have, by Pillow's names; any by default.
+        content: of the file; `path` then only stands for it in errors.
     """
-    with _opened(path, formats) as image:
+    with _opened(path, formats, content) as image:
         image.load()
         return image
 

@@ -16,7 +16,9 @@ class NotBinaryError(ValueError):
     """An image that says no foreground, with the reason in one line."""
 
 
-def mask_pixels(path: str | Path, formats: tuple[str, ...] | None = None) -> NDArray[np.bool_]:
+def mask_pixels(
+    path: str | Path, formats: tuple[str, ...] | None = None, content: bytes | None = None
+) -> NDArray[np.bool_]:
     """The mask (H, W) that an image file stores. The rule of every mask file that is read here.
 
     In a palette image the index counts, not the colour. Several channels and more than one value beside 0 are
@@ -26,12 +28,13 @@ def mask_pixels(path: str | Path, formats: tuple[str, ...] | None = None) -> NDA
     Args:
         path: the file.
         formats: those that it may have, by Pillow's names; any by default.
+        content: of the file; `path` then only stands for it in errors.
 
     Raises:
         ImageFileError: the file is no image that can be read, or a JPEG.
         NotBinaryError: several channels or values.
     """
-    image = read_stored(path, formats)
+    image = read_stored(path, formats, content)
     if image.format in _LOSSY:
         raise ImageFileError(f"{path} is a JPEG, which does not keep the values of a mask: save it as PNG")
     if image.mode not in _ONE_CHANNEL:

@@ -10,7 +10,7 @@ import yaml
 from samtok_bench.files import write_whole
 from samtok_bench.lmms.exported import manner
 from samtok_bench.lmms.settings import ExportSettings
-from samtok_bench.sample import ImagePart, Sample, prompt_text
+from samtok_bench.sample import ImagePart, Sample, content_id, prompt_text
 from samtok_bench.task import Task
 
 FUNCTIONS = "samtok_bench.lmms.functions"
@@ -87,8 +87,12 @@ def _refuse(task: Task, samples: Sequence[Sample]) -> None:
 
 
 def _variant(task: Task) -> list[str]:
-    """What tells the task from others, without what is the default."""
-    chosen = [value for name, value in task.options.items() if value != task.option_values[name][0]]
+    """What tells the task from others, without what is the default; any text by a hash of it."""
+    chosen = [
+        value if name in task.option_values else content_id(name, value)[:8]
+        for name, value in task.options.items()
+        if value != task.default_options[name]
+    ]
     protocol = [] if task.protocol == "standard" else [task.protocol]
     data = [task.data] if task.data and task.data != task.data_formats[0] else []
     return [task.name, *data, *chosen, *protocol]

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from samtok_bench.files import cache_folder
 from samtok_bench.lmms.environment import require_lmms_eval
 
 Document = Mapping[str, Any]
@@ -71,6 +71,5 @@ def rec_config(name: str) -> RecTask:
 
 
 def picture_cache() -> Path:
-    """Where images are written as files: below SAMTOK_BENCH_CACHE or ~/.cache/samtok-bench."""
-    cache = Path(os.environ.get("SAMTOK_BENCH_CACHE") or Path.home() / ".cache" / "samtok-bench")
-    return cache / "lmms-images"
+    """Where images are written as files, in the cache."""
+    return cache_folder() / "lmms-images"

@@ -1,12 +1,11 @@
 """The copy of mini that tasks read when no data folder is named: written once, into the cache."""
 
-import os
 import shutil
 import warnings
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from samtok_bench.files import folder_aside
+from samtok_bench.files import cache_folder, folder_aside
 from samtok_bench.interruption import keeping
 from samtok_tasks.mini.contents import MINI_VERSION, combined, expected_hashes
 from samtok_tasks.mini.picture import IMAGE_FOLDER
@@ -16,11 +15,9 @@ from samtok_tasks.mini.writer import MARKER, write_mini
 def mini_cache(cache: Path | None = None) -> Path:
     """The folder of this version of mini below the cache.
 
-    The cache is the argument, else the environment's SAMTOK_BENCH_CACHE, else ~/.cache/samtok-bench.
+    The cache is the argument, else `samtok_bench.files.cache_folder`.
     """
-    if cache is None:
-        cache = Path(os.environ.get("SAMTOK_BENCH_CACHE") or Path.home() / ".cache" / "samtok-bench")
-    return cache / f"mini-{MINI_VERSION}-{combined(expected_hashes())[:8]}"
+    return (cache or cache_folder()) / f"mini-{MINI_VERSION}-{combined(expected_hashes())[:8]}"
 
 
 def has_mini(cache: Path | None = None) -> bool:

@@ -27,7 +27,11 @@ class MiniBenchmark(Protocol):
     """sha256 of all files, see `samtok_tasks.mini.writer.write_files`."""
 
     def files(self, pictures: Sequence[MiniPicture]) -> dict[str, Any]:
-        """Contents by path below the root: JSON, or an image as an array (H, W) or (H, W, 3) uint8."""
+        """Contents by path below the root: JSON, or an image as an array (H, W) or (H, W, 3) uint8.
+
+        Rows of a parquet file are JSON with images (H, W, 3) uint8 and masks (H, W) bool in it; such a module
+        names the package that it `NEEDS`.
+        """
 
 
 @cache
@@ -35,7 +39,14 @@ def benchmarks() -> dict[str, MiniBenchmark]:
     """The benchmarks by the names of their folders."""
     folders = [found.name for found in pkgutil.iter_modules(samtok_tasks.__path__) if found.ispkg]
     modules = [(name, f"{samtok_tasks.__name__}.{name}.mini") for name in sorted(folders)]
-    return {name: cast(MiniBenchmark, import_module(module)) for name, module in modules if find_spec(module)}
+    found = {name: import_module(module) for name, module in modules if find_spec(module)}
+    return {name: cast(MiniBenchmark, module) for name, module in found.items() if _can_write(module)}
+
+
+def _can_write(module: Any) -> bool:
+    """Whether a benchmark's files can be written here; those in parquet need pyarrow."""
+    needs = getattr(module, "NEEDS", None)
+    return needs is None or find_spec(needs) is not None
 
 
 def expected_hashes() -> dict[str, str]:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from samtok_bench.files import naming, write_whole
+from samtok_tasks.formats.parquet import write_parquet
 from samtok_tasks.mini.contents import MINI_VERSION, SCENES, benchmarks, combined
 from samtok_tasks.mini.expressions import make_expressions
 from samtok_tasks.mini.picture import IMAGE_FOLDER, SIZE, MiniPicture
@@ -169,11 +170,17 @@ def write_file(path: Path, content: Any) -> bytes:
             options: dict[str, Any] = {"quality": 95, "subsampling": 0} if path.suffix == ".jpg" else {}
             Image.fromarray(content).save(path, **options)
             return bytes(content.tobytes())
-        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        if path.suffix == ".p":
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_digest)
+        if path.suffix == ".parquet":
+            write_parquet(path, content)
+        elif path.suffix == ".p":
             path.write_bytes(pickle.dumps(content, protocol=2))
         elif path.suffix == ".jsonl":
             path.write_text("".join(f"{json.dumps(record)}\n" for record in content))
         else:
             path.write_text(canonical)
         return canonical.encode()
+
+
+def _digest(array: np.ndarray[Any, Any]) -> str:
+    return hashlib.sha256(array.tobytes()).hexdigest()

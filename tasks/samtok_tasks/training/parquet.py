@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import accumulate
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,9 @@ from samtok_bench.predictors.samtok import word_parser
 from samtok_bench.reading import STANDARD
 from samtok_bench.rle import RLE
 from samtok_tasks.dialogues import Stated
+from samtok_tasks.formats.images import find_below
 from samtok_tasks.training.llava import IMAGE
-from samtok_tasks.training.parquet_table import ParquetTable
+from samtok_tasks.training.parquet_table import PromptTable
 from samtok_tasks.training.prompts import PromptRecord
 from samtok_tasks.training.streams import Options, Part, Records, UnusableError
 
@@ -38,7 +39,7 @@ class ParquetPrompts(Records[PromptRecord]):
 
     def __init__(self, files: Sequence[Path], root: Path | None, tokenizer: str, unpack: Path | None) -> None:
         super().__init__()
-        self._tables = [ParquetTable(path, unpack) for path in files]
+        self._tables = [PromptTable(path, unpack) for path in files]
         self._ends = list(accumulate(map(len, self._tables)))
         self._root, self._tokenizer = root, tokenizer
 
@@ -86,7 +87,7 @@ class ParquetPrompts(Records[PromptRecord]):
         }
 
     def _image(
-        self, table: ParquetTable, number: int, images: Any, where: str
+        self, table: PromptTable, number: int, images: Any, where: str
     ) -> tuple[Path | Callable[[], Image.Image], tuple[int, int]]:
         """What opens the image, and its height and width."""
         if not images or len(images) != 1:
@@ -114,17 +115,10 @@ class ParquetPrompts(Records[PromptRecord]):
         return found
 
 
-def _opened(table: ParquetTable, number: int, where: str) -> Image.Image:
+def _opened(table: PromptTable, number: int, where: str) -> Image.Image:
     content = table.content(number)
     assert isinstance(content, bytes)
     return open_image_bytes(content, where)
-
-
-def find_below(root: Path, stated: str) -> Path | None:
-    """The file below a folder that a path of another machine means: the longest end of it that is there."""
-    parts = [part for part in PurePosixPath(stated).parts if part not in ("/", "..")]
-    places = (root.joinpath(*parts[k:]) for k in range(len(parts)))
-    return next((place for place in places if "\0" not in stated and place.is_file()), None)
 
 
 def _text(problem: Any) -> str:

@@ -18,8 +18,9 @@ from samtok.training.codes import GeometryCodes, TokenizerCodes
 from samtok.training.prompts import Prompt, read_prompts
 from samtok.words import format_words
 from samtok_bench import rle
+from samtok_tasks.formats.images import find_below
 from samtok_tasks.training import parquet_table
-from samtok_tasks.training.parquet import find_below, parquet
+from samtok_tasks.training.parquet import parquet
 
 A, B = format_words([(1, 44), (7, 3)])
 LEFT, RIGHT = rle.rectangle(0, 0, 4, 6, 6, 8), rle.rectangle(5, 1, 8, 6, 6, 8)
@@ -160,13 +161,13 @@ def test_images_inside_are_read_by_row_groups_or_unpacked_once(
 ) -> None:
     path = write(tmp_path / "a.parquet", [row(images=[{"bytes": png(k), "path": ""}]) for k in range(6)])
     read: list[int] = []
-    contents = parquet_table.ParquetTable._contents
+    contents = parquet_table.PromptTable._contents
 
     def spy(self: Any, which: int) -> Any:
         read.append(which)
         return contents(self, which)
 
-    monkeypatch.setattr(parquet_table.ParquetTable, "_contents", spy)
+    monkeypatch.setattr(parquet_table.PromptTable, "_contents", spy)
     unpacked = first(path, 12, unpack=str(tmp_path / "images"))
     assert sorted(read) == [0, 1, 2]
     for record in unpacked:
@@ -179,7 +180,7 @@ def test_images_inside_are_read_by_row_groups_or_unpacked_once(
     assert len(read) >= 3
     monkeypatch.setattr(parquet_table, "MOST_BYTES", 10)
     with pytest.raises(ValueError, match="GB of images: name a folder for them, `unpack: FOLDER`"):
-        parquet_table.ParquetTable(path, None)
+        parquet_table.PromptTable(path, None)
 
 
 @pytest.mark.parametrize("content", [b"no parquet", b"PAR1" + bytes(40) + b"PAR1"])
@@ -188,9 +189,11 @@ def test_another_file_is_one_line(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ValueError, match=r"the parquet file .*a\.parquet cannot be read: ") as caught:
         first(path)
     assert "\n" not in str(caught.value)
-    pq.write_table(pa.table({"images": [1], "problem": [""]}), path)
-    with pytest.raises(ValueError, match="has no column 'answer'; expected images, problem"):
-        parquet_table.ParquetTable(path, None)
+    pq.write_table(pa.table({"images": [1], "answer": [""]}), path)
+    with pytest.raises(
+        ValueError, match="has no column 'problem'; it has answer, images; expected images, problem"
+    ):
+        parquet_table.PromptTable(path, None)
 
 
 def test_the_image_of_a_prompt_may_be_asked_for_later() -> None:

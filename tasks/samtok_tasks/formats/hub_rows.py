@@ -1,0 +1,237 @@
+"""Image, phrase and mask from the rows of parquet files, whatever their columns are called.
+
+A row is an image with a phrase and a mask. Where a column is a list of structs, each of them stands for a row
+of its own, with the row's image. A list of phrases are several wordings of one mask, unless there are as many
+masks; a list of masks are the instances that one phrase means.
+
+A mask is COCO's RLE, with counts as a string or as a list of runs, polygons, an image file, or rows of
+pixels; RLE and polygons also as JSON text. Counts alone, without a size, are of the image's size. No mask at
+all, or an empty one, says that there is nothing to be found.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samtok_bench import rle
+from samtok_bench.images import ImageFileError, image_size, mask_pixels
+from samtok_bench.rle import RLE
+from samtok_bench.task import Dropped
+from samtok_tasks.formats.files import NoSplitError
+from samtok_tasks.formats.images import find_below, stored_image
+from samtok_tasks.formats.parquet import ParquetTable
+
+_SHARD = re.compile(r"(.+?)(-\d{5}-of-\d{5}.*)?")
+"""A file's name without its ending: the split, and which part of it."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of columns; `samples.mask` is the field `mask` of structs, or of a list of them."""
+
+    image: str = "image"
+    """Bytes, {bytes, path}, or a path; or a list of one."""
+    phrase: str = "text"
+    mask: str = "mask"
+
+
+@dataclass(frozen=True)
+class HubRegion:
+    """A phrase with what it means."""
+
+    image: Path
+    size: tuple[int, int]
+    """(height, width) of the image, pixels."""
+    phrase: str
+    masks: tuple[RLE, ...]
+    """Of the image's size, none of them empty; none at all where there is nothing to be found."""
+    place: str
+    """FILE:ROW, with the number of the region where a row has several."""
+
+
+@dataclass
+class HubRegions:
+    """Those of a split in the order of the files; what cannot be used is counted."""
+
+    regions: list[HubRegion] = field(default_factory=list)
+    dropped: Dropped = field(default_factory=Dropped)
+
+
+def split_files(root: Path) -> dict[str, list[Path]]:
+    """The parquet files of a data set by split, as the hub names them.
+
+    Args:
+        root: one file, or a folder with `SPLIT.parquet` or `SPLIT-00000-of-00002.parquet`, at any depth.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    files = [root] if root.is_file() else sorted(root.rglob("*.parquet"))
+    found: dict[str, list[Path]] = {}
+    for path in files:
+        name = _SHARD.fullmatch(path.name.removesuffix(".parquet"))
+        found.setdefault(name[1] if name else path.stem, []).append(path)
+    if not found:
+        raise FileNotFoundError(f"no parquet file in {root}. Expected SPLIT.parquet or SPLIT-*-of-*.parquet")
+    return found
+
+
+def read_hub_regions(root: Path, split: str, columns: Columns, hint: str = "") -> HubRegions:
+    """Read a split, all images once; those inside of the files become files of the cache.
+
+    Args:
+        root: see `split_files`; images that are not inside are below it, or beside the one file.
+        split: its name.
+        columns: of the three things.
+        hint: the end of the message about a column that is missing.
+
+    Raises:
+        NoSplitError: names the splits that are there.
+        ValueError: no pyarrow, no parquet file, a damaged one, or one without a column.
+        OSError: as `split_files`, or the cache cannot be written.
+    """
+    files = split_files(root)
+    if split not in files:
+        raise NoSplitError(f"{root} has no split {split!r}; it has {', '.join(sorted(files))}")
+    found = HubRegions()
+    folder = root.parent if root.is_file() else root
+    wanted = (columns.image, columns.phrase, columns.mask)
+    for path in files[split]:
+        table = ParquetTable(path, wanted, columns.image, hint)
+        name = path.relative_to(folder).as_posix()
+        for number, content in enumerate(table.contents()):
+            where = f"{path}: row {number}"
+            try:
+                image, size = _image(content, table.row(number).get(columns.image), folder)
+            except ValueError as error:
+                found.dropped.add("rows without a readable image", where, str(error))
+                continue
+            regions = list(_regions(table.row(number), columns.phrase, columns.mask))
+            for part, (phrase, stated) in enumerate(regions):
+                place = f"{name}:{number}" if len(regions) == 1 else f"{name}:{number}.{part}"
+                found.regions += _read(image, size, phrase, stated, place, where, found.dropped)
+    return found
+
+
+def _image(content: bytes | None, stated: Any, folder: Path) -> tuple[Path, tuple[int, int]]:
+    """The file of an image with its height and width; ValueError where there is none."""
+    if content:
+        path = stored_image(content)
+        return path, image_size(path)
+    stated = (stated[0] if stated else None) if isinstance(stated, list) else stated
+    stated = stated.get("path") if isinstance(stated, dict) else stated
+    if not isinstance(stated, str) or not stated:
+        raise ValueError("there is neither an image inside nor a path")
+    if (found := find_below(folder, stated)) is None:
+        raise ValueError(f"no end of {stated!r} is a file below {folder}")
+    return found, image_size(found)
+
+
+def _regions(row: Any, phrase: str, mask: str) -> Iterator[tuple[Any, Any]]:
+    """What stands for phrase and mask in a row, or in each struct of a list in it."""
+    head, _, rest = phrase.partition(".")
+    same, _, other = mask.partition(".")
+    if rest and other and head == same and phrase not in row:
+        inner = _value(row, head)
+        for item in inner if isinstance(inner, list) else [inner]:
+            yield from _regions(item, rest, other)
+        return
+    said, masks = _value(row, phrase), _value(row, mask)
+    several = isinstance(masks, list) and all(isinstance(one, dict | str | bytes) for one in masks)
+    if isinstance(said, list) and len(said) > 1 and several and len(masks) == len(said):
+        yield from zip(said, masks, strict=True)
+    elif isinstance(said, list):
+        yield from ((wording, masks) for wording in said)
+    else:
+        yield said, masks
+
+
+def _value(row: Any, name: str) -> Any:
+    if not isinstance(row, dict) or name in row:
+        return row.get(name) if isinstance(row, dict) else None
+    head, _, rest = name.partition(".")
+    inner = row.get(head)
+    return [_value(item, rest) for item in inner] if isinstance(inner, list) else _value(inner, rest)
+
+
+def _read(
+    image: Path, size: tuple[int, int], phrase: Any, stated: Any, place: str, where: str, dropped: Dropped
+) -> list[HubRegion]:
+    """The region, or none, and the reason is counted."""
+    if not isinstance(phrase, str) or not phrase.strip():
+        dropped.add("regions without a phrase", where, f"it is {phrase!r:.80}")
+        return []
+    try:
+        masks = [mask for mask in read_masks(stated, size) if not rle.is_empty(mask)]
+    except ImageFileError as error:
+        dropped.add("regions whose mask is no readable image", where, str(error))
+        return []
+    except (ValueError, TypeError, RecursionError) as error:
+        dropped.add("broken masks", where, str(error))
+        return []
+    if not masks:
+        dropped.keep("regions without a mask, where nothing is to be found", where)
+    return [HubRegion(image, size, phrase.strip(), tuple(masks), place)]
+
+
+def read_masks(stated: Any, size: tuple[int, int]) -> list[RLE]:
+    """The masks that a cell states, in any form of this module's.
+
+    Args:
+        stated: as the file has it.
+        size: (height, width) of the image, pixels.
+
+    Raises:
+        ValueError: what is wrong, in one line.
+    """
+    if isinstance(stated, str):
+        stated = _parsed(stated)
+    if stated is None or stated == []:
+        return []
+    if isinstance(stated, list) and all(isinstance(one, dict | bytes | str | None) for one in stated):
+        return [mask for one in stated for mask in read_masks(one, size)]
+    if isinstance(stated, list) and (pixels := _pixels(stated, size)) is not None:
+        return [rle.encode(pixels)]
+    if isinstance(stated, list) and _depth(stated) == 3:
+        return [rle.from_segmentation(polygons, *size) for polygons in stated]
+    if isinstance(stated, dict) and stated.get("bytes"):
+        stated = stated["bytes"]
+    if isinstance(stated, bytes):
+        return [_of_size(rle.encode(mask_pixels("the mask", content=stated)), size)]
+    if isinstance(stated, str) or (isinstance(stated, dict) and not stated.get("size")):
+        counts = stated if isinstance(stated, str) else stated.get("counts")
+        return [rle.validate({"size": list(size), "counts": counts})]
+    return [rle.from_segmentation(stated, *size)]
+
+
+def _parsed(text: str) -> Any:
+    """What a text holds as JSON; else the text, which may be an RLE's counts."""
+    try:
+        return json.loads(text) if text.strip() else None
+    except ValueError:
+        return text
+
+
+def _pixels(stated: list[Any], size: tuple[int, int]) -> NDArray[Any] | None:
+    """Rows of pixels, (height, width) of 0 and 1; None where it is something else."""
+    if len(stated) != size[0] or not all(isinstance(row, list) and len(row) == size[1] for row in stated):
+        return None
+    pixels = np.array(stated)
+    binary = pixels.ndim == 2 and pixels.dtype.kind in "bi" and pixels.min() >= 0 and pixels.max() <= 1
+    return pixels if binary else None
+
+
+def _depth(stated: Any) -> int:
+    return 1 + _depth(stated[0]) if isinstance(stated, list) and stated else 0
+
+
+def _of_size(mask: RLE, size: tuple[int, int]) -> RLE:
+    if tuple(mask["size"]) != size:
+        raise ValueError(f"the mask is {mask['size']} pixels (height, width), the image {list(size)}")
+    return mask
