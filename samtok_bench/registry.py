@@ -155,6 +155,7 @@ def load(kind: Kind, name: str) -> Any:
     return plugin.value
 
 
+_FILE_MODULE = "samtok_task_file_"
 _trusted: dict[str, Path] = {}
 """Files whose code may run, by file name."""
 
@@ -165,9 +166,13 @@ def trust(task: str) -> None:
         _trusted[Path(task).name] = Path(task)
 
 
-def task_class(name: str) -> "type[Task]":
+def task_class(name: str, in_file: bool = False) -> "type[Task]":
     """A task by name, also of one in a trusted Python file, one of a source (`SOURCE:NAME`), or the one in a
     trusted file itself (`my/objects.py`); errors as `load`.
+
+    Args:
+        name: see above.
+        in_file: an installed task of this name is not meant.
     """
     if name.endswith(".py"):
         if (file := Path(name).name) not in _trusted:
@@ -179,13 +184,20 @@ def task_class(name: str) -> "type[Task]":
     source, colon, inner = name.partition(":")
     if colon and source in _entries()["task source"]:
         return cast("type[Task]", load("task source", source)(inner))
-    if name not in _entries()["task"]:
+    if in_file or name not in _entries()["task"]:
         for kind in map(_task_in, _trusted.values()):
             if kind.name == name:
                 return kind
+        if in_file:
+            raise UnknownName(f"the task {name!r} is no installed one, a Python file defined it")
         if members := group_members(name):
             raise ValueError(f"{name!r} is a group of tasks; name one of them: {', '.join(members)}")
     return cast("type[Task]", load("task", name))
+
+
+def is_from_file(kind: type) -> bool:
+    """Whether a Python file defined a task, and no installed package."""
+    return kind.__module__.startswith(_FILE_MODULE)
 
 
 def group_members(name: str) -> list[str]:
@@ -202,7 +214,7 @@ def _task_in(path: Path) -> "type[Task]":
 
     if not path.is_file():
         raise ValueError(f"no file {path} with a task")
-    module_name = f"samtok_task_file_{path.stem}"
+    module_name = f"{_FILE_MODULE}{path.stem}"
     spec = spec_from_file_location(module_name, path.resolve())
     assert spec is not None
     assert spec.loader is not None

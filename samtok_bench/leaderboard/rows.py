@@ -154,6 +154,7 @@ def _is_of(run: LoadedRun, split: Split, ours: Ours) -> bool:
     settings = run.settings
     return (
         (split.task, split.split, ours.protocol) == (settings.task, settings.split, settings.protocol)
+        and not settings.task_in_file
         and settings.data_format in (ours.data or (None,))
         # of the task, which fills in what it did not have when the run was made
         and all(run.task.options.get(name) == value for name, value in ours.options.items())

@@ -70,3 +70,5 @@ def _run_member(name: str, options: RunOptions, reporter: Reporter) -> Member:
         return Member(name, run(chosen, reporter))
     except (ValueError, OSError) as error:
         return Member(name, failure=in_one_line(error))
+    except (Exception, SystemExit) as error:  # a task may be other people's code
+        return Member(name, failure=f"{type(error).__name__}: {in_one_line(error)}")

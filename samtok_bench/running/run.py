@@ -92,6 +92,8 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
         if options.retry_errors:
             again = forget_errors(folder.journal, chosen.samples)
             forget_errors(folder.ceiling, chosen.samples)
+            session.kept = folder.journal.count()
+            folder.write_record(record)
             reporter.note(f"{again} samples are asked again: they or what they come after had no answer")
         session.answered, session.seconds = fill(
             "predict",
@@ -178,6 +180,7 @@ def _settings(
     packages = {"samtok", "samtok_bench", *(kind.__module__.split(".")[0] for kind in plugins)}
     return RunSettings(
         task=task.name,
+        task_in_file=registry.is_from_file(type(task)),
         protocol=task.protocol,
         data_format=task.data,
         split=split,

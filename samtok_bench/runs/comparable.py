@@ -35,6 +35,7 @@ class Role(StrEnum):
 
 ROLES: Mapping[str, Role] = {
     "task": Role.QUESTION,
+    "task_in_file": Role.QUESTION,
     "protocol": Role.QUESTION,
     "data_format": Role.QUESTION,
     "split": Role.QUESTION,

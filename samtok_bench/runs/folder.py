@@ -40,9 +40,11 @@ class Session(BaseModel):
     packages: dict[str, str]
     machine: str
     threads: int | None
+    kept: int | None = None
+    """Samples that were answered when it began, without those that it asks again; None in older files."""
     answered: int | None = None
     """Samples that this session added. None while it is at work, or killed: the lines of the journal less
-    the sum of the sessions before, which the next session writes here."""
+    those that were kept, which the next session writes here."""
     seconds: float | None = None
     """Wall time of the predictions that this session added; None while at work, or killed."""
 
@@ -97,6 +99,7 @@ class RunFolder:
                     " Choose another --out or remove the folder"
                 )
             record = record.model_copy(update={"sessions": self._settled(stored.sessions) + record.sessions})
+            record.sessions[-1].kept = self.journal.count()
         elif self.path.is_dir() and not all(is_aside(path.name) for path in self.path.iterdir()):
             raise FileExistsError(f"{self.path} holds other files; choose an empty folder for --out")
         self.path.mkdir(parents=True, exist_ok=True)
@@ -107,8 +110,10 @@ class RunFolder:
         """Sessions of which the last one has ended, by a kill if it did not say so."""
         if not sessions or sessions[-1].answered is not None:
             return sessions
-        before = sum(session.answered or 0 for session in sessions[:-1])
-        answered = max(0, len(self.journal.read()) - before)  # a journal may have lost lines since
+        before = sessions[-1].kept
+        if before is None:
+            before = sum(session.answered or 0 for session in sessions[:-1])
+        answered = max(0, self.journal.count() - before)  # a journal may have lost lines since
         return [*sessions[:-1], sessions[-1].model_copy(update={"answered": answered})]
 
     @contextmanager

@@ -20,7 +20,9 @@ class RunSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     task: str
-    """By name. Where a Python file defines it, only a user can let that file's code run."""
+    """By name."""
+    task_in_file: bool = False
+    """Whether a Python file defined it, whose code only a user can let run."""
     protocol: Protocol
     data_format: str | None
     split: str
@@ -66,7 +68,9 @@ class RunSettings(BaseModel):
 
     def make_task(self) -> Task:
         """The task of the run; ValueError where it is unknown, or lacks the protocol, format or option."""
-        return registry.task_class(self.task)(self.protocol, self.data_format, self.options)
+        return registry.task_class(self.task, self.task_in_file)(
+            self.protocol, self.data_format, self.options
+        )
 
 
 def short_name(model: str) -> str:

@@ -50,6 +50,23 @@ def test_a_member_that_fails_does_not_keep_the_others_from_running(command):
     assert "far-squares: left out: " in out
 
 
+@pytest.mark.parametrize("error", [ZeroDivisionError("by zero"), SystemExit("gone")])
+@pytest.mark.parametrize("where", ["data_status", "samples", "score"])
+def test_nor_does_one_whose_code_raises_what_it_should_not(command, tmp_path, monkeypatch, error, where):
+    import bench_fakes
+
+    def broken(*_):
+        raise error
+
+    Image.new("RGB", (10, 10)).save(tmp_path / "image0.png")
+    monkeypatch.setattr(bench_fakes.FarSquares, where, broken)
+    code, out, err = command(*SHAPES, "--data-root", ".")
+    assert code == 1
+    assert next(line for line in out.splitlines() if line.startswith("squares ")).split()[4] == "100.00"
+    assert f"far-squares: failed: {type(error).__name__}: {error}" in out
+    assert "Traceback" not in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -292,6 +292,28 @@ def test_errors_are_asked_again_and_nothing_else(go, fakes, monkeypatch):
     assert after.summary.metric("giou").value == 1
 
 
+def test_a_session_that_is_killed_while_it_asks_again_has_added_what_it_answered(go, fakes, monkeypatch):
+    predict = fakes.Perfect.predict
+
+    def failing(self, samples):
+        raise RuntimeError("boom")
+
+    def answering(self, samples):
+        if len(fakes.Perfect.asked) >= 7:
+            raise KeyboardInterrupt
+        return predict(self, samples)
+
+    monkeypatch.setattr(fakes.Perfect, "predict", failing)
+    folder = RunFolder(go("a", max_failures=0).folder)
+    fakes.Perfect.asked.clear()
+    monkeypatch.setattr(fakes.Perfect, "predict", answering)
+    with pytest.raises(KeyboardInterrupt):
+        go("a", batch_size=5, retry_errors=True)
+    monkeypatch.undo()
+    go("a")
+    assert [s.answered for s in folder.record().sessions] == [24, 10, 14]
+
+
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("CUDA out of memory. Tried")])
 def test_a_batch_that_is_too_large_for_the_memory_is_halved(go, fakes, monkeypatch, capsys, error):
     predict, sizes = fakes.Perfect.predict, []

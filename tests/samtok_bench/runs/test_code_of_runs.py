@@ -79,11 +79,34 @@ def test_runs_of_a_task_in_a_file(plugin, monkeypatch, tmp_path, called, command
     if command.split()[0] not in ("leaderboard", "runs"):
         code, _, err = called(*command.split())
         assert code == 2
-        assert "unknown task 'mine'" in err
+        assert "the task 'mine' is no installed one, a Python file defined it (defined in" in err
         assert err.endswith("samtok-bench --task-file FILE.py COMMAND reads its runs)\n")
     code, out, err = called("--task-file", "own.py", *command.split())
     assert code == 0, err
     assert said in out
+
+
+@pytest.mark.parametrize(
+    "command", ["show own", "rescore own", "report own --out r.html", "compare own other"]
+)
+def test_a_task_in_a_file_is_not_read_as_the_installed_one_of_its_name(
+    plugin, monkeypatch, tmp_path, called, command
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registry, "_trusted", {})
+    Path("own.py").write_text("from bench_fakes import Squares\nclass Mine(Squares):\n    pass\n")
+    for out, model in (("own", "perfect"), ("other", "constant:refuse")):
+        assert called("run", "--task", "own.py", "--model", model, "--out", out)[0] == 0
+    registry._trusted.clear()
+    code, _, err = called(*command.split())
+    assert (code, err.count("\n")) == (2, 1)
+    assert "the task 'squares' is no installed one, a Python file defined it" in err
+    assert called("--task-file", "own.py", *command.split())[0] == 0
+    # and the installed one is another task
+    assert called("run", "--task", "squares", "--model", "perfect", "--out", "installed")[0] == 0
+    code, _, err = called("--task-file", "own.py", "compare", "own", "installed", "--force")
+    assert code == 2
+    assert "task_in_file true there, false now" in err
 
 
 def test_the_users_own_file_runs(hostile, called):

@@ -75,6 +75,7 @@ SAME_DATA = "although the data are the same"
 PAIRS = [
     # other questions
     Pair("task", "fatal", "task synthetic there, twin now", {"task": "twin"}),
+    Pair("task_in_file", "fatal", "task_in_file false there, true now", {"task_in_file": True}),
     Pair("protocol", "fatal", "protocol standard there, released now", {"protocol": "released"}),
     Pair("data_format", "fatal", "data_format coco there, lvis now", {"data_format": "lvis"}),
     Pair("split", "fatal", "split val there, test now", {"split": "test"}),
@@ -169,6 +170,8 @@ def write(work, monkeypatch):
     """Write both runs of a pair, `first` and `second`."""
     load = registry.load
     monkeypatch.setattr(registry, "load", lambda kind, name: Twin if name == "twin" else load(kind, name))
+    Path("own.py").write_text("from synthetic_runs import Synthetic\nclass Own(Synthetic):\n    pass\n")
+    monkeypatch.setattr(registry, "_trusted", {"own.py": Path("own.py")})
     monkeypatch.setattr(Synthetic, "data_formats", ("coco", "lvis"))
     monkeypatch.setattr(Synthetic, "option_values", {"prompt": ("a", "b")})
 
