@@ -144,6 +144,8 @@ class HubSource:
     """Where they belong below the data root."""
     rest: str = ""
     """What the data set lacks, with where it is from and where it belongs; empty if nothing."""
+    revision: str | None = None
+    """The commit to take, 40 hex digits: later ones may be other data. None where none was chosen."""
 
 
 class Task(ABC):

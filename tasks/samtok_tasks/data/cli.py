@@ -108,6 +108,10 @@ def fetch(
     task: Annotated[str, option("--task", "A task of `samtok-bench tasks`.", autocompletion=complete_tasks)],
     data_root: Annotated[Path, option("--data-root", "Folder below which the files belong.")],
     data: DataFormat = None,
+    revision: Annotated[
+        str | None,
+        option("--revision", "Commit of the data set, or newest; by default the one that the task pins."),
+    ] = None,
     yes: Annotated[bool, option("--yes", "Do not ask before the download.")] = False,
 ) -> None:
     """Download those official files of a task that are on the Hugging Face hub, and check them.
@@ -117,7 +121,7 @@ def fetch(
     Exits with 1 if something is still missing afterwards, such as images that another project distributes.
     """
     from samtok_bench import registry
-    from samtok_tasks.data.fetch import address, hub_source, listing
+    from samtok_tasks.data.fetch import address, choice, hub_source, listing
     from samtok_tasks.data.fetch import fetch as fetch_files
 
     registry.trust(task)
@@ -127,8 +131,9 @@ def fetch(
     say(f"to    {data_root / source.folder}")
     if source.rest:
         say(f"not fetched: {source.rest}")
-    listed = listing(source)
-    say(f"size  {len(listed.files)} files, {listed.size / 1e6:.1f} MB, revision {listed.revision[:12]}")
+    listed = listing(source, revision)
+    say(f"size  {len(listed.files)} files, {listed.size / 1e6:.1f} MB")
+    say(f"at    {listed.revision} ({choice(source, revision)})")
     if not yes:
         typer.confirm("Download?", abort=True)
     fetch_files(source, listed, data_root)

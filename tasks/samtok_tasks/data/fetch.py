@@ -51,17 +51,39 @@ def address(source: HubSource) -> str:
     return _shown(f"{constants.ENDPOINT}/datasets/{source.id}")
 
 
-def listing(source: HubSource) -> Listing:
+NEWEST = "newest"
+"""In place of a revision."""
+
+
+def listing(source: HubSource, revision: str | None = None) -> Listing:
     """Ask the hub which files there are.
+
+    Args:
+        source: the data set.
+        revision: a commit, branch or tag, or NEWEST; the source's own if None, the newest where it has none.
 
     Raises:
         OSError: there is no network, the hub refuses, or it has no such data set; one line.
         ValueError: the data set holds no file of this kind, or one that would not lie below the data root.
     """
     from huggingface_hub import HfApi
+    from huggingface_hub.errors import GatedRepoError, RevisionNotFoundError
 
+    asked = revision or source.revision
     try:
-        info = HfApi().dataset_info(source.id, files_metadata=True)
+        info = HfApi().dataset_info(
+            source.id, revision=None if asked == NEWEST else asked, files_metadata=True
+        )
+    except RevisionNotFoundError:
+        raise OSError(
+            f"the hub's data set {source.id} has no revision {asked}; "
+            f"--revision {NEWEST} takes what it has now"
+        ) from None
+    except GatedRepoError:
+        raise OSError(
+            f"the hub's data set {source.id} needs your consent: accept its terms at {address(source)} and "
+            "give a token (hf auth login, or HF_TOKEN)"
+        ) from None
     except Exception as error:  # neither the hub's library nor what it stands on promises one type
         raise _failure(source, error) from None
     files = {
@@ -106,6 +128,15 @@ def fetch(source: HubSource, listed: Listing, root: Path) -> Path:
     if missing:
         raise OSError(f"{source.id}: {len(missing)} files did not come, the first is {missing[0]}; try again")
     return folder
+
+
+def choice(source: HubSource, revision: str | None) -> str:
+    """Why this revision is taken, in a few words."""
+    if revision not in (None, NEWEST):
+        return "as asked"
+    if source.revision is None:
+        return "the newest: none is pinned"
+    return "pinned" if revision is None else f"the newest; {source.revision} is pinned"
 
 
 def _is_whole(path: Path, size: int | None) -> bool:

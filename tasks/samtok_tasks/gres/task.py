@@ -47,6 +47,7 @@ class GRES(MiniTask):
             ("grefs(unc).json", "instances.json"),
             "grefcoco",
             "COCO's train2014 images in images/train2014/ (images.cocodataset.org/zips/train2014.zip)",
+            "81eede59b3ac070049f597d023c0ff08d1fb80e9",
         )
     }
     tag_values: ClassVar[dict[str, tuple[str, ...]]] = {

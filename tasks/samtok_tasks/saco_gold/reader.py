@@ -14,7 +14,7 @@ from pydantic import Field
 
 from samtok_bench import rle
 from samtok_bench.rle import RLE
-from samtok_bench.task import Dropped
+from samtok_bench.task import Dropped, HubSource
 from samtok_tasks.formats.coco import Crowd, Side, read_mask
 from samtok_tasks.formats.files import PathBelow, Record, read_json, read_part, require_file, require_split
 
@@ -31,15 +31,20 @@ class Collection:
     """By subset the file of each annotator."""
     images: Mapping[str, str]
     """By subset the folder of its images."""
-    source: str
+    hub: HubSource
+
+    def place(self, root: Path, name: str) -> Path:
+        """Where a file of the annotators lies, in the folder itself or as the hub has it."""
+        as_fetched = root / self.folder / "gt-annotations" / name
+        return as_fetched if as_fetched.is_file() else root / self.folder / name
 
     @property
     def layout(self) -> str:
         """What is expected, and from where."""
         places = ", ".join(f"{place}/" for place in dict.fromkeys(self.images.values()))
         return (
-            f"Expected below the data root: {self.name}'s annotations in {self.folder}/ ({self.source}) and "
-            f"the images in {places}."
+            f"Expected below the data root: {self.name}'s annotations in {self.folder}/ "
+            f"(huggingface.co/datasets/{self.hub.id}, or universe.roboflow.com) and the images in {places}."
         )
 
 
@@ -55,7 +60,13 @@ GOLD = Collection(
         for subset in _GOLD
     },
     {subset: f"saco-gold/images/{'sa1b' if subset == 'sa1b' else 'metaclip'}" for subset in _GOLD},
-    "huggingface.co/datasets/facebook/SACo-Gold, universe.roboflow.com/sa-co-gold",
+    HubSource(
+        "facebook/SACo-Gold",
+        ("*gold_*_merged_?_release_test.json",),
+        "saco-gold",
+        "the images in saco-gold/images/metaclip/ (universe.roboflow.com/sa-co-gold) and "
+        "saco-gold/images/sa1b/ (there too, or sa_co_gold.tar of SA-1B's page)",
+    ),
 )
 SILVER = Collection(
     "SA-Co/Silver",
@@ -65,7 +76,12 @@ SILVER = Collection(
         for subset in _SILVER
     },
     {subset: f"saco-silver/images/{subset}" for subset in _SILVER},
-    "huggingface.co/datasets/facebook/SACo-Silver, universe.roboflow.com/sa-co-silver",
+    HubSource(
+        "facebook/SACo-Silver",
+        ("*silver_*_test.json",),
+        "saco-silver",
+        "the images in saco-silver/images/SUBSET/ (universe.roboflow.com/sa-co-silver)",
+    ),
 )
 
 
@@ -114,8 +130,9 @@ class Pairs:
 
 def locate_subset(root: Path, collection: Collection, subset: str) -> list[Path]:
     """The files of the annotators, unread."""
-    folder = root / collection.folder
-    return [require_file(folder / name, collection.layout) for name in collection.files[subset]]
+    return [
+        require_file(collection.place(root, name), collection.layout) for name in collection.files[subset]
+    ]
 
 
 def read_pairs(root: Path, collection: Collection, subset: str) -> Pairs:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from samtok_bench import rle
 from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, image_key, question
-from samtok_bench.task import Generation, SampleSet, Task
+from samtok_bench.task import Generation, HubSource, SampleSet, Task
 from samtok_tasks.answers import failed
 from samtok_tasks.formats.files import locate_any
 from samtok_tasks.mini.task import MiniTask
@@ -48,8 +48,8 @@ class _SACo(Task):
 
     def default_split(self, root: Path) -> str:
         """The first subset that is there: each is downloaded by itself."""
-        folder = root / self.collection.folder
-        there = (name for name, files in self.collection.files.items() if (folder / files[0]).is_file())
+        files = self.collection.files.items()
+        there = (name for name, (first, *_) in files if self.collection.place(root, first).is_file())
         return next(there, self.splits[0])
 
     def samples(self, root: Path, split: str) -> SampleSet:
@@ -81,6 +81,7 @@ class SACoGold(_SACo, MiniTask):
     name = "saco-gold"
     summary = "segment every instance of a noun phrase, or nothing (SA-Co/Gold)"
     collection = GOLD
+    hub: ClassVar[Mapping[str | None, HubSource]] = {None: GOLD.hub}
     splits = tuple(GOLD.files)
     option_values: ClassVar[Mapping[str, tuple[str, ...]]] = {"left-out": (NOBODY, *ANNOTATORS)}
 
@@ -91,6 +92,7 @@ class SACoSilver(_SACo):
     name = "saco-silver"
     summary = "segment every instance of a noun phrase, or nothing (SA-Co/Silver)"
     collection = SILVER
+    hub: ClassVar[Mapping[str | None, HubSource]] = {None: SILVER.hub}
     splits = tuple(SILVER.files)
 
 

@@ -20,7 +20,10 @@ from samtok_bench import registry
 from samtok_bench.task import HubSource, Task
 from samtok_tasks.data.cli import app
 from samtok_tasks.data.fetch import _shown, hub_source, listing
+from samtok_tasks.gres.task import GRES
 from samtok_tasks.mini.cache import ensure_mini
+from samtok_tasks.saco_gold.reader import GOLD
+from samtok_tasks.saco_gold.task import SACoGold
 from samtok_tasks.vip_bench.task import ViPBench
 
 
@@ -80,7 +83,7 @@ def test_all_that_is_asked_for_comes_and_is_checked(hub, tmp_path):
         "vip-bench-meta-data.json, source_image/*, bbox/questions.jsonl",
         f"to    {root / 'ViP-Bench'}",
     ]
-    assert "size  4 files, 0.0 MB, revision 0123456789ab" in before
+    assert f"size  4 files, 0.0 MB\nat    {REVISION} (the newest: none is pinned)" in before
     assert after.rstrip().endswith(f"vip-bench in {root}: complete")
     for path, content in VIP.items():
         wanted = content != b"not asked for"
@@ -104,14 +107,61 @@ def test_it_asks_first(hub, tmp_path, said, comes):
     assert any("/resolve/" in line for line in server.asked) == comes
 
 
+GREFCOCO = {
+    "grefs(unc).json": json.dumps(GREFS).encode(),
+    "instances.json": json.dumps(INSTANCES).encode(),
+}
+PINNED = GRES.hub[None].revision
+
+
 def test_what_is_from_elsewhere_is_said_and_missed(hub, tmp_path):
-    annotations = {"grefs(unc).json": GREFS, "instances.json": INSTANCES}
-    hub({"FudanCVL/gRefCOCO": {path: json.dumps(content).encode() for path, content in annotations.items()}})
+    hub({}, older={PINNED: {"FudanCVL/gRefCOCO": GREFCOCO}})
     done = fetch("--task", "gres", "--data-root", tmp_path, "--yes")
     assert done.exit_code == 1
     assert "not fetched: COCO's train2014 images in images/train2014/ (images.cocodataset.org" in done.output
     assert (tmp_path / "grefcoco/grefs(unc).json").is_file()
     assert "2 images are missing, the first is " in done.output
+
+
+@pytest.mark.parametrize(
+    ("options", "newest", "said"),
+    [
+        ([], False, f"at    {PINNED} (pinned)"),
+        (["--revision", "newest"], True, f"at    {REVISION} (the newest; {PINNED} is pinned)"),
+        (["--revision", PINNED], False, f"at    {PINNED} (as asked)"),
+    ],
+)
+def test_the_pinned_revision_comes_unless_another_is_asked_for(hub, tmp_path, options, newest, said):
+    old = {**GREFCOCO, "instances.json": b"{}"}
+    hub({"FudanCVL/gRefCOCO": GREFCOCO}, older={PINNED: {"FudanCVL/gRefCOCO": old}})
+    done = fetch("--task", "gres", "--data-root", tmp_path, "--yes", *options)
+    assert said in done.output.splitlines()
+    came = (tmp_path / "grefcoco/instances.json").read_bytes()
+    assert came == (GREFCOCO if newest else old)["instances.json"]
+
+
+def test_what_the_hub_does_not_give_is_said_with_what_to_do(hub, tmp_path):
+    hub({"FudanCVL/gRefCOCO": GREFCOCO})
+    done = fetch("--task", "gres", "--data-root", tmp_path, "--yes")
+    wanted = f"FudanCVL/gRefCOCO has no revision {PINNED}; --revision newest takes what it has now"
+    assert str(done.exception) == f"the hub's data set {wanted}"
+    server = hub({}, gated=True)
+    done = fetch("--task", "saco-gold", "--data-root", tmp_path, "--yes")
+    assert f"accept its terms at {server.url}/datasets/facebook/SACo-Gold and give a token" in str(
+        done.exception
+    )
+
+
+def test_saco_is_read_where_it_comes(hub, tmp_path):
+    names = GOLD.files["attributes"]
+    files = {f"gt-annotations/{name}": (ensure_mini() / GOLD.folder / name).read_bytes() for name in names}
+    hub({"facebook/SACo-Gold": files})
+    done = fetch("--task", "saco-gold", "--data-root", tmp_path, "--yes")
+    assert "size  3 files" in done.output
+    assert SACoGold().default_split(tmp_path) == "attributes"
+    mini = SACoGold().samples(ensure_mini(), "attributes").samples
+    fetched = SACoGold().samples(tmp_path, "attributes").samples
+    assert [sample.id for sample in fetched] == [sample.id for sample in mini]
 
 
 @pytest.mark.parametrize(
