@@ -7,13 +7,13 @@ command line), `samtok_bench.task_sources` (functions from NAME to the Task clas
 
 import difflib
 import inspect
-import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
+
+from samtok_bench.python_files import class_in, is_file, what_it_raised
 
 if TYPE_CHECKING:
     from samtok_bench.codec import Codec
@@ -106,14 +106,9 @@ def attempt(kind: Kind, name: str) -> Plugin:
     try:
         value = first.load()
     except (Exception, SystemExit) as error:  # a plug-in is other people's code
-        return Plugin(name, problem=_problem(error))
+        return Plugin(name, problem=what_it_raised(error))
     fault = _misfit(kind, value)
     return Plugin(name, problem=f"{first.value} {fault}") if fault else Plugin(name, value=value)
-
-
-def _problem(error: BaseException) -> str:
-    reason = str(error).strip().split("\n")[0]
-    return f"{type(error).__name__}: {reason}"
 
 
 def _misfit(kind: Kind, value: Any) -> str:
@@ -155,15 +150,28 @@ def load(kind: Kind, name: str) -> Any:
     return plugin.value
 
 
-_FILE_MODULE = "samtok_task_file_"
 _trusted: dict[str, Path] = {}
-"""Files whose code may run, by file name."""
+"""Files with a task whose code may run, by file name."""
+_trusted_models: set[str] = set()
+"""Files with a predictor whose code may run."""
 
 
 def trust(task: str) -> None:
     """Let the code of a task's file run, if `task` is one: for what users name, never for what data names."""
-    if task.endswith(".py"):
+    if is_file(task):
         _trusted[Path(task).name] = Path(task)
+
+
+def trust_model(model: str) -> None:
+    """The same of a predictor's file, `FILE.py` or `FILE.py:ARGUMENT`."""
+    name = model.partition(":")[0]
+    if is_file(name):
+        _trusted_models.add(name)
+
+
+def trusts_model(model: str) -> bool:
+    """Whether `trust_model` was told so."""
+    return model.partition(":")[0] in _trusted_models
 
 
 def task_class(name: str, in_file: bool = False) -> "type[Task]":
@@ -174,7 +182,7 @@ def task_class(name: str, in_file: bool = False) -> "type[Task]":
         name: see above.
         in_file: an installed task of this name is not meant.
     """
-    if name.endswith(".py"):
+    if is_file(name):
         if (file := Path(name).name) not in _trusted:
             raise ValueError(
                 f"the task is the file {name!r}, which a run or a gate's file cannot make run: "
@@ -195,11 +203,6 @@ def task_class(name: str, in_file: bool = False) -> "type[Task]":
     return cast("type[Task]", load("task", name))
 
 
-def is_from_file(kind: type) -> bool:
-    """Whether a Python file defined a task, and no installed package."""
-    return kind.__module__.startswith(_FILE_MODULE)
-
-
 def group_members(name: str) -> list[str]:
     """The tasks that `--task` runs by the name of a group, `all` being every task; none for other names."""
     if name == ALL:
@@ -209,35 +212,25 @@ def group_members(name: str) -> list[str]:
 
 
 def _task_in(path: Path) -> "type[Task]":
-    """The one task that a file defines. The file's code runs."""
     from samtok_bench.task import Task
 
-    if not path.is_file():
-        raise ValueError(f"no file {path} with a task")
-    module_name = f"{_FILE_MODULE}{path.stem}"
-    spec = spec_from_file_location(module_name, path.resolve())
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[module_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # other people's code
-        raise ValueError(f"the task in {path} cannot be loaded: {_problem(error)}") from None
-    found = [
-        kind
-        for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, Task) and kind.__module__ == module_name
-    ]
-    if len(found) != 1:
-        raise ValueError(f"{path} defines {len(found)} tasks; --task takes a file with one")
-    return found[0]
+    return class_in(path, Task, "task", "--task")
+
+
+def _predictor_in(path: Path) -> "type[Predictor]":
+    from samtok_bench.predictor import Predictor
+
+    kind: type[Predictor] = class_in(path, Predictor, "predictor", "--model")
+    if fault := _misfit("predictor", kind):
+        raise ValueError(f"the predictor in {path} {fault}")
+    return kind
 
 
 def predictor_class(
     model: str, answered_by: Literal["model", "codec"] = "model"
 ) -> "tuple[type[Predictor], str]":
-    """Read a `--model` string: `NAME`, `NAME:ARGUMENT` of a predictor, or what a local model is called.
+    """Read a `--model` string: `NAME`, `NAME:ARGUMENT` of a predictor, the same of a trusted Python file that
+    defines one (`my/model.py:ARGUMENT`), or what a local model is called.
 
     Where a codec answers, a local model stands for its mask tokenizer.
 
@@ -245,6 +238,13 @@ def predictor_class(
         the predictor's class and its argument; errors as `load`.
     """
     name, _, argument = model.partition(":")
+    if is_file(name):
+        if not trusts_model(model):
+            raise ValueError(
+                f"the model is the file {name!r}, which a gate's file or a recipe cannot make run: "
+                f"type samtok-bench run --model {name}"
+            )
+        return _predictor_in(Path(name)), argument
     local = name not in _entries()["predictor"]
     if answered_by == "codec" and (local or name == DEFAULT_PREDICTOR):
         name, argument = CODEC_PREDICTOR, model

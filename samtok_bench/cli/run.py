@@ -34,7 +34,8 @@ def run(
         str,
         option(
             "--model",
-            "nano, a folder, a hub id, oracle[:CODEC] or constant:refuse; see `samtok-bench models`.",
+            "nano, a folder, a hub id, oracle[:CODEC], constant:refuse, or a Python file that defines a "
+            "predictor; see `samtok-bench models`.",
         ),
     ] = "nano",
     data_root: Annotated[
@@ -124,6 +125,7 @@ def run(
     from samtok_bench.running.options import RunOptions, request_fields
 
     registry.trust(task)
+    registry.trust_model(model)
     elsewhere = {
         "tokenizer": tokenizer,
         "answers": answers,

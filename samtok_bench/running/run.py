@@ -13,6 +13,7 @@ from samtok_bench.images import max_pixels
 from samtok_bench.interruption import keeping
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.progress import Reporter
+from samtok_bench.python_files import is_from_file
 from samtok_bench.running.answering import fill
 from samtok_bench.running.engines.choose import choose_engine
 from samtok_bench.running.engines.local import LocalEngine
@@ -170,6 +171,7 @@ def _model(options: RunOptions, task: Task) -> WorkerModel:
             answer_form=task.answer_form,
             **options.elsewhere,
         ),
+        trusted=registry.trusts_model(options.model),
     )
 
 
@@ -180,7 +182,7 @@ def _settings(
     packages = {"samtok", "samtok_bench", *(kind.__module__.split(".")[0] for kind in plugins)}
     return RunSettings(
         task=task.name,
-        task_in_file=registry.is_from_file(type(task)),
+        task_in_file=is_from_file(type(task)),
         protocol=task.protocol,
         data_format=task.data,
         split=split,

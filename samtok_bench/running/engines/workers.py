@@ -50,11 +50,15 @@ class WorkerModel:
     """How many a machine has."""
     max_pixels: int = field(default_factory=images.max_pixels)
     """Of an image, as in the driver."""
+    trusted: bool = False
+    """Whether the user typed the name: a file's code may run."""
 
     def make(self, place: Place | None = None) -> Predictor:
         """The predictor; of a worker at its place."""
         if self.max_pixels != images.max_pixels():
             images.allow_pixels(self.max_pixels)
+        if self.trusted:
+            registry.trust_model(self.model)
         kind, argument = registry.predictor_class(self.model, self.answered_by)
         return kind(argument, place.take(self.options, self.gpus) if place else self.options)
 
