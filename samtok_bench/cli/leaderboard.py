@@ -125,6 +125,10 @@ def add(
     name: Annotated[
         str | None, option("--name", "Name of the copy; by default the name of the run's folder.")
     ] = None,
+    selected_on: Annotated[
+        str | None,
+        option("--selected-on", "On what data the checkpoint was chosen among others; shown with its row."),
+    ] = None,
     as_json: Annotated[bool, option("--json", "Print JSON.")] = False,
 ) -> None:
     """Check a run and copy it to RESULTS/TASK/NAME."""
@@ -134,7 +138,7 @@ def add(
     from samtok_bench.leaderboard import submit
     from samtok_bench.leaderboard.render import WRITE
 
-    taken = submit.add(run, results, name, make_reporter())
+    taken = submit.add(run, results, name, make_reporter(), selected_on)
     if as_json:
         content = {"folder": str(taken.folder), "checked": taken.checked, "remarks": taken.remarks}
         typer.echo(json.dumps(content, indent=1))

@@ -21,6 +21,7 @@ from samtok_bench.leaderboard.published import (
     Schema,
     Split,
 )
+from samtok_bench.leaderboard.submission import read_submission
 from samtok_bench.leaderboard.toys import Toys
 from samtok_bench.runs.reading import (
     LoadedRun,
@@ -195,11 +196,13 @@ def _row(
             figures[name] = figure
     undefined = [name for name in ours.metrics if name not in figures]
     failed = {name: n for name, n in run.summary.outcomes.items() if n and name in ("model_error", "skipped")}
+    submission = read_submission(run.path)
     dirty = run.record.sessions and run.record.sessions[-1].git_dirty
     notes = [
         reason,
         "" if split.official(run.task.data) else "the number of samples is not checked",
         _judged(judge) if judge else "",
+        f"checkpoint selected on {submission.selected_on}" if submission else "",
         f"undefined: {', '.join(undefined)}" if undefined else "",
         *(f"{n} of {run.record.samples} samples ended as {name}" for name, n in failed.items()),
         "made by uncommitted code" if dirty else "",

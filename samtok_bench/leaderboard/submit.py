@@ -8,15 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from samtok_bench.files import folder_aside, naming, sync
 from samtok_bench.interruption import keeping
 from samtok_bench.judging import transcript
 from samtok_bench.leaderboard.board import make_board
 from samtok_bench.leaderboard.published import shipped
+from samtok_bench.leaderboard.submission import SUBMISSION, Submission
 from samtok_bench.progress import Reporter
 from samtok_bench.running.rescore import rescore
 from samtok_bench.runs.comparable import comparability, joined
-from samtok_bench.runs.folder import CEILING, JOURNAL, RUN, SUMMARY, RunFolder, find_runs
+from samtok_bench.runs.folder import CEILING, JOURNAL, RUN, SUMMARY, RunFolder, find_runs, write_json
 from samtok_bench.runs.reading import LoadedRun, agreed_values, from_scores, open_run, stored_metric
 from samtok_bench.runs.settings import differences
 from samtok_bench.runs.summary import MetricValue, Summary
@@ -38,7 +41,9 @@ class Accepted:
     """What a reviewer should look at."""
 
 
-def add(path: Path, results: Path, name: str | None, reporter: Reporter) -> Accepted:
+def add(
+    path: Path, results: Path, name: str | None, reporter: Reporter, selected_on: str | None = None
+) -> Accepted:
     """Check a run and copy it to `results`/TASK/NAME.
 
     Args:
@@ -46,6 +51,7 @@ def add(path: Path, results: Path, name: str | None, reporter: Reporter) -> Acce
         results: the folder of committed runs.
         name: of the copy; that of `path` if None.
         reporter: of the rescoring.
+        selected_on: see `Submission`; None where it is not said.
 
     Raises:
         ValueError: it fails a check; says which one.
@@ -54,6 +60,7 @@ def add(path: Path, results: Path, name: str | None, reporter: Reporter) -> Acce
     name = name or path.resolve().name
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot name a folder: give a --name of letters, digits and . _ + -")
+    submission = _said(selected_on)
     folder = RunFolder(path)
     folder.record()  # what is no results folder is not to be made one
     with folder.locked():
@@ -67,8 +74,23 @@ def add(path: Path, results: Path, name: str | None, reporter: Reporter) -> Acce
         with keeping(
             lambda: f"{target} is {'whole' if target.exists() else 'not there: the same command makes it'}"
         ):
-            _copy(path, target)
-    return Accepted(target, checked, (*remarks, *_place(target)))
+            _copy(path, target, submission)
+    return Accepted(target, checked, (*remarks, _selection(submission), *_place(target)))
+
+
+def _said(selected_on: str | None) -> Submission | None:
+    try:
+        return None if selected_on is None else Submission(selected_on=selected_on)
+    except ValidationError:
+        raise ValueError(
+            f"--selected-on must be one line of 1 to 200 characters, got {selected_on!r}"
+        ) from None
+
+
+def _selection(submission: Submission | None) -> str:
+    if submission is None:
+        return "it is not said on what data the checkpoint was selected: --selected-on TEXT"
+    return f"the checkpoint was selected on {submission.selected_on}: not on this split, nor on one like it?"
 
 
 def _whole(run: LoadedRun) -> None:
@@ -190,7 +212,7 @@ def _place(target: Path) -> Iterator[str]:
         yield "only on the page of nano and mini, next to no published figure"
 
 
-def _copy(path: Path, target: Path) -> None:
+def _copy(path: Path, target: Path, submission: Submission | None = None) -> None:
     """Copies all files or none: the folder gets its name last."""
     with folder_aside(target) as part:
         _free(target)
@@ -199,6 +221,8 @@ def _copy(path: Path, target: Path) -> None:
                 with naming(target / name):
                     shutil.copyfile(path / name, part / name)
                     sync(part / name)
+        if submission is not None:
+            write_json(part / SUBMISSION, submission)
         part.rename(target)
 
 

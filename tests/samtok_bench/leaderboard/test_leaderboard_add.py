@@ -9,6 +9,9 @@ from official_runs import gres_score, write_official
 from synthetic_runs import edit
 
 from samtok_bench import registry
+from samtok_bench.leaderboard.board import make_board
+from samtok_bench.leaderboard.published import shipped
+from samtok_bench.leaderboard.submission import SUBMISSION, read_submission
 from samtok_bench.running.options import RunOptions
 from samtok_bench.running.run import run
 from samtok_bench.runs.folder import CEILING, JOURNAL, RUN, SUMMARY, RunFolder
@@ -193,6 +196,29 @@ def test_no_commit_and_failed_samples_are_told(add, work):
     out = add("faulty")[1]
     assert "note: the run has no recorded commit" in out
     assert "note: 1 of 24 samples have no answer and are scored as unanswered" in out
+
+
+def test_on_what_the_checkpoint_was_selected_is_asked_kept_and_shown(add, work):
+    assert (
+        "note: it is not said on what data the checkpoint was selected: --selected-on TEXT" in add("mine")[1]
+    )
+    task = registry.task_class("gres")("released")
+    write_official(Path("far"), task, "testB", [gres_score(0.4)] * 4)
+    code, out, err = add("far", "--selected-on", " refcocog val, loss ")
+    assert code == 0, err
+    assert "note: the checkpoint was selected on refcocog val, loss: not on this split" in out
+    copy = work / "results/gres/far"
+    assert read_submission(copy).selected_on == "refcocog val, loss"
+    board = make_board(*shipped(), [copy], task="gres")
+    (row,) = [row for row in board.rows if row.run]
+    assert "checkpoint selected on refcocog val, loss" in row.run.notes
+    (copy / SUBMISSION).write_text('{"schema_version": 3, "selected": "x"}')
+    (left,) = make_board(*shipped(), [copy], task="gres").left_out
+    assert "submission.json is malformed: selected" in left.reason
+    for bad in ("", " ", "two\nlines", "x" * 201):
+        code, _, err = add("mine", "--name", "other", "--selected-on", bad)
+        assert (code, err.count("\n")) == (2, 1)
+        assert "--selected-on must be one line of 1 to 200 characters" in err
 
 
 def test_a_copy_that_is_cut_short_leaves_nothing(add, work, monkeypatch):
