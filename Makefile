@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
 # a process per core, each with one thread
 PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo dev test test-slow test-lmms lmms gate lint browser clean
+.PHONY: demo dev test test-slow test-lmms test-demo lmms gradio gate lint browser clean
 
 demo: .venv/.installed
 	$(BIN)/samtok-bench run --task gres
@@ -29,6 +29,12 @@ lmms: .venv-lmms/.installed
 
 test-lmms: .venv-lmms/.installed
 	$(call PYTEST,.venv-lmms) -m lmms tests/samtok_bench/lmms
+
+# for `samtok-bench demo`, the page in a browser: .venv-demo/bin/samtok-bench demo
+gradio: .venv-demo/.installed
+
+test-demo: .venv-demo/.installed
+	OMP_NUM_THREADS=1 .venv-demo/bin/python -m pytest -m slow tests/samtok_bench/demo
 
 # nano on mini against the runs in results/
 gate: .venv/.installed
@@ -58,16 +64,29 @@ browser:
 	SAM2_BUILD_CUDA=0 $(PIP) --no-deps --no-build-isolation sam2==1.1.0
 	touch $@
 
-# lmms-eval on top of .venv, out of its way: it wants torchvision, and fails with filelock 4
-LMMS_PIP := .venv-lmms/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
-.venv-lmms/.installed: .venv/.dev
-	$(BIN)/python -m venv --clear --without-pip .venv-lmms
+# An environment on top of .venv, for packages that want others than it has: call with its folder.
+# Its own packages come first; an installation into it leaves .venv as it is.
+define above
+	$(BIN)/python -m venv --clear --without-pip $(1)
 	$(BIN)/python -c 'import sysconfig as s; print("import site; site.addsitedir(%r)" % s.get_path("purelib"))' \
-		> "$$(.venv-lmms/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/below.pth"
-	$(LMMS_PIP) 'filelock<4' datasets loguru sacrebleu evaluate pytz tenacity pytablewriter
-	$(LMMS_PIP) --no-deps lmms-eval==0.7.3
-	$(LMMS_PIP) --no-deps --no-build-isolation --editable .
+		> "$$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/below.pth"
+endef
+INTO = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
+
+# lmms-eval wants torchvision, and fails with filelock 4
+.venv-lmms/.installed: .venv/.dev
+	$(call above,.venv-lmms)
+	$(call INTO,.venv-lmms) 'filelock<4' datasets loguru sacrebleu evaluate pytz tenacity pytablewriter
+	$(call INTO,.venv-lmms) --no-deps lmms-eval==0.7.3
+	$(call INTO,.venv-lmms) --no-deps --no-build-isolation --editable .
+	touch $@
+
+# gradio wants Pillow below 13
+.venv-demo/.installed: .venv/.dev
+	$(call above,.venv-demo)
+	$(call INTO,.venv-demo) 'gradio>=6.31,<7'
+	$(call INTO,.venv-demo) --no-deps --no-build-isolation --editable .
 	touch $@
 
 clean:
-	rm -rf .venv .venv-lmms build dist *.egg-info
+	rm -rf .venv .venv-lmms .venv-demo build dist *.egg-info

@@ -252,12 +252,43 @@ class SAMTok(PreTrainedModel):
         boxes = torch.as_tensor(boxes, dtype=torch.float32, device=self.device)
         if boxes.ndim != 2 or boxes.shape[1] != 4:
             raise ValueError(f"boxes must have shape (N, 4), got {tuple(boxes.shape)}")
+        corners = boxes.unflatten(-1, (2, 2))
+        return self._decode_points(embedding, corners, self._corner_labels(corners[..., 0]))
+
+    @torch.no_grad()
+    def decode_points(
+        self, embedding: ImageEmbedding, points: Tensor | np.ndarray, inside: Tensor | np.ndarray
+    ) -> Tensor:
+        """The masks that SAM 2 alone finds at points: (N, H, W) bool, chosen as by `decode_boxes`.
+
+        Args:
+            points: (N, P, 2) numbers, x, y in pixels of the image, P at least 1; N may be 0.
+            inside: (N, P) bool, whether the mask is to hold the point or to leave it out.
+
+        Raises:
+            ValueError: other shapes.
+        """
+        points = torch.as_tensor(points, dtype=torch.float32, device=self.device)
+        inside = torch.as_tensor(inside, dtype=torch.bool, device=self.device)
+        if (
+            points.ndim != 3
+            or points.shape[2] != 2
+            or not points.shape[1]
+            or inside.shape != points.shape[:2]
+        ):
+            shapes = f"{tuple(points.shape)} and {tuple(inside.shape)}"
+            raise ValueError(f"points and inside must have shapes (N, P, 2) and (N, P), got {shapes}")
+        return self._decode_points(embedding, points, inside.long())
+
+    def _decode_points(self, embedding: ImageEmbedding, points: Tensor, labels: Tensor) -> Tensor:
+        """Masks (N, H, W) bool of points (N, P, 2) in pixels with SAM 2's labels (N, P)."""
         height, width = embedding.size
-        scaled = boxes / boxes.new_tensor([width, height, width, height])
-        if not len(boxes):
+        if not len(points):
             return torch.empty(0, height, width, dtype=torch.bool, device=self.device)
+        shares = points / points.new_tensor([width, height])
         with self._autocast():
-            found = decode_prompts(self.sam2, embedding.features, self._corner_tokens(scaled[None]))
+            prompts = self._point_tokens(shares[None], labels[None])
+            found = decode_prompts(self.sam2, embedding.features, prompts)
         return _at_size(best_mask(*found)[0], embedding, 0.0)
 
     def codebook_hash(self) -> str:
@@ -320,13 +351,20 @@ class SAMTok(PreTrainedModel):
 
     def _box_tokens(self, masks: Tensor) -> Tensor:
         """Two corner tokens and a padding token for the box of each mask, (B, N, 3, D)."""
-        return self._corner_tokens(mask_boxes(masks))
+        corners = mask_boxes(masks).unflatten(-1, (2, 2))
+        return self._point_tokens(corners, self._corner_labels(corners[..., 0]))
 
-    def _corner_tokens(self, boxes: Tensor) -> Tensor:
-        """The same for boxes (B, N, 4), x0, y0, x1, y1 as shares of the image."""
-        corners = boxes.unflatten(-1, (2, 2)) * self.config.image_size
-        labels = torch.tensor([2, 3], device=boxes.device).expand(corners.shape[:3])
-        sparse, _ = self.sam2.prompt_encoder(corners.to(self.dtype), labels, None, None)
+    def _corner_labels(self, corners: Tensor) -> Tensor:
+        """SAM 2's labels of boxes' corners, two in the last dimension: a box is two points to it."""
+        return torch.tensor([2, 3], device=corners.device).expand_as(corners)
+
+    def _point_tokens(self, points: Tensor, labels: Tensor) -> Tensor:
+        """Tokens (B, N, P + 1, D), the last one padding, of points (B, N, P, 2) as shares of the image.
+
+        `labels` (B, N, P) are SAM 2's: 0 outside, 1 inside, 2 and 3 the corners of a box.
+        """
+        scaled = (points * self.config.image_size).to(self.dtype)
+        sparse, _ = self.sam2.prompt_encoder(scaled, labels, None, None)
         return sparse
 
     def _autocast(self) -> AbstractContextManager[Any]:

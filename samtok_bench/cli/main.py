@@ -15,7 +15,7 @@ import typer
 from typer.models import CommandInfo
 
 from samtok_bench import registry
-from samtok_bench.cli import catalogue, compare, gate, inspection, leaderboard, lmms, run
+from samtok_bench.cli import catalogue, compare, demo, gate, inspection, leaderboard, lmms, run
 from samtok_bench.cli.lazy import Info, LazyGroup, added
 from samtok_bench.cli.options import MaxImagePixels, option
 from samtok_bench.interruption import in_one_line
@@ -37,7 +37,7 @@ def build_app() -> typer.Typer:
     A plug-in that cannot be loaded becomes a command that says so; the others work.
     """
     infos: dict[str, Info] = {}
-    for module in (run, inspection, gate, compare, leaderboard, catalogue, lmms):
+    for module in (run, inspection, gate, compare, leaderboard, catalogue, lmms, demo):
         infos |= added(module.app)
     for name in sorted(registry.names("command"), key=lambda name: not registry.is_built_in("command", name)):
         plugin = registry.attempt("command", name)

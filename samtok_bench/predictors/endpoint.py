@@ -10,6 +10,7 @@ from PIL import Image
 from samtok_bench.exchange.messages import in_url
 from samtok_bench.predictor import Predictor, PredictorOptions, Unavailable
 from samtok_bench.predictors.manner import DEFAULT_ANSWERS, manner_of
+from samtok_bench.predictors.mask_tokenizer import MaskTokenizer
 from samtok_bench.predictors.pictures import first_image, pictures_of
 from samtok_bench.sample import Outcome, Prediction, Sample
 from samtok_bench.serving.chat import ChatClient, FailedError, RefusedError, Reply
@@ -58,6 +59,16 @@ class EndpointPredictor(Predictor):
     @property
     def concurrency(self) -> int:  # type: ignore[override]
         return self.options.concurrency
+
+    @property
+    def tokenizer(self) -> MaskTokenizer | None:
+        """The mask tokenizer, for answers or regions that need one."""
+        return self._form.tokenizer
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether a region is its mask words to the model."""
+        return self._rendering.regions == "words"
 
     def identity(self) -> dict[str, Any]:
         tokenizer = self._form.tokenizer

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -17,6 +17,9 @@ from samtok_bench.predictors.samtok import SAMTokCodec, word_parser
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Outcome, Prediction
 
+if TYPE_CHECKING:
+    from samtok import SAMTok
+
 KEPT_IMAGES = 16
 """Embeddings that are kept: several questions are about one image."""
 
@@ -27,11 +30,12 @@ class MaskTokenizer:
     Args:
         name: nano, a folder, or a hub id of a model or of its tokenizer.
         options: device, threads, and how mask words are read.
+        loaded: the tokenizer itself, where a model has it already.
     """
 
-    def __init__(self, name: str, options: PredictorOptions) -> None:
+    def __init__(self, name: str, options: PredictorOptions, loaded: "SAMTok | None" = None) -> None:
         self.name = name
-        self.codec = SAMTokCodec(name, options)
+        self.codec = SAMTokCodec(name, options, loaded)
         self._parse = word_parser(options.generation.reading)
         self._lock = Lock()
         self._embed = lru_cache(maxsize=KEPT_IMAGES)(self._embedded)
@@ -82,6 +86,15 @@ class MaskTokenizer:
             embedding = self._embed(_Picture(image))
             found = self._tokenizer.decode_boxes(embedding, np.array(boxes)).cpu().numpy()
         return [rle.encode(mask) for mask in found]
+
+    def at_points(
+        self, image: Image.Image, points: Sequence[tuple[float, float]], inside: Sequence[bool]
+    ) -> RLE:
+        """What SAM 2 finds at points x, y in pixels of an image, each in the mask or kept out of it."""
+        with self._lock:
+            embedding = self._embed(_Picture(image))
+            found = self._tokenizer.decode_points(embedding, np.array([points]), np.array([inside]))
+        return rle.encode(found[0].cpu().numpy())
 
     @property
     def _tokenizer(self) -> Any:

@@ -153,3 +153,42 @@ def test_iou_by_hand() -> None:
     a, b = torch.zeros(2, 2, 4, dtype=torch.bool), torch.zeros(2, 2, 4, dtype=torch.bool)
     a[0, :, :2], b[0, :, 1:3] = True, True
     assert mask_iou(a, b).tolist() == pytest.approx([2 / 6, 0.0])
+
+
+def test_points_and_boxes_are_asked_as_transformers_asks_sam2(tiny: SAMTok, photo: np.ndarray) -> None:
+    """The prompts of Sam2Model itself, on the same features: its best mask above 0, at the photo's size."""
+    e = tiny.embed(photo)
+    features = [e.features.s0, e.features.s1, e.features.top]
+    points = np.array([[[15.0, 10.0], [45.0, 30.0]], [[1.0, 39.0], [59.0, 0.0]]])
+    inside = np.array([[True, False], [True, True]])
+    boxes = np.array([[6.0, 4.0, 30.0, 20.0]])
+    share = 64 / np.array([60.0, 40.0])
+    asked = {
+        "points": {
+            "input_points": torch.tensor(points * share, dtype=torch.float32)[None],
+            "input_labels": torch.tensor(inside)[None].int(),
+        },
+        "boxes": {"input_boxes": torch.tensor(boxes * np.tile(share, 2), dtype=torch.float32)[None]},
+    }
+    found = {"points": tiny.decode_points(e, points, inside), "boxes": tiny.decode_boxes(e, boxes)}
+    for kind, prompts in asked.items():
+        with torch.no_grad():
+            out = tiny.sam2(image_embeddings=features, multimask_output=True, **prompts)
+        best = out.iou_scores[0].argmax(-1)
+        logits = out.pred_masks[0][torch.arange(len(best)), best]
+        expected = torch.nn.functional.interpolate(logits[None], (40, 60), mode="bilinear")[0] > 0
+        assert torch.equal(found[kind], expected)
+        assert found[kind].any()
+        assert not found[kind].all()
+    turned = tiny.decode_points(e, points, ~inside)
+    assert not torch.equal(turned, found["points"])
+
+
+@pytest.mark.parametrize("points", [np.zeros((1, 2)), np.zeros((1, 0, 2)), np.zeros((1, 2, 3))])
+def test_points_of_another_shape_are_refused(tiny: SAMTok, photo: np.ndarray, points: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"shapes \(N, P, 2\) and \(N, P\), got"):
+        tiny.decode_points(tiny.embed(photo), points, np.ones(points.shape[:2], bool))
+
+
+def test_no_points_at_all(tiny: SAMTok, photo: np.ndarray) -> None:
+    assert tiny.decode_points(tiny.embed(photo), np.zeros((0, 1, 2)), np.ones((0, 1))).shape == (0, 40, 60)
