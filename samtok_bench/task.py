@@ -11,6 +11,7 @@ from samtok_bench import metric, rle
 from samtok_bench.metric import MetricInfo, Scored
 from samtok_bench.reading import STANDARD, Reading
 from samtok_bench.sample import Prediction, Sample, Scores
+from samtok_bench.shown import Shown
 
 Protocol = Literal["standard", "released", "released-rl"]
 PROTOCOLS: tuple[Protocol, ...] = ("standard", "released")
@@ -299,6 +300,10 @@ class Task(ABC):
     def floors(self, sample: Sample) -> Mapping[str, Prediction]:
         """Answers by name that never look at the image: the floor under every score."""
         return {name: constant_answer(name, sample) for name in CONSTANT_ANSWERS}
+
+    def shown(self, sample: Sample, prediction: Prediction) -> Shown | None:
+        """How pages show the answer, of any outcome, beside the target; None for text and masks alone."""
+        return None
 
     def corpus(
         self, samples: Sequence[Sample], predictions: Sequence[Prediction], shared: Any

@@ -1,25 +1,30 @@
 """From runs to plain data: what a page shows, but not how it looks."""
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from samtok_bench.judging.transcript import read_judges, read_transcript
 from samtok_bench.metric import MetricInfo
 from samtok_bench.report import facts, figures
 from samtok_bench.report.facts import Fact
 from samtok_bench.report.figures import Histogram, MetricRow, Slice
 from samtok_bench.report.images import Pictures
-from samtok_bench.report.samples import detail, entry, plain
+from samtok_bench.report.samples import Judged, detail, entry, plain
+from samtok_bench.report.titles import titles
 from samtok_bench.runs.comparable import comparability, joined
 from samtok_bench.runs.reading import LoadedRun, agreed_values, from_scores, open_run, samples_of, tag_values
 from samtok_bench.runs.summary import Summary
 from samtok_bench.sample import Prediction, Sample
 from samtok_bench.task import Dropped
 
-TITLE = 160
-"""The most characters of a sample's title in the list."""
+REGION = re.compile(r"\[(?:region|mask) \d+\]")
+"""As `plain` spells it."""
+WORDLESS = frozenset(".,;:!?\u2026 ")
 
 
 @dataclass(frozen=True)
@@ -78,16 +83,18 @@ def collect(paths: Sequence[Path]) -> Report:
     outcomes = dict.fromkeys(name for run in runs for name in run.summary.outcomes)
     keys = list(dict.fromkeys(key for lines in ordered for line in lines for key in line.scores))
     task, pictures, events = runs[0].task, Pictures(), Dropped()
+    judged = [_judged(run.path) for run in runs]
     entries, details = [], []
     for id, *lines in zip(ids, *ordered, strict=True):
+        said = [of_run.get(id, []) for of_run in judged]
         if problem:  # that no sample is in the data is said once
-            shown = detail(None, lines, [], task, pictures, Dropped())
+            shown = detail(None, lines, [], said, task, pictures, Dropped())
         else:
             sample = samples.get(id)
-            shown = detail(sample, lines, _earlier(sample, runs), task, pictures, events)
+            shown = detail(sample, lines, _earlier(sample, runs), said, task, pictures, events)
         entries.append(entry(lines, info, keys) | {"text": _searched(shown)})
         details.append(shown)
-    titles = _titles(details, ids)
+    shown_titles = titles(_told(details), _names(ids, samples))
     return Report(
         summary=runs[0].summary,
         names=names,
@@ -108,10 +115,10 @@ def collect(paths: Sequence[Path]) -> Report:
                 tag: values for tag, values in tag_values(runs[0], ordered[0]).items() if len(values) > 1
             },
             "outcomes": [name for name in outcomes if any(run.summary.outcomes.get(name) for run in runs)],
-            "masks": any(
-                own["masks"] for shown in details for own in (shown["target"], *shown["answers"]) if own
-            ),
-            "samples": [about | {"title": title} for about, title in zip(entries, titles, strict=True)],
+            "masks": task.answer_form not in ("text", "letter")
+            and any(own["masks"] for shown in details for own in (shown["target"], *shown["answers"]) if own),
+            "regions": any(shown["regions"] for shown in details),
+            "samples": [about | {"title": title} for about, title in zip(entries, shown_titles, strict=True)],
         },
         details=details,
         pictures=pictures,
@@ -148,6 +155,22 @@ def _common(runs: Sequence[LoadedRun]) -> list[str]:
     return [id for id in runs[0].lines if all(id in run.lines for run in runs)]
 
 
+def _judged(folder: Path) -> dict[str, list[Judged]]:
+    """By sample, what each judge of a run said of it.
+
+    Raises:
+        NotComparable: its files are malformed.
+    """
+    names = {judge.judge: judge.name for judge in read_judges(folder)}
+    found: dict[str, list[Judged]] = {}
+    for one in read_transcript(folder) if names else ():
+        if one.judge in names:
+            replies = [exchange.reply for exchange in one.exchanges]
+            said = {"by": names[one.judge], "scores": one.scores, "replies": replies}
+            found.setdefault(one.sample, []).append(said)
+    return found
+
+
 def _data(runs: Sequence[LoadedRun]) -> tuple[dict[str, Sample], str]:
     """The samples of the first run whose data can be read here, or why none can."""
     problem = ""
@@ -176,11 +199,32 @@ def _searched(shown: Mapping[str, Any]) -> str:
     return "\n".join([*asked, *target, *answers])
 
 
-def _titles(details: Sequence[Mapping[str, Any]], ids: Sequence[str]) -> list[str]:
-    """The questions of samples if most of them differ, else the targets, else the ids."""
-    questions = [plain(shown["prompts"][0][-1][1]) if shown["prompts"] else "" for shown in details]
-    targets = [plain(shown["target"]["pieces"]) if shown["target"] else "" for shown in details]
-    for texts in (questions, targets):
-        if len(set(texts)) > len(texts) / 2:
-            return [" ".join(text.split())[:TITLE] or id for text, id in zip(texts, ids, strict=True)]
-    return list(ids)
+def _told(details: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Texts that may tell samples apart: as the task shows them, the last questions, the targets."""
+    shown = [
+        next((a["view"]["title"] for a in one["answers"] if a["view"] and "title" in a["view"]), "")
+        for one in details
+    ]
+    questions = [plain(one["prompts"][0][-1][1]) if one["prompts"] else "" for one in details]
+    targets = [plain(one["target"]["pieces"]) if one["target"] else "" for one in details]
+    return [[_worded(text) for text in texts] for texts in (shown, questions, targets)]
+
+
+def _worded(text: str) -> str:
+    """A text with an ellipsis for regions and masks; empty if nothing else is in it."""
+    told = REGION.sub("\u2026", text)
+    return "" if WORDLESS.issuperset(told) else told
+
+
+def _names(ids: Sequence[str], samples: Mapping[str, Sample]) -> list[str]:
+    """The image's name, numbered where it has several samples; the id where the data is gone."""
+    seen = Counter[str]()
+    names = []
+    for id in ids:
+        if id not in samples:
+            names.append(id)
+            continue
+        name = samples[id].image.stem
+        seen[name] += 1
+        names.append(f"{name}, {seen[name]}" if seen[name] > 1 else name)
+    return names

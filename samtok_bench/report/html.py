@@ -25,7 +25,7 @@ FEW_BYTES, LARGE_PICTURE_BYTES = 10_000_000, 600_000
 """Few pictures share this, so that they keep their pixels; the most that one of them gets."""
 _SCRIPTS = (
     *("masks.js", "drawing.js", "filters.js", "parts.js", "panels.js", "enlarged.js", "thumbs.js"),
-    *("texts.js", "browser.js"),
+    *("answers.js", "texts.js", "browser.js"),
 )
 _FRAME_BYTES = 150_000
 """Estimated size of tables, style and scripts."""

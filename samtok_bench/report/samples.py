@@ -7,17 +7,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from samtok_bench.images import check_pixels
+from samtok_bench.interruption import in_one_line
 from samtok_bench.metric import MetricInfo
 from samtok_bench.report.images import Pictures
+from samtok_bench.report.views import view
 from samtok_bench.rle import RLE
 from samtok_bench.runs.journal import Line
-from samtok_bench.sample import ImagePart, Prediction, Region, Sample, Target, Text
+from samtok_bench.sample import ImagePart, Outcome, Prediction, Region, Sample, Target, Text
 from samtok_bench.task import Dropped, Task
 
+Judged = dict[str, Any]
+"""by: the judge's name; scores: by name; replies: texts."""
 Piece = str | list[Any]
 """Text, or [kind, number, text]: the words of a mask, a region of the prompt, an image."""
 IMAGES, MASKS = "images cannot be read", "masks do not fit their image and are not drawn"
 ABSENT = "samples are not in the data any more"
+UNSHOWN = "answers are shown as they are, since the task fails to show them"
 
 
 def entry(lines: Sequence[Line], info: MetricInfo | None, keys: Sequence[str]) -> dict[str, Any]:
@@ -46,6 +51,7 @@ def detail(
     sample: Sample | None,
     lines: Sequence[Line],
     earlier: Sequence[Sequence[Prediction] | None],
+    judged: Sequence[Sequence[Judged]],
     task: Task,
     pictures: Pictures,
     events: Dropped,
@@ -56,6 +62,7 @@ def detail(
         sample: None if the data does not have it; then only its answers are shown.
         lines: of the sample, one line per run.
         earlier: for each run, the answers to the earlier samples of its dialogue; None if there are none.
+        judged: for each run, what judges said of its answer.
         task: of the runs.
         pictures: the pictures of the sample are added to it.
         events: what cannot be shown is added to it.
@@ -84,7 +91,10 @@ def detail(
         "regions": list(builder.regions.values()),
         "prompts": prompts,
         "target": target,
-        "answers": [builder.answer(line.prediction) for line in lines],
+        "answers": [
+            builder.answer(line.prediction, sample, task, said)
+            for line, said in zip(lines, judged, strict=True)
+        ],
         "notes": builder.notes,
     }
 
@@ -151,8 +161,12 @@ class _Detail:
             return None
         return {"h": size[0], "w": size[1], "rle": mask["counts"]}
 
-    def answer(self, prediction: Prediction) -> dict[str, Any]:
+    def answer(
+        self, prediction: Prediction, sample: Sample | None, task: Task, judged: Sequence[Judged]
+    ) -> dict[str, Any]:
         return {
+            "judged": judged,
+            "view": self.view(prediction, sample, task) if sample else None,
             "pieces": _answer_pieces(prediction),
             "masks": [self.mask(mask, 0, "answer") for mask in prediction.masks],
             "phrases": list(prediction.phrases),
@@ -163,6 +177,24 @@ class _Detail:
             "new_tokens": prediction.new_tokens,
             "seconds": finite(prediction.seconds),
         }
+
+    def view(self, prediction: Prediction, sample: Sample, task: Task) -> dict[str, Any] | None:
+        """The answer as its task shows it, with the title of the sample."""
+        if task.answer_form == "masks" and not prediction.masks:
+            refused = prediction.outcome is Outcome.OK and not prediction.faults
+            return {"kind": "refusal", "right": not sample.target.masks} if refused else None
+        try:
+            shown = task.shown(sample, prediction)
+            if shown is None:
+                return None
+            return view(shown, self._region_of_prompt) | {"title": shown.title}
+        except Exception as error:  # other people's code
+            self.events.add(UNSHOWN, f"sample {self.id}, {type(error).__name__}: {in_one_line(error)}")
+            return None
+
+    def _region_of_prompt(self, mask: RLE) -> int:
+        """The number of a region of the prompt, on whichever picture."""
+        return next(k for k, (_, counts) in enumerate(self.regions) if counts == mask["counts"])
 
 
 def plain(pieces: Sequence[Piece]) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from samtok_bench.metric import MetricInfo
-from samtok_bench.sample import Prediction, Sample, Scores
+from samtok_bench.sample import ImagePart, Part, Prediction, Sample, Scores, Text
+from samtok_bench.shown import Choice, Choices
 from samtok_bench.task import Generation
 from samtok_tasks.answers import without_tags
 from samtok_tasks.mini.task import MiniTask
@@ -19,6 +20,7 @@ LETTERS = "ABCDEFGH"
 FLOOR_LETTERS = "ABCD"
 """GAR-Bench has two or four choices per question, Visual7W four."""
 _PROMPT = "Question: {question}\nOptions:{options}\nAnswer with the correct option's letter directly."
+_LEAD = re.compile(r"\A(?:Question: |[A-Z][.):] ?)")
 _LED = (
     re.compile(r"\(?([A-Za-z])[).:]?"),
     re.compile(r"\(([A-Za-z])\).*|([A-Za-z])[).:].*", re.DOTALL),
@@ -63,6 +65,35 @@ class MultipleChoice(MiniTask):
     def floors(self, sample: Sample) -> Mapping[str, Prediction]:
         """Always the same letter; the best of them is the most frequent right one."""
         return {f"always {letter}": Prediction(text=letter, stop_reason="stop") for letter in FLOOR_LETTERS}
+
+    def shown(self, sample: Sample, prediction: Prediction) -> Choices:
+        question, *choices = _lines(sample.turns[-1].parts, len(sample.truth))
+        letters = LETTERS[: len(choices)]
+        given = read_answer(prediction.text, sample.truth)
+        made = tuple(Choice(*pair) for pair in zip(letters, choices, strict=True))
+        return Choices(question, made, sample.target.text, given)
+
+
+def _lines(parts: Sequence[Part], choices: int) -> list[tuple[Part, ...]]:
+    """The question and the choices of a prompt, without the words around them."""
+    lines: list[list[Part]] = [[]]
+    for part in parts:
+        if isinstance(part, Text):
+            first, *others = part.text.split("\n")
+            lines[-1].append(Text(first))
+            lines += [[Text(line)] for line in others]
+        elif not isinstance(part, ImagePart):
+            lines[-1].append(part)
+    kept = [lines[0], *lines[-1 - choices : -1]]
+    return [_without_lead(line) for line in kept]
+
+
+def _without_lead(line: Sequence[Part]) -> tuple[Part, ...]:
+    """A line without "Question:" or its letter."""
+    first, *others = line
+    if isinstance(first, Text):
+        first = Text(_LEAD.sub("", first.text))
+    return tuple(part for part in (first, *others) if not isinstance(part, Text) or part.text)
 
 
 def choice_prompt(question: str, choices: Sequence[str]) -> str:

@@ -1,9 +1,15 @@
 """How answers to multiple-choice questions are read."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from samtok_bench.rle import rectangle
+from samtok_bench.sample import Prediction, Region, Sample, Target, Text, question
+from samtok_bench.shown import Choice
+from samtok_tasks.gar_bench.task import GARBench
 from samtok_tasks.multiple_choice import LETTERS, choice_prompt, read_answer
 
 CHOICES = ("White.", "Black.", "Red.", "Off white.")
@@ -81,3 +87,21 @@ def test_the_prompt_is_the_official_one():
     assert choice_prompt("What {is} it?", ["A. {a}", "B. b"]) == (
         "Question: What {is} it?\nOptions:\nA. {a}\nB. b\nAnswer with the correct option's letter directly."
     )
+
+
+def test_choices_are_shown_with_the_regions_in_them():
+    first, second = (Region(rectangle(x, 0, x + 2, 2, 4, 4)) for x in (0, 2))
+    head, middle, end = choice_prompt("What is @?", ["A. White.", "B. Like @", "C. \u00c9"]).split("@")
+    turns = question(Path("a.png"), head, first, middle, second, end)
+    sample = Sample(
+        "1", Path("a.png"), (4, 4), turns, "a", Target(text="B"), truth=("White.", "Like ", "\u00c9")
+    )
+    shown = GARBench().shown(sample, Prediction(text="The answer is C."))
+    assert shown.question == (Text("What is "), first, Text("?"))
+    assert shown.choices == (
+        Choice("A", (Text("White."),)),
+        Choice("B", (Text("Like "), second)),
+        Choice("C", (Text("\u00c9"),)),
+    )
+    assert (shown.right, shown.given, shown.title) == ("B", "C", "What is \u2026?")
+    assert GARBench().shown(sample, Prediction(text="?")).given is None

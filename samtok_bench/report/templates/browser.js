@@ -253,7 +253,11 @@ function start() {
     listLength += LIST_STEP;
     drawList();
   });
-  byId("texts").addEventListener("toggle", (event) => { scoresOpen = event.target.open; }, true);
+  byId("texts").addEventListener("toggle", ({ target }) => {
+    const summary = target.firstChild.textContent;
+    if (target.open) openFolds.add(summary);
+    else openFolds.delete(summary);
+  }, true);
   document.addEventListener("keydown", onKey);
   new ResizeObserver(draw).observe(byId("panels"));
   const linked = INDEX.samples.findIndex((sample) => sample.id === location.hash.slice(1));

@@ -4,7 +4,7 @@ const LAYERS = [
   ["image", "Image"], ["target", "Target"], ["answer", "Answer"], ["difference", "Difference"],
   ["regions", "Regions"], ["numbers", "Numbers"],
 ];
-const LAYERS_WITHOUT_MASKS = ["image", "regions", "numbers"];
+const LAYERS_OF_MASKS = ["target", "answer", "difference"];
 
 let panels = [];
 const layers = new Set(LAYERS.map(([name]) => name));
@@ -14,21 +14,20 @@ function columnsOf(panels) {
   return INDEX.masks ? Math.min(3, panels.length) : 1;
 }
 
-function present(masks) {
-  return masks.map((mask, k) => [mask, k]).filter(([mask]) => mask);
-}
-
 // Panels: the target (or just the image), the answers, their differences, further pictures of the prompt.
 function buildPanels(detail, sources) {
   const main = sources[0];
-  const target = detail.target ? present(detail.target.masks) : [];
+  const target = detail.target ? distinct(detail.target) : [];
   const several = INDEX.runs.length > 1;
   const regions = (picture) => detail.regions.flatMap((region, k) => region.picture === picture && region.mask
     ? [{ on: "regions", kind: "dashed", mask: region.mask, colour: REGION_COLOUR, label: `R${k + 1}` }] : []);
   const further = sources.slice(1).map((source, k) =>
     panel([`Image ${k + 2} of the prompt`], source, regions(k + 1)));
-  if (!INDEX.masks) return [panel(["Image"], main, regions(0)), ...further];
-  const answers = state.pair.map((run) => present(detail.answers[run].masks));
+  if (!INDEX.masks) {
+    const own = state.pair.length === 1 ? distinct(detail.answers[state.pair[0]]) : [];
+    return [panel(["Image"], main, [...maskFills(own, "answer"), ...regions(0)]), ...further];
+  }
+  const answers = state.pair.map((run) => distinct(detail.answers[run]));
   const name = (k, what) => (several ? [runName(k), ` ${what}`] : [what]);
   return [
     panel(["Target"], main, [...maskFills(target, "target"), ...regions(0)], masksSaid(target)),
@@ -37,6 +36,20 @@ function buildPanels(detail, sources) {
     ...answers.map((masks, k) => differencePanel(name(k, "Difference"), main, target, masks, detail)),
     ...further,
   ];
+}
+
+// A mask that comes again has the number of the first: it is one thing.
+function shownNumber(owner, number) {
+  const places = [...new Set(owner.masks.map((mask, k) => (mask ? mask.rle : k)))];
+  return places.indexOf(owner.masks[number] ? owner.masks[number].rle : number);
+}
+
+function distinct(owner) {
+  const first = new Map();
+  owner.masks.forEach((mask, k) => {
+    if (mask && !first.has(mask.rle)) first.set(mask.rle, [mask, shownNumber(owner, k)]);
+  });
+  return [...first.values()];
 }
 
 function maskFills(masks, on) {
@@ -104,7 +117,8 @@ function draw() {
 }
 
 function buildLayers() {
-  const useful = LAYERS.filter(([name]) => INDEX.masks || LAYERS_WITHOUT_MASKS.includes(name));
+  const useful = LAYERS.filter(([name]) => (INDEX.masks || !LAYERS_OF_MASKS.includes(name))
+    && (INDEX.regions || name !== "regions"));
   const boxes = useful.map(([name, label]) => {
     const box = element("input", { type: "checkbox", id: `layer-${name}`, checked: true });
     box.addEventListener("change", () => {

@@ -31,11 +31,11 @@ async function drawThumb(canvas) {
   const picture = typeof first === "number" ? pictures[first] : { ...first, uri: "" };
   const image = picture.uri ? await loadImage(picture.uri) : null;
   const layer = (mask, kind, colour) => ({ kind, edge: true, colour, bits: decodeMask(mask), size: mask });
-  const { masks } = detail.answers[Number(canvas.dataset.run)];
-  const wanted = detail.target ? present(detail.target.masks) : [];
+  const answered = distinct(detail.answers[Number(canvas.dataset.run)]);
+  const wanted = detail.target ? distinct(detail.target) : [];
   const regions = detail.regions.filter((region) => region.picture === 0 && region.mask);
   const shown = [
-    ...present(masks).map(([mask, k]) => layer(mask, "fill", maskColour(k))),
+    ...answered.map(([mask, k]) => layer(mask, "fill", maskColour(k))),
     ...wanted.map(([mask]) => layer(mask, "outline", "#FFFFFF")),
     ...regions.map((region) => layer(region.mask, "dashed", REGION_COLOUR)),
   ];

@@ -6,6 +6,7 @@ from typing import ClassVar
 from samtok_bench.metric import MetricInfo
 from samtok_bench.rle import RLE
 from samtok_bench.sample import MASK_PLACE, Part, Prediction, Region, Sample, Scores, Text
+from samtok_bench.shown import Statement
 from samtok_bench.task import Task
 from samtok_tasks.answers import without_tags
 
@@ -35,6 +36,9 @@ class RegionCaption(Task):
     def floors(self, sample: Sample) -> Mapping[str, Prediction]:
         """The same caption for every region."""
         return {"one caption": Prediction(text="An object.", stop_reason="stop")}
+
+    def shown(self, sample: Sample, prediction: Prediction) -> Statement:
+        return Statement(sample.target.text, caption(prediction.text))
 
 
 def caption(answer: str) -> str:

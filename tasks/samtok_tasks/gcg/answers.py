@@ -13,7 +13,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 
 from samtok_bench.rle import RLE
-from samtok_bench.sample import Prediction
+from samtok_bench.sample import Prediction, Target, free_place
+from samtok_bench.shown import Linked, Said
 from samtok_bench.task import Protocol
 from samtok_tasks.answers import enclosed, without_enclosed
 
@@ -24,6 +25,8 @@ _TAGS = {"released": ((BEGIN, END),), "standard": ((BEGIN, END), ("<p>", "</p>")
 """By protocol what may stand around a phrase."""
 _MARKUP = re.compile(r"<\|[^<>|]*\|>|</?(?:p|think|answer)>")
 _NO_THOUGHT, _SPEAKER = "<think>\n\n</think>\n\n", "ASSISTANT: "
+_BEFORE_SIGN = re.compile(r"\A +(?=[.,;:!?])")
+_SPACES = re.compile(r"\s+")
 _BETWEEN = re.compile(r"[\s,]*")
 """What may stand between a phrase and its masks, or between these."""
 
@@ -84,6 +87,53 @@ def grounded_phrases(prediction: Prediction, protocol: Protocol) -> GroundedPhra
     phrases = (text[phrase.start : phrase.stop] for phrase in tagged)
     read = (_without_breaks(phrase) if released else " ".join(phrase.split()) for phrase in phrases)
     return GroundedPhrases(tuple(phrase.strip() for phrase in read), prediction.masks, tuple(phrase_of))
+
+
+def sentence(prediction: Prediction, protocol: Protocol) -> Said:
+    """The caption of an answer, its phrases with their masks; masks without a phrase keep their place."""
+    read, text = grounded_phrases(prediction, protocol), prediction.text
+    own: dict[int | None, list[int]] = {}
+    for mask, number in enumerate(read.phrase_of):
+        own.setdefault(number, []).append(mask)
+    linked = [Linked(phrase, tuple(own.get(k, ()))) for k, phrase in enumerate(read.phrases)]
+    if prediction.phrases and not prediction.words:
+        return (text, *linked)
+    start = max(0, text.rfind(_SPEAKER)) if protocol == "released" else 0
+    tagged = enclosed(text, *_TAGS[protocol], at=start)
+    spans = _spans(prediction)
+    places = [(phrase.begin, phrase.end, link) for phrase, link in zip(tagged, linked, strict=True)]
+    loose = set(own.get(None, ()))
+    places += [(*span, Linked("", (k,) if k in loose else ())) for k, span in enumerate(spans)]
+    pieces: list[str | Linked] = [""]
+    at = 0
+    for begin, end, link in sorted(places, key=lambda place: place[:2]):
+        if begin < at:  # words of a mask within a phrase
+            continue
+        pieces[-1] += text[at:begin]  # type: ignore[operator]
+        at = end
+        if link.text or link.masks:
+            pieces += [link, ""]
+    pieces[-1] += text[at:]  # type: ignore[operator]
+    pieces += [Linked("", (k,)) for k in sorted(loose) if k >= len(spans)]
+    plain = (
+        _without_markup(piece, k > 0) if isinstance(piece, str) else piece for k, piece in enumerate(pieces)
+    )
+    return tuple(piece for piece in plain if piece)
+
+
+def target_sentence(target: Target) -> Said:
+    """The same of a target."""
+    place = free_place(target.pieces)
+    return sentence(
+        Prediction(text=place.join(target.pieces), masks=target.masks, words=(place,) * len(target.masks)),
+        "standard",
+    )
+
+
+def _without_markup(text: str, goes_on: bool) -> str:
+    """A part of a caption; white space is one space, and none before a sign or at the beginning."""
+    plain = _SPACES.sub(" ", _MARKUP.sub("", text))
+    return _BEFORE_SIGN.sub("", plain) if goes_on else plain.lstrip()
 
 
 def _reach(text: str, at: int) -> int:

@@ -17,10 +17,18 @@ from samtok_bench.measures.sentences import sentence_similarity
 from samtok_bench.metric import MetricInfo
 from samtok_bench.reading import STANDARD
 from samtok_bench.sample import MASK_PLACE, Prediction, Sample, Scores, content_id, image_key, question
+from samtok_bench.shown import Sentence
 from samtok_bench.task import Generation, HubSource, SampleSet
 from samtok_tasks import released
 from samtok_tasks.formats.files import require_split
-from samtok_tasks.gcg.answers import GroundedPhrases, grounded_phrases, marked, plain_caption
+from samtok_tasks.gcg.answers import (
+    GroundedPhrases,
+    grounded_phrases,
+    marked,
+    plain_caption,
+    sentence,
+    target_sentence,
+)
 from samtok_tasks.gcg.labels import target
 from samtok_tasks.gcg.metrics import TextSimilarity, ap50, gcg_metrics, gcg_scores
 from samtok_tasks.gcg.reader import SPLITS, GroundedCaption, locate_grandf, read_grandf, require_images
@@ -100,6 +108,9 @@ class GCG(MiniTask):
             "one caption": Prediction(text=f"{FLOOR_CAPTION}.", stop_reason="stop"),
             "with whole": whole,
         }
+
+    def shown(self, sample: Sample, prediction: Prediction) -> Sentence:
+        return Sentence(target_sentence(sample.target), sentence(prediction, self.protocol))
 
     def corpus(
         self, samples: Sequence[Sample], predictions: Sequence[Prediction], shared: Any

@@ -120,6 +120,17 @@ def _recalls(denominator: str, suffix: str, shown: str) -> tuple[MetricInfo, ...
     )
 
 
+def ranked_places(listed: Sequence[Triplet], vocabulary: Vocabulary, protocol: Protocol) -> list[int]:
+    """Which triplets of an answer take a rank, see the module."""
+    if protocol != "released":
+        return list(range(len(listed)))
+    return [
+        place
+        for place, (triplet, copy) in enumerate(zip(listed, duplicates(listed), strict=True))
+        if None not in triplet.masks and not copy and vocabulary.knows(triplet)
+    ]
+
+
 def relation_scores(
     truth: Sequence[Triplet],
     answer: GraphAnswer,
@@ -142,13 +153,7 @@ def relation_scores(
         and `box_hits P`.
     """
     listed = answer.triplets
-    copies = duplicates(listed)
-    unknown = [not vocabulary.knows(triplet) for triplet in listed]
-    ranked = [
-        triplet
-        for triplet, copy, strange in zip(listed, copies, unknown, strict=True)
-        if protocol != "released" or not (None in triplet.masks or copy or strange)
-    ]
+    ranked = [listed[place] for place in ranked_places(listed, vocabulary, protocol)]
     matched = merged(ranked, vocabulary.stuff) if merge_mentions else ranked
     found = [[place for place, true in enumerate(truth) if finds(triplet, true)] for triplet in matched]
     boxed = {place for place, true in enumerate(truth) if any(finds_box(triplet, true) for triplet in listed)}
@@ -178,9 +183,9 @@ def relation_scores(
         "no_graph": int(not listed),
         "malformed": answer.malformed,
         "loose_masks": answer.loose_masks,
-        "unknown": sum(unknown),
+        "unknown": sum(not vocabulary.knows(triplet) for triplet in listed),
         "missing_masks": sum(not triplet.whole for triplet in listed),
-        "duplicates": sum(copies),
+        "duplicates": sum(duplicates(listed)),
         "self_relations": sum(map(is_self_relation, listed)),
     }
     scores |= _by_predicate("relations", truth, range(len(truth)))

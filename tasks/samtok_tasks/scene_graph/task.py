@@ -37,12 +37,14 @@ from samtok_bench.sample import (
     image_key,
     question,
 )
+from samtok_bench.shown import Relations
 from samtok_bench.task import Generation, SampleSet
 from samtok_tasks.mini.task import MiniTask
 from samtok_tasks.scene_graph.answers import GRAPH, read_graph, write_graph, write_regions
 from samtok_tasks.scene_graph.metrics import mean_recalls, relation_metrics, relation_scores
 from samtok_tasks.scene_graph.reader import SPLITS, PsgData, PsgImage, locate_psg, read_psg, require_images
 from samtok_tasks.scene_graph.triplets import Triplet, Vocabulary
+from samtok_tasks.scene_graph.verdicts import shown_graph
 
 CANDIDATES = "CANDIDATE CATEGORIES: \n{labels}\n"
 PREDICATES = "CANDIDATE PREDICATES: \n{predicates}\n"
@@ -119,6 +121,11 @@ class SceneGraph(MiniTask):
         answer = read_graph(prediction, self.protocol)
         merge = self.options["mentions"] == "merged"
         return relation_scores(truth.triplets, answer, truth.vocabulary, self.protocol, merge)
+
+    def shown(self, sample: Sample, prediction: Prediction) -> Relations:
+        truth: GraphTruth = sample.truth
+        answer, merge = read_graph(prediction, self.protocol), self.options["mentions"] == "merged"
+        return shown_graph(truth.triplets, answer, prediction, truth.vocabulary, self.protocol, merge)
 
     def corpus(
         self, samples: Sequence[Sample], predictions: Sequence[Prediction], shared: Any

@@ -12,6 +12,7 @@ from typing import ClassVar
 from samtok_bench.judging.contract import Judged, JudgeSettings, Messages
 from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, image_key, question
+from samtok_bench.shown import Statement
 from samtok_bench.task import Generation, HubSource, SampleSet
 from samtok_tasks.answers import without_tags
 from samtok_tasks.formats.files import require_split
@@ -76,6 +77,10 @@ class ViPBench(MiniTask, Judged):
     def floors(self, sample: Sample) -> Mapping[str, Prediction]:
         """Always one word."""
         return {"one answer": Prediction(text="Yes.", stop_reason="stop")}
+
+    def shown(self, sample: Sample, prediction: Prediction) -> Statement:
+        reference = sample.target.text.replace("<AND>", " and ").replace("<OR>", " or ")
+        return Statement(" ".join(reference.split()), " ".join(without_tags(prediction.text).split()))
 
     def judge_files(self, root: Path) -> dict[str, str]:
         return read_marked_questions(root)

@@ -19,6 +19,7 @@ from samtok_bench import rle
 from samtok_bench.report import collect, html
 from samtok_bench.report.samples import _answer_pieces, plain
 from samtok_bench.runs.folder import RunFolder
+from samtok_bench.runs.summary import SCHEMA
 from samtok_bench.sample import ImagePart, Prediction, Region, Sample, Target, Text, Turn, View
 from samtok_bench.task import SampleSet
 
@@ -328,6 +329,30 @@ def test_regions_and_views_of_a_prompt(command, run, data, monkeypatch):
     assert [region["picture"] for region in sample["regions"]] == [0, 1]
     close = shown["pictures"][str(sample["pictures"][1])]
     assert (close["w"], close["h"]) == (60, 40)
+
+
+def test_what_judges_said_stands_with_the_answer(command, run):
+    judge = {"url": "http://x", "model": "judge-1", "settings": {"temperature": 0}, "judge": "f" * 8}
+    exchange = {"messages": [{"role": "user", "content": "?"}], "reply": "7 4"}
+    line = {"prompt_hash": "0", "asked": "2026-01-01", "exchanges": [exchange], "scores": {"model": 4.0}}
+    (run / "judge.jsonl").write_text(json.dumps(judge | line | {"sample": "s01"}) + "\n")
+    metric = {
+        "id": "ratio",
+        "version": 1,
+        "display": "ratio",
+        "unit": "",
+        "direction": "higher",
+        "value": 0.5,
+    }
+    metric |= dict.fromkeys(("low", "high", "floor", "floor_by", "ceiling"))
+    times = {"first_asked": "2026-01-01", "last_asked": "2026-01-01", "prompts": "0", "samples": 1}
+    summary = judge | times | {"primary": "ratio", "metrics": [metric]}
+    file = {"schema_version": SCHEMA, "task": "synthetic", "protocol": "standard", "judges": [summary]}
+    (run / "judge.json").write_text(json.dumps(file))
+    assert command("report", str(run))[0] == 0
+    samples = part((run / "report.html").read_text(), "part-0")["samples"]
+    said = {"by": "judge-1", "scores": {"model": 4.0}, "replies": ["7 4"]}
+    assert [sample["answers"][0]["judged"] for sample in samples[:3]] == [[], [said], []]
 
 
 def test_earlier_answers_are_shown_as_each_run_was_told(command, plugin, work):

@@ -13,7 +13,8 @@ from test_report import VALUES, edit
 
 from samtok_bench import rle
 from samtok_bench.report import html
-from samtok_bench.sample import ImagePart, Region, Text, Turn
+from samtok_bench.sample import ImagePart, Region, Target, Text, Turn
+from samtok_bench.shown import Choice, Choices, Linked, Relation, Relations, Sentence, Statement
 from samtok_bench.task import SampleSet
 
 HOSTILE = "</script><img src=x onerror=\"document.title='caught'\"><!--<script>"
@@ -468,6 +469,92 @@ def test_texts_of_others_stay_texts(page, work, data, monkeypatch):
     assert page.text("#texts").count(HOSTILE) == 4, "question, target, answer and fault are read as they are"
     assert page.text(".model") == HOSTILE
     assert (work / "page.html").read_text().count("<img") == 0
+
+
+def test_answers_are_shown_as_their_task_says(page, work, data, monkeypatch):
+    """A sample of each kind, and others that the task fails to show."""
+    cat = Linked("cat", (0,))
+    region = rle.rectangle(1, 1, 4, 4, 10, 12)
+    kinds = [
+        Sentence(("A ", Linked("dog", (0,)), "."), ("The ", cat, " and ", Linked("sky"), ".")),
+        Relations(
+            (
+                Relation(cat, "on", Linked("mat"), "right"),
+                Relation(cat, "by", Linked("mat"), "wrong", "missed"),
+            ),
+            (
+                Relation(cat, "on", Linked("mat"), "right"),
+                Relation(cat, "in", Linked("mat"), "half", "says by"),
+            ),
+            "1 malformed records",
+        ),
+        Choices(
+            (Text("Which is it?"),),
+            (Choice("A", (Text("one"),)), Choice("B", (Region(region),))),
+            right="B",
+            given="A",
+        ),
+        Statement("a red house", "a barn"),
+    ]
+    whole = Synthetic.samples
+
+    def asked(self, root, split):
+        samples = whole(self, root, split).samples
+        samples[2] = replace(samples[2], turns=(Turn("user", (*samples[2].turns[0].parts, Region(region))),))
+        return SampleSet(samples)
+
+    monkeypatch.setattr(Synthetic, "samples", asked)
+    monkeypatch.setattr(Synthetic, "answer_form", "text")
+    monkeypatch.setattr(Synthetic, "shown", lambda self, sample, answer: kinds[int(sample.id[1:])])
+    written = html.write_report([write_run(work / "run", VALUES, data_root=data)])
+    assert [note for note in written.notes if "fails to show" in note] == [
+        "36 answers are shown as they are, since the task fails to show them, the first: sample s04,"
+        " IndexError: list index out of range"
+    ]
+    page.open(written.path)
+    titles = page.js("return [...document.querySelectorAll('#list .asked')].map(e => e.textContent)")
+    assert titles[:4] == ["A dog.", "cat on mat, cat by mat", "Which is it?", "a red house"]
+
+    def said(number: int, selector: str) -> list[str]:
+        page.js("show(arguments[0])", number)
+        page.settle()
+        found = page.js(
+            "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", selector
+        )
+        return [" ".join(text.split()) for text in found]
+
+    assert said(0, ".sentence") == ["A dog1.", "The cat1 and sky."]
+    orange = "return getComputedStyle(document.querySelector(arguments[0])).borderBottomColor"
+    assert page.js(orange, ".sentence .linked") == "rgb(230, 159, 0)"
+    assert said(0, ".linked.without") == ["sky"]
+    assert said(1, ".relation") == [
+        "\u2713cat1onmat", "\u2013cat1bymat", "\u2713cat1onmat", "\u00bdcat1inmatsays by"
+    ]  # fmt: skip
+    assert said(1, ".facts-line .fault") == ["1 malformed records"]
+    assert said(2, ".choice.wrong, .choice.missed") == ["Aonegiven", "Bregion 1right"]
+    assert said(3, ".side .text") == ["Referencea red house", "Answera barn0 s"]
+    assert said(3, "#panels figure") == ["Image"], "no three equal pictures"
+    assert "square 4" in said(4, "#texts")[0]
+
+
+def test_a_refusal_is_shown_as_one(page, work, data, monkeypatch):
+    whole = Synthetic.samples
+
+    def asked(self, root, split):
+        first, *others = whole(self, root, split).samples
+        return SampleSet([replace(first, target=Target()), *others])
+
+    monkeypatch.setattr(Synthetic, "samples", asked)
+    run = write_run(work / "run", VALUES, data_root=data)
+    edit(run, lambda k, record: k < 2 and record.update(masks=[], text="No target."))
+    page.open(html.write_report([run]).path)
+    assert page.text(".refusal") == "\u2713Refused rightly: there is nothing to segmentNo target."
+    page.js("show(1)")
+    page.settle()
+    assert page.text(".refusal") == "\u2717Refused wrongly: there is something to segmentNo target."
+    page.js("show(2)")
+    page.settle()
+    assert page.js("return document.querySelector('.refusal')") is None
 
 
 def test_a_report_in_parts_works_from_a_folder(page, work, data, monkeypatch):

@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 
 from samtok_bench import rle
-from samtok_bench.sample import Prediction
-from samtok_tasks.gcg.answers import BEGIN, END, grounded_phrases, marked, plain_caption
+from samtok_bench.sample import Prediction, Target
+from samtok_bench.shown import Linked
+from samtok_tasks.gcg.answers import (
+    BEGIN,
+    END,
+    grounded_phrases,
+    marked,
+    plain_caption,
+    sentence,
+    target_sentence,
+)
 
 MASKS = tuple(rle.rectangle(x, 0, x + 4, 6, 10, 20) for x in (0, 6, 12))
 ONE, TWO, THREE = (f"<|mt_start|><|mt_000{k}|><|mt_030{k}|><|mt_end|>" for k in (1, 2, 3))
@@ -112,3 +121,37 @@ def test_the_released_reading_is_that_of_the_script():
             plain_caption(read, "released"),
             list(grounded_phrases(read, "released").phrases),
         ) == expected, text
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "pieces"),
+    [
+        (
+            f"A {marked('dog')} {ONE}, {TWO} on {marked('sand')}.<|im_end|>",
+            (ONE, TWO),
+            ("A ", Linked("dog", (0, 1)), ", on ", Linked("sand"), "."),
+        ),
+        (f"{ONE} is\n a {marked('cat')}", (ONE,), (Linked("", (0,)), " is a ", Linked("cat"))),
+        (f"{marked('a')} lies {ONE} .", (ONE,), (Linked("a"), " lies ", Linked("", (0,)), ".")),
+        (f"{marked(f'a {ONE} b')} there", (ONE,), (Linked(f"a {ONE} b"), " there")),
+        ("", (), ()),
+    ],
+)
+@pytest.mark.parametrize("protocol", ["standard", "released"])
+def test_an_answer_as_a_sentence(protocol, text, words, pieces):
+    assert sentence(answer(text, words), protocol) == pieces
+
+
+def test_masks_without_words_follow_the_sentence():
+    assert sentence(answer("A dog.", (), MASKS[:2]), "standard") == (
+        "A dog.",
+        Linked("", (0,)),
+        Linked("", (1,)),
+    )
+    named = Prediction(text="Two.", masks=MASKS[:2], phrases=("a", "b"))
+    assert sentence(named, "standard") == ("Two.", Linked("a", (0,)), Linked("b", (1,)))
+
+
+def test_a_target_as_a_sentence():
+    wanted = Target.in_turns([f"The {marked('sea')} ", f" and {marked('sky')} ", "."], MASKS[:2])
+    assert target_sentence(wanted) == ("The ", Linked("sea", (0,)), " and ", Linked("sky", (1,)), ".")
