@@ -1,9 +1,13 @@
 """Changes of JSON documents, for fuzzing readers."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
+
+from samtok_bench.sample import Sample
+from samtok_bench.task import Task
 
 
 def places(content: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -34,3 +38,14 @@ def json_values(*keys: str) -> st.SearchStrategy[Any]:
         lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(keys), inner),
         max_leaves=6,
     )
+
+
+def read_or_refused(task: Task, root: Path, split: str, file: str) -> list[Sample]:
+    """The samples; none where the reader refuses the data, which it must in one line that names the file."""
+    try:
+        return task.samples(root, split).samples
+    except ValueError as error:
+        refusal = str(error)
+    assert file in refusal
+    assert "\n" not in refusal
+    return []

@@ -48,6 +48,7 @@ MINI = (
         "vip-bench",
         "saco-gold",
     ),
+    *("pixmmvp", "pixcv-bench", "mmr", "refcocom"),
 )
 Write = Callable[[Path], Path]
 OFFICIAL: dict[str, tuple[Write, str, str | None, str]] = {

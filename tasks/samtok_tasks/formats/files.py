@@ -4,10 +4,12 @@ The readers of all benchmarks raise FileNotFoundError with the expected layout w
 ValueError with the file and the record where one is broken.
 """
 
+import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, get_args
 
@@ -135,6 +137,29 @@ def read_lines(path: Path, model: type[RecordT]) -> Iterator[tuple[str, RecordT]
             if not line.strip():
                 continue
             yield where, parse(model, _json(line, where, "JSON"), where)
+
+
+def read_csv(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The rows of a CSV file in UTF-8 by column, each with its place; spaces around a cell are passed over.
+
+    Raises:
+        ValueError: another encoding, a column that is missing, or a row without one of them.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8: {error}") from None
+    reader = csv.DictReader(StringIO(text, newline=""))
+    names = {(name or "").strip(): name for name in reader.fieldnames or ()}
+    for column in columns:
+        if column not in names:
+            raise ValueError(f"{path} has no column {column!r}; it has {', '.join(map(repr, names))}")
+    for row in reader:
+        where = f"{path}: line {reader.line_num}"
+        cells = {column: row[names[column]] for column in columns}
+        if None in cells.values():
+            raise ValueError(f"{where} has too few cells")
+        yield where, {column: cell.strip() for column, cell in cells.items()}
 
 
 def parse(model: type[RecordT], record: Any, where: str) -> RecordT:

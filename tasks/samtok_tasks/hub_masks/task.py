@@ -18,6 +18,7 @@ from samtok_bench import rle
 from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, question
 from samtok_bench.task import DataStatus, Generation, Protocol, SampleSet
 from samtok_tasks.areas import COCO_AREAS, coco_area
+from samtok_tasks.formats.files import locate_any
 from samtok_tasks.formats.hub_rows import Columns, HubRegion, read_hub_regions, split_files
 from samtok_tasks.formats.parquet import NOT_INSTALLED, has_pyarrow
 from samtok_tasks.mini.task import MiniTask
@@ -45,6 +46,11 @@ class HubBenchmark(MiniTask):
         """The folder of a split's files, and the split's name there."""
         return root / self.folder, split
 
+    def default_split(self, root: Path) -> str:
+        """The first of the usual ones that is there, else the first there is."""
+        there = split_files(self._first(root))
+        return next((split for split in self.splits if split in there), min(there))
+
     def own_data(self) -> DataStatus:
         return super().own_data() if has_pyarrow() else DataStatus(False, NOT_INSTALLED)
 
@@ -54,8 +60,13 @@ class HubBenchmark(MiniTask):
         return super().default_root()
 
     def locate(self, root: Path) -> str:
-        folder, _ = self.place(root, self.splits[0])
+        folder = self._first(root)
         return f"{', '.join(sorted(split_files(folder)))}, in {folder}"
+
+    def _first(self, root: Path) -> Path:
+        """The first folder of the splits' that holds parquet files."""
+        folders = {split: self.place(root, split)[0] for split in self.splits}
+        return locate_any(folders, lambda split: split_files(folders[split]) and folders[split])
 
     def samples(self, root: Path, split: str) -> SampleSet:
         folder, name = self.place(root, split)
@@ -119,11 +130,6 @@ class HubMasks(HubBenchmark):
 
     def default_root(self) -> Path:
         return super().default_root() / "hub-masks"
-
-    def default_split(self, root: Path) -> str:
-        """The first of the usual ones that is there, else the first there is."""
-        there = split_files(root)
-        return next((split for split in self.splits if split in there), min(there))
 
     @property
     def _columns(self) -> Columns:

@@ -27,7 +27,7 @@ class MiniBenchmark(Protocol):
     """sha256 of all files, see `samtok_tasks.mini.writer.write_files`."""
 
     def files(self, pictures: Sequence[MiniPicture]) -> dict[str, Any]:
-        """Contents by path below the root: JSON, or an image as an array (H, W) or (H, W, 3) uint8.
+        """Contents by path below the root: JSON, rows of a CSV, or an image (H, W) or (H, W, 3) uint8.
 
         Rows of a parquet file are JSON with images (H, W, 3) uint8 and masks (H, W) bool in it; such a module
         names the package that it `NEEDS`.

@@ -1,5 +1,6 @@
 """Writes mini: generated scenes in the official files of benchmarks."""
 
+import csv
 import hashlib
 import json
 import pickle
@@ -175,6 +176,9 @@ def write_file(path: Path, content: Any) -> bytes:
             write_parquet(path, content)
         elif path.suffix == ".p":
             path.write_bytes(pickle.dumps(content, protocol=2))
+        elif path.suffix == ".csv":
+            with path.open("w", newline="") as file:
+                csv.writer(file).writerows(content)
         elif path.suffix == ".jsonl":
             path.write_text("".join(f"{json.dumps(record)}\n" for record in content))
         else:
