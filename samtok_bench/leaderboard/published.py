@@ -157,6 +157,8 @@ class Absent(_Strict):
     title: Name
     task: str | None = None
     """The task of ours, if there is one."""
+    counts: Mapping[str, Annotated[tuple[Count, ...], Field(min_length=1)]] = {}
+    """Official numbers of samples by the task's split, as far as they are known."""
     reason: Name
 
 
@@ -195,6 +197,7 @@ class Schema(_Strict):
             for own in benchmark.splits
             if (own.task, own.split) == (task, split)
         ]
+        counts += [own.counts.get(split, ()) for own in self.without_figures if own.task == task]
         return tuple(dict.fromkeys(count for some in counts for count in some))
 
     def checkpoint(self, model: str) -> Checkpoint | None:

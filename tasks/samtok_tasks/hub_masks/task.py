@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from samtok_bench import rle
+from samtok_bench.metric import MetricInfo
 from samtok_bench.sample import Prediction, Sample, Scores, Target, content_id, question
 from samtok_bench.task import DataStatus, Generation, Protocol, SampleSet
 from samtok_tasks.areas import COCO_AREAS, coco_area
@@ -34,7 +35,7 @@ class HubBenchmark(MiniTask):
 
     primary = "giou"
     protocols: ClassVar[tuple[Protocol, ...]] = ("standard",)
-    metrics = REASONSEG_METRICS
+    metrics: tuple[MetricInfo, ...] = REASONSEG_METRICS
     generation = Generation(MAX_NEW_TOKENS)
     tag_values: ClassVar[dict[str, tuple[str, ...]]] = {"area": (*COCO_AREAS, "none")}
     columns: ClassVar[Columns]
@@ -65,8 +66,13 @@ class HubBenchmark(MiniTask):
 
     def _first(self, root: Path) -> Path:
         """The first folder of the splits' that holds parquet files."""
-        folders = {split: self.place(root, split)[0] for split in self.splits}
-        return locate_any(folders, lambda split: split_files(folders[split]) and folders[split])
+
+        def folder(split: str) -> Path:
+            there, _ = self.place(root, split)
+            split_files(there)
+            return there
+
+        return locate_any(self.splits, folder)
 
     def samples(self, root: Path, split: str) -> SampleSet:
         folder, name = self.place(root, split)

@@ -22,7 +22,9 @@ def files(pictures: Sequence[MiniPicture]) -> dict[str, Any]:
     ][:PICTURES]
     if not asked:
         return {}
-    images, annotations, phrases = [], [], [["Index", " Object"]]
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    phrases = [["Index", " Object"]]
     made: dict[str, Any] = {}
     for number, (picture, said) in enumerate(asked, 1):
         name = f"{number}.jpg"

@@ -375,7 +375,7 @@ def test_no_filter_shows_all_and_what_is_missing(command):
 
 
 def test_a_task_without_published_figures_says_so(command):
-    assert command("--task", "reasonseg")[1].endswith("- ReasonSeg: no published figures have been entered\n")
+    assert command("--task", "pixmmvp")[1].endswith("- PixMMVP: no published figures have been entered\n")
 
 
 @pytest.mark.parametrize(
@@ -413,7 +413,7 @@ def test_write_takes_committed_runs_alone(command, work):
     write_gres("results/gres/kept")
     write_gres("runs/mine")
     (work / "pages").mkdir()
-    assert command("--write", "--folder", "pages")[1] == "17 pages in pages\n"
+    assert command("--write", "--folder", "pages")[1] == "19 pages in pages\n"
     page = (work / "pages/table-03-gres.md").read_text()
     assert "ours, released: results/gres/kept" in page
     assert "runs/mine" not in page

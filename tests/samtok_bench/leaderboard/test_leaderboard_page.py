@@ -57,7 +57,7 @@ def test_it_makes_no_request(page, written):
 
 
 def test_all_benchmarks_and_rows_are_there(page):
-    assert len(page.find_elements("css selector", "section.benchmark")) == 15
+    assert len(page.find_elements("css selector", "section.benchmark")) == 17
     count = page.find_element("id", "count").text
     assert re.fullmatch(r"(\d+) of \1 rows", count)
     assert len(page.find_elements("css selector", "section.benchmark tbody tr")) == int(count.split()[0])
