@@ -28,6 +28,8 @@ class Codec(ABC):
     summary: ClassVar[str]
     """One line for `samtok-bench models`."""
     needs_image: ClassVar[bool] = False
+    takes: ClassVar[frozenset[str]] = frozenset()
+    """As `Predictor.takes`."""
     codebooks: int = 0
     """How many indices of codebooks its symbols are; 0 where they are something else."""
 

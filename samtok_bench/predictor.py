@@ -21,6 +21,16 @@ class PredictorOptions:
     threads: int | None = None
     """CPU threads; None leaves the library's choice."""
     seed: int = 0
+    dtype: str | None = None
+    """Of the language model's weights, by torch's name; None for that of the device."""
+    attn: str | None = None
+    """How it computes attention, by transformers' name; None for transformers' choice."""
+    min_pixels: int | None = None
+    """To which an image is resized at least for it, height x width; None for the checkpoint's own."""
+    max_pixels: int | None = None
+    """The same at most."""
+    revision: str | None = None
+    """Branch, tag or commit of a model on the hub."""
     tokenizer: str | None = None
     """A folder or hub id with a mask tokenizer, for a model that runs elsewhere."""
     answers: str | None = None
@@ -39,6 +49,10 @@ class PredictorOptions:
     """Whether a server is first asked if it looks at images."""
     answer_form: str = "masks"
     """What the task asks for, see `Task.answer_form`."""
+
+
+OF_LANGUAGE_MODEL = frozenset(("dtype", "attn", "min_pixels", "max_pixels"))
+"""Options that do not matter where a model's mask tokenizer alone answers."""
 
 
 class Unavailable(OSError):
@@ -62,7 +76,7 @@ class Predictor(ABC):
     concurrency: int | None = None
     """How many threads may ask for a sample each at a time; None for a predictor that takes batches."""
     takes: ClassVar[frozenset[str]] = frozenset()
-    """Which of the options for models elsewhere it reads; a run refuses the others."""
+    """Which of the options that not every model has it reads; a run refuses the others."""
     recorded: ClassVar[bool] = False
     """Whether its answers were made before, so that a failure is none of the moment."""
     can_constrain: ClassVar[bool] = False

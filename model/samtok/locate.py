@@ -21,21 +21,29 @@ class UnknownModelError(FileNotFoundError):
     """A name that is not a folder and cannot be a hub id."""
 
 
-def model_folder(name: str | Path) -> Path:
+def model_folder(name: str | Path, revision: str | None = None) -> Path:
     """Find the folder of a whole model; a hub id is downloaded if it is not in the hub's cache.
 
+    Args:
+        name: see above.
+        revision: branch, tag or commit of a hub id.
+
     Raises:
+        ValueError: a revision of what is not on the hub.
         UnknownModelError: the name is not a folder and cannot be a hub id.
         FileNotFoundError: nano's weights are not installed.
         OSError: the hub cannot be reached, or does not have the model.
     """
-    if str(name) == NANO:
-        return _nano(VLM, TOKENIZER)
-    return _local(name) or _from_hub(str(name))
+    if folder := _nano(VLM, TOKENIZER) if str(name) == NANO else _local(name):
+        return _without_revision(folder, revision)
+    return _from_hub(str(name), revision)
 
 
-def tokenizer_folder(name: str | Path) -> Path:
+def tokenizer_folder(name: str | Path, revision: str | None = None) -> Path:
     """Find the folder of a mask tokenizer, given its name or that of a whole model.
+
+    Args:
+        name, revision: as `model_folder`.
 
     Raises:
         FileNotFoundError: there is no tokenizer; also as `model_folder`.
@@ -43,10 +51,10 @@ def tokenizer_folder(name: str | Path) -> Path:
         ValueError: a config.json is broken.
     """
     if folder := _nano(TOKENIZER) if str(name) == NANO else _local(name):
-        return tokenizer_part(folder)
+        return tokenizer_part(_without_revision(folder, revision))
     # without the gigabytes of the model that the tokenizer belongs to
-    small = _from_hub(str(name), [f"{TOKENIZER}/*", PUBLISHED_SAM2, PUBLISHED_TOKENIZER])
-    return _tokenizer_part(small) or tokenizer_part(_from_hub(str(name)))
+    small = _from_hub(str(name), revision, [f"{TOKENIZER}/*", PUBLISHED_SAM2, PUBLISHED_TOKENIZER])
+    return _tokenizer_part(small) or tokenizer_part(_from_hub(str(name), revision))
 
 
 def vlm_part(folder: Path) -> Path:
@@ -107,12 +115,18 @@ def _local(name: str | Path) -> Path | None:
     return None
 
 
-def _from_hub(name: str, patterns: list[str] | None = None) -> Path:
+def _without_revision(folder: Path, revision: str | None) -> Path:
+    if revision is not None:
+        raise ValueError(f"revision {revision!r}: {folder} is a folder here, only a hub id has revisions")
+    return folder
+
+
+def _from_hub(name: str, revision: str | None, patterns: list[str] | None = None) -> Path:
     """A snapshot of a hub id, or of the files in it that match the patterns."""
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, allow_patterns=patterns))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
     except (OSError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
         raise OSError(f"{name!r} is not a folder and cannot be fetched from the hub: {reason}") from None

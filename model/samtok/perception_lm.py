@@ -105,7 +105,7 @@ class PerceptionLMProcessor(ProcessorMixin):
         """The names of what a call returns."""
         return ["input_ids", "attention_mask", "pixel_values"]
 
-    def limit_pixels(self, least: int, most: int) -> None:
+    def limit_pixels(self, least: int | None, most: int | None) -> None:
         """ValueError: the sizes of tiles are fixed."""
         raise ValueError(f"pixels: PerceptionLM sees tiles of a fixed size, at most {MOST_TILES}")
 

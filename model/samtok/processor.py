@@ -65,8 +65,16 @@ class QwenVLProcessor(ProcessorMixin):
             "merge_size": (vision.spatial_merge_size, images.merge_size),
         }
 
-    def limit_pixels(self, least: int, most: int) -> None:
-        """Resize images to so many pixels in height x width, at least and at most."""
+    def limit_pixels(self, least: int | None, most: int | None) -> None:
+        """Resize images to so many pixels in height x width, at least and at most.
+
+        None leaves a limit as it is; ValueError where the least is above the most.
+        """
+        own = self.image_processor.size
+        least = own["shortest_edge"] if least is None else least
+        most = own["longest_edge"] if most is None else most
+        if least > most:
+            raise ValueError(f"pixels of an image: at least {least} and at most {most}")
         self.image_processor.size = {"shortest_edge": least, "longest_edge": most}
 
     def replace_image_token(self, image_inputs: dict[str, Any], image_idx: int, **_: Any) -> str:

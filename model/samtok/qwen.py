@@ -77,6 +77,8 @@ class QwenVLSAMTok:
         device: str | torch.device | None = None,
         dtype: torch.dtype | None = None,
         samtok: SAMTok | str | Path | None = None,
+        attention: str | None = None,
+        revision: str | None = None,
     ) -> "QwenVLSAMTok":
         """Load a model by its name: "nano", a folder or a hub id.
 
@@ -86,16 +88,18 @@ class QwenVLSAMTok:
             dtype: of the language model; by default bfloat16 on CUDA and float32 elsewhere. The mask
                 tokenizer stays in float32; on CUDA its transformers run under bfloat16 autocast, as released.
             samtok: the mask tokenizer, or the name of one, for a folder without a tokenizer.
+            attention: how the language model computes it, as transformers' `attn_implementation`.
+            revision: branch, tag or commit of a hub id.
 
         Raises:
             OSError: there is no such folder or hub id, or a part of it is missing.
             ValueError: the model family is not supported, a file is broken, or parts do not fit each other.
         """
-        folder = model_folder(name)
+        folder = model_folder(name, revision)
         device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         on_cuda = device.type == "cuda"
         dtype = dtype or (torch.bfloat16 if on_cuda else torch.float32)
-        model, processor = load_qwen(vlm_part(folder), dtype)
+        model, processor = load_qwen(vlm_part(folder), dtype, attention)
         if not isinstance(samtok, SAMTok):
             where = samtok or tokenizer_part(folder)
             samtok = SAMTok.from_pretrained(
@@ -237,8 +241,13 @@ class QwenVLSAMTok:
         return self.samtok.decode(embed(first), np.array(words.codes)).cpu().numpy()
 
 
-def load_qwen(folder: str | Path, dtype: torch.dtype) -> tuple[PreTrainedModel, Processor]:
+def load_qwen(
+    folder: str | Path, dtype: torch.dtype, attention: str | None = None
+) -> tuple[PreTrainedModel, Processor]:
     """Load a vision-language model and its processor; config.json names the family.
+
+    Args:
+        attention: see `QwenVLSAMTok.from_pretrained`.
 
     Raises:
         FileNotFoundError: there is no config.json in `folder`.
@@ -254,7 +263,9 @@ def load_qwen(folder: str | Path, dtype: torch.dtype) -> tuple[PreTrainedModel, 
             f"supported: {', '.join(sorted(FAMILIES))}"
         )
     of_model, of_processor = FAMILIES[family]
-    return load_model(of_model, folder, family, dtype=dtype), load_processor(of_processor, folder)
+    chosen = {} if attention is None else {"attn_implementation": attention}
+    model = load_model(of_model, folder, family, dtype=dtype, **chosen)
+    return model, load_processor(of_processor, folder)
 
 
 def _image_parts(conversation: Conversation) -> list[dict[str, Any]]:

@@ -69,6 +69,30 @@ def run(
         ),
     ] = None,
     batch_size: Annotated[int, option("--batch-size", "Samples per batch.")] = 16,
+    max_new_tokens: Annotated[
+        int | None,
+        option("--max-new-tokens", "Limit of an answer, its end included; by default the task's own.", min=1),
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        option("--dtype", "Of a local model: float32, bfloat16, float16; by default bfloat16 on a GPU."),
+    ] = None,
+    attn: Annotated[
+        str | None, option("--attn", "Its attention: sdpa (default), eager, flash_attention_2, ...")
+    ] = None,
+    min_pixels: Annotated[
+        int | None,
+        option(
+            "--min-pixels", "Images are resized for it to at least so many pixels (width x height).", min=1
+        ),
+    ] = None,
+    max_pixels: Annotated[
+        int | None,
+        option("--max-pixels", "And to at most so many; by default as the checkpoint says.", min=1),
+    ] = None,
+    revision: Annotated[
+        str | None, option("--revision", "Branch, tag or commit of a model on the hub.")
+    ] = None,
     constrained: Annotated[bool, option("--constrained", "Allow well-formed mask words only.")] = False,
     seed: Annotated[int, option("--seed", "Seed of the bootstrap and of torch.")] = 0,
     threads: Annotated[int | None, option("--threads", "CPU threads for the model.")] = None,
@@ -127,6 +151,11 @@ def run(
     registry.trust(task)
     registry.trust_model(model)
     elsewhere = {
+        "dtype": dtype,
+        "attn": attn,
+        "min_pixels": min_pixels,
+        "max_pixels": max_pixels,
+        "revision": revision,
         "tokenizer": tokenizer,
         "answers": answers,
         "regions": regions,
@@ -148,6 +177,7 @@ def run(
         protocol=protocol,  # type: ignore[arg-type]  # the task checks it
         data=data,
         option=tuple(task_option or ()),
+        max_new_tokens=max_new_tokens,
         batch_size=batch_size,
         constrained=constrained,
         seed=seed,

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import chain, groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from samtok_bench import registry, rle
 from samtok_bench.codec import Codec
@@ -32,15 +32,21 @@ class OraclePredictor(Predictor):
         codec: used in place of the one that `argument` names.
     """
 
+    takes: ClassVar[frozenset[str]] = frozenset(("tokenizer", "revision"))
     summary = "the target masks as they are, or through a codec: oracle:CODEC"
 
     def __init__(self, argument: str, options: PredictorOptions, codec: Codec | None = None) -> None:
         super().__init__(argument, options)
-        if codec is None and argument:
-            kind, its_argument = registry.codec_class(argument)
-            codec = kind(its_argument, options)
-        self.codec = codec
+        self.codec = codec or self._named_codec()
         self._embedded: tuple[Path, Any] | None = None
+
+    def _named_codec(self) -> Codec | None:
+        kind, argument = registry.codec_class(self.argument) if self.argument else (None, "")
+        for name in sorted(self.takes - (kind.takes if kind else frozenset())):
+            if getattr(self.options, name) is not None:
+                own = f"oracle:{self.argument}" if self.argument else "oracle"
+                raise ValueError(f"the model {own!r} takes no --{name}")
+        return kind(argument, self.options) if kind else None
 
     def identity(self) -> dict[str, Any]:
         return {"kind": "oracle", "codec": self.codec.identity() if self.codec else None}

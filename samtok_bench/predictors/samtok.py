@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -13,7 +14,7 @@ from samtok import locate
 from samtok.words import END, START, VOCABULARY, Fault, ParsedWords, Word, format_words, marks, parse_words
 from samtok_bench import provenance, rle
 from samtok_bench.codec import Codec, Symbols
-from samtok_bench.predictor import Predictor, PredictorOptions
+from samtok_bench.predictor import OF_LANGUAGE_MODEL, Predictor, PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.predictors.pictures import open_at_size, pictures_of
 from samtok_bench.reading import Mark, Reading
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from samtok import ImageEmbedding, QwenVLSAMTok, SAMTok
     from samtok.qwen import Answer
 
+DTYPES = ("float32", "bfloat16", "float16")
+ATTENTIONS = ("sdpa", "eager", "flash_attention_2", "flash_attention_3", "flex_attention")
+"""By transformers' names, its own choice first."""
 CHEAP_BYTES = 200_000_000
 """Size of a tokenizer's weights up to which the ceiling is computed unasked on a CPU."""
 Pictures: TypeAlias = dict[ImagePart, dict[str, Image.Image]]
@@ -35,12 +39,19 @@ class SAMTokPredictor(Predictor):
     """A QwenVL with mask words, run in this process."""
 
     can_constrain = True
-    takes: ClassVar[frozenset[str]] = frozenset(("tokenizer",))
+    takes: ClassVar[frozenset[str]] = OF_LANGUAGE_MODEL | {"tokenizer", "revision"}
     summary = "a local model: nano, a folder, or a hub id such as zhouyik/Qwen3-VL-4B-SAMTok-co"
 
     def __init__(self, argument: str, options: PredictorOptions) -> None:
         super().__init__(argument or locate.NANO, options)
-        self.folder = _named(locate.model_folder, self.argument)
+        for name, given, known in (
+            ("dtype", options.dtype, DTYPES),
+            ("attn", options.attn, ATTENTIONS),
+        ):
+            if given is not None and given not in known:
+                raise ValueError(f"unknown --{name} {given!r}{suggestion(given, list(known))}")
+        find = partial(locate.model_folder, revision=options.revision)
+        self.folder = _named(find, self.argument)
         self._model: QwenVLSAMTok | None = None
 
     @cached_property
@@ -61,17 +72,31 @@ class SAMTokPredictor(Predictor):
             **({"tokenizer": weights_hash(self.tokenizer)} if self.options.tokenizer else {}),
             "device": device.split(":")[0],
             # what QwenVLSAMTok takes when none is named
-            "dtype": "bfloat16" if device.startswith("cuda") else "float32",
+            "dtype": self.options.dtype or ("bfloat16" if device.startswith("cuda") else "float32"),
+            "attention": self.options.attn or ATTENTIONS[0],
+            "min_pixels": self.options.min_pixels,
+            "max_pixels": self.options.max_pixels,
             "decoding": "greedy",
         }
 
     def prepare(self) -> None:
         if self._model is None:
+            import torch
+
             from samtok import QwenVLSAMTok
 
-            _settle(self.options)
-            device = _device(self.options.device)
-            self._model = QwenVLSAMTok.from_pretrained(self.folder, device=device, samtok=self.tokenizer)
+            options = self.options
+            _settle(options)
+            model = QwenVLSAMTok.from_pretrained(
+                self.folder,
+                device=_device(options.device),
+                dtype=getattr(torch, options.dtype) if options.dtype else None,
+                samtok=self.tokenizer,
+                attention=options.attn,
+            )
+            if options.min_pixels is not None or options.max_pixels is not None:
+                model.processor.limit_pixels(options.min_pixels, options.max_pixels)
+            self._model = model
 
     def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
         model = self.loaded()
@@ -101,10 +126,11 @@ class SAMTokPredictor(Predictor):
         return self._model
 
     def ceiling(self, forced: bool) -> Predictor | None:
-        codec = SAMTokCodec(str(self.tokenizer), self.options, self._model.samtok if self._model else None)
+        options = replace(self.options, tokenizer=None, revision=None)  # they led to the folder
+        codec = SAMTokCodec(str(self.tokenizer), options, self._model.samtok if self._model else None)
         if not forced and not codec.is_cheap():
             return None
-        return OraclePredictor("", self.options, codec)
+        return OraclePredictor("", options, codec)
 
     @classmethod
     def choices(cls) -> tuple[str, ...]:
@@ -128,13 +154,14 @@ class SAMTokCodec(Codec):
     """
 
     summary = "SAMTok's mask words, which the image helps to read"
+    takes: ClassVar[frozenset[str]] = frozenset(("tokenizer", "revision"))
     needs_image = True
     levels: int | None = None
     """How many codebooks are used, the first ones; None for all."""
 
     def __init__(self, argument: str, options: PredictorOptions, tokenizer: "SAMTok | None" = None) -> None:
         super().__init__(argument or locate.NANO, options)
-        self.folder = _codec_folder(self.argument)
+        self.folder = _codec_folder(options.tokenizer or self.argument, options.revision)
         self._tokenizer = tokenizer
 
     @property
@@ -225,10 +252,10 @@ def _named(find: Callable[[str], Path], name: str) -> Path:
         raise locate.UnknownModelError(f"{error}{suggestion(name, known)}") from None
 
 
-def _codec_folder(name: str) -> Path:
+def _codec_folder(name: str, revision: str | None) -> Path:
     """The folder of a mask tokenizer; an unknown name may also be a misspelt codec."""
     try:
-        return locate.tokenizer_folder(name)
+        return locate.tokenizer_folder(name, revision)
     except locate.UnknownModelError as error:
         known = codec_choices()
         listed = f", and no codec, of which there are {', '.join(known)}"

@@ -31,6 +31,8 @@ class RunOptions:
     """Format of the data, for tasks that read several."""
     option: tuple[str, ...] = ()
     """NAME=VALUE, for tasks that have options."""
+    max_new_tokens: int | None = None
+    """None for the task's own limit."""
     batch_size: int = 16
     constrained: bool = False
     seed: int = 0
@@ -41,7 +43,7 @@ class RunOptions:
     ray: str | None = None
     """Address of the Ray cluster whose actors are the workers, or `local`."""
     elsewhere: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """What is given of the options of models that run elsewhere, by their names in PredictorOptions."""
+    """What is given of the options that not every model has, by their names in PredictorOptions."""
     ceiling: bool | None = None
     """None computes it where it is cheap."""
     retry_errors: bool = False

@@ -4,14 +4,14 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from samtok_bench import provenance, registry
 from samtok_bench.images import max_pixels
 from samtok_bench.interruption import keeping
-from samtok_bench.predictor import Predictor, PredictorOptions
+from samtok_bench.predictor import OF_LANGUAGE_MODEL, Predictor, PredictorOptions
 from samtok_bench.progress import Reporter
 from samtok_bench.python_files import is_from_file
 from samtok_bench.running.answering import fill
@@ -29,7 +29,7 @@ from samtok_bench.runs.settings import RunSettings, short_name
 from samtok_bench.runs.step_times import StepTimes
 from samtok_bench.runs.summary import Summary
 from samtok_bench.sample import Outcome, Sample
-from samtok_bench.task import SampleSet, Task
+from samtok_bench.task import Generation, SampleSet, Task
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,9 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
         ("limit", options.limit),
         ("workers", options.workers),
         ("threads", options.threads),
+        ("max-new-tokens", options.max_new_tokens),
+        ("min-pixels", options.elsewhere.get("min_pixels")),
+        ("max-pixels", options.elsewhere.get("max_pixels")),
     ):
         if count is not None and count < 1:
             raise ValueError(f"--{name} must be at least 1, got {count}")
@@ -154,25 +157,36 @@ def _model(options: RunOptions, task: Task) -> WorkerModel:
     kind, _ = registry.predictor_class(options.model, task.answered_by)
     if options.constrained and not kind.can_constrain:
         raise ValueError(f"the model {options.model!r} has no constrained decoding")
-    for name in options.elsewhere:
+    given = dict(options.elsewhere)
+    if task.answered_by == "codec":
+        for name in OF_LANGUAGE_MODEL & registry.predictor_class(options.model)[0].takes:
+            given.pop(name, None)
+    for name in given:
         if name not in kind.takes:
-            given = name.removesuffix("s") if name == "request_fields" else name
-            raise ValueError(f"the model {options.model!r} takes no --{given.replace('_', '-')}")
+            option = name.removesuffix("s") if name == "request_fields" else name
+            raise ValueError(f"the model {options.model!r} takes no --{option.replace('_', '-')}")
     return WorkerModel(
         options.model,
         task.answered_by,
         PredictorOptions(
-            generation=task.generation,
+            generation=_generation(options, task),
             batch_size=options.batch_size,
             constrained=options.constrained,
             device=options.device,
             threads=options.threads,
             seed=options.seed,
             answer_form=task.answer_form,
-            **options.elsewhere,
+            **given,
         ),
         trusted=registry.trusts_model(options.model),
     )
+
+
+def _generation(options: RunOptions, task: Task) -> Generation:
+    limit = options.max_new_tokens
+    if limit is None or task.answered_by == "codec":
+        return task.generation
+    return replace(task.generation, max_new_tokens=limit)
 
 
 def _settings(
@@ -191,8 +205,9 @@ def _settings(
         sample=options.sample,
         options=task.options,
         model=options.model,
+        revision=options.elsewhere.get("revision"),
         predictor=predictor.identity(),
-        max_new_tokens=task.generation.max_new_tokens,
+        max_new_tokens=_generation(options, task).max_new_tokens,
         reading=task.generation.reading.name,
         batch_size=options.batch_size,
         constrained=options.constrained,

@@ -48,6 +48,7 @@ ROLES: Mapping[str, Role] = {
     "reading": Role.ARITHMETIC,
     "batch_size": Role.ARITHMETIC,
     "model": Role.SUBJECT,
+    "revision": Role.SUBJECT,
     "predictor": Role.SUBJECT,
     "constrained": Role.NOTE,
     "seed": Role.NOTE,
@@ -59,6 +60,9 @@ PREDICTOR_ROLES: Mapping[str, Role] = {
     "backend": Role.ARITHMETIC,
     "device": Role.ARITHMETIC,
     "dtype": Role.ARITHMETIC,
+    "attention": Role.ARITHMETIC,
+    "min_pixels": Role.ARITHMETIC,
+    "max_pixels": Role.ARITHMETIC,
     "decoding": Role.NOTE,
 }
 """Of what a predictor, or the codec that it uses, states of itself; the rest is the subject."""

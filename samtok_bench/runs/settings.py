@@ -35,6 +35,8 @@ class RunSettings(BaseModel):
     """Of the task."""
     model: str
     """As the user wrote it."""
+    revision: str | None = None
+    """Of a model on the hub, as the user wrote it; the weights' hash tells what it was."""
     predictor: dict[str, Any]
     """See `Predictor.identity`."""
     max_new_tokens: int

@@ -41,6 +41,42 @@ def test_constants(image):
     assert whole.masks == (rle.full(6, 8),)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("nano --dtype int8", "unknown --dtype 'int8'; known: float32, bfloat16, float16"),
+        ("nano --attn flash", "unknown --attn 'flash'; "),
+        ("nano --revision v1", "revision 'v1': "),
+        ("oracle:nano --revision v1", "nano is a folder here, only a hub id has revisions"),
+        ("oracle:box --revision v1", "the model 'oracle:box' takes no --revision"),
+        ("constant:refuse --dtype float32", "the model 'constant:refuse' takes no --dtype"),
+        ("nano --max-new-tokens 0", "Invalid value for '--max-new-tokens'"),
+        ("nano --max-pixels -1", "Invalid value for '--max-pixels'"),
+    ],
+)
+def test_options_of_a_local_model_are_checked_before_the_work(called, tmp_path, arguments, said):
+    code, out, err = called(
+        *("run", "--task", "gres", "--out", str(tmp_path / "run"), "--model"), *arguments.split()
+    )
+    assert (code, out) == (2, "")
+    assert said in err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("model", ["owner/name", "oracle:owner/name"])
+def test_a_revision_is_that_of_the_hub(called, monkeypatch, tmp_path, model):
+    asked = []
+
+    def download(name, revision=None, allow_patterns=None):
+        asked.append((name, revision))
+        raise OSError("no such revision")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    code, _, err = called("run", "--task", "gres", "--model", model, "--revision", "v1")
+    assert (code, asked) == (2, [("owner/name", "v1")])
+    assert err == "error: 'owner/name' is not a folder and cannot be fetched from the hub: no such revision\n"
+
+
 def test_the_oracle_answers_with_the_target(image):
     hit, none = OraclePredictor("", OPTIONS).predict([sample(image), sample(image, masks=())])
     assert hit.masks == (HALF,)

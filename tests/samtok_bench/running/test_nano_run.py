@@ -3,13 +3,15 @@
 import json
 
 import pytest
+import torch
 
-from samtok.locate import nano_is_installed
+from samtok.locate import model_folder, nano_is_installed, vlm_part
+from samtok.qwen import load_qwen
 from samtok_bench.cli.progress import PlainReporter
-from samtok_bench.predictors.samtok import preflight
+from samtok_bench.predictors.samtok import ATTENTIONS, preflight
 from samtok_bench.running.options import RunOptions
 from samtok_bench.running.run import run
-from samtok_bench.runs.folder import JOURNAL, SUMMARY
+from samtok_bench.runs.folder import JOURNAL, SUMMARY, RunFolder
 
 pytestmark = pytest.mark.skipif(
     not nano_is_installed(), reason="nano's weights are not there: train them first"
@@ -50,6 +52,34 @@ def test_batches_do_not_change_answers(go, result):
     assert {id: line.prediction.text for id, line in single.lines.items()} == {
         id: line.prediction.text for id, line in result.lines.items()
     }
+
+
+def test_options_of_the_language_model_are_used_and_recorded(go, result):
+    options = {"dtype": "bfloat16", "attn": "eager", "min_pixels": 64, "max_pixels": 96 * 96}
+    changed = go("changed", limit=2, max_new_tokens=3, elsewhere=options, ceiling=False)
+    before, now = (RunFolder(run.folder).record().settings for run in (result, changed))
+    assert [now.predictor[name] for name in ("dtype", "attention")] == ["bfloat16", "eager"]
+    assert [now.predictor[name] for name in ("min_pixels", "max_pixels")] == [64, 96 * 96]
+    assert [before.predictor[name] for name in ("dtype", "attention")] == ["float32", "sdpa"]
+    assert [before.predictor[name] for name in ("min_pixels", "max_pixels")] == [None, None]
+    assert (before.max_new_tokens > 3, now.max_new_tokens) == (True, 3)
+    for id, line in changed.lines.items():
+        assert line.prediction.new_tokens <= 3
+        assert line.prediction.prompt_tokens < result.lines[id].prediction.prompt_tokens
+    with pytest.raises(ValueError, match="pixels of an image: at least 90000 and at most 36864"):
+        go("wrong", elsewhere={"min_pixels": 90000})
+
+
+def test_they_do_not_matter_where_the_tokenizer_alone_answers(go):
+    found = go("codec", task="reconstruction", limit=1, max_new_tokens=3, elsewhere={"dtype": "bfloat16"})
+    settings = RunFolder(found.folder).record().settings
+    assert found.summary.outcomes["ok"] == 1
+    assert (settings.max_new_tokens, "dtype" in settings.predictor["codec"]) == (0, False)
+
+
+def test_what_transformers_calls_its_choice_of_attention():
+    model, _ = load_qwen(vlm_part(model_folder("nano")), torch.float32)
+    assert model.config._attn_implementation == ATTENTIONS[0]
 
 
 def test_masks_fit_their_images(result):

@@ -19,7 +19,7 @@ from samtok_bench.runs.settings import RunSettings
 
 PREDICTOR = {
     **{"kind": "samtok", "weights": "w" * 64, "backend": "torch", "device": "cpu", "dtype": "float32"},
-    "decoding": "greedy",
+    **{"attention": "sdpa", "min_pixels": None, "max_pixels": None, "decoding": "greedy"},
 }
 USUAL = {"model": "owner/model", "predictor": PREDICTOR, "code": "c" * 64}
 PACKAGES = {"torch": "2.13"}
@@ -51,7 +51,7 @@ class Pair:
     """Why `leaderboard add` refuses the second run, if it does."""
 
 
-def predictor(**changes: str) -> dict[str, Any]:
+def predictor(**changes: str | int) -> dict[str, Any]:
     return {"predictor": {**PREDICTOR, **changes}}
 
 
@@ -125,6 +125,9 @@ PAIRS = [
     Pair("predictor.backend", "grave", "backend torch there, vllm now", predictor(backend="vllm")),
     Pair("predictor.device", "grave", "device cpu there, cuda now", predictor(device="cuda")),
     Pair("predictor.dtype", "grave", "dtype float32 there, bfloat16 now", predictor(dtype="bfloat16")),
+    Pair("predictor.attention", "grave", "attention sdpa there, eager now", predictor(attention="eager")),
+    Pair("predictor.min_pixels", "grave", "min_pixels null there, 784 now", predictor(min_pixels=784)),
+    Pair("predictor.max_pixels", "grave", "max_pixels null there, 1024 now", predictor(max_pixels=1024)),
     Pair(
         "predictor.codec.dtype",
         "grave",
@@ -144,6 +147,7 @@ PAIRS = [
     ),
     # what one compares
     Pair("model", "nothing", settings={"model": "owner/other"}),
+    Pair("revision", "nothing", settings={"revision": "v1"}),
     Pair("predictor.weights", "nothing", settings=predictor(weights="v" * 64)),
     # what may matter
     Pair("predictor.decoding", "note", "decoding greedy there, beam now", predictor(decoding="beam")),
