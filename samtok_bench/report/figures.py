@@ -1,7 +1,7 @@
 """The figures of a report page: the metric table, breakdowns and distributions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +13,7 @@ from samtok_bench.runs.journal import Line
 from samtok_bench.runs.reading import LoadedRun
 from samtok_bench.runs.summary import Group, MetricValue
 from samtok_bench.showing.run_tables import bounded, group_span, metric_row
-from samtok_bench.showing.tables import NOT_AVAILABLE, bounds, number, signed, span
+from samtok_bench.showing.tables import NOT_AVAILABLE, bounds, number, ranks, signed, span
 
 BINS = 20
 
@@ -37,6 +37,8 @@ class MetricCell:
     interval: str
     gauge: Gauge | None
     ceiling: str = ""
+    best: bool = False
+    """Of several runs that differ."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class MetricRow:
     """A metric in all runs."""
 
     display: str
+    unit: str
+    direction: str
     primary: bool
     floor: str
     cells: list[MetricCell]
@@ -113,9 +117,11 @@ def metric_rows(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) ->
         rows.append(
             MetricRow(
                 display=metric.display,
+                unit=metric.unit,
+                direction=metric.direction,
                 primary=metric.id == first.primary,
                 floor=metric_row(metric)[3],
-                cells=[_cell(own) for own in in_runs],
+                cells=_marked([_cell(own) for own in in_runs], metric.direction),
                 difference=changes.get(metric.id),
             )
         )
@@ -186,6 +192,12 @@ def _cell(metric: MetricValue | None) -> MetricCell:
     if bounded(metric) and metric.value is not None:
         gauge = _gauge(metric.value, metric.low, metric.high, metric.floor, metric.ceiling)
     return MetricCell(value, interval, gauge, ceiling)
+
+
+def _marked(cells: list[MetricCell], direction: str) -> list[MetricCell]:
+    """The same, the best of them marked."""
+    placed = ranks([cell.value for cell in cells], direction)
+    return [replace(cell, best=placed.get(cell.value) == 0) for cell in cells]
 
 
 def _gauge(

@@ -109,6 +109,7 @@ def _render(report: Report, index: str, parts: Mapping[str, Any], page: str) -> 
             for k in range(len(report.names))
             if any(row.cells[k].ceiling not in ("", NOT_AVAILABLE) for row in report.metrics)
         ],
+        has=_present(report),
         interval=interval_header(report.summary.interval.level),
         css=own_text(TEMPLATES / "report.css"),
         script=script,
@@ -120,6 +121,20 @@ def _render(report: Report, index: str, parts: Mapping[str, Any], page: str) -> 
         folder=parts["folder"],
     )
     return html.encode("utf-8", "backslashreplace")  # commands and paths may hold bytes that are not text
+
+
+def _present(report: Report) -> dict[str, bool]:
+    """What the metric table has at all: only that is explained below it."""
+    rows = report.metrics
+    cells = [cell for row in rows for cell in row.cells]
+    return {
+        "share": any(not row.unit for row in rows),
+        "direction": any(row.direction != "none" for row in rows),
+        "best": any(cell.best for cell in cells),
+        "interval": any(cell.interval not in ("", NOT_AVAILABLE) for cell in cells),
+        "floor": any(row.floor not in ("", NOT_AVAILABLE) for row in rows),
+        "verdict": any(row.difference and row.difference.verdict for row in rows),
+    }
 
 
 def _pages(

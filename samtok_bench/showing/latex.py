@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from samtok_bench.showing.tables import NOT_AVAILABLE, printable
+from samtok_bench.showing.tables import NOT_AVAILABLE, printable, ranks
 
 PREAMBLE = r"% needs \usepackage{booktabs}"
 _SIGNS = str.maketrans(
@@ -78,12 +78,12 @@ def latex_table(
         columns: those of values.
         rows: texts and cells, as many as there are labels and columns.
     """
-    ranks = [_ranked([cells[k].value for _, cells in rows], column) for k, column in enumerate(columns)]
+    marks = [_ranked([cells[k].value for _, cells in rows], column) for k, column in enumerate(columns)]
     body = [
         _line(
             [
                 *map(latex_text, texts),
-                *(_cell(cell, ranks[k].get(cell.value)) for k, cell in enumerate(cells)),
+                *(_cell(cell, marks[k].get(cell.value)) for k, cell in enumerate(cells)),
             ]
         )
         for texts, cells in rows
@@ -108,15 +108,9 @@ def latex_table(
 
 
 def _ranked(values: Sequence[str], column: Column) -> dict[str, str]:
-    """Marks of the best and of the second value, by the digits that are shown: equal ones have one mark."""
-    if column.direction == "none":
-        return {}
-    shown = {value: float(value) for value in values if value not in ("", NOT_AVAILABLE)}
-    best = sorted(set(shown.values()), reverse=column.direction == "higher")
-    if len(best) < 2:  # nothing is better than anything
-        return {}
-    marks = dict(zip(best, _MARKS, strict=False))
-    return {value: marks[number] for value, number in shown.items() if number in marks}
+    """Marks of the best and of the second value."""
+    placed = ranks(values, column.direction)
+    return {value: _MARKS[rank] for value, rank in placed.items() if rank < len(_MARKS)}
 
 
 def _cell(cell: Cell, mark: str | None) -> str:

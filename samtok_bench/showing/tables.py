@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from samtok_bench.statistics import Interval
 
+COUNTS = ("codes",)
+"""Units of what is counted; values of all other units are means, also where they are whole numbers."""
 NOT_AVAILABLE = "n/a"
 _FORMULA = ("=", "+", "-", "@")
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {
@@ -87,8 +89,26 @@ def markdown_text(text: str) -> str:
 
 
 def number(value: float | None, unit: str = "", decimals: int = 2) -> str:
-    """A metric's value: as it is if it has a unit, else on the scale 0 to 100."""
+    """A metric's value: as it is if it has a unit, counts without decimals, else on the scale 0 to 100."""
+    if value is not None and unit in COUNTS and value == round(value):
+        decimals = 0
     return NOT_AVAILABLE if value is None else f"{value if unit else 100 * value:.{decimals}f}"
+
+
+def ranks(values: Sequence[str], direction: str) -> dict[str, int]:
+    """Ranks of shown numbers from 0, the best: equal digits have one rank. None where nothing is better.
+
+    Args:
+        values: as `number` gives them; those that are empty or not available have no rank.
+        direction: higher or lower is better, or none.
+    """
+    if direction == "none":
+        return {}
+    shown = {value: float(value) for value in values if value not in ("", NOT_AVAILABLE)}
+    best = sorted(set(shown.values()), reverse=direction == "higher")
+    if len(best) < 2:  # nothing is better than anything
+        return {}
+    return {value: best.index(number) for value, number in shown.items()}
 
 
 def signed(change: float | None, unit: str = "", decimals: int = 2) -> str:

@@ -121,8 +121,8 @@ def test_runs_of_other_data_are_shown_on_the_samples_in_common(command, run, wor
     ]
     page = (run / "report.html").read_text()
     assert len(part(page, "index")["samples"]) == len(part(page, "part-0")["samples"]) == 20
-    rows = {row[0]: row[1:] for row in rows_of(page, "metrics")}
-    assert rows["mean"][4:6] == ["0.00", "0.00 to 0.00"]
+    rows = {row[0]: row[1:] for row in rows_of(page, "metrics several")}
+    assert rows["mean \u2191"][2] == "0.00 0.00 to 0.00"
 
 
 def test_a_damaged_record_is_one_line(command, run):
@@ -209,36 +209,34 @@ def test_the_metric_table(command, run):
     command("report", str(run))
     page = (run / "report.html").read_text()
     rows = {row[0]: row[1:] for row in rows_of(page, "metrics")}
-    assert rows["metric"][:2] == ["value", "95 % interval"]
-    assert "ceiling" not in rows["metric"], "there is none in this run"
+    assert rows["metric"] == ["value", "0 100"], "there are neither floors nor ceilings in this run"
     mean = 100 * sum(VALUES) / COUNT
-    assert rows["mean"] == [
-        f"{mean:.2f}",
-        "n/a",
-        "mean 48.75, 95 % interval n/a, floor n/a, ceiling n/a",
-        "n/a",
-    ]
-    assert rows["bits"] == ["0.49", "", "", ""], "a value with a unit stays as it is"
+    assert rows["mean \u2191"] == [f"{mean:.2f} n/a", "mean 48.75, 95 % interval n/a, floor n/a, ceiling n/a"]
+    assert rows["bits \u2193"] == ["0.49", ""], "a value with a unit stays as it is"
+    assert rows["used (codes) \u2191"] == ["40", ""], "a count has no decimals"
+    assert "miss \u2193" in rows
+    assert "fact" in rows, "no direction"
     assert "<td>40 samples" not in page
+    note = re.search(r'</table>\s*</div>\s*<p class="note">(.*?)</p>', page, re.DOTALL)[1]
+    assert "scale 0 to 100" in note
+    assert "lower is" in note
+    for absent in ("Floor", "Ceiling", "Bold", "Below a value", "Better"):
+        assert absent not in note, "only what the table has is explained"
 
 
 def test_the_difference_of_two_runs(command, run, work, data):
     write_run(work / "better", [v + 0.02 for v in VALUES], data_root=data)
     command("report", str(run), "better", "--out", "two.html")
-    rows = {row[0]: row[1:] for row in rows_of(Path("two.html").read_text(), "metrics")}
-    assert rows["metric"][:7] == [
-        "A",
-        "95 % interval",
-        "B",
-        "95 % interval",
-        "B &minus; A",
-        "95 % interval",
-        "",
-    ]
+    page = Path("two.html").read_text()
+    rows = {row[0]: row[1:] for row in rows_of(page, "metrics several")}
+    assert rows["metric"][:3] == ["A", "B", "B &minus; A"]
     # the difference is the same in every sample, so in every resample too
-    assert rows["mean"][:7] == ["48.75", "n/a", "50.75", "n/a", "+2.00", "2.00 to 2.00", "better"]
-    assert rows["miss"][4:7] == ["+2.00", "2.00 to 2.00", "worse"], "lower is better"
-    assert rows["fact"][4:7] == ["+2.00", "2.00 to 2.00", ""], "no direction"
+    assert rows["mean \u2191"][:3] == ["48.75 n/a", "50.75 n/a", "+2.00 2.00 to 2.00 better"]
+    assert rows["miss \u2193"][2] == "+2.00 2.00 to 2.00 worse"
+    assert rows["fact"][2] == "+2.00 2.00 to 2.00", "no direction"
+    bold = re.findall(r'class="strong (best|other)">([\d.]+)', page)
+    assert bold[:2] == [("other", "48.75"), ("best", "50.75")]
+    assert bold[4:6] == [("best", "48.75"), ("other", "50.75")], "less is better"
 
 
 def test_histogram_bins_hold_their_samples(run, work, data):

@@ -619,6 +619,8 @@ def test_nothing_is_wider_than_the_window(two, width):
     try:
         two.settle()
         assert two.js("return document.documentElement.scrollWidth") <= width
+        inner = "const box = document.querySelector('.metrics').parentElement;"
+        assert two.js(f"{inner} return box.scrollWidth - box.clientWidth") <= 0, "no figure is cut off"
     finally:
         emulate("Emulation.clearDeviceMetricsOverride", {})
 
