@@ -14,6 +14,9 @@ PICTURES = Path("runs") / "show"
 
 app = typer.Typer()
 
+DataRoot = Annotated[
+    Path | None, option("--data-root", "Folder with the data, if it is not where it was at the run.")
+]
 Json = Annotated[bool, option("--json", "Print JSON instead of a table.")]
 
 
@@ -53,6 +56,7 @@ def show(
     pictures: Annotated[
         Path | None, option("--pictures", f"Folder for pictures of the samples; by default {PICTURES}/RUN.")
     ] = None,
+    data_root: DataRoot = None,
     max_image_pixels: MaxImagePixels = None,
     as_json: Json = False,
 ) -> None:
@@ -60,7 +64,7 @@ def show(
     from samtok_bench.runs.reading import open_run
     from samtok_bench.showing.inspection import run_text, sample_text, shown_samples
 
-    opened = open_run(run)
+    opened = open_run(run, data_root)
     if not sample:
         if as_json:
             typer.echo(opened.summary.model_dump_json(indent=1))
@@ -84,6 +88,7 @@ def report(
     out: Annotated[
         Path | None, option("--out", "HTML file; by default report.html in the folder of the first run.")
     ] = None,
+    data_root: DataRoot = None,
     max_image_pixels: MaxImagePixels = None,
     as_json: Annotated[bool, option("--json", "Print JSON.")] = False,
 ) -> None:
@@ -93,7 +98,7 @@ def report(
     """
     from samtok_bench.report.html import write_report
 
-    written = write_report(runs, out)
+    written = write_report(runs, out, data_root)
     if as_json:
         typer.echo(json.dumps(vars(written), indent=1, default=str))
         return

@@ -14,6 +14,7 @@ from samtok_bench.report import facts, figures
 from samtok_bench.report.facts import Fact
 from samtok_bench.report.figures import Histogram, MetricRow, Slice
 from samtok_bench.report.images import Pictures
+from samtok_bench.report.judges import JudgeRows, judge_rows
 from samtok_bench.report.samples import Judged, detail, entry, plain
 from samtok_bench.report.titles import titles
 from samtok_bench.runs.comparable import comparability, joined
@@ -39,6 +40,7 @@ class Report:
     packages: list[Fact]
     settings: list[Fact]
     metrics: list[MetricRow]
+    judges: list[JudgeRows]
     definitions: Sequence[MetricInfo]
     source: str
     """Of the definitions that name none."""
@@ -62,14 +64,14 @@ class Report:
     """What else differs between the runs and might matter."""
 
 
-def collect(paths: Sequence[Path]) -> Report:
-    """Read runs and their data.
+def collect(paths: Sequence[Path], data_root: Path | None = None) -> Report:
+    """Read runs and their data; `data_root` as `open_run`.
 
     Raises:
         NotComparable: an incomplete run, a summary that does not agree with its journal, or runs that were
             asked different things.
     """
-    runs = [open_run(path) for path in paths]
+    runs = [open_run(path, data_root) for path in paths]
     warnings, notes = _differing(runs)
     for run in runs:
         agreed_values(run, from_scores(run.metrics), run.lines)
@@ -102,6 +104,7 @@ def collect(paths: Sequence[Path]) -> Report:
         packages=facts.packages(runs),
         settings=facts.settings(runs),
         metrics=figures.metric_rows(runs, ordered),
+        judges=judge_rows([run.path for run in runs]),
         definitions=runs[0].metrics,
         source=task.source,
         ranked=info is not None,

@@ -121,7 +121,7 @@ def metric_rows(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) ->
                 direction=metric.direction,
                 primary=metric.id == first.primary,
                 floor=metric_row(metric)[3],
-                cells=_marked([_cell(own) for own in in_runs], metric.direction),
+                cells=_marked([metric_cell(own) for own in in_runs], metric.direction),
                 difference=changes.get(metric.id),
             )
         )
@@ -184,7 +184,8 @@ def _bar(run: LoadedRun, tag: str, value: str, unit: str) -> MetricCell:
     return MetricCell(number(score, unit), group_span(group.interval, group.images, unit), gauge)
 
 
-def _cell(metric: MetricValue | None) -> MetricCell:
+def metric_cell(metric: MetricValue | None) -> MetricCell:
+    """A metric of one run; n/a where the run has none such."""
     if metric is None:
         return MetricCell(NOT_AVAILABLE, "", None)
     _, value, interval, _, ceiling = metric_row(metric)

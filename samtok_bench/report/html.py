@@ -48,18 +48,19 @@ class Written:
     """What is not shown, and why."""
 
 
-def write_report(runs: Sequence[Path], out: Path | None = None) -> Written:
+def write_report(runs: Sequence[Path], out: Path | None = None, data_root: Path | None = None) -> Written:
     """Write the report of one run, or of several runs that compare with each other.
 
     Args:
         runs: results folders.
         out: the file; `report.html` in the first run's folder if None.
+        data_root: where the data of the runs is now, if not where it was.
 
     Raises:
         ValueError: a run is incomplete, or the runs do not compare.
         OSError: the file cannot be written.
     """
-    report = collect(runs)
+    report = collect(runs, data_root)
     details = [_json(sample) for sample in report.details]
     index = _json(report.index)
     text = len(index) + sum(map(len, details))

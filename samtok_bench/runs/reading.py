@@ -49,11 +49,23 @@ class LoadedRun:
         return self.record.settings
 
 
-def open_run(path: Path) -> LoadedRun:
-    """A complete results folder; NotComparable says what it lacks."""
+def open_run(path: Path, data_root: Path | None = None) -> LoadedRun:
+    """A complete results folder; NotComparable says what it lacks.
+
+    Args:
+        path: the folder.
+        data_root: where its data is now, if not where it was.
+
+    Raises:
+        FileNotFoundError: there is no such data root.
+    """
+    if data_root is not None and not data_root.is_dir():
+        raise FileNotFoundError(f"no folder {data_root}")
     folder = RunFolder(path)
     try:
         record = folder.record()
+        if data_root is not None:
+            record = record.model_copy(update={"data_root": str(data_root.resolve())})
         if record.status != "complete":
             raise NotComparable(f"{path} is incomplete: run its command again")
         task, summary, lines = task_of(folder), folder.summary(), folder.journal.read()

@@ -342,15 +342,38 @@ def test_what_judges_said_stands_with_the_answer(command, run):
         "direction": "higher",
         "value": 0.5,
     }
-    metric |= dict.fromkeys(("low", "high", "floor", "floor_by", "ceiling"))
+    metric |= {**dict.fromkeys(("floor", "floor_by", "ceiling")), "low": 0.4, "high": 0.6}
     times = {"first_asked": "2026-01-01", "last_asked": "2026-01-01", "prompts": "0", "samples": 1}
     summary = judge | times | {"primary": "ratio", "metrics": [metric]}
     file = {"schema_version": SCHEMA, "task": "synthetic", "protocol": "standard", "judges": [summary]}
     (run / "judge.json").write_text(json.dumps(file))
     assert command("report", str(run))[0] == 0
-    samples = part((run / "report.html").read_text(), "part-0")["samples"]
+    page = (run / "report.html").read_text()
+    samples = part(page, "part-0")["samples"]
     said = {"by": "judge-1", "scores": {"model": 4.0}, "replies": ["7 4"]}
     assert [sample["answers"][0]["judged"] for sample in samples[:3]] == [[], [said], []]
+    assert "<h3>Judged by judge-1</h3>" in page
+    assert rows_of(page, "judges") == [
+        ["metric", "value", "95 % interval"],
+        ["ratio", "50.00", "40.00 to 60.00"],
+    ]
+    assert "1 samples. Scores depend on the judge" in page
+
+
+def test_the_data_may_lie_elsewhere_now(command, work, data):
+    write_run(work / "run", VALUES, data_root=Path("nowhere"))
+    _, out, _ = command("report", "run")
+    assert "no pictures and no targets: no data in " in out
+    code, out, err = command("report", "run", "--data-root", "data")
+    assert (code, err) == (0, "")
+    assert "note" not in out
+    assert " 40 images, " in out
+    code, out, err = command("show", "run", "--sample", "s01", "--data-root", "data")
+    assert (code, err) == (0, "")
+    assert f"image    {data.resolve() / 'image1.png'}" in out
+    for line in ("report run", "show run"):
+        code, _, err = command(*line.split(), "--data-root", "absent")
+        assert (code, err) == (2, "error: no folder absent\n")
 
 
 def test_earlier_answers_are_shown_as_each_run_was_told(command, plugin, work):
