@@ -253,17 +253,22 @@ def predictor_class(
     return cast("type[Predictor]", load("predictor", name)), argument
 
 
-def codec_class(codec: str) -> "tuple[type[Codec], str]":
-    """Read the name of a codec: `NAME`, `NAME16`, `NAME:ARGUMENT`, or what a local model is called.
-
-    Returns:
-        the codec's class and its argument; errors as `load`.
+def codec_name(codec: str) -> tuple[str, str]:
+    """Read the name of a codec, `NAME`, `NAME16`, `NAME64-step8`, `NAME:ARGUMENT`, or what a local model is
+    called: the plug-in's name and its argument.
     """
+    known = _entries()["codec"]
     name, _, argument = codec.partition(":")
-    if name not in _entries()["codec"]:
-        name, argument = name.rstrip("0123456789"), name[len(name.rstrip("0123456789")) :]
-        if name not in _entries()["codec"] or ":" in codec:
-            name, argument = DEFAULT_CODEC, codec
+    if name in known:
+        return name, argument
+    parts = [(name, codec.removeprefix(name)) for name in known if codec.startswith(name)]
+    numbered = [(name, rest) for name, rest in parts if rest[0].isdigit() and ":" not in codec]
+    return max(numbered, default=(DEFAULT_CODEC, codec), key=lambda part: len(part[0]))
+
+
+def codec_class(codec: str) -> "tuple[type[Codec], str]":
+    """The class of a codec and its argument, by the name that `codec_name` reads; errors as `load`."""
+    name, argument = codec_name(codec)
     return cast("type[Codec]", load("codec", name)), argument
 
 

@@ -1,7 +1,9 @@
 """Every benchmark runs, at tiny sizes, and ends with a JSON object that has the rows of docs/speed.md."""
 
+import base64
 import importlib.util
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +16,8 @@ import pytest
 from samtok_bench.cli import main as cli
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+REAL_DATA = Path(os.environ.get("SAMTOK_BENCH_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
+GROUNDING_SUITE = REAL_DATA / "grounding-suite"
 Rows = dict[str, dict[str, Any]]
 
 
@@ -91,3 +95,27 @@ def test_growth(ran):
 def test_batches(ran):
     rows = ran("batches", "--model", "constant:refuse", "--limit", "4", "--sizes", "1", "3")
     assert [row["same_answers"] for row in rows.values()] == ["4 of 4", "4 of 4"]
+
+
+@pytest.mark.skipif(not GROUNDING_SUITE.is_dir(), reason=f"no {GROUNDING_SUITE}")
+def test_codecs(ran, tmp_path):
+    """A few of the masks; a word of each byte makes every character a word."""
+    vocabulary = tmp_path / "bytes.tiktoken"
+    vocabulary.write_text("".join(f"{base64.b64encode(bytes([n])).decode()} {n}\n" for n in range(256)))
+    names = ("--codec", "boxgrid8", "--codec", "seqtr12")
+    rows = ran("codecs", str(GROUNDING_SUITE), "--every", "100", *names, "--vocabulary", str(vocabulary))
+    # 38 masks; on all of them 84.20 and, in the other manner, 79.90
+    assert rows["boxgrid8"]["iou"] == pytest.approx(84.2, abs=3)
+    assert rows["boxgrid8"]["bits"] == 104
+    assert rows["seqtr12"]["iou_their_manner"] == pytest.approx(79.9, abs=6)
+    with pytest.raises(SystemExit, match="text4seg16: the vocabulary says"):
+        ran(
+            "codecs",
+            str(GROUNDING_SUITE),
+            "--every",
+            "1000",
+            "--codec",
+            "text4seg16",
+            "--vocabulary",
+            str(vocabulary),
+        )

@@ -238,13 +238,19 @@ class SAMTok(PreTrainedModel):
         return _at_size(self.decode_logits(embedding, codes), embedding, THRESHOLD)
 
     @torch.no_grad()
-    def decode_boxes(self, embedding: ImageEmbedding, boxes: Tensor | np.ndarray) -> Tensor:
+    def decode_boxes(
+        self,
+        embedding: ImageEmbedding,
+        boxes: Tensor | np.ndarray,
+        points: Tensor | np.ndarray | None = None,
+    ) -> Tensor:
         """The masks that SAM 2 alone finds in boxes, without codes: (N, H, W) bool at the image's own size.
 
         Of the decoder's three masks the one that it thinks best, logit > 0, as SAM 2 itself has it.
 
         Args:
             boxes: (N, 4) numbers, x0, y0, x1, y1 in pixels of the image; N may be 0.
+            points: (N, P, 2) numbers, x, y in pixels, which the masks are to hold.
 
         Raises:
             ValueError: another shape.
@@ -253,7 +259,14 @@ class SAMTok(PreTrainedModel):
         if boxes.ndim != 2 or boxes.shape[1] != 4:
             raise ValueError(f"boxes must have shape (N, 4), got {tuple(boxes.shape)}")
         corners = boxes.unflatten(-1, (2, 2))
-        return self._decode_points(embedding, corners, self._corner_labels(corners[..., 0]))
+        labels = self._corner_labels(corners[..., 0])
+        if points is not None:
+            held = torch.as_tensor(points, dtype=torch.float32, device=self.device)
+            if held.ndim != 3 or held.shape[::2] != (len(boxes), 2):
+                raise ValueError(f"points must have shape ({len(boxes)}, P, 2), got {tuple(held.shape)}")
+            corners = torch.cat([corners, held], 1)
+            labels = torch.cat([labels, labels.new_ones(held.shape[:2])], 1)
+        return self._decode_points(embedding, corners, labels)
 
     @torch.no_grad()
     def decode_points(

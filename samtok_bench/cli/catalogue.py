@@ -134,5 +134,5 @@ def _predictor(name: str, kind: "type[Predictor]") -> dict[str, Any]:
 
 
 def _codec(name: str, kind: "type[Codec]") -> dict[str, Any]:
-    takes = [f"{name}{choice}" for choice in kind.choices()]
+    takes = [f"{name}{choice}" for choice in kind.choices()] or [f"{name}:FILE"]
     return {"takes": takes, "needs_image": kind.needs_image, "summary": kind.summary}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from samtok_bench import rle
 from samtok_bench.codec import Codec, Symbols
-from samtok_bench.codecs.box import BINS, BITS, bins_of, place_of
+from samtok_bench.exchange.bins import BINS, BITS, bins_of, place_of
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.rle import RLE
 
@@ -69,8 +69,8 @@ class ContourCodec(Codec):
 
 
 class PolygonCodec(ContourCodec):
-    """`polygonN`: outer contours with N corners in all, as SeqTR (arXiv 2203.16265: 12 to 18 points of 1,000
-    bins, one contour) and PolyFormer (arXiv 2302.07387: several contours, a word between them) write masks.
+    """`polygonN`: outer contours with N corners in all, as PolyFormer (arXiv 2302.07387: several contours, a
+    word between them) writes masks. SeqTR's points are `seqtrN`.
 
     The tolerance is the smallest one by which N corners are enough; where the contours are too many even for
     triangles, the smallest are left out. Holes are filled: these models cannot say them.
@@ -121,26 +121,41 @@ def simplified(outline: Sequence[Contour], tolerance: float) -> list[Contour]:
     return [contour for contour in fewer if len(contour) > 2] or [max(fewer, key=len)]
 
 
-def _symbols(outline: Sequence[Contour], height: int, width: int) -> Symbols:
+def ring_symbols(outline: Sequence[NDArray[np.integer]]) -> Symbols:
+    """Points (V, 2) of several polygons one after the other, END between polygons."""
     symbols: list[int] = []
-    for contour in outline:
-        if symbols:
-            symbols.append(END)
-        for x, y in contour.tolist():
-            # corners are centres of pixels
-            symbols += bins_of((x + 0.5, y + 0.5), width, height)
+    for ring in outline:
+        symbols += [END] if symbols else []
+        symbols += ring.ravel().tolist()
     return tuple(symbols)
 
 
-def _painted(code: Symbols, height: int, width: int) -> RLE:
-    """The area between the contours by the even-odd rule, their outline included."""
-    points: list[NDArray[np.int32]] = []
-    at = 0
-    for end in [k for k, symbol in enumerate(code) if symbol == END] + [len(code)]:
-        pairs = zip(code[at:end:2], code[at + 1 : end : 2], strict=True)
-        places = np.array([place_of(pair, width, height) for pair in pairs]) - 0.5
-        points.append(np.round(places * (1 << _SUBPIXEL)).astype(np.int32))
-        at = end + 1
+def rings(symbols: Symbols) -> list[NDArray[np.int64]]:
+    """The polygons of symbols, each (V, 2), x and y."""
+    ends = [place for place, symbol in enumerate(symbols) if symbol == END]
+    cuts = zip([0, *(end + 1 for end in ends)], [*ends, len(symbols)], strict=True)
+    return [np.array(symbols[start:end], np.int64).reshape(-1, 2) for start, end in cuts]
+
+
+def filled(outline: Sequence[NDArray[np.float64]], height: int, width: int) -> RLE:
+    """The area between polygons (V, 2) by the even-odd rule, their outline included.
+
+    Args:
+        outline: x and y in pixels, the centre of the first one at 0.5.
+        height, width: of the image.
+    """
+    places = [np.round((ring - 0.5) * (1 << _SUBPIXEL)).astype(np.int32) for ring in outline]
     canvas = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(canvas, points, 1, shift=_SUBPIXEL)
+    cv2.fillPoly(canvas, places, 1, shift=_SUBPIXEL)
     return rle.encode(canvas)
+
+
+def _symbols(outline: Sequence[Contour], height: int, width: int) -> Symbols:
+    # corners are centres of pixels
+    places = [[bins_of((x + 0.5, y + 0.5), width, height) for x, y in ring.tolist()] for ring in outline]
+    return ring_symbols([np.array(ring) for ring in places])
+
+
+def _painted(code: Symbols, height: int, width: int) -> RLE:
+    places = [[place_of(pair, width, height) for pair in ring.tolist()] for ring in rings(code)]
+    return filled([np.array(ring) for ring in places], height, width)

@@ -170,7 +170,15 @@ def test_points_and_boxes_are_asked_as_transformers_asks_sam2(tiny: SAMTok, phot
         },
         "boxes": {"input_boxes": torch.tensor(boxes * np.tile(share, 2), dtype=torch.float32)[None]},
     }
-    found = {"points": tiny.decode_points(e, points, inside), "boxes": tiny.decode_boxes(e, boxes)}
+    asked["both"] = asked["boxes"] | {
+        "input_points": asked["points"]["input_points"][:, :1],
+        "input_labels": torch.ones(1, 1, 2, dtype=torch.int32),
+    }
+    found = {
+        "points": tiny.decode_points(e, points, inside),
+        "boxes": tiny.decode_boxes(e, boxes),
+        "both": tiny.decode_boxes(e, boxes, points[:1]),
+    }
     for kind, prompts in asked.items():
         with torch.no_grad():
             out = tiny.sam2(image_embeddings=features, multimask_output=True, **prompts)
@@ -182,6 +190,9 @@ def test_points_and_boxes_are_asked_as_transformers_asks_sam2(tiny: SAMTok, phot
         assert not found[kind].all()
     turned = tiny.decode_points(e, points, ~inside)
     assert not torch.equal(turned, found["points"])
+    assert not torch.equal(found["both"], found["boxes"])
+    with pytest.raises(ValueError, match=r"points must have shape \(1, P, 2\), got \(2, 2, 2\)"):
+        tiny.decode_boxes(e, boxes, points)
 
 
 @pytest.mark.parametrize("points", [np.zeros((1, 2)), np.zeros((1, 0, 2)), np.zeros((1, 2, 3))])

@@ -15,6 +15,7 @@ Install = Callable[..., None]
 GOOD = """
 import typer
 from samtok_bench.predictors.constant import ConstantPredictor
+from samtok_bench.codec import Codec as AnyCodec
 from samtok_bench.codecs.box import BoxCodec
 from samtok_tasks.gres.task import GRES
 
@@ -27,7 +28,7 @@ class Predictor(ConstantPredictor):
 class Codec(BoxCodec):
     summary = "a guest"
 
-class Bare(BoxCodec.__base__):
+class Bare(AnyCodec):
     summary = "without methods"
 
 class Restless(Predictor):

@@ -3,18 +3,21 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.fft import dctn
 
 from samtok_bench import registry, rle
 from samtok_bench.codec import Codec
 from samtok_bench.codecs.polygon import END
+from samtok_bench.codecs.qwen_words import qwen_words
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.task import Generation
 
 OPTIONS = PredictorOptions(Generation(0), device="cpu")
-IMAGE_FREE = [name for name in registry.codec_choices() if not name.startswith("samtok")]
+IMAGE_FREE = [name for name in registry.codec_choices() if not registry.codec_class(name)[0].needs_image]
 
 
 def codec(name: str) -> Codec:
@@ -43,7 +46,7 @@ masks = arrays(bool, st.tuples(st.integers(1, 40), st.integers(1, 40))).filter(n
 
 @pytest.mark.parametrize("name", IMAGE_FREE)
 @given(mask=masks)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_any_mask_comes_back_as_a_mask_of_its_size(name, mask):
     one = codec(name)
     (symbols,) = one.encode(mask.shape, [rle.encode(mask)])
@@ -83,10 +86,142 @@ def test_a_grid_by_hand():
     assert symbols == (1, 1, 0, 1)
     one = codec("grid2")
     assert one.bits(symbols) == 4
-    assert one.text(symbols) == "1 *2\n0 *1|1 *1"
-    assert one.tokens(symbols) == 6
+    assert one.text(symbols) == "target *2\n others *1| target *1\n"
+    assert one.tokens(symbols) == 12  # target, *, 2, line; others, *, 1, bar, target, *, 1, line
     assert back[0].all()
     assert not back[3, :2].any()
+
+
+def test_text4seg_by_hand():
+    """PIL's nearest takes the pixel at the middle of a cell: 1 and 3 of 4, where `grid2` takes the area."""
+    mask = np.zeros((4, 4), bool)
+    mask[1, 3] = True
+    back, symbols = through("text4seg2", mask)
+    assert symbols == (0, 1, 0, 0)
+    assert np.array_equal(back, np.kron([[0, 1], [0, 0]], np.ones((2, 2))).astype(bool))
+    assert codec("text4seg2").bits(symbols) == 4
+
+
+@given(cells=arrays(bool, (7, 7)), size=st.tuples(st.integers(1, 90), st.integers(1, 90)))
+@settings(max_examples=30, deadline=None)
+def test_text4seg_is_enlarged_as_by_torch(cells, size):
+    (back,) = codec("text4seg7").decode(size, [tuple(cells.ravel().astype(int).tolist())])
+    theirs = torch.nn.functional.interpolate(torch.tensor(cells)[None, None].double(), size, mode="nearest")
+    assert np.array_equal(rle.decode(back), theirs[0, 0].numpy() > 0)
+
+
+def test_a_grid_in_the_box_by_hand():
+    mask = np.zeros((100, 200), bool)
+    mask[20:40, 50:150] = True  # the upper half of the box
+    mask[40:60, 50] = True
+    back, symbols = through("boxgrid2", mask)
+    assert symbols == (256, 205, 767, 614, 1, 1, 0, 0)
+    assert back[20:38, 50:150].all()
+    assert not back[43:].any()
+    one = codec("boxgrid2")
+    assert one.bits(symbols) == 44
+    assert one.text(symbols) == "<256,205,767,614>target *2\n others *2\n"
+    assert one.tokens(symbols) == 4 + 8
+
+
+def test_cosines_by_hand():
+    """A filled box is the mean alone: 128 in an orthonormal transform of 128 x 128."""
+    mask = np.zeros((100, 200), bool)
+    mask[20:60, 50:150] = True
+    back, symbols = through("dct64-step8", mask)
+    assert symbols == (256, 205, 767, 614, 16, *[0] * 63)
+    assert np.array_equal(back, mask)
+    one = codec("dct64-step8")
+    assert one.bits(symbols) == 40 + (2 + 1 + 2 * 4) + 63
+    assert one.tokens(symbols) == 68
+
+
+def test_cosines_are_in_the_order_of_jpeg():
+    """The first six of an independent transform: by diagonals, every other one upwards."""
+    mask = disc(128, 64) & ~disc(128, 20)
+    (symbols,) = codec("dct6-step1").encode(mask.shape, [rle.encode(mask)])
+    rows, columns = np.nonzero(mask)
+    inside = mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    cells = cv2.resize(inside.astype(np.float32), (128, 128), interpolation=cv2.INTER_LINEAR) >= 0.5
+    wave = dctn(cells.astype(float), norm="ortho")
+    order = [(0, 0), (0, 1), (1, 0), (2, 0), (1, 1), (0, 2)]
+    assert symbols[4:] == tuple(round(float(wave[place])) for place in order)
+
+
+def test_simpleseg_by_hand():
+    mask = np.zeros((100, 200), bool)
+    mask[20:60, 30:80] = True
+    back, symbols = through("simpleseg", mask)
+    one = codec("simpleseg")
+    assert one.text(symbols) == "[[[0.15, 0.2], [0.15, 0.59], [0.395, 0.59], [0.395, 0.2]]]"
+    assert one.bits(symbols) == 8 * 58
+    assert one.tokens(symbols) == 50
+    # corners are at the centres of pixels, and the source draws from there: it loses a row and a column
+    assert np.array_equal(np.argwhere(back).min(0), (20, 30))
+    assert np.array_equal(np.argwhere(back).max(0), (58, 78))
+
+
+def test_two_corners_draw_nothing():
+    line = np.zeros((100, 200), bool)
+    line[20, 30:80] = True
+    back, symbols = through("simpleseg", line)
+    assert len(symbols) == 4
+    assert not back.any()
+
+
+def test_seqtr_by_hand():
+    """10 x 10 pixels have 36 on the outline: every third is written, from the upper left corner down."""
+    mask = np.zeros((100, 200), bool)
+    mask[20:30, 30:40] = True
+    mask[50:53, 60:63] = True  # another part is lost
+    back, symbols = through("seqtr12", mask)
+    assert len(symbols) == 24
+    assert symbols[:8] == (150, 200, 150, 230, 150, 260, 150, 290)
+    assert not back[40:].any()
+    assert codec("seqtr12").bits(symbols) == pytest.approx(239.18, abs=0.01)
+
+
+def test_florence_by_hand():
+    mask = np.zeros((100, 200), bool)
+    mask[20:60, 30:80] = True
+    mask[80:90, 100:120] = True
+    back, symbols = through("florence2", mask)
+    one = codec("florence2")
+    assert one.text(symbols) == (
+        "<loc_502><loc_805><loc_502><loc_895><loc_597><loc_895><loc_597><loc_805><sep>"
+        "<loc_152><loc_205><loc_152><loc_595><loc_397><loc_595><loc_397><loc_205>"
+    )
+    assert one.tokens(symbols) == 17
+    assert np.array_equal(back, mask)
+    (few,) = codec("florence2:4").encode(mask.shape, [rle.encode(mask)])
+    assert few == symbols[9:]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[[0.123, 0.456], [0.1, 0.99], [0.0, 1.0]], [[0.1, 0.2]]]", 47),
+        ("others *12| dog *4\n others *3| dog *13\n", 18),
+        ("12 33 450", 9),
+    ],
+)
+def test_words_of_qwen(text, words):
+    """Counted with the 151,643 words themselves."""
+    assert qwen_words(text) == words
+
+
+@pytest.mark.parametrize(("radii", "expected"), [((40, 20), ((60, 60), (140, 150))), ((40, 0), None)])
+def test_points_are_the_centres_of_the_largest_circles(radii, expected):
+    y, x = np.mgrid[:200, :200]
+    parts = [(x - 60) ** 2 + (y - 60) ** 2, (x - 140) ** 2 + (y - 150) ** 2]
+    mask = np.logical_or(*(part < radius**2 for part, radius in zip(parts, radii, strict=True)))
+    (symbols,) = codec("sam-box-points").encode(None, [rle.encode(mask)])
+    places = [value / 1023 * 200 for value in symbols[4:]]
+    assert places[:2] == pytest.approx((60.5, 60.5), abs=1)
+    if expected:
+        assert places[2:] == pytest.approx((140.5, 150.5), abs=1)
+    else:
+        assert len(places) == 4
 
 
 def test_a_square_has_four_corners():
@@ -139,6 +274,15 @@ def test_decoding_sees_symbols_alone():
         ("polygon2", "polygonN takes 3 to 1000"),
         ("contour", "contourN takes 1 to 100"),
         ("gridd16", "gridd16"),
+        ("boxgrid", "boxgrid16, boxgrid32, ...; got boxgrid"),
+        ("text4seg513", "a grid has 2 to 512 cells"),
+        ("dct64", "dctN-stepS takes 1 to 16384 coefficients"),
+        ("dct0-step8", "got dct0-step8"),
+        ("dct64-step0", "got dct64-step0"),
+        ("seqtr2", "seqtrN takes 3 to 1000 points"),
+        ("simpleseg0", "simplesegE takes 1 to 100 thousandths"),
+        ("florence2:2", "florence2:N takes 3 to 1000, got florence2:2"),
+        ("paligemma", "paligemma takes a file of weights: paligemma:FILE"),
     ],
 )
 def test_unknown_codecs_are_one_line(name, message):
@@ -150,6 +294,12 @@ def test_names_lead_to_codecs():
     assert registry.codec_class("grid16")[1] == "16"
     assert registry.codec_class("samtok:some/folder2")[1] == "some/folder2"
     assert registry.codec_class("samtok")[1] == ""
+    assert registry.codec_name("dct64-step8") == ("dct", "64-step8")
+    assert registry.codec_name("text4seg16") == ("text4seg", "16")
+    assert registry.codec_name("florence2:16") == ("florence2", "16")
+    assert registry.codec_name("florence2") == ("florence2", "")
+    assert registry.codec_name("sam-box-points") == ("sam-box-points", "")
+    assert registry.codec_name("grid16:1") == ("samtok", "grid16:1")
     kind, argument = registry.codec_class("owner/name-2")
     assert (kind.__name__, argument) == ("SAMTokCodec", "owner/name-2")
     assert registry.predictor_class("nano", "codec")[1] == "nano"
@@ -163,12 +313,18 @@ def test_nanos_words_cost_what_they_say(tmp_path):
     path = tmp_path / "a.png"
     Image.fromarray(np.where(disc()[..., None], (210, 30, 40), (230, 230, 220)).astype(np.uint8)).save(path)
     kept = {}
-    for name in ("samtok", "samtok-first"):
-        one = codec(name)
-        embedding = one.embed(path, (200, 200))
+    nano = codec("samtok").loaded()
+    embedding = nano.embed(Image.open(path))
+    for name in ("samtok", "samtok-first", "sam-box", "sam-box-points"):
+        one = registry.codec_class(name)[0]("", OPTIONS, nano)
         (symbols,) = one.encode(embedding, [rle.encode(disc())])
         (back,) = one.decode(embedding, [symbols])
         kept[name] = iou(rle.decode(back), disc())
+        if name.startswith("sam-box"):
+            assert (one.tokens(symbols), one.bits(symbols)) == ((4, 40) if name == "sam-box" else (8, 80))
+            assert one.identity()["kind"] == name
+            assert symbols[:4] == codec("box").encode((200, 200), [rle.encode(disc())])[0]
+            continue
         assert (one.tokens(symbols), one.bits(symbols)) == ((4, 16) if name == "samtok" else (3, 8))
         assert one.codebooks == len(symbols) == one.text(symbols).count("<|mt_0")
         assert "levels" in one.identity()
