@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
 # a process per core, each with one thread
 PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo dev test test-slow test-lmms test-demo lmms gradio gate lint browser clean
+.PHONY: demo dev test test-slow test-lmms test-demo lmms gradio gate lint docs browser clean
 
 demo: .venv/.installed
 	$(BIN)/samtok-bench run --task gres
@@ -45,6 +45,10 @@ lint: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# the pages as a site in build/site; strict: a link or an anchor that leads nowhere fails (with --quiet it would not)
+docs: .venv/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # for the tests of pages, which are skipped without it, and for docs/screenshots.py (Debian, Ubuntu)
 BROWSER := apt-get install -y chromium chromium-driver

@@ -19,8 +19,12 @@ PART = ".part"
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept: SAMTOK_BENCH_CACHE, else ~/.cache/samtok-bench."""
-    return Path(os.environ.get(CACHE) or Path.home() / ".cache" / "samtok-bench")
+    """For what can be made again: SAMTOK_BENCH_CACHE, or samtok-bench in XDG_CACHE_HOME or ~/.cache."""
+    if chosen := os.environ.get(CACHE):
+        return Path(chosen)
+    home = Path(os.environ.get("XDG_CACHE_HOME") or "")
+    # the XDG specification has relative paths ignored
+    return (home if home.is_absolute() else Path.home() / ".cache") / "samtok-bench"
 
 
 def aside(path: Path) -> Path:

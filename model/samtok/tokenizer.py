@@ -117,7 +117,8 @@ class SAMTok(PreTrainedModel):
         """Load the released pair of files in float32, strictly and without running code from them.
 
         Args:
-            sam2_pt, tokenizer_pth: see `samtok.checkpoints.published_state`, also for the errors.
+            sam2_pt: see `samtok.checkpoints.published_state`, also for the errors.
+            tokenizer_pth: the same.
             config: sizes; by default those of the release (Hiera-L, 1024 px, two codebooks of 256).
         """
         with torch.device("meta"):

@@ -5,10 +5,11 @@ import multiprocessing
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
-from samtok_bench.files import aside, folder_aside, whole_file, write_whole
+from samtok_bench.files import aside, cache_folder, folder_aside, whole_file, write_whole
 
 context = multiprocessing.get_context("fork")
 
@@ -164,3 +165,21 @@ def test_two_writers_of_a_folder_follow_each_other(tmp_path):
     assert [process.exitcode for process in processes] == [0] * 4
     assert len(list(path.iterdir())) == 20
     assert [found.name for found in tmp_path.iterdir()] == ["copy"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "xdg", "folder"),
+    [
+        ("/a", "/b", "/a"),
+        ("", "/b", "/b/samtok-bench"),
+        (None, "b", "/home/me/.cache/samtok-bench"),
+        (None, None, "/home/me/.cache/samtok-bench"),
+    ],
+)
+def test_the_cache(monkeypatch, chosen, xdg, folder):
+    monkeypatch.setenv("HOME", "/home/me")
+    for name, value in (("SAMTOK_BENCH_CACHE", chosen), ("XDG_CACHE_HOME", xdg)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert cache_folder() == Path(folder)
