@@ -7,20 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from samtok.colours import BEYOND, BOTH, MASKS, MISSED, RGB, TARGET
+
 SIDE = 640
 """Longest side of a panel in pixels."""
 CAPTION = 26
 """Height in pixels of the line above a panel."""
-# distinct for colour-blind readers too (Okabe and Ito)
-COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (204, 121, 167), (213, 94, 0))
-MISSING, EXTRA, BOTH = (230, 60, 40), (40, 110, 230), (235, 235, 235)
 
 Masks = NDArray[np.bool_]
+Point = tuple[int, int]
+"""x, y."""
 
 
-def overlay(
-    image: Image.Image, masks: Masks, colours: Sequence[tuple[int, int, int]] = COLOURS
-) -> Image.Image:
+def overlay(image: Image.Image, masks: Masks, colours: Sequence[RGB] = MASKS) -> Image.Image:
     """Tint the masks (N, H, W) bool on an image of their size, each in its own colour."""
     pixels = np.asarray(image.convert("RGB"), np.float32).copy()
     for index, mask in enumerate(masks):
@@ -38,7 +37,7 @@ def outlined(image: Image.Image, masks: Masks) -> Image.Image:
     tinted = np.asarray(overlay(image, masks)).copy()
     for mask in masks:
         wider = Image.fromarray(mask.astype(np.uint8) * 255).filter(ImageFilter.MaxFilter(2 * width + 1))
-        tinted[(np.asarray(wider) > 0) & ~masks.any(0)] = 255
+        tinted[(np.asarray(wider) > 0) & ~masks.any(0)] = TARGET
     return Image.fromarray(tinted)
 
 
@@ -50,7 +49,7 @@ def difference(image: Image.Image, masks: Masks, others: Masks) -> Image.Image:
     missing, extra = (masks & ~others).any(0), (others & ~masks).any(0)
     both = (masks & others).any(0) & ~missing & ~extra
     dark = Image.fromarray((np.asarray(image.convert("RGB")) * 0.35).astype(np.uint8))
-    return overlay(dark, np.stack([both, extra, missing]), (BOTH, EXTRA, MISSING))
+    return overlay(dark, np.stack([both, extra, missing]), (BOTH, BEYOND, MISSED))
 
 
 def round_trip(image: Image.Image, masks: Masks, decoded: Masks, iou: Sequence[float]) -> Image.Image:
@@ -66,7 +65,7 @@ def round_trip(image: Image.Image, masks: Masks, decoded: Masks, iou: Sequence[f
     panels = {
         "mask" if len(iou) == 1 else "masks": outlined(image, masks),
         caption: outlined(image, decoded),
-        "difference: red missing, blue extra": difference(image, masks, decoded),
+        "": difference(image, masks, decoded),
     }
     scale = min(1.0, SIDE / max(image.size))
     width, height = (max(1, round(length * scale)) for length in image.size)
@@ -75,4 +74,14 @@ def round_trip(image: Image.Image, masks: Masks, decoded: Masks, iou: Sequence[f
     for index, (caption, panel) in enumerate(panels.items()):
         sheet.paste(panel.resize((width, height), Image.Resampling.LANCZOS), (index * width, CAPTION))
         draw.text((index * width + 4, 3), caption, fill="black", font=font)
+    _legend(draw, font, ((len(panels) - 1) * width + 4, 3))
     return sheet
+
+
+def _legend(draw: ImageDraw.ImageDraw, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, at: Point) -> None:
+    """What the colours of a difference mean, each behind a square of it."""
+    x, y = at
+    for colour, name in ((BOTH, "in both"), (MISSED, "missed"), (BEYOND, "beyond")):
+        draw.rectangle((x, y + 3, x + 13, y + 16), fill=colour, outline="black")
+        draw.text((x + 18, y), name, fill="black", font=font)
+        x += 26 + round(font.getlength(name))

@@ -8,6 +8,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from samtok import colours
+from samtok.colours import hexed
 from samtok_bench.judging.transcript import read_judges, read_transcript
 from samtok_bench.metric import MetricInfo
 from samtok_bench.report import facts, figures
@@ -25,6 +27,12 @@ from samtok_bench.task import Dropped
 
 REGION = re.compile(r"\[(?:region|mask) \d+\]")
 """As `plain` spells it."""
+COLOURS = {
+    "masks": [hexed(colour) for colour in colours.MASKS],
+    "target": hexed(colours.TARGET),
+    **{name: hexed(getattr(colours, name.upper())) for name in ("both", "missed", "beyond", "ignored")},
+}
+"""As the page's scripts read them."""
 WORDLESS = frozenset(".,;:!?\u2026 ")
 
 
@@ -114,6 +122,7 @@ def collect(paths: Sequence[Path], data_root: Path | None = None) -> Report:
             "runs": [{"name": n, "label": r.summary.model} for n, r in zip(names, runs, strict=True)],
             "metric": {"display": info.display, "unit": info.unit, "sign": info.sign} if info else None,
             "keys": keys,
+            "colours": COLOURS,
             "tags": {
                 tag: values for tag, values in tag_values(runs[0], ordered[0]).items() if len(values) > 1
             },

@@ -24,7 +24,7 @@ PICTURE_BYTES, LEAST_PICTURE_BYTES = 48_000, 7_000
 FEW_BYTES, LARGE_PICTURE_BYTES = 10_000_000, 600_000
 """Few pictures share this, so that they keep their pixels; the most that one of them gets."""
 _SCRIPTS = (
-    *("masks.js", "drawing.js", "filters.js", "parts.js", "panels.js", "enlarged.js", "thumbs.js"),
+    *("masks.js", "filters.js", "drawing.js", "parts.js", "panels.js", "enlarged.js", "thumbs.js"),
     *("answers.js", "texts.js", "browser.js"),
 )
 _FRAME_BYTES = 150_000

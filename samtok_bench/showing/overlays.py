@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from samtok.colours import RGB, TARGET, mask_colour
 from samtok_bench import rle
 from samtok_bench.files import whole_file
 from samtok_bench.images import ImageFileError, open_image
@@ -21,12 +22,12 @@ COUNT = 8
 COLUMNS = 2
 SIDE = 256
 CAPTION = 34
-TARGET_COLOUR = (0, 225, 255)
-ANSWER_COLOUR = (255, 0, 200)
+LEGEND_HEIGHT = 20
+LEGEND = "each mask in a colour of its own; white: the outline of the target"
 
 
 def write_overlays(path: Path, samples: Sequence[Sample], lines: Mapping[str, Line]) -> list[str]:
-    """Draw evenly spaced samples: the target (cyan) and the answer (magenta) side by side.
+    """Draw evenly spaced samples: the target and the answer side by side, in the colours of `samtok.colours`.
 
     Whatever cannot be drawn fails nothing: the answers stand without a picture.
 
@@ -54,7 +55,7 @@ def write_changes(
     now: Mapping[str, Line],
     captions: Mapping[str, str],
 ) -> list[str]:
-    """Draw samples that two runs answered: the target (cyan), then the two answers (magenta).
+    """Draw samples that two runs answered: the target, then the two answers.
 
     Args:
         path: of the picture; its folder is made if needed.
@@ -75,9 +76,8 @@ def write_changes(
     tiles, images = [], _Images()
     for id in there:
         sample = samples[id]
-        answers = [(lines[id].prediction.masks, ANSWER_COLOUR) for lines in (before, now)]
-        layers = [(sample.target.masks, TARGET_COLOUR), *answers]
-        tiles.append(_strip(sample, images.fitted(sample), layers, captions[id]))
+        answers = [lines[id].prediction.masks for lines in (before, now)]
+        tiles.append(_strip(sample, images.fitted(sample), answers, captions[id]))
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:
         _sheet(tiles, 1).save(file, "PNG")
@@ -114,13 +114,15 @@ def _sheet(tiles: Sequence[Image.Image], columns: int) -> Image.Image:
     columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
     width, height = tiles[0].size
-    sheet = Image.new("RGB", (columns * width, rows * height), "white")
+    sheet = Image.new("RGB", (columns * width, rows * height + LEGEND_HEIGHT), "white")
     for k, tile in enumerate(tiles):
         sheet.paste(tile, (k % columns * width, k // columns * height))
+    legend = ImageDraw.Draw(sheet)
+    legend.text((4, rows * height + 2), LEGEND, fill="black", font=ImageFont.load_default(size=12))
     return sheet
 
 
-def overlay(image: Image.Image, masks: Sequence[RLE], colour: tuple[int, int, int]) -> Image.Image:
+def overlay(image: Image.Image, masks: Sequence[RLE], colour: RGB) -> Image.Image:
     """Tint the union of masks and draw its outline.
 
     Args:
@@ -137,6 +139,17 @@ def overlay(image: Image.Image, masks: Sequence[RLE], colour: tuple[int, int, in
     return Image.fromarray(pixels.astype(np.uint8))
 
 
+def _in_colours(image: Image.Image, masks: Sequence[RLE], outlined: Sequence[RLE] = ()) -> Image.Image:
+    """Each mask in its colour, and a line in that of the target around others."""
+    for number, mask in enumerate(masks):
+        image = overlay(image, [mask], mask_colour(number))
+    if not outlined:
+        return image
+    pixels = np.array(image)
+    pixels[_outline(rle.resized(rle.union(outlined), image.height, image.width))] = TARGET
+    return Image.fromarray(pixels)
+
+
 def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     padded = np.pad(mask, 1)
     inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
@@ -149,20 +162,21 @@ def _tile(sample: Sample, line: Line, images: _Images) -> Image.Image:
         said += f", {line.prediction.outcome}"
     if "iou" in line.scores:
         said += f", IoU {100 * line.scores['iou']:.0f}"
-    layers = [(sample.target.masks, TARGET_COLOUR), (line.prediction.masks, ANSWER_COLOUR)]
-    return _strip(sample, images.fitted(sample), layers, said)
+    return _strip(sample, images.fitted(sample), [line.prediction.masks], said)
 
 
 def _strip(
     sample: Sample,
     image: Image.Image,
-    layers: Sequence[tuple[Sequence[RLE], tuple[int, int, int]]],
+    answers: Sequence[Sequence[RLE]],
     said: str,
 ) -> Image.Image:
-    """The image once a layer of masks, side by side, below the question and what is said of the answer."""
-    tile = Image.new("RGB", (len(layers) * (SIDE + 4) + 4, SIDE + CAPTION), "white")
-    for k, (masks, colour) in enumerate(layers):
-        tile.paste(overlay(image, masks, colour), (4 + k * (SIDE + 4), CAPTION))
+    """The image with the target and with each answer, below the question and what is said of the answer."""
+    wanted = sample.target.masks
+    panels = [_in_colours(image, wanted), *(_in_colours(image, masks, wanted) for masks in answers)]
+    tile = Image.new("RGB", (len(panels) * (SIDE + 4) + 4, SIDE + CAPTION), "white")
+    for k, panel in enumerate(panels):
+        tile.paste(panel, (4 + k * (SIDE + 4), CAPTION))
     draw, font = ImageDraw.Draw(tile), ImageFont.load_default(size=12)
     asked = "".join(part.text for part in sample.turns[-1].parts if isinstance(part, Text))
     draw.text((4, 2), asked[:80], fill="black", font=font)

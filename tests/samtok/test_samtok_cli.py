@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from samtok import SAMTok, format_words, parse_words
 from samtok.cli import app
 from samtok.mask_files import read_mask, write_mask
-from samtok.pictures import BOTH, EXTRA, MISSING, SIDE, difference, outlined, overlay, round_trip
+from samtok.pictures import BEYOND, BOTH, MISSED, SIDE, difference, outlined, overlay, round_trip
 
 WORD = "<|mt_start|><|mt_0001|><|mt_0258|><|mt_end|>"
 REAL_DATA = Path(os.environ.get("SAMTOK_BENCH_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -167,7 +167,7 @@ def test_pictures():
     assert (outline == 255).all(-1).tolist() == [[False, False, True, False], [True, True, True, False]]
     others = np.roll(masks, 1, axis=2)  # pixel 0 is missing, 1 shared, 2 too much
     shown = np.asarray(difference(image, masks, others)).astype(int)
-    for pixel, colour in ((0, MISSING), (1, BOTH), (2, EXTRA)):
+    for pixel, colour in ((0, MISSED), (1, BOTH), (2, BEYOND)):
         np.testing.assert_allclose(shown[0, pixel], 0.45 * 35 + 0.55 * np.array(colour), atol=1)
     assert shown[0, 3].tolist() == [35, 35, 35]
     large = np.ones((1, SIDE, 2 * SIDE), bool)

@@ -1,12 +1,11 @@
 // Drawing: layers of masks over a picture, at the size at which they are shown.
 
-// Okabe and Ito's colours, told apart with any kind of colour vision
-const MASK_COLOURS = ["#E69F00", "#56B4E9", "#CC79A7", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#DDDDDD"];
+const MASK_COLOURS = INDEX.colours.masks;
 const PARTS = {
-  both: { colour: "#0072B2", label: "in both" },
-  missed: { colour: "#F0E442", label: "missed" },
-  beyond: { colour: "#D55E00", label: "beyond the target" },
-  ignored: { colour: "#999999", label: "ignored" },
+  both: { colour: INDEX.colours.both, label: "in both" },
+  missed: { colour: INDEX.colours.missed, label: "missed" },
+  beyond: { colour: INDEX.colours.beyond, label: "beyond the target" },
+  ignored: { colour: INDEX.colours.ignored, label: "ignored" },
 };
 const REGION_COLOUR = "#FFFFFF";
 const TALLEST = 460;

@@ -59,7 +59,7 @@ function maskFills(masks, on) {
 }
 
 function answerPanel(title, source, target, masks) {
-  const outlines = target.map(([mask]) => ({ on: "target", kind: "outline", mask, colour: "#FFFFFF" }));
+  const outlines = target.map(([mask]) => ({ on: "target", kind: "outline", mask, colour: INDEX.colours.target }));
   return panel(title, source, [...maskFills(masks, "answer"), ...outlines], masksSaid(masks));
 }
 
@@ -140,7 +140,9 @@ function buildLayers() {
 
 function legendItems() {
   const items = Object.values(PARTS).slice(0, 3).map(({ colour, label }) => swatch(colour, label));
-  return [...items, span("key-item", element("i", { class: "line" }), "outline of the target")];
+  const first = swatch(MASK_COLOURS[0], "a colour for each mask");
+  first.firstChild.style.background = `linear-gradient(90deg, ${MASK_COLOURS.slice(0, 4).join(", ")})`;
+  return [first, ...items, span("key-item", element("i", { class: "line" }), "outline of the target")];
 }
 
 function swatch(colour, label) {

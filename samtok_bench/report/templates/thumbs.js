@@ -36,7 +36,7 @@ async function drawThumb(canvas) {
   const regions = detail.regions.filter((region) => region.picture === 0 && region.mask);
   const shown = [
     ...answered.map(([mask, k]) => layer(mask, "fill", maskColour(k))),
-    ...wanted.map(([mask]) => layer(mask, "outline", "#FFFFFF")),
+    ...wanted.map(([mask]) => layer(mask, "outline", INDEX.colours.target)),
     ...regions.map((region) => layer(region.mask, "dashed", REGION_COLOUR)),
   ];
   const scale = THUMB / Math.max(picture.w, picture.h);
