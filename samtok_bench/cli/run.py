@@ -48,6 +48,10 @@ def run(
     shuffle: Annotated[
         int | None, option("--shuffle", "With --limit: N samples drawn by this seed, not the first ones.")
     ] = None,
+    stratify: Annotated[
+        str | None,
+        option("--stratify", "With --limit: each value of this tag keeps its share of the split."),
+    ] = None,
     sample: Annotated[
         list[str] | None, option("--sample", "Run only the sample with this id; repeatable.")
     ] = None,
@@ -172,6 +176,7 @@ def run(
         split=split,
         limit=limit,
         shuffle=shuffle,
+        stratify=stratify,
         sample=tuple(sample or ()),
         out=out,
         protocol=protocol,  # type: ignore[arg-type]  # the task checks it

@@ -23,6 +23,8 @@ class RunOptions:
     limit: int | None = None
     shuffle: int | None = None
     """With `limit`: the seed that draws the samples, instead of the first ones."""
+    stratify: str | None = None
+    """With `limit`: the tag of whose values each keeps its share of the split."""
     sample: tuple[str, ...] = ()
     """Ids, or unique beginnings of ids."""
     out: Path | None = None

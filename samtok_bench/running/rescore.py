@@ -26,9 +26,7 @@ def rescore(path: Path, reporter: Reporter) -> RunResult:
     record = folder.record()
     settings, task = record.settings, task_of(folder)
     root = record.root(task)
-    chosen = choose(
-        task.samples(root, settings.split), settings.sample, settings.limit, reporter, settings.shuffle
-    )
+    chosen = choose(task.samples(root, settings.split), settings, reporter)
     if data_hash(chosen.samples) != settings.data:
         raise ValueError(f"the data in {root} changed since {path} was run")
     by_id = {sample.id: sample for sample in chosen.samples}

@@ -69,12 +69,14 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
         raise ValueError(f"--seed must not be negative, got {options.seed}")
     if options.shuffle is not None and (options.limit is None or options.shuffle < 0 or options.sample):
         raise ValueError("--shuffle takes a seed from 0, and draws the samples of a --limit, not of --sample")
+    if options.stratify is not None and (options.limit is None or options.sample):
+        raise ValueError("--stratify spreads the samples of a --limit, not those of --sample")
     task = options.make_task()
     model = _model(options, task)
     predictor = model.make()
     split = read_split(task, options, reporter.note)
     predictor.accept(split.read.samples)
-    chosen = choose(split.read, options.sample, options.limit, reporter, options.shuffle)
+    chosen = choose(split.read, options, reporter)
     settings = _settings(options, task, split.name, predictor, chosen.samples)
     folder = RunFolder(options.out or _default_folder(settings))
     with ExitStack() as opened:
@@ -202,6 +204,7 @@ def _settings(
         split=split,
         limit=options.limit,
         shuffle=options.shuffle,
+        stratify=options.stratify,
         sample=options.sample,
         options=task.options,
         model=options.model,

@@ -5,9 +5,11 @@ import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from samtok_bench import provenance
 from samtok_bench.progress import Reporter
+from samtok_bench.registry import suggestion
 from samtok_bench.running.options import RunOptions
 from samtok_bench.sample import ImagePart, Sample, matching_id, prompt_text
 from samtok_bench.task import SampleSet, Task
@@ -38,20 +40,31 @@ def read_split(task: Task, options: RunOptions, note: Callable[[str], None]) -> 
     return Split(name, root, read)
 
 
-def choose(
-    read: SampleSet, asked: Sequence[str], limit: int | None, reporter: Reporter, shuffle: int | None = None
-) -> SampleSet:
-    """The samples that are asked for, and those that these come after.
+class Wanted(Protocol):
+    """Which samples of a split a user, or the record of a run, wants."""
 
-    Args:
-        read: the split.
-        asked: ids, or unique beginnings of ids; none for all.
-        limit: only so many, the first ones.
-        reporter: told what comes along.
-        shuffle: a seed that draws them instead, the same from the same ids in any order.
+    @property
+    def sample(self) -> tuple[str, ...]:
+        """Ids, or unique beginnings of ids; none for all."""
+
+    @property
+    def limit(self) -> int | None:
+        """Only so many, the first ones."""
+
+    @property
+    def shuffle(self) -> int | None:
+        """A seed that draws them instead, the same from the same ids in any order."""
+
+    @property
+    def stratify(self) -> str | None:
+        """A tag, of whose values each keeps its share of the split."""
+
+
+def choose(read: SampleSet, wanted: Wanted, reporter: Reporter) -> SampleSet:
+    """The samples that are wanted, and those that these come after; `reporter` is told what comes along.
 
     Raises:
-        ValueError: no samples, an unknown id, or one id twice.
+        ValueError: no samples, an unknown id, one id twice, or a tag that no sample has.
     """
     samples = read.samples
     by_id: dict[str, Sample] = {}
@@ -61,13 +74,16 @@ def choose(
                 f"two samples have the id {sample.id}: {prompt_text(sample.turns)!r} on {sample.image}"
             )
         by_id[sample.id] = sample
-    if asked:
-        samples = [by_id[id] for id in dict.fromkeys(matching_id(by_id, beginning) for beginning in asked)]
-    if limit is not None and shuffle is not None:
-        drawn = set(heapq.nsmallest(limit, by_id, key=lambda id: _place(id, shuffle)))
+    if wanted.sample:
+        asked = dict.fromkeys(matching_id(by_id, beginning) for beginning in wanted.sample)
+        samples = [by_id[id] for id in asked]
+    if wanted.limit is not None:
+        strata = [samples] if wanted.stratify is None else _strata(samples, wanted.stratify)
+        drawn: set[str] = set()
+        for stratum, count in zip(strata, shares([*map(len, strata)], wanted.limit), strict=True):
+            ids = [sample.id for sample in stratum]
+            drawn.update(ids[:count] if wanted.shuffle is None else _drawn(ids, count, wanted.shuffle))
         samples = [sample for sample in samples if sample.id in drawn]
-    elif limit is not None:
-        samples = samples[:limit]
     if not samples:
         raise ValueError("the split has no samples")
     earlier = _earlier(samples, by_id)
@@ -76,8 +92,33 @@ def choose(
     return replace(read, samples=[*earlier, *samples])
 
 
-def _place(id: str, seed: int) -> bytes:
-    return hashlib.sha256(f"{seed} {id}".encode()).digest()
+def _drawn(ids: Sequence[str], count: int, seed: int) -> list[str]:
+    return heapq.nsmallest(count, ids, key=lambda id: hashlib.sha256(f"{seed} {id}".encode()).digest())
+
+
+def _strata(samples: Sequence[Sample], tag: str) -> list[list[Sample]]:
+    """The samples by their value of a tag, those without it together."""
+    known = list(dict.fromkeys(name for sample in samples for name in sample.tags))
+    if samples and tag not in known:
+        raise ValueError(f"--stratify: no sample has the tag {tag!r}{suggestion(tag, known)}")
+    found: dict[str | None, list[Sample]] = {}
+    for sample in samples:
+        found.setdefault(sample.tags.get(tag), []).append(sample)
+    return list(found.values())
+
+
+def shares(sizes: Sequence[int], count: int) -> list[int]:
+    """How many of each of some groups, `count` together, by their sizes: the largest remainders are rounded
+    up, of equal ones the first (Hamilton's method). All, where there are no more.
+    """
+    total = sum(sizes)
+    if count >= total:
+        return list(sizes)
+    whole = [count * size // total for size in sizes]
+    remainders = sorted(range(len(sizes)), key=lambda k: -(count * sizes[k] % total))
+    for k in remainders[: count - sum(whole)]:
+        whole[k] += 1
+    return whole
 
 
 def _earlier(chosen: Sequence[Sample], by_id: Mapping[str, Sample]) -> list[Sample]:

@@ -42,6 +42,7 @@ ROLES: Mapping[str, Role] = {
     "options": Role.QUESTION,
     "limit": Role.DATA,
     "shuffle": Role.DATA,
+    "stratify": Role.DATA,
     "sample": Role.DATA,
     "data": Role.DATA,
     "max_new_tokens": Role.ARITHMETIC,

@@ -29,6 +29,8 @@ class RunSettings(BaseModel):
     limit: Count | None
     shuffle: Natural | None = None
     """The seed that drew so many samples; None for the first ones."""
+    stratify: str | None = None
+    """The tag of whose values each keeps its share."""
     sample: tuple[str, ...]
     """Ids that were asked for, or beginnings of ids."""
     options: dict[str, str]

@@ -5,14 +5,18 @@ import importlib
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from notes import Notes
 
 from samtok_bench.predictor import Predictor
 from samtok_bench.running.options import RunOptions
 from samtok_bench.running.rescore import rescore
 from samtok_bench.running.run import run
+from samtok_bench.running.samples import shares
 from samtok_bench.runs.folder import JOURNAL, RUN, SUMMARY, RunFolder
 from samtok_bench.runs.journal import Journal
 from samtok_bench.sample import Outcome, Prediction, content_id
@@ -276,6 +280,39 @@ def test_a_shuffled_limit_is_drawn_by_its_seed_and_recorded(go, fakes, tmp_path,
     for wrong in ({"shuffle": 1}, {"shuffle": -1, "limit": 2}, {"shuffle": 1, "limit": 1, "sample": ("a",)}):
         with pytest.raises(ValueError, match="--shuffle takes a seed from 0"):
             go("wrong", **wrong)
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+def test_a_stratified_limit_keeps_the_shares_of_a_tag(go, fakes, tmp_path, monkeypatch, seed):
+    sample = fakes.Squares._sample
+
+    def tagged(self, root, k, shift):
+        kind = {"kind": "rare" if k > 20 else "odd" if k % 2 else "even"}  # 3, 10 and 10 of 24
+        return replace(sample(self, root, k, shift), tags=kind if k else {})
+
+    monkeypatch.setattr(fakes.Squares, "_sample", tagged)
+    result = go("a", limit=8, shuffle=seed, stratify="kind")
+    counts = {kind: group.samples for kind, group in result.summary.breakdown["kind"].items()}
+    assert counts == {"even": 3, "odd": 3, "rare": 1}
+    settings = RunFolder(tmp_path / "a").record().settings
+    assert (settings.limit, settings.shuffle, settings.stratify) == (8, seed, "kind")
+    assert rescore(tmp_path / "a", Notes()).summary == result.summary
+    first = {content_id("squares", str(k)) for k in (0, 1, 2, 3, 4, 5, 6, 21)}
+    assert (set(result.lines) == first) is (seed is None)
+    with pytest.raises(ValueError, match="no sample has the tag 'kinds'; did you mean 'kind'"):
+        go("wrong", limit=8, stratify="kinds")
+    for wrong in ({}, {"limit": 2, "sample": ("a",)}):
+        with pytest.raises(ValueError, match="--stratify spreads the samples of a --limit"):
+            go("wrong", stratify="kind", **wrong)
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=6), st.integers(1, 200))
+def test_shares_add_up_and_are_as_near_as_whole_numbers_come(sizes, count):
+    found = shares(sizes, count)
+    assert sum(found) == min(count, sum(sizes))
+    for share, size in zip(found, sizes, strict=True):
+        assert share <= size
+        assert count >= sum(sizes) or abs(share - count * size / sum(sizes)) < 1
 
 
 def test_errors_are_asked_again_and_nothing_else(go, fakes, monkeypatch):

@@ -116,6 +116,12 @@ PAIRS = [
     Pair(
         "shuffle", "nothing", settings={"limit": 40, "shuffle": 1}, refused_by_add="a table needs all samples"
     ),
+    Pair(
+        "stratify",
+        "nothing",
+        settings={"limit": 40, "stratify": "side"},
+        refused_by_add="a table needs all samples",
+    ),
     Pair("limit", "nothing", settings={"limit": 40}, refused_by_add="a table needs all samples"),
     Pair("sample", "nothing", settings={"sample": ["s00"]}, refused_by_add="a table needs all samples"),
     # other arithmetic
