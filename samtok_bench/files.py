@@ -100,7 +100,8 @@ def folder_aside(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = aside(path)
     while True:
-        part.mkdir(exist_ok=True)
+        with suppress(FileExistsError):  # not exist_ok: that fails where it is renamed meanwhile
+            part.mkdir()
         with suppress(FileNotFoundError):  # renamed meanwhile
             handle = _locked(part, os.O_RDONLY | os.O_DIRECTORY)
             break

@@ -28,9 +28,13 @@ def runs(
     task: Annotated[
         str | None, option("--task", "List only runs of this task.", autocompletion=complete_tasks)
     ] = None,
+    to: Annotated[
+        str | None,
+        option("--to", "Send the complete ones to a tracker: tensorboard:DIR or wandb:PROJECT."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the runs in some folders and below."""
+    """List the runs in some folders and below, or send them to a tracker of experiments."""
     from samtok_bench.showing.inspection import list_runs, of_task, runs_text
 
     for folder in folders or ():
@@ -39,7 +43,16 @@ def runs(
     found = list_runs(folders or FOLDERS)
     if task is not None:
         found = of_task(found, task)
-    if as_json:
+    if to is not None:
+        from samtok_bench.showing.trackers import send_all
+
+        if as_json:
+            raise ValueError("give either --to or --json")
+        sent, left_out = send_all([run.path for run in found], to)
+        for reason in left_out:
+            say(f"left out: {reason}", err=True)
+        say("\n".join(sent) or "no complete run to send")
+    elif as_json:
         typer.echo(json.dumps([run.model_dump(mode="json") for run in found], indent=1))
     else:
         where = " and ".join(str(folder) for folder in folders or FOLDERS)
