@@ -26,7 +26,7 @@ NEEDS = {
     "half a minute (tests/samtok_bench/running/test_health.py)": r"^doctor",
     "to be the committed comparison (tests/test_documents.py)": "^compare results/nano-mini/gres results",
     "nano for minutes, as in .ci/run's gate": r"^run --task|^gate ",
-    "a place to write to (tests/samtok_tasks/data, tests/samtok_bench/report)": r"^data questions|^report ",
+    "a place to write to (tested beside these commands)": r"^data questions|^report |--to tensorboard",
     "to overwrite pages (tests/samtok_bench/leaderboard)": r"--write",
     "the reader's shell": r"--install-completion",
 }

@@ -1,7 +1,7 @@
 """Finished runs in an experiment tracker, after the fact: TensorBoard or Weights & Biases.
 
-A run's values have the names and the scale (0 to 1) that benchmarks on the way of a training have there,
-`gres-val_giou`; beside each stand `_low`, `_high`, `_floor` and `_ceiling`, as far as there are.
+A run's values are named as in the log of a training, `gres-val_giou`, and on the scale of files, 0 to 1;
+beside each stand `_low`, `_high`, `_floor` and `_ceiling`, as far as there are.
 """
 
 import json
