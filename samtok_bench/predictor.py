@@ -104,6 +104,10 @@ class Predictor(ABC):
         """
         return None
 
+    def read_ahead(self, samples: Sequence[Sample]) -> None:
+        """Begin to read, beside the caller, what the next `predict` is going to ask for; raises nothing."""
+        return None
+
     def prepare(self) -> None:
         """Load what `predict` needs; raises what a user can act on."""
         return None

@@ -16,7 +16,8 @@ from samtok_bench import provenance, rle
 from samtok_bench.codec import Codec, Symbols
 from samtok_bench.predictor import OF_LANGUAGE_MODEL, Predictor, PredictorOptions
 from samtok_bench.predictors.oracle import OraclePredictor
-from samtok_bench.predictors.pictures import open_at_size, pictures_of
+from samtok_bench.predictors.pictures import open_at_size
+from samtok_bench.predictors.pictures_ahead import Opened, PicturesAhead, parts_of
 from samtok_bench.reading import Mark, Reading
 from samtok_bench.registry import codec_choices, names, nearest, suggestion
 from samtok_bench.rle import RLE
@@ -31,7 +32,7 @@ ATTENTIONS = ("sdpa", "eager", "flash_attention_2", "flash_attention_3", "flex_a
 """By transformers' names, its own choice first."""
 CHEAP_BYTES = 200_000_000
 """Size of a tokenizer's weights up to which the ceiling is computed unasked on a CPU."""
-Pictures: TypeAlias = dict[ImagePart, dict[str, Image.Image]]
+Pictures: TypeAlias = dict[ImagePart, Opened]
 """The opened images of a batch, as a conversation's parts take them."""
 
 
@@ -53,6 +54,7 @@ class SAMTokPredictor(Predictor):
         find = partial(locate.model_folder, revision=options.revision)
         self.folder = _named(find, self.argument)
         self._model: QwenVLSAMTok | None = None
+        self._ahead = PicturesAhead()
 
     @cached_property
     def tokenizer(self) -> Path:
@@ -98,6 +100,9 @@ class SAMTokPredictor(Predictor):
                 model.processor.limit_pixels(options.min_pixels, options.max_pixels)
             self._model = model
 
+    def read_ahead(self, samples: Sequence[Sample]) -> None:
+        self._ahead.begin(samples)
+
     def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
         model = self.loaded()
         images: Pictures = {}
@@ -105,7 +110,9 @@ class SAMTokPredictor(Predictor):
         asked: list[Sample] = []
         for sample in samples:
             try:
-                _open_all(sample, images)
+                for part in parts_of(sample):
+                    if part not in images:
+                        images[part] = self._ahead.take(part, sample)
                 asked.append(sample)
             except (OSError, ValueError) as error:
                 predictions[sample.id] = Prediction(outcome=Outcome.SKIPPED, detail=str(error))
@@ -332,13 +339,6 @@ def _prediction(answer: "Answer") -> Prediction:
         new_tokens=answer.new_tokens,
         seconds=answer.seconds,
     )
-
-
-def _open_all(sample: Sample, images: Pictures) -> None:
-    for turn in sample.turns:
-        for part in turn.parts:
-            if isinstance(part, ImagePart) and part not in images:
-                images[part] = pictures_of(part, sample)
 
 
 def _settle(options: PredictorOptions) -> None:

@@ -18,5 +18,7 @@ class LocalEngine(Engine):
         self._predictor.prepare()
 
     def answer(self, batches: Sequence[Sequence[Sample]], keep: Keep) -> None:
-        for batch in batches:
+        for number, batch in enumerate(batches):
+            for coming in batches[number + 1 : number + 2]:
+                self._predictor.read_ahead(coming)
             keep([Answered(batch, careful.predict(self._predictor, batch))])

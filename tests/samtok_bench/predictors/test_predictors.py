@@ -1,5 +1,7 @@
 """Constant, oracle and local predictors, the last one with a model that answers from a script."""
 
+import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,10 +12,12 @@ from samtok.words import parse_words
 from samtok_bench import rle
 from samtok_bench.codec import Codec
 from samtok_bench.predictor import PredictorOptions
+from samtok_bench.predictors import pictures_ahead
 from samtok_bench.predictors.constant import ConstantPredictor
 from samtok_bench.predictors.oracle import OraclePredictor
 from samtok_bench.predictors.samtok import SAMTokPredictor, weights_hash
 from samtok_bench.reading import ReadFault, Reading, ReadMask
+from samtok_bench.running.engines.local import LocalEngine
 from samtok_bench.sample import Code, ImagePart, Outcome, Region, Sample, Target, Text, Turn
 from samtok_bench.task import Generation
 
@@ -253,6 +257,49 @@ def test_answers_become_outcomes(local, image):
     assert (good.prompt_tokens, good.new_tokens, good.seconds) == (3, 4, 0.5)
     assert (broken.outcome, broken.faults) == (Outcome.PARSE_ERROR, ("unclosed",))
     assert (long.outcome, long.stop_reason) == (Outcome.TRUNCATED, "length")
+
+
+def test_images_are_opened_while_the_model_works_on_the_batch_before(local, tmp_path, monkeypatch):
+    opened = {}
+    open_pictures = pictures_ahead.pictures_of
+
+    def opening(part, sample):
+        opened.setdefault(part.path.name, []).append(threading.current_thread() is threading.main_thread())
+        return open_pictures(part, sample)
+
+    monkeypatch.setattr(pictures_ahead, "pictures_of", opening)
+    names = ["a.png", "b.png", "c.png"]
+    for name in names:
+        Image.new("RGB", (8, 6), "red").save(tmp_path / name)
+    predictor = local(answer())
+    seen = []
+
+    def chat(conversations, **_):
+        if seen != names[:2]:  # there is nothing after the last one
+            deadline = time.monotonic() + 10
+            while names[len(seen) + 1] not in opened and time.monotonic() < deadline:
+                time.sleep(0.001)
+        seen.append(names[len(seen)])
+        assert set(opened) >= set(names[: len(seen) + 1])
+        return [answer() for _ in conversations]
+
+    predictor._model.chat = chat
+    batches = [[sample(tmp_path / name, f"{name}{k}") for k in range(2)] for name in names]
+    kept = []
+    LocalEngine(predictor).answer(batches, kept.extend)
+    assert [part.predictions[1].outcome for part in kept] == [Outcome.OK] * 3
+    # each once, the first batch by itself
+    assert opened == {"a.png": [True], "b.png": [False], "c.png": [False]}
+
+
+def test_an_image_that_was_read_ahead_fails_as_any_other(local, tmp_path):
+    Image.new("RGB", (8, 6), "red").save(tmp_path / "a.png")
+    predictor = local(answer())
+    asked = [sample(tmp_path / "lost.png"), sample(tmp_path / "a.png", "t")]
+    predictor.read_ahead(asked)
+    lost, good = predictor.predict(asked)
+    assert (lost.outcome, good.outcome) == (Outcome.SKIPPED, Outcome.OK)
+    assert "lost.png" in lost.detail
 
 
 def test_unusable_images_are_skipped_with_the_reason(local, image, tmp_path):
