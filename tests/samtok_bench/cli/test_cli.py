@@ -60,6 +60,14 @@ def test_options_come_from_the_environment(command, monkeypatch):
     assert json.loads(out)["samples"] == 3
     _, out, _ = command("run", "--out", "b", "--limit", "5")
     assert json.loads(out)["samples"] == 5
+    # several values, and the other half of a switch
+    ids = [content_id("squares", str(k)) for k in (3, 7)]
+    monkeypatch.delenv("SAMTOK_BENCH_LIMIT")
+    monkeypatch.setenv("SAMTOK_BENCH_SAMPLE", " ".join(ids))
+    monkeypatch.setenv("SAMTOK_BENCH_CEILING", "0")
+    _, out, _ = command("run", "--out", "c")
+    found = json.loads(out)
+    assert (found["samples"], found["ceiling_outcomes"]) == (2, None)
 
 
 def test_single_samples_show_their_answer(command):
