@@ -2,9 +2,12 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from samtok_bench.leaderboard.published import shipped
 
 ROOT = Path(__file__).parent.parent
 
@@ -41,3 +44,21 @@ def test_the_python_of_the_readme_runs(monkeypatch):
     names: dict = {}
     exec(compile(block, "README.md", "exec"), names)
     assert len(names["frame"]) == 240
+
+
+def test_the_numbers_of_samples_are_those_of_the_schema():
+    page = (ROOT / "docs/evaluate.md").read_text()
+    rows = re.findall(r"^\| `([a-z+_-]+)` \| (\w*) *\| (\w+) \| ([\d, or]+) \|$", page, re.M)
+    assert len(rows) > 10
+    for task, data, split, counts in rows:
+        told = tuple(int(count.replace(",", "")) for count in counts.split(" or "))
+        assert told == shipped()[0].official(task, split, data or None), (task, split)
+
+
+def test_the_page_on_installing_names_every_extra():
+    table = (ROOT / "docs/install.md").read_text().split("## What the extras add")[1].split("\n## ")[0]
+    named = [
+        name for row in re.findall(r"^\| (`.*?`) \|", table, re.M) for name in re.findall("`(.*?)`", row)
+    ]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert sorted(named) == sorted(extras)
