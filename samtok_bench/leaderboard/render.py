@@ -249,7 +249,7 @@ def _index(board: Board) -> str:
             "The figures are in [published.csv](../samtok_bench/leaderboard/data/published.csv);",
             "[schema.yaml](../samtok_bench/leaderboard/data/schema.yaml) says what they mean.",
             "[SUBMIT.md](SUBMIT.md) explains how to add a run. `samtok-bench leaderboard --html FILE` writes",
-            "all tables as one sortable page.",
+            "all tables as one sortable page, `--format latex` prints them for a paper.",
             *("", f"## {markdown_text(schema.paper)}", "", *paper),
             *("", "## Other benchmarks", "", *others),
             *("", "## Without published figures", "", *missing),
