@@ -101,6 +101,12 @@ def report(
     out: Annotated[
         Path | None, option("--out", "HTML file; by default report.html in the folder of the first run.")
     ] = None,
+    index: Annotated[
+        Path | None,
+        option(
+            "--index", "Write a report of each run below these folders, and a page that lists them, here."
+        ),
+    ] = None,
     data_root: DataRoot = None,
     max_image_pixels: MaxImagePixels = None,
     as_json: Annotated[bool, option("--json", "Print JSON.")] = False,
@@ -109,6 +115,11 @@ def report(
 
     Two runs are shown side by side. A report above 30 MB keeps its samples in a folder next to the file.
     """
+    if index is not None:
+        if out is not None:
+            raise ValueError("give either --out or --index")
+        _overview(runs, index, data_root, as_json)
+        return
     from samtok_bench.report.html import write_report
 
     written = write_report(runs, out, data_root)
@@ -121,3 +132,18 @@ def report(
     say(f"report: {written.path} ({what})")
     if written.folder:
         say(f"its samples: {written.folder}")
+
+
+def _overview(folders: list[Path], out: Path, data_root: Path | None, as_json: bool) -> None:
+    from samtok_bench.report.overview import write_overview
+
+    for folder in folders:
+        if not folder.is_dir():
+            raise FileNotFoundError(f"no folder {folder}")
+    written = write_overview(folders, out, data_root)
+    if as_json:
+        typer.echo(json.dumps(vars(written), indent=1, default=str))
+        return
+    for line in written.without:
+        say(f"note: no report of {line}")
+    say(f"index: {written.path} ({written.reports} reports)")

@@ -8,6 +8,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+_PAGES = Path(__file__).parent / "pages" / "templates"
+TABLES_CSS, TABLES_JS = _PAGES / "tables.css", _PAGES / "tables.js"
+"""Style and script of pages with tables that sort."""
+
 
 @cache  # compiling a template takes longer than filling it
 def environment(folder: Path) -> Environment:

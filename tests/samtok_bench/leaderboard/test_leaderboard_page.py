@@ -60,7 +60,30 @@ def test_all_benchmarks_and_rows_are_there(page):
     assert len(page.find_elements("css selector", "section.benchmark")) == 17
     count = page.find_element("id", "count").text
     assert re.fullmatch(r"(\d+) of \1 rows", count)
-    assert len(page.find_elements("css selector", "section.benchmark tbody tr")) == int(count.split()[0])
+    rows = page.find_elements("css selector", "section.benchmark tbody tr:not(.group)")
+    assert len(rows) == int(count.split()[0])
+
+
+def test_splits_are_groups_with_the_best_in_bold(page):
+    groups = page.find_elements("css selector", "[data-benchmark=gres] tr.group")
+    assert [group.text for group in groups] == ["val", "testA", "testB"]
+    place, _ = header(page, "gres", "gIoU")
+    for body in page.find_elements("css selector", "[data-benchmark=gres] tbody"):
+        cells = [row.find_elements("css selector", "th, td")[place] for row in
+                 body.find_elements("css selector", "tr:not(.group)")]  # fmt: skip
+        values = {cell.text.split("\n")[0]: "best" in cell.get_attribute("class") for cell in cells}
+        assert [value for value, best in values.items() if best] == [max(values, key=float)]
+
+
+def test_figures_come_first_on_a_phone(page):
+    size = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        right = "return document.querySelector('[data-benchmark=gres] td.best').getBoundingClientRect().right"
+        assert page.execute_script(right) < 400
+        assert page.execute_script("return document.documentElement.scrollWidth") <= 400
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_names_are_text(page):
@@ -101,7 +124,9 @@ def test_ours_with_interval_and_difference(page):
 
 
 def column(page, section: str, place: int) -> list[str]:
-    rows = page.find_elements("css selector", f"[data-benchmark={section}] tbody tr")
+    rows = page.find_elements(
+        "css selector", f"[data-benchmark={section}] tbody:first-of-type tr:not(.group)"
+    )
     return [row.find_elements("css selector", "th, td")[place].text.split("\n")[0] for row in rows]
 
 
@@ -157,7 +182,7 @@ def test_sorting_by_the_keyboard(page, key):
 def shown(page) -> list[dict[str, str]]:
     """The data of each row that can be seen."""
     # one script for all rows: asking the driver for each of some hundred rows takes seconds
-    rows = "[...document.querySelectorAll('section.benchmark tbody tr')]"
+    rows = "[...document.querySelectorAll('section.benchmark tr[data-method]')]"
     return page.execute_script(
         f"return {rows}.filter(row => row.checkVisibility()).map(row => ({{...row.dataset}}))"
     )
