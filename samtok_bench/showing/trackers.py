@@ -1,7 +1,7 @@
 """Finished runs in an experiment tracker, after the fact: TensorBoard or Weights & Biases.
 
 A run's values are named as in the log of a training, `gres-val_giou`, and on the scale of files, 0 to 1;
-beside each stand `_low`, `_high`, `_floor` and `_ceiling`, as far as there are.
+in one group with each stand `/low`, `/high`, `/floor` and `/ceiling`, as far as there are.
 """
 
 import json
@@ -49,10 +49,10 @@ def values_of(summary: Summary) -> dict[str, float]:
     prefix = f"{summary.task}-{summary.split}"
     values: dict[str, float | None] = {f"{prefix}_samples": summary.samples}
     for outcome, count in summary.outcomes.items():
-        values[f"{prefix}_outcome_{outcome}"] = count
+        values[f"{prefix}_outcomes/{outcome}"] = count
     for metric in summary.metrics:
         values[f"{prefix}_{metric.id}"] = metric.value
-        values |= {f"{prefix}_{metric.id}_{bound}": getattr(metric, bound) for bound in BOUNDS}
+        values |= {f"{prefix}_{metric.id}/{bound}": getattr(metric, bound) for bound in BOUNDS}
     return {name: float(value) for name, value in values.items() if value is not None}
 
 

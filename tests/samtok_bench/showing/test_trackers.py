@@ -30,10 +30,10 @@ def test_tensorboard_reads_values_bounds_and_settings(command, pair):
     events.Reload()
     values = {name: events.Scalars(name)[0].value for name in events.Tags()["scalars"]}
     assert values["synthetic-val_mean"] == pytest.approx(0.8)
-    assert [values[f"synthetic-val_mean_{bound}"] for bound in ("low", "high", "floor", "ceiling")] == (
+    assert [values[f"synthetic-val_mean/{bound}"] for bound in ("low", "high", "floor", "ceiling")] == (
         pytest.approx([0.75, 0.85, 0.1, 0.9])
     )
-    assert values["synthetic-val_samples"] == values["synthetic-val_outcome_ok"] == 40
+    assert values["synthetic-val_samples"] == values["synthetic-val_outcomes/ok"] == 40
     (text,) = events.Tensors("settings/text_summary")
     assert json.loads(text.tensor_proto.string_val[0])["task"] == "synthetic"
     before = sorted(Path("board").rglob("*"))
