@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from typer._click.core import Context
-from typer._click.exceptions import ClickException, MissingParameter
+import typer
 from typer.main import get_command
 
 from samtok_bench.cli.main import build_app
@@ -72,18 +71,16 @@ def arguments(command: str) -> list[str]:
 def parsed(monkeypatch) -> Callable[[str], str]:
     """Parse a command as the shell's, without calling anything: what is wrong with it."""
     command_line = get_command(build_app())
-    monkeypatch.setattr(Context, "invoke", lambda *_, **__: None)
+    monkeypatch.setattr(command_line.context_class, "invoke", lambda *_, **__: None)
+    wrong_use = typer.BadParameter.__base__
 
     def parsed(command: str) -> str:
-        words = arguments(command)
         try:
-            command_line.main(words, prog_name="samtok-bench", standalone_mode=False)
-        except MissingParameter as error:
-            mentioned = NAME.fullmatch(command) or command.endswith("...")
-            return "" if mentioned else error.format_message()
-        except ClickException as error:
-            # an option of the whole program, or of a group, that a sentence mentions
-            return error.format_message().removeprefix("Missing command.")
+            command_line.main(arguments(command), prog_name="samtok-bench", standalone_mode=False)
+        except wrong_use as error:
+            problem = error.format_message()
+            mentioned = NAME.fullmatch(command) or command.endswith("...") or problem == "Missing command."
+            return "" if mentioned and problem.startswith("Missing") else problem
         return ""
 
     return parsed
