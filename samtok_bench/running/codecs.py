@@ -18,6 +18,8 @@ class Point:
     """One codec on the task's primary metric, 0 to 1; None where no sample was answered."""
 
     codec: str
+    family: str
+    """The codec's name without its argument."""
     sees_image: bool
     """Whether decoding needs the image, so that the code alone does not tell the mask."""
     value: float | None
@@ -80,6 +82,7 @@ def _point(name: str, result: RunResult) -> Point:
     known = {metric.id: metric.value for metric in result.summary.metrics}
     return Point(
         codec=name,
+        family=registry.codec_name(name)[0],
         sees_image=registry.codec_class(name)[0].needs_image,
         value=primary.value if answered else None,
         low=primary.low if answered else None,

@@ -115,8 +115,11 @@ def test_codecs_side_by_side(pairs, command, tmp_path):
     assert float(rows[-1]["value"]) == 1
     # by hand: the box of the ring holds 6,400 pixels, 316 of them are the ring; the others are their boxes
     assert float(rows[0]["value"]) == pytest.approx((316 / 6400 + 1 + 1) / 3, abs=0.02)
-    with Image.open(out / "rate_distortion.png") as picture:
-        assert picture.width > 600
+    for name in ("rate_distortion", "codecs_by_group"):
+        with Image.open(out / f"{name}.png") as picture:
+            assert picture.width > 600
+        assert (out / f"{name}.svg").read_text().rstrip().endswith("</svg>")
+    assert [row["family"] for row in rows] == ["box", "grid", "coco-rle"]
     assert (out / "grid16" / "summary.json").is_file()
 
 
