@@ -32,11 +32,12 @@ def test_run_prints_the_table_and_the_folder(command, tmp_path):
     assert gIoU[1] == "95.83"
     assert gIoU[-3:] == ["30.00", "(whole)", "100.00"]
     # sample 5, which fails, is one of the twelve odd ones
-    by_tag = [line.split() for line in out.split("\n\n")[-2].splitlines()[2:]]
-    assert [row[:4] for row in by_tag] == [
-        ["parity", "even", "12", "100.00"],
-        ["odd", "12", "91.67", "75.00"],
+    *by_tag, why = out.split("\n\n")[-2].splitlines()[2:]
+    assert [line.split() for line in by_tag] == [
+        ["parity", "even", "12", "100.00", "4", "images"],
+        ["odd", "12", "91.67", "4", "images"],
     ]
+    assert why == "a group of fewer than 10 images has no interval: their number stands there"
     folder = out.splitlines()[-1].removeprefix("results: ")
     assert (tmp_path / folder / "summary.json").is_file()
     assert "predict: 24 of 24" in err
