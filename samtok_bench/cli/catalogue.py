@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from samtok_bench import registry
-from samtok_bench.cli.options import option
+from samtok_bench.cli.options import complete_tasks, option
 from samtok_bench.cli.output import say
 from samtok_bench.interruption import in_one_line
 
@@ -25,31 +25,74 @@ Json = Annotated[bool, option("--json", "Print JSON.")]
 
 @app.command()
 def tasks(
+    name: Annotated[
+        str | None, typer.Argument(help="Show all of one task.", autocompletion=complete_tasks)
+    ] = None,
     data_root: Annotated[
         Path | None, option("--data-root", "Folder with the official data; generated data by default.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the tasks with their data and metrics."""
+    """List the tasks and whether their data is there, or show one with its options, data and metrics."""
+    known = registry.names("task")
+    if name is not None and name not in known:
+        raise ValueError(f"unknown task {name!r}{registry.suggestion(name, known)}")
     rows: list[dict[str, Any]] = []
-    for name in registry.names("task"):
-        row, problem = _described("task", name, partial(_task, data_root=data_root))
-        rows.append({"task": name, "problem": problem} if problem else {"task": name, **row})
+    for each in known if name is None else [name]:
+        row, problem = _described("task", each, partial(_task, data_root=data_root))
+        rows.append({"task": each, "problem": problem} if problem else {"task": each, **row})
     if as_json:
-        typer.echo(json.dumps(rows, indent=1))
+        typer.echo(json.dumps(rows if name is None else rows[0], indent=1))
         return
     from samtok_bench.showing.tables import text_table
 
-    for row in rows:
-        if "problem" in row:
-            say(f"{row['task']}: broken: {row['problem']}\n")
-            continue
-        group = f" (group {row['group']})" if row["group"] else ""
-        say(f"{row['task']}{group}: {row['summary']}; splits {', '.join(row['splits'])}")
-        state = "ready" if row["data"]["ready"] else "not there"
-        say(f"data {state}: {row['data']['detail']}\n")
-        cells = [[m["display"], m["id"], f"{m['description']}"] for m in row["metrics"]]
-        say(text_table(["metric", "id", "definition"], cells) + "\n")
+    if name is None:
+        say(text_table(["task", "group", "data", "what it is"], [_listed(row) for row in rows]))
+        say("\nsamtok-bench tasks NAME shows all of one task")
+    elif "problem" in rows[0]:
+        raise ValueError(f"{name} is broken: {rows[0]['problem']}")
+    else:
+        say(_shown(rows[0]))
+
+
+def _listed(row: dict[str, Any]) -> list[str]:
+    if "problem" in row:
+        return [row["task"], "", "", f"broken: {row['problem']}"]
+    state = "ready" if row["data"]["ready"] else "not there"
+    return [row["task"], row["group"] or "", state, row["summary"]]
+
+
+def _shown(row: dict[str, Any]) -> str:
+    """All of a task."""
+    from samtok_bench.showing.tables import text_table
+
+    state = "ready" if row["data"]["ready"] else "not there"
+    facts = {
+        "group": row["group"],
+        "splits": ", ".join(row["splits"]),
+        "protocols": ", ".join(row["protocols"]),
+        "--data": ", ".join(row["data_formats"]),
+        **{f"--option {option}": ", ".join(values) for option, values in row["options"].items()},
+        "answer": f"{row['answer']}, at most {row['max_new_tokens']} tokens",
+        "data": f"{state}: {row['data']['detail']}",
+        "fetched from": ", ".join(row["hub"]),
+        "judged": "samtok-bench judge" if row["judged"] else "",
+        "source": row["source"],
+    }
+    arrows = {"higher": "\u2191", "lower": "\u2193", "none": ""}
+    metrics = []
+    for info in row["metrics"]:
+        first = ", ranks models" if info["id"] == row["primary"] else ""
+        from_elsewhere = f" ({info['source']})" if info["source"] != row["source"] else ""
+        said = f"{info['description']}{from_elsewhere}{first}"
+        metrics.append([f"{info['display']} {arrows[info['direction']]}".rstrip(), info["id"], said])
+    return "\n\n".join(
+        [
+            f"{row['task']}: {row['summary']}",
+            text_table(["", "the default first"], [[label, said] for label, said in facts.items() if said]),
+            text_table(["metric", "id", "definition"], metrics),
+        ]
+    )
 
 
 @app.command()
@@ -106,12 +149,22 @@ def _described(
 
 
 def _task(kind: "type[Task]", data_root: Path | None) -> dict[str, Any]:
+    from samtok_bench.judging.contract import Judged
+
     task = kind()
     data = task.data_status(data_root)
     return {
         "group": task.group or None,
         "summary": task.summary,
+        "source": task.source,
         "splits": list(task.splits),
+        "protocols": list(task.protocols),
+        "data_formats": list(task.data_formats),
+        "options": {option: list(values) for option, values in task.option_values.items()},
+        "answer": task.answer_form,
+        "max_new_tokens": task.generation.max_new_tokens,
+        "judged": isinstance(task, Judged),
+        "hub": [source.id for source in task.hub.values()],
         "data": {"ready": data.ready, "detail": data.detail},
         "primary": task.primary,
         "metrics": [

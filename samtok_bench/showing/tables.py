@@ -3,7 +3,10 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
 COUNTS = ("codes",)
 """Units of what is counted; values of all other units are means, also where they are whole numbers."""
 NOT_AVAILABLE = "n/a"
+LEAST_WIDTH = 12
+"""A column of text is not made narrower than this to fit a table into a terminal."""
 _FORMULA = ("=", "+", "-", "@")
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {
     code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -24,6 +29,9 @@ _ADDRESS = re.compile(r":(?=//)|(?<=\bwww)\.", re.IGNORECASE)
 def text_table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     """A table whose columns are aligned with spaces.
 
+    On a terminal it takes the terminal's width: columns of text give way, those of figures never. The last
+    column goes on in further lines, a path keeps its end, another text its beginning.
+
     Args:
         headers: one per column.
         rows: cells, as many per row as there are headers.
@@ -31,15 +39,39 @@ def text_table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Seq
     """
     headers, *rows = ([printable(cell) for cell in row] for row in (headers, *rows))
     widths = [max(len(row[k]) for row in [headers, *rows]) for k in range(len(headers))]
+    _fit(widths, right, [len(header) for header in headers])
 
-    def line(row: Sequence[str]) -> str:
-        cells = (
-            cell.rjust(width) if k in right else cell.ljust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        return "  ".join(cells).rstrip()
+    def lines(row: Sequence[str]) -> Iterator[str]:
+        *cells, end = row
+        cut = [_cut(cell, width) for cell, width in zip(cells, widths, strict=False)]
+        ends = wrap(end, widths[-1]) if len(end) > widths[-1] else [end]
+        for number, part in enumerate(ends):
+            told = [*(cut if number == 0 else [""] * len(cut)), part]
+            yield "  ".join(
+                cell.rjust(width) if k in right else cell.ljust(width)
+                for k, (cell, width) in enumerate(zip(told, widths, strict=True))
+            ).rstrip()
 
-    return "\n".join([line(headers), line(["-" * width for width in widths]), *(line(row) for row in rows)])
+    every = [headers, ["-" * width for width in widths], *rows]
+    return "\n".join(line for row in every for line in lines(row))
+
+
+def _fit(widths: list[int], right: Sequence[int], least: Sequence[int]) -> None:
+    """Make columns of text narrower, the widest first, until a table fits into the terminal."""
+    if not sys.stdout.isatty():
+        return
+    room = get_terminal_size().columns
+    while sum(widths) + 2 * (len(widths) - 1) > room:
+        wide = [k for k in range(len(widths)) if k not in right and widths[k] > max(LEAST_WIDTH, least[k])]
+        if not wide:
+            return
+        widths[max(wide, key=widths.__getitem__)] -= 1
+
+
+def _cut(cell: str, width: int) -> str:
+    if len(cell) <= width:
+        return cell
+    return f"\u2026{cell[1 - width :]}" if "/" in cell else f"{cell[: width - 1]}\u2026"
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:

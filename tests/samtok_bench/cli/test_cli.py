@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -139,21 +140,43 @@ def test_a_bug_has_an_exit_code_of_its_own(command, monkeypatch):
 
 def test_a_broken_plug_in_is_listed_as_broken(command):
     _, out, _ = command("tasks")
-    assert "torn: broken: ModuleNotFoundError: No module named 'bench_fakes_missing'" in out
-    assert "squares (group shapes): for tests; splits val\ndata ready: found or written by the first" in out
+    listed = {line.split()[0]: line for line in out.splitlines() if line}
+    assert listed["torn"].endswith("broken: ModuleNotFoundError: No module named 'bench_fakes_missing'")
+    assert listed["squares"].split() == ["squares", "shapes", "ready", "for", "tests"]
     rows = json.loads(command("tasks", "--json")[1])
     assert {row["task"] for row in rows if "problem" in row} == {"torn"}
     assert next(row for row in rows if row["task"] == "gres")["primary"] == "giou"
 
 
 def test_tasks_looks_at_the_data_root(command, tmp_path):
-    _, out, _ = command("tasks", "--data-root", "nowhere")
-    assert "data not there: no folder nowhere" in out
+    _, out, _ = command("tasks", "squares", "--data-root", "nowhere")
+    assert re.search(r"^data +not there: no folder nowhere$", out, re.MULTILINE)
     rows = json.loads(command("tasks", "--data-root", str(tmp_path), "--json")[1])
     data = {row["task"]: row["data"] for row in rows if "data" in row}
     assert data["squares"] == {"ready": True, "detail": str(tmp_path)}
     assert not data["gres"]["ready"]
     assert "grefs(unc).json is missing" in data["gres"]["detail"]
+
+
+def test_one_task_is_shown_whole(command):
+    code, out, _ = command("tasks", "multi_round")
+    assert code == 0
+    for line in (
+        r"multi_round: segmentation over the rounds .*",
+        r"splits +refcoco_val, refcoco\+_val, .*",
+        r"protocols +standard, released",
+        r"--data +dialogues, rounds",
+        r"--option history +ground-truth, own",
+        r"fetched from +Marlo-Z/SegLLM_dataset",
+        r"source +SegLLM, .*",
+        r"cIoU 2\+ \u2191 +ciou_later +.*, ranks models",
+    ):
+        assert re.search(f"^{line}$", out, re.MULTILINE), line
+    assert json.loads(command("tasks", "multi_round", "--json")[1])["options"] == {
+        "history": ["ground-truth", "own"]
+    }
+    assert command("tasks", "grse")[2] == "error: unknown task 'grse'; did you mean 'gres'?\n"
+    assert "torn is broken: ModuleNotFoundError" in command("tasks", "torn")[2]
 
 
 def test_models_shows_what_to_write(command):

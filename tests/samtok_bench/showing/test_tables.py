@@ -148,3 +148,23 @@ def test_source_hash_sees_code_alone(tmp_path, monkeypatch):
     assert provenance.source_hash(["some_code"]) == first
     (package / "more.py").write_text("")
     assert provenance.source_hash(["some_code"]) != first
+
+
+def test_a_table_takes_the_width_of_the_terminal(monkeypatch):
+    """Paths keep their end, figures are whole, the last column goes on below."""
+    monkeypatch.setattr(tables.sys.stdout, "isatty", lambda: True, raising=False)
+    headers = ["run", "model", "value", "what"]
+    path, model = "results/of/a/deep/folder/gres", "a-model-of-a-long-name"
+    rows = [[path, model, "12345678.90", "one two three four five"]]
+    monkeypatch.setenv("COLUMNS", "60")
+    assert tables.text_table(headers, rows, right=(2,)).splitlines() == [
+        "run             model                 value  what",
+        "--------------  --------------  -----------  ---------------",
+        "\u2026p/folder/gres  a-model-of-a-\u2026  12345678.90  one two three",
+        "                                             four five",
+    ]
+    monkeypatch.setenv("COLUMNS", "20")
+    narrow = tables.text_table(headers, rows, right=(2,))
+    assert "12345678.90" in narrow, "figures are never cut"
+    monkeypatch.setenv("COLUMNS", "200")
+    assert path in tables.text_table(headers, rows, right=(2,))
