@@ -110,9 +110,7 @@ class SAMTokPredictor(Predictor):
         asked: list[Sample] = []
         for sample in samples:
             try:
-                for part in parts_of(sample):
-                    if part not in images:
-                        images[part] = self._ahead.take(part, sample)
+                _open_all(sample, images, self._ahead)
                 asked.append(sample)
             except (OSError, ValueError) as error:
                 predictions[sample.id] = Prediction(outcome=Outcome.SKIPPED, detail=str(error))
@@ -339,6 +337,12 @@ def _prediction(answer: "Answer") -> Prediction:
         new_tokens=answer.new_tokens,
         seconds=answer.seconds,
     )
+
+
+def _open_all(sample: Sample, images: Pictures, ahead: PicturesAhead) -> None:
+    for part in parts_of(sample):
+        if part not in images:
+            images[part] = ahead.take(part, sample)
 
 
 def _settle(options: PredictorOptions) -> None:

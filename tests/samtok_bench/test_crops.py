@@ -8,6 +8,7 @@ from PIL import Image
 
 from samtok_bench import crops as views
 from samtok_bench import rle
+from samtok_bench.predictors.pictures_ahead import PicturesAhead
 from samtok_bench.predictors.samtok import _conversation, _open_all
 from samtok_bench.sample import ImagePart, Region, Sample, Target, Text, Turn, View
 
@@ -53,7 +54,7 @@ def test_the_tokenizer_gets_the_crop_and_the_model_its_jpeg(picture, tmp_path):
     mask = rle.rectangle(0, 0, 50, 40, 80, 100)
     one = sample(path, ImagePart(path, view), Region(mask))
     images = {}
-    _open_all(one, images)
+    _open_all(one, images, PicturesAhead())
     (message,) = _conversation(one, images)
     whole, _, crop, region = message["content"]
     assert whole.keys() == {"type", "image"}
@@ -69,7 +70,7 @@ def test_equal_views_are_opened_once_and_sizes_are_checked(picture, tmp_path):
     picture.save(path)
     images = {}
     for _ in range(2):
-        _open_all(sample(path, ImagePart(path, View((0, 0, 9, 9)))), images)
+        _open_all(sample(path, ImagePart(path, View((0, 0, 9, 9)))), images, PicturesAhead())
     assert len(images) == 2
     with pytest.raises(ValueError, match="its annotation says 60 x 41"):
-        _open_all(sample(path, size=(41, 60)), {})
+        _open_all(sample(path, size=(41, 60)), {}, PicturesAhead())

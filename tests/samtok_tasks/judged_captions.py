@@ -70,7 +70,7 @@ def run_task(
     predictor: type[Predictor] = TargetAndPlace,
 ) -> Path:
     """The folder of a run."""
-    monkeypatch.setattr(registry, "task_class", lambda name: task)
+    monkeypatch.setattr(registry, "task_class", lambda *_: task)
     monkeypatch.setattr(registry, "predictor_class", lambda model, by: (predictor, ""))
     options = RunOptions(
         task=task.name,

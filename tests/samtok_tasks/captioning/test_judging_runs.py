@@ -240,7 +240,7 @@ def test_what_cannot_be_judged_is_refused(run, tmp_path, root, monkeypatch):
     with pytest.raises(ValueError, match="is not complete"):
         judge(folder, Judge(dlc_reply), Silent())
     (folder / "run.json").write_text(json.dumps(record))
-    monkeypatch.setattr(registry, "task_class", lambda name: VGCaption)
+    monkeypatch.setattr(registry, "task_class", lambda *_: VGCaption)
     with pytest.raises(ValueError, match="the answers of dlc-bench are not for a judge"):
         judge(folder, Judge(dlc_reply), Silent())
 

@@ -141,7 +141,7 @@ def test_the_boxes_of_ferret_bench_are_filled():
 @pytest.mark.skipif(not has_weights(nano_folder() / TOKENIZER), reason="nano's weights are not there")
 def test_nano_describes_real_regions(tmp_path, monkeypatch):
     """Its answers are poor, it saw drawn scenes only; the way to them is whole."""
-    monkeypatch.setattr(registry, "task_class", lambda name: FerretBench)
+    monkeypatch.setattr(registry, "task_class", lambda *_: FerretBench)
     options = RunOptions(task="ferret-bench", data_root=FERRET, limit=2, batch_size=2, out=tmp_path / "run")
     result = run(options, Silent())
     assert result.summary.outcomes["model_error"] == result.summary.outcomes["skipped"] == 0

@@ -190,7 +190,7 @@ class First(Predictor):
 
 
 def test_a_run_on_mini(mini, tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "task_class", lambda name: GARBench)
+    monkeypatch.setattr(registry, "task_class", lambda *_: GARBench)
     monkeypatch.setattr(registry, "predictor_class", lambda model, by: (First, ""))
 
     options = RunOptions(task="gar-bench", model="first", data_root=mini, out=tmp_path / "run")

@@ -25,7 +25,7 @@ def test_real_questions_are_all_read():
 @pytest.mark.skipif(not has_weights(nano_folder() / TOKENIZER), reason="nano's weights are not there")
 def test_nano_answers_real_questions(tmp_path, monkeypatch):
     """Its answers are poor, it saw drawn scenes only; the way to them is whole."""
-    monkeypatch.setattr(registry, "task_class", lambda name: GARBench)
+    monkeypatch.setattr(registry, "task_class", lambda *_: GARBench)
     options = RunOptions(task="gar-bench", data_root=ROOT, limit=2, batch_size=2, out=tmp_path / "run")
     result = run(options, Silent())
     assert result.summary.outcomes["model_error"] == result.summary.outcomes["skipped"] == 0

@@ -284,7 +284,7 @@ class Notes:
 
 @pytest.fixture
 def go(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(registry, "task_class", lambda name: MultiRound)
+    monkeypatch.setattr(registry, "task_class", lambda *_: MultiRound)
     monkeypatch.setattr(
         registry, "predictor_class", lambda model, by="model": (Recorder, model.partition(":")[2])
     )
@@ -370,7 +370,7 @@ def test_a_whole_run_on_mini(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     write_mini(root, plans=plans)
     for path, content in segllm.files(list(pictures_of("val", plans))).items():
         write_file(root / path, content)
-    monkeypatch.setattr(registry, "task_class", lambda name: MultiRound)
+    monkeypatch.setattr(registry, "task_class", lambda *_: MultiRound)
     options = runner.RunOptions(
         task="multi_round", model="oracle:grid16", data_root=root, limit=40, option=("history=own",)
     )
