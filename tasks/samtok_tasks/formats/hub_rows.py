@@ -107,12 +107,13 @@ def read_hub_regions(root: Path, split: str, columns: Columns, hint: str = "") -
         name = path.relative_to(folder).as_posix()
         for number, content in enumerate(table.contents()):
             where = f"{path}: row {number}"
+            row = table.row(number)
             try:
-                image, size = _image(content, table.row(number).get(columns.image), folder)
+                image, size = _image(content, row.get(columns.image), folder)
             except ValueError as error:
                 found.dropped.add("rows without a readable image", where, str(error))
                 continue
-            regions = list(_regions(table.row(number), columns.phrase, columns.mask))
+            regions = list(_regions(row, columns.phrase, columns.mask))
             for part, (phrase, stated) in enumerate(regions):
                 place = f"{name}:{number}" if len(regions) == 1 else f"{name}:{number}.{part}"
                 found.regions += _read(image, size, phrase, stated, place, where, found.dropped)
@@ -190,6 +191,10 @@ def read_masks(stated: Any, size: tuple[int, int]) -> list[RLE]:
     Raises:
         ValueError: what is wrong, in one line.
     """
+    if isinstance(stated, np.ndarray):
+        if stated.shape == size and (stated <= 1).all():
+            return [rle.encode(stated)]
+        stated = stated.tolist()
     if isinstance(stated, str):
         stated = _parsed(stated)
     if stated is None or stated == []:

@@ -72,11 +72,8 @@ class ParquetTable:
         return int(self._rows)
 
     def row(self, place: int) -> dict[str, Any]:
-        """A row without the bytes of its images."""
-        if not self._table.num_columns:
-            return {}
-        [row] = self._table.slice(place, 1).to_pylist()
-        return dict(row)
+        """A row without the bytes of its images; lists of lists of bool or uint8 are an array (H, W)."""
+        return {name: _plain(self._table[name][place]) for name in self._table.column_names}
 
     def contents(self) -> Iterator[bytes | None]:
         """The image of each row, in order; None for one that is not inside.
@@ -122,6 +119,19 @@ def _cell(value: Any) -> Any:
         return value.tolist()
     Image.fromarray(value).save(file := BytesIO(), "JPEG", quality=95, subsampling=0)
     return {"bytes": file.getvalue(), "path": None}
+
+
+def _plain(cell: Any) -> Any:
+    """As Python has it, but rows of pixels as an array (H, W): a list of a million takes too long."""
+    from pyarrow import types
+
+    if types.is_list(cell.type) and types.is_list(cell.type.value_type) and cell.is_valid:
+        rows, kind = cell.values, cell.type.value_type.value_type
+        pixels = rows.flatten()
+        even = len(set(rows.value_lengths().to_pylist())) == 1 and not rows.null_count + pixels.null_count
+        if even and (types.is_boolean(kind) or types.is_uint8(kind)):
+            return pixels.to_numpy(zero_copy_only=False).reshape(len(rows), -1)
+    return cell.as_py()
 
 
 def _leaves(file: Any) -> list[str]:

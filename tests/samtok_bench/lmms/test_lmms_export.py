@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 
 import pytest
 import yaml
@@ -111,6 +112,12 @@ def test_what_is_not_the_default_is_in_the_name_and_comes_back(export):
     assert functions.doc_to_text(documents[0]).endswith(" Hurry.")
     settings = json.loads(documents[0]["settings"])
     assert (settings["protocol"], settings["split"]) == ("released", "testA")
+
+
+def test_an_option_of_any_text_is_in_the_name_by_its_hash(export):
+    content, documents = export("hub-masks", "--option", "prompt=Mark {phrase}: all of it/them!")
+    assert re.fullmatch("samtok_hub-masks_[0-9a-f]{8}_validation", content["task"])
+    assert "Mark " in functions.doc_to_text(documents[0])
 
 
 def test_an_answer_keeps_its_empty_lines_and_the_tokens_that_the_task_needs(export):
