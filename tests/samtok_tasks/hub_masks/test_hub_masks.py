@@ -167,6 +167,7 @@ def test_wrong_columns_are_named_in_one_line_with_what_the_file_has(
     assert "Mark a!" in out
     code, _, err = called(*run, "--option", "prompt=Mark it")
     assert (code, "needs {phrase}" in err) == (2, True)
+    assert "--option phrase  text (any text)" in called("tasks", "hub-masks")[1]
     code, _, err = called(*run, "--option", "picture=pic")
     assert (code, "there are image, phrase, mask, prompt" in err) == (2, True)
 
