@@ -12,8 +12,9 @@ held-out split that no training has seen. All processes draw the data first. In 
 - runs.tar.gz: logs and runs; best.tar.gz: the model with the highest primary metric
 
 The same command goes on after a kill; `--table` only sums up what there is. Processes that share a GPU take
-turns unless NVIDIA's MPS runs (`nvidia-cuda-mps-control -d`): 15 at once made 8 steps of 128 answers each in a
-minute on an H100, 8 at once 6 steps of 512 answers in 80 s on an H200. Leave two minutes for the evaluations.
+turns unless NVIDIA's MPS runs (`nvidia-cuda-mps-control -d`): 15 at once made 8 steps of 128 answers each in
+a minute on an H100, 8 at once 6 steps of 512 answers in 80 s on an H200. Leave two minutes for the
+evaluations.
 """
 
 import argparse
