@@ -81,10 +81,10 @@ def test_nano_says_which_part_is_missing(tmp_path, monkeypatch, installed, model
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
     """A hub with one repository: its files, and what was asked for."""
-    asked: list[list[str] | None] = []
+    asked: list[tuple[str | None, list[str] | None]] = []
 
-    def snapshot(name, allow_patterns=None):
-        asked.append(allow_patterns)
+    def snapshot(name, revision=None, allow_patterns=None):
+        asked.append((revision, allow_patterns))
         if name != "owner/model":
             raise FileNotFoundError("Repository Not Found\nfor url")
         # as patterns do: files of other names stay away
@@ -108,7 +108,16 @@ def test_a_repository_may_be_a_tokenizer(hub, tmp_path):
     files.clear()
     files["config.json"] = SAMTOK
     assert locate.tokenizer_folder("owner/model") == tmp_path / "snapshot"
-    assert asked[-1] is None
+    assert asked[-1] == (None, None)
+
+
+@pytest.mark.parametrize("find", [locate.model_folder, locate.tokenizer_folder])
+def test_a_revision_is_that_of_the_hub_alone(hub, tmp_path, find):
+    _, asked = hub
+    find("owner/model", "v1")
+    assert {revision for revision, _ in asked} == {"v1"}
+    with pytest.raises(ValueError, match=f"revision 'v1': {tmp_path} is a folder here, only a hub id has"):
+        find(tmp_path, "v1")
 
 
 def test_what_the_hub_lacks_is_one_line(hub):
