@@ -108,7 +108,13 @@ def is_empty(rle: RLE) -> bool:
 
 def area(rle: RLE) -> int:
     """Pixels inside."""
-    return int(coco.area(rle))
+    return _area(rle["counts"])
+
+
+@lru_cache(maxsize=256)
+def _area(counts: str) -> int:
+    """An answer, its target and both floors are asked for it in turn; the size plays no part."""
+    return int(coco.area({"size": [1, 1], "counts": counts}))
 
 
 def box(rle: RLE) -> tuple[int, int, int, int]:
@@ -142,7 +148,7 @@ def intersection_union(a: RLE, b: RLE) -> tuple[int, int]:
     if a["size"] != b["size"]:
         _same_size([a, b])
     first, second = area(a), area(b)
-    inter = int(coco.area(coco.merge([a, b], intersect=True))) if first and second else 0
+    inter = int(coco.area(coco.merge((a, b), intersect=True))) if first and second else 0
     return inter, first + second - inter
 
 
@@ -151,11 +157,24 @@ def iou_matrix(first: Sequence[RLE], second: Sequence[RLE]) -> NDArray[np.float6
     if not first or not second:
         return np.zeros((len(first), len(second)))
     _same_size([*first, *second])
+    if len(first) * len(second) <= _FEW:
+        return np.array([_ious(mask, second) for mask in first])
     found = np.array(coco.iou(list(first), list(second), [0] * len(second)), dtype=np.float64)
+    if found.all():
+        return found  # two empty masks have 0 here
     nothing = [coco.area(list(masks)) == 0 for masks in (first, second)]
     if nothing[0].any() and nothing[1].any():
         found[np.ix_(*nothing)] = np.nan
     return found
+
+
+_FEW = 4
+"""Pairs, of which each by itself costs less than `coco.iou` of all, which is the same to the last digit."""
+
+
+def _ious(mask: RLE, others: Sequence[RLE]) -> list[float]:
+    parts = (intersection_union(mask, other) for other in others)
+    return [inter / either if either else math.nan for inter, either in parts]
 
 
 def from_runs(runs: Iterable[int], height: int, width: int) -> RLE:
@@ -225,6 +244,73 @@ def validate(given: Any) -> RLE:
     if isinstance(counts, str) and len(given) == 2 and type(given["size"]) is list:
         return cast(RLE, given)
     return {"size": [height, width], "counts": counts if isinstance(counts, str) else counts.decode("ascii")}
+
+
+def canonical_areas(masks: Sequence[Any]) -> NDArray[np.int64]:
+    """Pixels inside of many masks at once, at a fraction of the cost of looking at each.
+
+    Args:
+        masks: anything, as `validate` takes it.
+
+    Returns:
+        (N,) of those that `validate` returns as they are; -1 for all others, which it must look at.
+    """
+    found = np.full(len(masks), -1, np.int64)
+    places = [place for place, mask in enumerate(masks) if _is_plain(mask)]
+    texts = [masks[place]["counts"].encode() for place in places]
+    for start in range(0, len(places), _AT_ONCE):
+        part = places[start : start + _AT_ONCE]
+        pixels = np.array([masks[place]["size"] for place in part], np.int64).prod(axis=1)
+        found[part] = _areas(texts[start : start + _AT_ONCE], pixels)
+    return found
+
+
+_AT_ONCE = 256
+"""Masks: what they take stays in the processor's cache."""
+
+
+def _is_plain(mask: Any) -> bool:
+    """Whether it has the form of a canonical RLE, without strange characters and cut or long numbers."""
+    if type(mask) is not dict or len(mask) != 2:
+        return False
+    counts, size = mask.get("counts"), mask.get("size")
+    if type(counts) is not str or not counts or not counts.isascii() or type(size) is not list:
+        return False
+    text = counts.encode()
+    ending = text.translate(_ENDS)
+    return (
+        len(size) == 2
+        and all(type(side) is int and 0 < side < 1 << 31 for side in size)
+        and not text.translate(None, _ALPHABET)
+        and bool(ending[-1])
+        and bytes(_MOST_DIGITS) not in ending
+        and not any(pair in text.translate(_SIGNS) for pair in _REPEATED_SIGNS)
+    )
+
+
+def _areas(texts: Sequence[bytes], pixels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of strings that are plain, see `canonical_areas`; the same as `_unpacked`, on all of them at once."""
+    joined = b"".join(texts)
+    ends = np.frombuffer(joined.translate(_ENDS), np.bool_).nonzero()[0]  # of runs
+    stops = np.array([len(text) for text in texts]).cumsum()  # of masks, in characters
+    last = np.searchsorted(ends, stops)  # and in runs
+    first = np.concatenate([[0], last[:-1]])
+    counts = last - first
+    digits = np.frombuffer(joined.translate(_DIGITS), np.int8).astype(np.int64)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    digits <<= 5 * (np.arange(len(digits)) - starts.repeat(ends - starts + 1))
+    values = np.add.reduceat(digits, starts)
+    place = np.arange(len(values)) - first.repeat(counts)  # of a run in its mask
+    for parity in (1, 0):
+        chosen = (place % 2 == parity) & (place > 0)
+        column = values[chosen].cumsum()
+        own = np.add.reduceat(chosen, first)  # how many a mask has
+        before = np.concatenate([[0], column])[np.concatenate([[0], own.cumsum()[:-1]])]
+        values[chosen] = column - before.repeat(own)
+    inside = np.where(place % 2 == 1, values, 0)
+    least = np.minimum.reduceat(np.where(place > 0, values, 1), first)
+    sound = (least > 0) & (values[first] >= 0) & (np.add.reduceat(values, first) == pixels)
+    return np.where(sound, np.add.reduceat(inside, first), -1)
 
 
 def _require_cover(pixels: int, height: int, width: int) -> None:
@@ -373,6 +459,6 @@ def _size(size: Any) -> tuple[int, int]:
 
 
 def _same_size(rles: Sequence[RLE]) -> None:
-    sizes = {tuple(rle["size"]) for rle in rles}
-    if len(sizes) > 1:
+    if any(rle["size"] != rles[0]["size"] for rle in rles):
+        sizes = {tuple(rle["size"]) for rle in rles}
         raise ValueError(f"masks of different sizes: {', '.join(str(list(s)) for s in sorted(sizes))}")

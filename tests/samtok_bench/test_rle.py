@@ -186,6 +186,33 @@ def test_any_string_is_refused_or_read_as_pycocotools_reads_it(counts, size):
         assert np.array_equal(rle.decode(valid), coco.decode({"size": [covered, 1], "counts": counts}))
 
 
+def _damaged(mask, place, character):
+    """A mask's string with one character in the place of another, or one more."""
+    packed = rle.encode(mask)
+    at = place % (len(packed["counts"]) + 1)
+    return packed | {"counts": packed["counts"][:at] + character + packed["counts"][at + 1 :]}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        masks.map(rle.encode)
+        | st.builds(_damaged, masks, st.integers(0, 99), st.sampled_from(["", "0", "`", "o", "é", "~"]))
+        | st.fixed_dictionaries({"size": st.just([3, 4]), "counts": st.text("0<`PO41", max_size=9)})
+        | st.sampled_from([None, {}, {"size": [2, 2], "counts": [4]}, {"size": (2, 2), "counts": "4"}]),
+        max_size=12,
+    )
+)
+def test_many_masks_at_once_are_seen_as_each_by_itself(given_masks):
+    def alone(mask):
+        try:
+            return rle.area(mask) if rle.validate(mask) is mask else -1
+        except ValueError:
+            return -1
+
+    assert rle.canonical_areas(given_masks).tolist() == [alone(mask) for mask in given_masks]
+
+
 def test_the_shortest_string_is_canonical():
     """A digit that only repeats the sign is legal for pycocotools, and a second string for the same mask."""
     longer = {"size": [10, 1], "counts": "S033nO"}

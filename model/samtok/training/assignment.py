@@ -17,6 +17,8 @@ def best_pairs(grades: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
     if len(grades) > columns:
         turned = [[row[column] for row in grades] for column in range(columns)]
         return sorted((row, column) for column, row in best_pairs(turned))
+    if len(grades) == 1:
+        return [(0, max(range(columns), key=grades[0].__getitem__))]
     # potentials of rows and columns, from 1; column 0 stands for the row that looks for its place
     of_row, of_column = [0.0] * (len(grades) + 1), [0.0] * (columns + 1)
     owner = [0] * (columns + 1)

@@ -31,7 +31,8 @@ class Record(BaseModel):
     def _whole_characters(self) -> Self:
         """Half an emoji is legal in JSON, but in no prompt, id or file."""
         for name, value in self.__dict__.items():  # as `self` gives them, at a fraction of the cost
-            for text in value if isinstance(value, list | tuple) else (value,):
+            kind = type(value)
+            for text in (value,) if kind is str else value if kind is list or kind is tuple else ():
                 if isinstance(text, str) and not text.isascii() and _LONE_SURROGATE.search(text):
                     raise ValueError(f"{name!r} holds half of a character (a lone surrogate): {text!a}")
         return self

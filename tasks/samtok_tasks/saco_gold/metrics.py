@@ -26,13 +26,13 @@ claim of presence. `positive_macro_F1` is a mean over pairs of class IL_TP alone
 which counts a missed pair as 0, is another metric.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from operator import attrgetter
 
 import numpy as np
-from numpy.typing import NDArray
 
 from samtok_bench import rle
 from samtok_bench.aggregate import Array, OfSums
@@ -43,6 +43,11 @@ from samtok_bench.sample import Scores
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 """(T,) IoU; 0.9 is 0.8999999999999999 here, as in the official evaluator."""
+_ASCENDING: list[float] = THRESHOLDS.tolist()
+_ONE_MATCH = [
+    tuple(int(place < most) for place in range(len(_ASCENDING))) for most in range(len(_ASCENDING) + 1)
+]
+"""By how many thresholds it reaches, see `_hits`."""
 CLASSES = ("il_tp", "il_fp", "il_tn", "il_fn")
 """Of a pair: whether an annotator and the answer have any instance."""
 HITS = tuple(f"tp{round(100 * t)}" for t in THRESHOLDS)
@@ -98,9 +103,15 @@ _NO_MATCH = _Match([0] * len(THRESHOLDS), [0.0] * len(THRESHOLDS), 0.0)
 def _match(predicted: Sequence[RLE], wanted: Sequence[RLE]) -> _Match:
     if not wanted:
         return _NO_MATCH
-    hits = _hits(predicted, wanted)
-    f1 = _harmonic(hits / (len(predicted) + EPSILON), hits / (len(wanted) + EPSILON), EPSILON)
-    return _Match(hits.tolist(), f1.tolist(), float(f1.mean()))
+    return _of_hits(_hits(predicted, wanted), len(predicted), len(wanted))
+
+
+@lru_cache(maxsize=1 << 14)
+def _of_hits(reached: tuple[int, ...], predicted: int, wanted: int) -> _Match:
+    """Pairs have few different counts: see `_hits`."""
+    hits = np.array(reached)
+    f1 = _harmonic(hits / (predicted + EPSILON), hits / (wanted + EPSILON), EPSILON)
+    return _Match(list(reached), f1.tolist(), float(f1.mean()))
 
 
 def _scores(kind: str, annotator: int, found: int, wanted: int, match: _Match) -> Scores:
@@ -118,24 +129,26 @@ def _scores(kind: str, annotator: int, found: int, wanted: int, match: _Match) -
     }
 
 
-def _hits(predicted: Sequence[RLE], wanted: Sequence[RLE]) -> NDArray[np.int64]:
-    """(T,) how many matches reach each threshold, integers."""
+def _hits(predicted: Sequence[RLE], wanted: Sequence[RLE]) -> tuple[int, ...]:
+    """(T,) how many matches reach each threshold."""
     ious = _ious(predicted, wanted)
-    matched = np.array([ious[pair] for pair in best_pairs(ious.tolist())])  # (M,)
-    return (matched[None, :] >= THRESHOLDS[:, None]).sum(1)
+    passed = [bisect_right(_ASCENDING, ious[row][column]) for row, column in best_pairs(ious)]  # (M,)
+    if len(passed) == 1:
+        return _ONE_MATCH[passed[0]]
+    return tuple(sum(most > place for most in passed) for place in range(len(_ASCENDING)))
 
 
-def _ious(predicted: Sequence[RLE], wanted: Sequence[RLE]) -> NDArray[np.float64]:
+def _ious(predicted: Sequence[RLE], wanted: Sequence[RLE]) -> list[list[float]]:
     """(P, W) IoU; -1 for masks of different sizes, 0 for two empty ones."""
-    if len({tuple(mask["size"]) for mask in (*predicted, *wanted)}) == 1:
+    size = predicted[0]["size"]
+    if all(mask["size"] == size for mask in (*predicted, *wanted)):
         ious = rle.iou_matrix(predicted, wanted)
-    else:
-        ious = np.array([[_iou(one, other) for other in wanted] for one in predicted])
-    return np.where(np.isnan(ious), 0.0, ious)
+        return np.where(np.isnan(ious), 0.0, ious).tolist()
+    return [[_iou(one, other) for other in wanted] for one in predicted]
 
 
 def _iou(one: RLE, other: RLE) -> float:
-    return float(rle.iou_matrix([one], [other])[0, 0]) if one["size"] == other["size"] else -1.0
+    return _ious([one], [other])[0][0] if one["size"] == other["size"] else -1.0
 
 
 class Totals:

@@ -8,7 +8,7 @@ sam3/eval/cgf1_eval.py).
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ from samtok_bench.task import Dropped, HubSource
 from samtok_tasks.formats.coco import Crowd, Side, read_mask
 from samtok_tasks.formats.files import PathBelow, Record, read_json, read_part, require_file, require_split
 
+State = TypeVar("State", bound="PairState")
 ANNOTATORS = ("a", "b", "c")
 
 
@@ -85,18 +86,23 @@ SILVER = Collection(
 )
 
 
-class PairRecord(Record):
-    """One of `images`: a pair, not an image."""
+class PairState(Record):
+    """What each annotator's file is asked of a pair."""
 
     id: int
     """The same in the files of all annotators."""
+    is_instance_exhaustive: Crowd
+    """Whether every instance has its own mask: 0 or 1."""
+
+
+class PairRecord(PairState):
+    """One of `images` of the first file: a pair, not an image."""
+
     text_input: str
     file_name: PathBelow
     """Below the folder of images."""
     height: Side
     width: Side
-    is_instance_exhaustive: Crowd
-    """Whether every instance has its own mask: 0 or 1."""
 
 
 class MaskRecord(Record):
@@ -146,10 +152,12 @@ def read_pairs(root: Path, collection: Collection, subset: str) -> Pairs:
         ValueError, OSError: as all readers.
     """
     require_split(collection.name, subset, list(collection.files))
-    files = [_File(path) for path in locate_subset(root, collection, subset)]
+    first, *others = locate_subset(root, collection, subset)
+    listing = _File(first, PairRecord)
+    files: list[_File[Any]] = [listing, *(_File(path, PairState) for path in others)]
     read = Pairs()
-    images = root / collection.images[subset]
-    for id, record in files[0].pairs.items():
+    folder, images = root / collection.images[subset], dict[str, Path]()
+    for id, record in listing.pairs.items():
         listed = [file.pairs.get(id) for file in files]
         if not all(other is None or other.is_instance_exhaustive for other in listed):
             read.dropped.add("pairs that are not exhaustive")
@@ -162,37 +170,45 @@ def read_pairs(root: Path, collection: Collection, subset: str) -> Pairs:
         except ValueError as error:
             read.dropped.add("pairs with broken masks", str(error))
             continue
-        read.pairs.append(Pair(record, images / record.file_name, found))
+        image = images.get(record.file_name) or images.setdefault(record.file_name, folder / record.file_name)
+        read.pairs.append(Pair(record, image, found))
     return read
 
 
-class _File:
-    """The file of one annotator."""
+class _File(Generic[State]):
+    """The file of one annotator, with as much of its pairs as is asked for."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kind: type[State]) -> None:
         self.path = path
         content = read_json(path)
-        self.pairs: dict[int, PairRecord] = {}
-        for where, pair in read_part(content, "images", PairRecord, path, "image"):
+        self.pairs: dict[int, State] = {}
+        for where, pair in read_part(content, "images", kind, path, "image"):
             if pair.id in self.pairs:
                 raise ValueError(f"{where}: two images have the id {pair.id}")
             self.pairs[pair.id] = pair
-        self._by_pair: dict[int, list[MaskRecord]] = {}
+        self._by_pair: dict[int, list[tuple[MaskRecord, int]]] = {}
         ids: set[int] = set()
+        records = []
         for where, mask in read_part(content, "annotations", MaskRecord, path, "annotation"):
             if mask.id in ids:
                 raise ValueError(f"{where}: two annotations have the id {mask.id}")
             ids.add(mask.id)
-            self._by_pair.setdefault(mask.image_id, []).append(mask)
+            records.append(mask)
+        areas = rle.canonical_areas([mask.segmentation for mask in records]).tolist()
+        for mask, area in zip(records, areas, strict=True):
+            self._by_pair.setdefault(mask.image_id, []).append((mask, area))
 
     def masks(self, pair: PairRecord, dropped: Dropped) -> Iterator[RLE]:
         """The instances of a pair; ValueError names the annotation that is broken."""
-        for record in self._by_pair.get(pair.id, ()):
+        for record, area in self._by_pair.get(pair.id, ()):
             if record.iscrowd:
                 dropped.add("crowds")
                 continue
             where = f"{self.path}: annotation {record.id}"
-            mask = read_mask(record.segmentation, (pair.height, pair.width), where, dropped)
-            if rle.is_empty(mask):
+            mask, size = record.segmentation, (pair.height, pair.width)
+            if area < 0 or tuple(mask["size"]) != size:
+                mask = read_mask(mask, size, where, dropped)
+                area = rle.area(mask)
+            if not area:
                 dropped.keep("empty instances", where)
             yield mask

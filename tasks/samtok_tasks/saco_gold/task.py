@@ -56,12 +56,13 @@ class _SACo(Task):
         read = read_pairs(root, self.collection, split)
         left_out = self.options.get("left-out", NOBODY)
         target = 0 if left_out == NOBODY else ANNOTATORS.index(left_out)
-        samples = []
+        samples, clusters = [], dict[Path, str]()  # many pairs share an image
         for pair in read.pairs:
             against = tuple(
                 found for place, found in enumerate(pair.found) if left_out == NOBODY or place != target
             )
-            samples.append(_sample(self.name, pair, root, pair.found[target], against))
+            cluster = clusters.get(pair.image) or clusters.setdefault(pair.image, image_key(pair.image, root))
+            samples.append(_sample(self.name, pair, cluster, pair.found[target], against))
         return SampleSet(samples, read.dropped)
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
@@ -96,7 +97,7 @@ class SACoSilver(_SACo):
     splits = tuple(SILVER.files)
 
 
-def _sample(task: str, pair: Pair, root: Path, target: tuple[rle.RLE, ...], against: Any) -> Sample:
+def _sample(task: str, pair: Pair, cluster: str, target: tuple[rle.RLE, ...], against: Any) -> Sample:
     record = pair.record
     words = (found["counts"] for by_one in pair.found for found in by_one)
     return Sample(
@@ -104,7 +105,7 @@ def _sample(task: str, pair: Pair, root: Path, target: tuple[rle.RLE, ...], agai
         image=pair.image,
         size=(record.height, record.width),
         turns=question(pair.image, REFERRING_PROMPT.format(phrase=record.text_input)),
-        cluster=image_key(pair.image, root),
+        cluster=cluster,
         target=Target(target),
         truth=against,
         number=record.id,

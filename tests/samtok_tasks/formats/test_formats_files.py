@@ -1,11 +1,14 @@
 """Records of annotation files: what is read, and what is said of a broken one."""
 
 import json
+from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from json_fuzz import json_values
 
+from samtok_bench.validation import below
 from samtok_tasks.formats.files import (
     NoSplitError,
     NotTextError,
@@ -135,3 +138,14 @@ def test_splits():
     require_split("gres", "val", ("val", "test"))
     with pytest.raises(NoSplitError, match=r"^gres has no split 'x'; it has val, test$"):
         require_split("gres", "x", ("val", "test"))
+
+
+@given(st.text("a./\0\né", max_size=7))
+def test_paths_below_a_folder_are_what_pathlib_makes_of_them(given_path):
+    path = PurePosixPath(given_path)
+    allowed = path.parts and not path.is_absolute() and ".." not in path.parts and "\0" not in given_path
+    if allowed:
+        assert below(given_path) == str(path)
+    else:
+        with pytest.raises(ValueError, match="must be a path below the folder"):
+            below(given_path)
