@@ -8,7 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -31,12 +31,21 @@ class Table:
     """C."""
     sums: Array | None = None
     """(C, K) of the K scores of `OfSums`, by cluster."""
+    _drawn: list[Array] = field(default_factory=list, compare=False, repr=False)
+    """The last weights and the sums that they gave: metrics that share a table come one after the other."""
 
     def differing(self, other: "Table") -> NDArray[np.int64]:
         """The clusters that are not the same in a table of the same samples, ascending."""
         if self.sums is not None:
             return np.flatnonzero((self.sums != other.sums).any(axis=1))
         return np.unique(self.rows[(self.top != other.top) | (self.bottom != other.bottom)])
+
+    def drawn_sums(self, weights: Array) -> Array:
+        """(R, K) of `OfSums`, of weights (R, C)."""
+        assert self.sums is not None, "a table of OfSums"
+        if not self._drawn or self._drawn[0] is not weights:
+            self._drawn[:] = weights, weights @ self.sums
+        return self._drawn[1]
 
     def followed_by(self, other: "Table") -> "Table":
         """Both, with the clusters of the other one behind these."""
@@ -58,6 +67,11 @@ class Aggregate(ABC):
     """Whether resampling says something about the value."""
     from_scores: ClassVar[bool] = True
     """Whether the scores of samples are enough; else `Task.corpus` computes the value from the answers."""
+
+    @property
+    def alike(self) -> tuple[str, ...]:
+        """Metrics of which this is equal, and not empty, have the same `table`."""
+        return ()
 
     def looks_at(self, named: tuple[str, ...]) -> tuple[str, ...]:
         """The scores that it needs, of a metric that names one or two."""
@@ -137,6 +151,10 @@ class OfSums(Aggregate):
     formula: Callable[[Array], Array]
     """Of sums (R, K), in the order of `scores`; (R,), nan where undefined."""
 
+    @property
+    def alike(self) -> tuple[str, ...]:
+        return self.scores
+
     def looks_at(self, named: tuple[str, ...]) -> tuple[str, ...]:
         return self.scores
 
@@ -146,8 +164,7 @@ class OfSums(Aggregate):
         return Table(ones, ones, rows, clusters, sums)
 
     def resampled(self, table: Table, weights: Array) -> Array:
-        assert table.sums is not None, "a table of its own making"
-        return self.formula(weights @ table.sums)
+        return self.formula(table.drawn_sums(weights))
 
 
 class _Ordered(Aggregate):

@@ -6,8 +6,9 @@ and one set of clusters there is one interval. Tests let whole clusters change s
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,9 +119,11 @@ def _resampled(
 ) -> list[list[Array]]:
     """Each part in all draws of `count` clusters: for each run (B,)."""
     found: list[list[list[Array]]] = [[[] for _ in part.tables] for part in parts]
+    grouped = any(part.own is not None for part in parts)
     for weights in draws(count, resamples, seed, width) if parts else ():
+        by_cluster = np.ascontiguousarray(weights.T) if grouped else weights.T  # rows are quickly taken out
         for part, of_runs in zip(parts, found, strict=True):
-            own = weights if part.own is None else weights[:, part.own]
+            own = weights if part.own is None else by_cluster[part.own].T
             for table, drawn in zip(part.tables, of_runs, strict=True):
                 drawn.append(part.info.aggregate.resampled(table, own))
     return [[np.concatenate(drawn) for drawn in of_runs] for of_runs in found]
@@ -131,9 +134,13 @@ def _informed(
 ) -> dict[str, tuple[MetricInfo, list[Table]]]:
     """The columns of every run, by metric, where at least two clusters inform each of them."""
     found = {}
+    shared: dict[Any, list[Table]] = {}
     for info in metrics:
         if info.aggregate.has_interval:
-            tables = [info.table(scores, rows, count) for scores in runs]
+            alike = info.aggregate.alike or info.id
+            if alike not in shared:
+                shared[alike] = [info.table(scores, rows, count) for scores in runs]
+            tables = shared[alike]
             if all(len(np.unique(rows[table.bottom > 0])) > 1 for table in tables):
                 found[info.id] = (info, tables)
     return found
@@ -153,6 +160,25 @@ def intervals(
     """
     found = bootstrap(metrics, [scores], clusters, resamples=resamples, seed=seed)
     return {info.id: percentiles(found[info.id][0]) if info.id in found else None for info in metrics}
+
+
+def with_groups(
+    metrics: Sequence[MetricInfo],
+    scores: Scored,
+    clusters: Sequence[str],
+    info: MetricInfo,
+    groups: Sequence[NDArray[np.int64]],
+    *,
+    seed: int = 0,
+) -> tuple[dict[str, Interval | None], list["Grouped"]]:
+    """`intervals` of all samples, and `of_groups` of one metric, from draws that are made once."""
+    rows, count = numbered(clusters)
+    informed = _informed(metrics, [scores], rows, count)
+    whole = [_Part(of, tables) for of, tables in informed.values()]
+    found, parts = _parts_of_groups(info, [scores], rows, groups, FEWEST_CLUSTERS)
+    drawn = _resampled([*whole, *parts.values()], count, len(clusters), RESAMPLES, seed)
+    bounds = {id: percentiles(values) for id, (values,) in zip(informed, drawn, strict=False)}
+    return {of.id: bounds.get(of.id) for of in metrics}, _of_drawn(found, parts, drawn[len(whole) :])
 
 
 def paired(
@@ -203,8 +229,20 @@ def of_groups(
         fewest: clusters that must inform a group for an interval; at least 2.
     """
     rows, count = numbered(clusters)
+    found, parts = _parts_of_groups(info, runs, rows, groups, fewest)
+    return _of_drawn(found, parts, _resampled(list(parts.values()), count, len(clusters), RESAMPLES, seed))
+
+
+def _parts_of_groups(
+    info: MetricInfo,
+    runs: Sequence[Scored],
+    rows: NDArray[np.int64],
+    groups: Sequence[NDArray[np.int64]],
+    fewest: int,
+) -> tuple[list[Grouped], dict[int, _Part]]:
+    """What is known of each group before any draw, and by their numbers those that get an interval."""
     columns = [scores if isinstance(scores, Columns) else columns_of([info], scores) for scores in runs]
-    found, parts = [Grouped(0, None)] * len(groups), {}
+    found, parts = [Grouped(0, None)] * len(groups), dict[int, _Part]()
     for place, chosen in enumerate(groups):
         own, inner = np.unique(rows[chosen], return_inverse=True)
         tables = [info.table(scores.chosen(chosen), inner, len(own)) for scores in columns]
@@ -212,7 +250,12 @@ def of_groups(
         found[place] = Grouped(informing, None)
         if informing >= fewest and info.aggregate.has_interval:
             parts[place] = _Part(info, tables, own)
-    drawn = _resampled(list(parts.values()), count, len(clusters), RESAMPLES, seed)
+    return found, parts
+
+
+def _of_drawn(
+    found: list[Grouped], parts: Mapping[int, _Part], drawn: Sequence[Sequence[Array]]
+) -> list[Grouped]:
     for place, of_runs in zip(parts, drawn, strict=True):
         interval = percentiles(of_runs[0] if len(of_runs) == 1 else of_runs[1] - of_runs[0])
         found[place] = Grouped(found[place].clusters, interval)

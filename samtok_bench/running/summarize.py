@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from samtok_bench import statistics
 from samtok_bench.metric import Columns, Gathering, MetricInfo, Scored
@@ -32,7 +33,11 @@ def summarize(
     """
     samples, seed = chosen.samples, settings.seed
     clusters = [sample.cluster for sample in samples]
-    bounds = statistics.intervals(task.metrics, told.scores, clusters, seed=seed)
+    groups = _groups(task, samples)
+    (primary,) = [info for info in task.metrics if info.id == task.primary]
+    bounds, grouped = statistics.with_groups(
+        task.metrics, told.scores, clusters, primary, list(groups.values()), seed=seed
+    )
     values, floors = _values(task, chosen, told.predictions, told.scores), _floors(task, chosen)
     above = {} if ceiling is None else _values(task, chosen, ceiling.predictions, ceiling.scores)
     metrics = [
@@ -64,7 +69,7 @@ def summarize(
             resamples=statistics.RESAMPLES,
             seed=seed,
         ),
-        breakdown=_breakdown(task, samples, told.scores, seed),
+        breakdown=_breakdown(task, told.scores, clusters, groups, grouped),
     )
 
 
@@ -99,10 +104,11 @@ def _best(info: MetricInfo, floors: Mapping[str, Values]) -> tuple[float | None,
     return max(defined, key=lambda pair: info.sign * pair[0], default=(None, None))
 
 
-def _breakdown(
-    task: Task, samples: Sequence[Sample], scores: Columns, seed: int
-) -> dict[str, dict[str, Group]]:
-    """Tags in the order in which samples have them, their values as the task orders them or by name."""
+def _groups(task: Task, samples: Sequence[Sample]) -> dict[tuple[str, str], NDArray[np.int64]]:
+    """The samples of each tag and value, by number.
+
+    Tags come in the order in which samples have them, their values as the task orders them or by name.
+    """
     groups: dict[str, dict[str, array[int]]] = {}
     for place, sample in enumerate(samples):
         for tag, value in sample.tags.items():
@@ -110,17 +116,23 @@ def _breakdown(
             if value not in by_value:
                 by_value[value] = array("q")
             by_value[value].append(place)
-    (primary,) = [info for info in task.metrics if info.id == task.primary]
-    clusters = [sample.cluster for sample in samples]
-    ordered = {
+    return {
         (tag, value): np.array(by_value.get(value, ()), np.int64)
         for tag, by_value in groups.items()
         for value in dict.fromkeys([*task.tag_values.get(tag, ()), *sorted(by_value)])
     }
-    grouped = statistics.of_groups(primary, [scores], clusters, list(ordered.values()), seed=seed)
-    found: dict[str, dict[str, Group]] = {tag: {} for tag in groups}
-    for ((tag, value), places), part in zip(ordered.items(), grouped, strict=True):
-        found[tag][value] = Group(
+
+
+def _breakdown(
+    task: Task,
+    scores: Columns,
+    clusters: Sequence[str],
+    groups: Mapping[tuple[str, str], NDArray[np.int64]],
+    intervals: Sequence[statistics.Grouped],
+) -> dict[str, dict[str, Group]]:
+    found: dict[str, dict[str, Group]] = {}
+    for ((tag, value), places), part in zip(groups.items(), intervals, strict=True):
+        found.setdefault(tag, {})[value] = Group(
             samples=len(places),
             images=part.clusters,
             metrics=task.summarize(scores.chosen(places), [clusters[place] for place in places]),

@@ -93,6 +93,23 @@ def test_a_group_has_the_interval_of_a_metric_of_its_samples_alone():
     assert vars(both) != pytest.approx(vars(alone))
 
 
+def test_all_samples_and_their_groups_share_draws_and_change_nothing():
+    xs = np.random.default_rng(0).random(90)
+    scores = [{"x": x, "i": x * (k % 3 == 0), "u": float(k % 3 == 0)} for k, x in enumerate(xs)]
+    clusters = [f"image {k % 40}" for k in range(90)]
+    sums = [
+        MetricInfo(f"sums{k}", "sums", "test", aggregate=OfSums(("x", "u"), lambda s, k=k: s[:, k]))
+        for k in (0, 1)
+    ]
+    metrics = [MEAN, *sums, RATIO, MetricInfo("used", "used", "test", "x", aggregate=Used())]
+    groups = [np.arange(0, 90, 3), np.arange(2)]
+    bounds, found = statistics.with_groups(metrics, scores, clusters, RATIO, groups, seed=3)
+    assert bounds == statistics.intervals(metrics, scores, clusters, seed=3)
+    assert bounds["sums0"] != bounds["sums1"]
+    assert bounds["used"] is None
+    assert found == statistics.of_groups(RATIO, [scores], clusters, groups, seed=3)
+
+
 def test_a_group_on_few_images_has_their_number_and_no_interval():
     scores, clusters = rows([k / 30 for k in range(30)]), [f"image {k // 2}" for k in range(30)]
     nine, ten, none = in_groups(scores, clusters, range(18), range(20), [])
