@@ -42,15 +42,17 @@ def demo(
     Only this machine can open it, unless --host or --share says otherwise. Needs the extra:
     pip install 'samtok-bench[demo]'.
     """
-    from samtok_bench.demo.page import check_place, serve
+    from samtok_bench.demo.launch import check_place, serve
 
     check_place(host, port)
 
+    from samtok_bench import registry
     from samtok_bench.demo.model import load_model
     from samtok_bench.demo.scenes import mini_scenes
     from samtok_bench.predictor import PredictorOptions
     from samtok_bench.task import Generation
 
+    registry.trust_model(model)
     options = PredictorOptions(
         Generation(max_new_tokens), device=device, threads=threads, tokenizer=tokenizer, answers=answers
     )

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from samtok.pictures import difference
+from samtok.pictures import EXTRA, MISSING, difference
 from samtok_bench import rle
-from samtok_bench.exchange.pictures import OUTLINES, colour_name
+from samtok_bench.exchange.pictures import OUTLINES
 from samtok_bench.rle import RLE
 from samtok_bench.showing.overlays import overlay
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 Point = tuple[float, float]
 """x, y in pixels of the picture."""
+COLOURS = tuple(rgb for name, rgb in OUTLINES.items() if name != "black")
+"""Of regions: those that stand out on a dark page too."""
+LEGEND = {"missing": MISSING, "extra": EXTRA}
+"""Colours of a difference."""
 SIDE, PANEL_SIDE = 896, 320
 """Longer side of the picture, and of the panels of one mask, as they are shown; pixels."""
 
@@ -48,7 +52,7 @@ def stroke_mask(stroke: Sequence[Point], width: float, size: tuple[int, int]) ->
 
 def colour(number: int) -> tuple[int, int, int]:
     """RGB of region `number`, from 1: on the picture, in its words, in the dialogue."""
-    return OUTLINES[colour_name(number - 1)]
+    return COLOURS[(number - 1) % len(COLOURS)]
 
 
 def shown(image: Image.Image, side: int = SIDE) -> Image.Image:

@@ -1,13 +1,15 @@
-"""The page of the demo, in gradio. It holds no logic: `session` does, and `view` says what is shown."""
+"""The page in gradio: parts, and which event calls what. `session` does it, `view` says what is shown.
+
+The one module that imports gradio; `launch` imports it once that is known to be there.
+"""
 
 import logging
-import os
-import socket
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from importlib.util import find_spec
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import gradio as gr
 
 from samtok_bench.demo import view
 from samtok_bench.demo.model import NANO, DemoModel
@@ -15,212 +17,205 @@ from samtok_bench.demo.scenes import Scene, common_questions
 from samtok_bench.demo.session import Session
 from samtok_bench.interruption import in_one_line
 
-if TYPE_CHECKING:
-    import gradio
-
-EXTRA = "the demo needs gradio: pip install 'samtok-bench[demo]'"
-LARGEST_FILE = "200mb"
 KEPT_FILES = (3600, 24 * 3600)
-"""How often gradio looks for uploaded pictures that are old, and how old these are; seconds. All go at the
-end."""
+"""How often gradio looks for uploaded pictures that are old, and how old these are; seconds. All of them go
+when the demo ends.
+"""
 BUG = "a bug in the demo; its terminal has the details"
+QUEUE: dict[str, Any] = {
+    # one thing at a time, whoever asks: there is one model
+    "concurrency_id": "model",
+    "concurrency_limit": 1,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+}
+Shown = list[Any]
+"""New values of parts of the page."""
 
 
-def check_place(host: str, port: int) -> None:
-    """See before the model is loaded that the page can be served.
+@dataclass(frozen=True)
+class Parts:
+    """The components that events come from or go to."""
 
-    Raises:
-        ValueError: gradio is not installed.
-        OSError: the port is taken, or the host is none of this machine.
-    """
-    if find_spec("gradio") is None:
-        raise ValueError(EXTRA)
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise OSError(
-                f"the demo cannot listen on {host}, port {port}: {reason}; see --port, --host"
-            ) from None
-
-
-def serve(
-    model: DemoModel, scenes: Sequence[Scene], host: str, port: int, share: bool, say: Callable[[str], None]
-) -> None:
-    """Serve the page until it is interrupted.
-
-    Args:
-        model: who answers.
-        scenes: pictures to begin with, at least one.
-        host: an address of this machine.
-        port: 0 for a free one.
-        share: also at a public address of gradio's.
-        say: is told the addresses.
-
-    Raises:
-        ValueError: gradio is not installed.
-        OSError: see `check_place`; also where gradio's server for public addresses cannot be reached.
-    """
-    check_place(host, port)
-    page, how = build(model, scenes)
-    _, local, public = page.launch(
-        server_name=host,
-        server_port=port or _free_port(host),
-        share=share,
-        quiet=True,
-        prevent_thread_lock=True,
-        max_file_size=LARGEST_FILE,
-        footer_links=[],
-        run_history=False,
-        enable_monitoring=False,
-        ssr_mode=False,
-        pwa=False,
-        mcp_server=False,
-        **how,
-    )
-    try:
-        if share and not public:
-            raise OSError("gradio gave no public address: is there a way to the internet?")
-        say(f"demo of {model.name}: {local} (Ctrl-C ends it)")
-        if public:
-            say(f"public for a week, to all who know it: {public}")
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        say("the demo has ended")
-    finally:
-        page.close(verbose=False)
+    session: gr.State
+    questions: gr.State
+    """What can be asked about the picture."""
+    status: gr.HTML
+    scenes: gr.HTML
+    opener: gr.UploadButton
+    canvas: gr.HTML
+    regions: gr.HTML
+    dialogue: gr.HTML
+    suggestions: gr.HTML
+    question: gr.Textbox
+    follow: gr.Checkbox
+    forget: gr.Button
 
 
-def build(model: DemoModel, scenes: Sequence[Scene]) -> "tuple[gradio.Blocks, dict[str, Any]]":
-    """The page, and how it is launched: its look.
+def build(model: DemoModel, scenes: Sequence[Scene]) -> gr.Blocks:
+    """The page.
 
     Args:
         model: who answers.
         scenes: pictures to begin with, at least one.
     """
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # also of what gradio does as it is imported
-    import gradio as gr
-
-    plain: dict[str, Any] = {"apply_default_css": False}
-    choices = {**plain, "js_on_load": _asset("choices.js")}
-    always = common_questions(scenes)
     with gr.Blocks(title="SAMTok demo", analytics_enabled=False, delete_cache=KEPT_FILES) as page:
-        session = gr.State()
-        questions = gr.State(always)
-        gr.HTML(view.header(model), **plain)
-        status = gr.HTML(elem_id="status", **plain)
-        with gr.Row(equal_height=False):
-            with gr.Column(scale=6, min_width=320):
-                with gr.Row(elem_id="pictures"):
-                    strip = gr.HTML(view.scene_strip(scenes), **choices)
-                    opener = gr.UploadButton(
-                        "Open a picture", file_types=["image"], size="sm", elem_id="open-picture", scale=0
-                    )
-                canvas = gr.HTML(
-                    html_template=_asset("canvas.html"),
-                    js_on_load=_asset("canvas.js"),
-                    elem_id="canvas",
-                    **plain,
+        _connect(page, _laid_out(model, scenes), Events(model, scenes))
+    return page
+
+
+def theme() -> gr.themes.Base:
+    """Only fonts that machines have: others would be fetched."""
+    return gr.themes.Default(
+        primary_hue="blue",
+        neutral_hue="slate",
+        font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
+        font_mono=["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"],
+    )
+
+
+def asset(name: str) -> str:
+    """A script or style of ours."""
+    return (view.TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _laid_out(model: DemoModel, scenes: Sequence[Scene]) -> Parts:
+    """The picture with its regions left, the dialogue right."""
+    plain: dict[str, Any] = {"apply_default_css": False}
+    choices = {**plain, "js_on_load": asset("choices.js")}
+    drawing = {**plain, "html_template": asset("canvas.html"), "js_on_load": asset("canvas.js")}
+    parts: dict[str, Any] = {"session": gr.State(), "questions": gr.State(())}
+    gr.HTML(view.header(model), **plain)
+    parts["status"] = gr.HTML(elem_id="status", **plain)
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=6, min_width=320):
+            with gr.Row(elem_id="pictures"):
+                parts["scenes"] = gr.HTML(view.scene_strip(scenes), **choices)
+                parts["opener"] = gr.UploadButton(
+                    "Open a picture", file_types=["image"], size="sm", elem_id="open-picture", scale=0
                 )
-                regions = gr.HTML(elem_id="regions", **choices)
-            with gr.Column(scale=5, min_width=320):
-                dialogue = gr.HTML(elem_id="dialogue", **choices)
-                suggestions = gr.HTML(elem_id="suggestions", **choices)
-                question = gr.Textbox(
-                    show_label=False,
-                    label="Question",
-                    placeholder="Ask about the picture; [1] is region 1",
-                    submit_btn="Ask",
-                    max_lines=4,
-                    elem_id="question",
+            parts["canvas"] = gr.HTML(elem_id="canvas", **drawing)
+            parts["regions"] = gr.HTML(elem_id="regions", **choices)
+        with gr.Column(scale=5, min_width=320):
+            parts["dialogue"] = gr.HTML(elem_id="dialogue", **choices)
+            parts["suggestions"] = gr.HTML(elem_id="suggestions", **choices)
+            parts["question"] = gr.Textbox(
+                label="Question",
+                show_label=False,
+                container=False,
+                placeholder="Ask about the picture; [1] is region 1",
+                submit_btn="Ask",
+                max_lines=4,
+                elem_id="question",
+            )
+            with gr.Row(elem_id="manner"):
+                parts["follow"] = gr.Checkbox(
+                    model.name != NANO,
+                    label="Tell the model the turns before",
+                    container=False,
+                    elem_id="follow",
                 )
-                with gr.Row():
-                    follow = gr.Checkbox(
-                        model.name != NANO, label="Tell the model the turns before", elem_id="follow"
-                    )
-                    forget = gr.Button("New dialogue", size="sm", min_width=120, scale=0, elem_id="forget")
-        shown = [canvas, regions, dialogue, suggestions, status]
+                parts["forget"] = gr.Button("Clear the dialogue", size="sm", scale=0, elem_id="forget")
+    return Parts(**parts)
 
-        def look(session: Session, questions: Sequence[str], error: str = "") -> list[Any]:
-            return [
-                view.canvas(session),
-                view.regions(session),
-                view.dialogue(session),
-                view.suggestions(session, questions),
-                view.message(error),
-            ]
 
-        def then_look(act: Callable[[Session, Any], Any]) -> Callable[..., list[Any]]:
-            """An event's function: it does something with the session and shows what came of it."""
+def _connect(page: gr.Blocks, parts: Parts, events: "Events") -> None:
+    """Which event calls what, and what is shown then: `Events` returns values in these orders."""
+    here = [parts.session, parts.questions]
+    shown = [parts.canvas, parts.regions, parts.dialogue, parts.suggestions, parts.status]
+    page.load(events.begin, None, [*here, *shown], **QUEUE)
+    parts.scenes.scene(events.open_scene, here, [*here, *shown], **QUEUE)
+    parts.opener.upload(events.open_upload, [*here, parts.opener], [*here, *shown], **QUEUE)
+    acts: list[tuple[Any, Act]] = [
+        (parts.canvas.box, lambda session, at: session.box(at.x0, at.y0, at.x1, at.y1)),
+        (parts.canvas.point, lambda session, at: session.click(at.x, at.y, at.change, at.inside)),
+        (parts.canvas.stroke, lambda session, at: session.brush(at.points, at.width, at.change, at.inside)),
+        (parts.regions.choose, lambda session, one: session.choose(one.number)),
+        (parts.regions.remove, lambda session, one: session.remove(one.number)),
+        (parts.dialogue.choose, lambda session, one: session.choose(one.number)),
+        (parts.forget.click, lambda session, _: session.forget()),
+    ]
+    for event, act in acts:
+        event(events.doing(act), here, shown, **QUEUE)
+    asking = [parts.question, *shown]
+    parts.question.submit(events.answer, [*here, parts.follow, parts.question], asking, **QUEUE)
+    parts.suggestions.ask(events.answer_suggested, [*here, parts.follow], asking, **QUEUE)
+    parts.regions.refer(events.refer, parts.question, parts.question, **QUEUE)
 
-            def run(session: Session, questions: Sequence[str], event: gr.EventData) -> list[Any]:
-                return look(session, questions, _error_of(lambda: act(session, event)))
 
-            return run
+Act = Callable[[Session, Any], object]
+"""What an event does with a session; ValueError and OSError are shown."""
 
-        def open_file(before: Session, known: Sequence[str], picture: Path, ask: Sequence[str]) -> list[Any]:
-            opened: list[Session] = []
-            error = _error_of(lambda: opened.append(Session(model, picture)))
+
+class Events:
+    """What events call. Nothing of a visitor is kept here: the session comes along."""
+
+    def __init__(self, model: DemoModel, scenes: Sequence[Scene]) -> None:
+        self._model = model
+        self._scenes = scenes
+        self._always = common_questions(scenes)
+
+    def begin(self) -> Shown:
+        """A visitor comes."""
+        scene = self._scenes[0]
+        session = Session(self._model, scene.picture)
+        return [session, scene.questions, *_look(session, scene.questions)]
+
+    def open_scene(self, session: Session, known: Sequence[str], event: gr.EventData) -> Shown:
+        """A scene is chosen."""
+        scene = self._scenes[event.number]
+        return self._opened(session, known, scene.picture, scene.questions)
+
+    def open_upload(self, session: Session, known: Sequence[str], file: str) -> Shown:
+        """A picture has come."""
+        return self._opened(session, known, Path(file), self._always)
+
+    def doing(self, act: Act) -> Callable[..., Shown]:
+        """A function for an event that changes the session."""
+
+        def run(session: Session, known: Sequence[str], event: gr.EventData) -> Shown:
+            return _look(session, known, _error_of(lambda: act(session, event)))
+
+        return run
+
+    def answer(self, session: Session, known: Sequence[str], follow: bool, text: str) -> Iterator[Shown]:
+        """A question is asked: first it is shown, then its answer. One that fails can be corrected."""
+        yield [text, gr.skip(), gr.skip(), view.dialogue(session, text), gr.skip(), ""]
+        error = _error_of(lambda: session.ask(text, follow))
+        yield [text if error else "", *_look(session, known, error)]
+
+    def answer_suggested(
+        self, session: Session, known: Sequence[str], follow: bool, event: gr.EventData
+    ) -> Iterator[Shown]:
+        """The same for a question that was suggested."""
+        yield from self.answer(session, known, follow, event.text)
+
+    def refer(self, text: str, event: gr.EventData) -> str:
+        """The question with a reference to a region."""
+        return f"{text.rstrip()} [{event.number}]".lstrip()
+
+    def _opened(
+        self, session: Session, known: Sequence[str], picture: Path, questions: Sequence[str]
+    ) -> Shown:
+        opened: list[Session] = []
+        error = _error_of(lambda: opened.append(Session(self._model, picture)))
+        if error:
             error = error.replace(f"{picture.parent}/", "")  # where gradio keeps it says nothing
-            now, questions = (opened[0], ask) if opened else (before, known)
-            return [now, questions, *look(now, questions, error)]
-
-        def open_scene(session: Session, known: Sequence[str], event: gr.EventData) -> list[Any]:
-            scene = scenes[event.number]
-            return open_file(session, known, scene.picture, scene.questions)
-
-        def open_upload(session: Session, known: Sequence[str], file: str) -> list[Any]:
-            return open_file(session, known, Path(file), always)
-
-        def begin() -> list[Any]:
-            fresh = Session(model, scenes[0].picture)
-            return [fresh, scenes[0].questions, *look(fresh, scenes[0].questions)]
-
-        def answer(session: Session, known: Sequence[str], text: str, follow: bool) -> Iterator[list[Any]]:
-            yield [text, gr.skip(), gr.skip(), view.dialogue(session, text), gr.skip(), ""]
-            error = _error_of(lambda: session.ask(text, follow))
-            yield [text if error else "", *look(session, known, error)]
-
-        def answer_suggested(
-            session: Session, known: Sequence[str], follow: bool, event: gr.EventData
-        ) -> Iterator[list[Any]]:
-            yield from answer(session, known, event.text, follow)
-
-        def refer(text: str, event: gr.EventData) -> str:
-            return f"{text.rstrip()} [{event.number}]".lstrip()
-
-        queue: dict[str, Any] = {
-            "concurrency_id": "model",
-            "concurrency_limit": 1,
-            "show_progress": "hidden",
-            "api_visibility": "private",
-        }
-        here = [session, questions]
-        new = [session, questions, *shown]
-        page.load(begin, None, new, **queue)
-        strip.scene(open_scene, here, new, **queue)
-        opener.upload(open_upload, [*here, opener], new, **queue)
-        acts: list[tuple[Any, Callable[[Session, Any], Any]]] = [
-            (canvas.box, lambda session, at: session.box(at.x0, at.y0, at.x1, at.y1)),
-            (canvas.point, lambda session, at: session.click(at.x, at.y, at.change, at.inside)),
-            (canvas.stroke, lambda session, at: session.brush(at.points, at.width, at.change, at.inside)),
-            (regions.choose, lambda session, one: session.choose(one.number)),
-            (regions.remove, lambda session, one: session.remove(one.number)),
-            (dialogue.choose, lambda session, one: session.choose(one.number)),
-            (forget.click, lambda session, _: session.forget()),
-        ]
-        for event, act in acts:
-            event(then_look(act), here, shown, **queue)
-        question.submit(answer, [*here, question, follow], [question, *shown], **queue)
-        suggestions.ask(answer_suggested, [*here, follow], [question, *shown], **queue)
-        regions.refer(refer, question, question, **queue)
-    look_of_page = {"css": _asset("page.css"), "theme": _theme(gr)}
-    return page, look_of_page
+            return [session, known, *_look(session, known, error)]
+        return [*opened, questions, *_look(opened[0], questions)]
 
 
-def _error_of(act: Callable[[], Any]) -> str:
+def _look(session: Session, questions: Sequence[str], error: str = "") -> Shown:
+    return [
+        view.canvas(session),
+        view.regions(session),
+        view.dialogue(session),
+        view.suggestions(session, questions),
+        view.message(error),
+    ]
+
+
+def _error_of(act: Callable[[], object]) -> str:
     """What went wrong, in one line; "" if nothing did."""
     try:
         act()
@@ -230,23 +225,3 @@ def _error_of(act: Callable[[], Any]) -> str:
         logging.getLogger(__name__).exception("the demo failed")
         return BUG
     return ""
-
-
-def _theme(gr: Any) -> Any:
-    """Only fonts that machines have: the others would be fetched."""
-    return gr.themes.Default(
-        primary_hue="blue",
-        neutral_hue="slate",
-        font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
-        font_mono=["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"],
-    )
-
-
-def _asset(name: str) -> str:
-    return (view.TEMPLATES / name).read_text(encoding="utf-8")
-
-
-def _free_port(host: str) -> int:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])

@@ -59,7 +59,8 @@ def regions(session: Session) -> str:
     """The list of regions, and the way of the chosen one through its words."""
     chosen = session.regions.get(session.chosen or 0)
     panels = [data_url(panel) for panel in drawing.round_trip(session.image, chosen)] if chosen else []
-    return _filled("regions.html.jinja", session=session, chosen=chosen, panels=panels)
+    legend = {name: _css(rgb) for name, rgb in drawing.LEGEND.items()}
+    return _filled("regions.html.jinja", session=session, chosen=chosen, panels=panels, **legend)
 
 
 def dialogue(session: Session, waiting: str = "") -> str:
@@ -129,7 +130,11 @@ def digits(words: str) -> str:
 
 def css_colour(number: int) -> str:
     """The colour of a region, as #rrggbb."""
-    return "#{:02x}{:02x}{:02x}".format(*drawing.colour(number))
+    return _css(drawing.colour(number))
+
+
+def _css(rgb: tuple[int, int, int]) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*rgb)
 
 
 def _chip(number: int, session: Session, words: str = "") -> Chip:

@@ -112,7 +112,7 @@ element.addEventListener("click", (event) => {
 frame.addEventListener("dragover", (event) => event.preventDefault());
 frame.addEventListener("drop", (event) => {
   event.preventDefault();
-  const input = document.querySelector("#open-picture input[type=file], input#open-picture[type=file]");
+  const input = document.querySelector("#pictures input[type=file]");
   if (!input || !event.dataTransfer.files.length) return;
   input.files = event.dataTransfer.files;
   input.dispatchEvent(new Event("change", { bubbles: true }));

@@ -9,3 +9,12 @@ element.addEventListener("click", (event) => {
   if (scene) trigger("scene", { number: Number(scene) });
   if (ask) trigger("ask", { text: ask });
 });
+
+// a dialogue shows its end when it has grown
+let turns = 0;
+watch("value", () => {
+  const dialogue = element.querySelector(".dialogue");
+  const now = dialogue ? dialogue.children.length : 0;
+  if (now > turns) dialogue.scrollTo({ top: dialogue.scrollHeight, behavior: "smooth" });
+  turns = now;
+});

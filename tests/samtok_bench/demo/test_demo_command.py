@@ -8,7 +8,7 @@ import pytest
 from demo_fakes import words
 from judge_server import send, serving
 
-from samtok_bench.demo import page
+from samtok_bench.demo import launch
 from samtok_bench.demo.model import load_model
 from samtok_bench.demo.session import Session
 from samtok_bench.predictor import PredictorOptions
@@ -20,11 +20,11 @@ OPTIONS = PredictorOptions(Generation(8), preflight=False)
 @pytest.fixture
 def gradio(monkeypatch):
     """As if it were installed."""
-    monkeypatch.setattr(page, "find_spec", lambda name: importlib.util.find_spec("json"))
+    monkeypatch.setattr(launch, "find_spec", lambda name: importlib.util.find_spec("json"))
 
 
 def test_the_extra_is_named_where_it_is_missing(called, monkeypatch):
-    monkeypatch.setattr(page, "find_spec", lambda name: None)
+    monkeypatch.setattr(launch, "find_spec", lambda name: None)
     assert called("demo") == (2, "", "error: the demo needs gradio: pip install 'samtok-bench[demo]'\n")
 
 
