@@ -31,9 +31,16 @@ def demo(
     device: Annotated[str, option("--device", "auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[int | None, option("--threads", "CPU threads for the model.", min=1)] = None,
     max_new_tokens: Annotated[int, option("--max-new-tokens", "Longest answer.", min=1)] = 512,
+    dtype: Annotated[str | None, option("--dtype", "Of a local model, see `run --help`.")] = None,
+    revision: Annotated[
+        str | None, option("--revision", "Branch, tag or commit of a model on the hub.")
+    ] = None,
     answers: Annotated[
         str | None,
         option("--answers", "words, boxes:COORDINATES, polygons:COORDINATES or text, for an endpoint."),
+    ] = None,
+    regions: Annotated[
+        str | None, option("--regions", "How it sees a region: words, boxes or outline.")
     ] = None,
     max_image_pixels: MaxImagePixels = None,
 ) -> None:
@@ -54,6 +61,13 @@ def demo(
 
     registry.trust_model(model)
     options = PredictorOptions(
-        Generation(max_new_tokens), device=device, threads=threads, tokenizer=tokenizer, answers=answers
+        Generation(max_new_tokens),
+        device=device,
+        threads=threads,
+        dtype=dtype,
+        revision=revision,
+        tokenizer=tokenizer,
+        answers=answers,
+        regions=regions,
     )
     serve(load_model(model, options), mini_scenes(), host, port, share, say)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from samtok.pictures import EXTRA, MISSING, difference
+from samtok.colours import BEYOND, BOTH, MISSED, RGB, mask_colour
+from samtok.pictures import difference
 from samtok_bench import rle
-from samtok_bench.exchange.pictures import OUTLINES
 from samtok_bench.rle import RLE
 from samtok_bench.showing.overlays import overlay
 
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 Point = tuple[float, float]
 """x, y in pixels of the picture."""
-COLOURS = tuple(rgb for name, rgb in OUTLINES.items() if name != "black")
-"""Of regions: those that stand out on a dark page too."""
-LEGEND = {"missing": MISSING, "extra": EXTRA}
+LEGEND = {"both": BOTH, "missed": MISSED, "beyond": BEYOND}
 """Colours of a difference."""
 SIDE, PANEL_SIDE = 896, 320
 """Longer side of the picture, and of the panels of one mask, as they are shown; pixels."""
@@ -50,9 +48,9 @@ def stroke_mask(stroke: Sequence[Point], width: float, size: tuple[int, int]) ->
     return np.asarray(canvas).copy()
 
 
-def colour(number: int) -> tuple[int, int, int]:
-    """RGB of region `number`, from 1: on the picture, in its words, in the dialogue."""
-    return COLOURS[(number - 1) % len(COLOURS)]
+def colour(number: int) -> RGB:
+    """Of region `number`, from 1: on the picture, in its words, in the dialogue."""
+    return mask_colour(number - 1)
 
 
 def shown(image: Image.Image, side: int = SIDE) -> Image.Image:

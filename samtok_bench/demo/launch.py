@@ -3,7 +3,8 @@
 import os
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 
 from samtok_bench.demo.model import DemoModel
@@ -25,10 +26,11 @@ def check_place(host: str, port: int) -> None:
     _bound(host, port)
 
 
-def serve(
-    model: DemoModel, scenes: Sequence[Scene], host: str, port: int, share: bool, say: Callable[[str], None]
-) -> None:
-    """Serve the page until it is interrupted.
+@contextmanager
+def running(
+    model: DemoModel, scenes: Sequence[Scene], host: str, port: int, share: bool = False
+) -> Iterator[list[str]]:
+    """Serve the page meanwhile; gives its address, and the public one if there is to be one.
 
     Args:
         model: who answers.
@@ -36,7 +38,6 @@ def serve(
         host: an address of this machine.
         port: 0 for a free one.
         share: also at a public address of gradio's.
-        say: is told the addresses.
 
     Raises:
         ValueError: gradio is not installed.
@@ -47,33 +48,41 @@ def serve(
     from samtok_bench.demo import page
 
     blocks = page.build(model, scenes)
-    _, local, public = blocks.launch(
-        server_name=host,
-        server_port=port or _bound(host, 0),
-        share=share,
-        quiet=True,
-        prevent_thread_lock=True,
-        max_file_size=LARGEST_FILE,
-        footer_links=[],
-        run_history=False,
-        enable_monitoring=False,
-        ssr_mode=False,
-        pwa=False,
-        mcp_server=False,
-        theme=page.theme(),
-        css=page.asset("page.css"),
-    )
     try:
+        _, local, public = blocks.launch(
+            server_name=host,
+            server_port=port or _bound(host, 0),
+            share=share,
+            quiet=True,
+            prevent_thread_lock=True,
+            max_file_size=LARGEST_FILE,
+            footer_links=[],
+            run_history=False,
+            enable_monitoring=False,
+            ssr_mode=False,
+            pwa=False,
+            mcp_server=False,
+            theme=page.theme(),
+            css=page.asset("page.css"),
+        )
         if share and not public:
             raise OSError("gradio gave no public address: is there a way to the internet?")
-        say(f"demo of {model.name}: {local} (Ctrl-C ends it)")
-        if public:
-            say(f"public, to all who know the address: {public}")
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        say("the demo has ended")
+        yield [local, public] if public else [local]
     finally:
         blocks.close(verbose=False)
+
+
+def serve(
+    model: DemoModel, scenes: Sequence[Scene], host: str, port: int, share: bool, say: Callable[[str], None]
+) -> None:
+    """Serve the page until it is interrupted; `say` is told where. Else as `running`."""
+    with running(model, scenes, host, port, share) as (local, *public):
+        say(f"demo of {model.name}: {local} (Ctrl-C ends it)")
+        for address in public:
+            say(f"public, to all who know the address: {address}")
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+    say("the demo has ended")
 
 
 def _bound(host: str, port: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 from PIL import Image
 
+from samtok.colours import hexed
 from samtok_bench.demo import drawing
 from samtok_bench.demo.model import DemoModel
 from samtok_bench.demo.scenes import CHOSEN, Scene
@@ -59,8 +60,8 @@ def regions(session: Session) -> str:
     """The list of regions, and the way of the chosen one through its words."""
     chosen = session.regions.get(session.chosen or 0)
     panels = [data_url(panel) for panel in drawing.round_trip(session.image, chosen)] if chosen else []
-    legend = {name: _css(rgb) for name, rgb in drawing.LEGEND.items()}
-    return _filled("regions.html.jinja", session=session, chosen=chosen, panels=panels, **legend)
+    legend = {name: hexed(rgb) for name, rgb in drawing.LEGEND.items()}
+    return _filled("regions.html.jinja", session=session, chosen=chosen, panels=panels, legend=legend)
 
 
 def dialogue(session: Session, waiting: str = "") -> str:
@@ -129,12 +130,8 @@ def digits(words: str) -> str:
 
 
 def css_colour(number: int) -> str:
-    """The colour of a region, as #rrggbb."""
-    return _css(drawing.colour(number))
-
-
-def _css(rgb: tuple[int, int, int]) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*rgb)
+    """The colour of a region, as style sheets write it."""
+    return hexed(drawing.colour(number))
 
 
 def _chip(number: int, session: Session, words: str = "") -> Chip:

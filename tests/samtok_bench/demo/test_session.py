@@ -8,7 +8,7 @@ from demo_fakes import FAILED, model, rectangle, words
 from PIL import Image
 
 from samtok_bench import rle
-from samtok_bench.demo.drawing import colour, place_of, stroke_mask
+from samtok_bench.demo.drawing import place_of, stroke_mask
 from samtok_bench.demo.session import Session
 from samtok_bench.sample import ImagePart, Prediction, Region, Text
 
@@ -193,8 +193,3 @@ def test_a_number_stands_on_its_mask():
     assert (x, y) == pytest.approx((0.3, 0.5), abs=0.22)
     corner = rle.rectangle(9, 9, 10, 10, 10, 10)
     assert place_of(corner) == (0.95, 0.95)
-
-
-def test_colours_come_again_after_seven():
-    assert len({colour(number) for number in range(1, 8)}) == 7
-    assert colour(8) == colour(1)
