@@ -30,7 +30,7 @@ lmms: .venv-lmms/.installed
 test-lmms: .venv-lmms/.installed
 	$(call PYTEST,.venv-lmms) -m lmms tests/samtok_bench/lmms
 
-# for `samtok-bench demo`, the page in a browser: .venv-demo/bin/samtok-bench demo
+# for `samtok-bench demo`, the page in a browser: .venv-demo/bin/python -m samtok_bench demo
 gradio: .venv-demo/.installed
 
 test-demo: .venv-demo/.installed
@@ -89,7 +89,6 @@ INTO = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-c
 .venv-demo/.installed: .venv/.dev
 	$(call above,.venv-demo)
 	$(call INTO,.venv-demo) 'gradio>=6.31,<7'
-	$(call INTO,.venv-demo) --no-deps --no-build-isolation --editable .
 	touch $@
 
 clean:

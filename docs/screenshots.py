@@ -1,20 +1,29 @@
-"""Take the pictures of docs/report.md anew, from the committed runs of nano.
+"""Take the pictures of docs/report.md anew, from the committed runs of nano, or that of docs/demo.md.
 
     .venv/bin/python docs/screenshots.py
+    .venv-demo/bin/python docs/screenshots.py demo
 
-Needs chromium and chromedriver (`make browser`) and selenium, which `make test` installs. The runs are
-reported into a temporary folder; their own folders stay as they are.
+The second one needs gradio (`make gradio`), both need chromium with chromedriver (`make browser`) and
+selenium (`make test`). The runs are reported into a temporary folder; their own folders stay as they are.
 """
 
 import io
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 from PIL import Image
 from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.support.ui import WebDriverWait
 
+from samtok_bench.demo.launch import running
+from samtok_bench.demo.model import load_model
+from samtok_bench.demo.scenes import mini_scenes
+from samtok_bench.predictor import PredictorOptions
 from samtok_bench.report.html import write_report
+from samtok_bench.task import Generation
 
 ROOT = Path(__file__).parents[1]
 WIDTH, HEIGHT = 1280, 900
@@ -22,6 +31,13 @@ COLOURS = 256
 """Of a PNG's palette, which keeps a picture small."""
 SECTIONS = {"gres": "samples", "reconstruction": "distribution"}
 """By task, the part of the page that its picture shows."""
+DEMO_HEIGHT = 1060
+SCENE, FIRST_SCENE_ONLY = 5, "letter h"
+"""The last scene, which has no question with these words."""
+DESCRIPTION, REGION = "Could you please give me", "Please give me a short"
+"""How questions begin."""
+THING = (0.22, 0.36), (0.80, 0.96)
+"""Corners of a box around the scene's letter, as shares of the picture."""
 SCROLL = """
 // of the samples that are neither right nor lost, the one whose target has most masks
 const [least, most] = [0.6, 0.85];
@@ -34,13 +50,18 @@ document.getElementById(arguments[0]).scrollIntoView({ behavior: "instant" });
 
 
 def main() -> None:
-    """Write docs/report-TASK.png for each task."""
+    """Write docs/report-TASK.png for each task, or docs/demo.jpg."""
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
         options.add_argument(argument)
     browser = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
     try:
+        if sys.argv[1:] == ["demo"]:
+            picture = ROOT / "docs" / "demo.jpg"
+            _demo(browser).convert("RGB").save(picture, quality=85, optimize=True)
+            print(f"{picture}: {picture.stat().st_size / 1000:.0f} KB")
+            return
         for task, section in SECTIONS.items():
             picture = ROOT / "docs" / f"report-{task}.png"
             _shrunk(_taken(browser, task, section)).save(picture, optimize=True)
@@ -49,11 +70,46 @@ def main() -> None:
         browser.quit()
 
 
+def _demo(browser: webdriver.Chrome) -> Image.Image:
+    """Nano describes a scene, then a box is drawn around one of its things."""
+    options = PredictorOptions(Generation(512))
+    with running(load_model("nano", options), mini_scenes(), "127.0.0.1", 0) as (address,):
+        _set_size(browser, DEMO_HEIGHT)
+        browser.get(address)
+        _until(browser, "document.querySelector('#canvas img')?.naturalWidth > 0")
+        browser.execute_script(f"document.querySelectorAll('[data-scene]')[{SCENE}].click()")
+        _until(browser, f"!document.querySelector('#suggestions').textContent.includes({FIRST_SCENE_ONLY!r})")
+        for number, question in enumerate((DESCRIPTION, REGION), 1):
+            browser.execute_script(
+                "[...document.querySelectorAll('[data-ask]')]"
+                f".find((one) => one.dataset.ask.startsWith({question!r})).click()"
+            )
+            _until(browser, f"document.querySelectorAll('#dialogue .said small').length === {number}")
+        image = browser.find_element("css selector", "#canvas img")
+        (x0, y0), (x1, y1) = (
+            [round((share - 0.5) * image.size["width"]) for share in corner] for corner in THING
+        )
+        gesture = ActionChains(browser, duration=20)
+        gesture.move_to_element_with_offset(image, x0, y0).click_and_hold()
+        gesture.move_to_element_with_offset(image, x1, y1).release().perform()
+        _until(browser, "document.querySelector('#regions .iou')")
+        browser.execute_async_script("setTimeout(arguments[0], 1000)")  # until the dialogue has scrolled
+        return Image.open(io.BytesIO(browser.get_screenshot_as_png()))
+
+
+def _until(browser: webdriver.Chrome, true: str) -> None:
+    WebDriverWait(browser, 300, 0.1).until(lambda _: browser.execute_script(f"return {true}"), true)
+
+
+def _set_size(browser: webdriver.Chrome, height: int) -> None:
+    size = {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
 def _taken(browser: webdriver.Chrome, task: str, section: str) -> Image.Image:
     with tempfile.TemporaryDirectory() as folder:
         page = write_report([ROOT / "results" / "nano-mini" / task], Path(folder) / "report.html").path
-        size = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        _set_size(browser, HEIGHT)
         browser.get(page.as_uri())
         browser.execute_script(SCROLL, section)
         browser.execute_async_script("setTimeout(arguments[0], 500)")  # until the sample is drawn

@@ -1,7 +1,7 @@
 """What a predictor is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -129,3 +129,11 @@ class Predictor(ABC):
     def status(cls) -> str:
         """Whether it is ready on this machine, in a few words; quick."""
         return "ready"
+
+
+def check_taken(kind: type[Predictor], model: str, given: Iterable[str]) -> None:
+    """ValueError for an option that a model does not read; `given` are names in PredictorOptions."""
+    for name in given:
+        if name not in kind.takes:
+            option = name.removesuffix("s") if name == "request_fields" else name
+            raise ValueError(f"the model {model!r} takes no --{option.replace('_', '-')}")

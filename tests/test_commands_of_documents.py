@@ -22,6 +22,7 @@ NEEDS = {
     "what the reader puts in place of capitals": r"(?:^|[ :=/])[A-Z][A-Z_-]{2,}|(?:^| )[ABTN](?:$| )|\.\.\.",
     "a file or a run of the reader's": r"my-sft|my-run|mine\.py|answers\.jsonl|runs/|training/|many_task",
     "hours": r"^train |--codec all",
+    "a browser (make test-demo)": r"^demo",
     "half a minute (tests/samtok_bench/running/test_health.py)": r"^doctor",
     "to be the committed comparison (tests/test_documents.py)": "^compare results/nano-mini/gres results",
     "nano for minutes, as in .ci/run's gate": r"^run --task|^gate ",

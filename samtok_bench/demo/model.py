@@ -8,7 +8,7 @@ from PIL import Image
 
 from samtok_bench import registry
 from samtok_bench.exchange.coordinates import Box
-from samtok_bench.predictor import Predictor, PredictorOptions
+from samtok_bench.predictor import Predictor, PredictorOptions, check_taken
 from samtok_bench.predictors.endpoint import EndpointPredictor
 from samtok_bench.predictors.mask_tokenizer import MaskTokenizer
 from samtok_bench.predictors.samtok import SAMTokPredictor
@@ -60,11 +60,14 @@ def load_model(name: str, options: PredictorOptions) -> DemoModel:
         options: the `tokenizer` is needed where the model has none of its own.
 
     Raises:
-        ValueError, OSError: it cannot be loaded or reached, or no mask tokenizer is named.
+        ValueError, OSError: it cannot be loaded or reached, does not read an option, or has no mask
+            tokenizer.
     """
     kind, argument = registry.predictor_class(name)
     if kind.recorded:
         raise ValueError(f"--model {name} has answers that were given before; the demo asks new questions")
+    given = ("answers", "regions", "dtype", "revision")
+    check_taken(kind, name, [option for option in given if getattr(options, option) is not None])
     predictor = kind(argument, options)
     if isinstance(predictor, SAMTokPredictor):
         tokenizer = MaskTokenizer(str(predictor.tokenizer), options, predictor.loaded().samtok)

@@ -72,7 +72,7 @@ class Session:
         self.chosen: int | None = None
         """Number of the region that is looked at."""
         self.lit: tuple[int, ...] = ()
-        """Numbers of the regions that are drawn: the one that is looked at, or all of the last answer."""
+        """Numbers of the regions that are drawn: one alone, or those of the last answer and marked since."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -136,9 +136,9 @@ class Session:
             self.chosen = self.lit[-1] if self.lit else next(reversed(self.regions), None)
 
     def choose(self, number: int) -> None:
-        """Look at a region."""
+        """Look at a region alone; once more, and it is seen among all."""
         self.chosen = self._region(number).number
-        self.lit = (number,)
+        self.lit = tuple(self.regions) if self.lit == (number,) else (number,)
 
     def forget(self) -> None:
         """Begin the dialogue anew; the regions stay."""
@@ -224,7 +224,8 @@ class Session:
             raise ValueError("there is no pixel in this mask")
         region = replace(self._marked(mask), number=self._next() if number is None else number, points=points)
         self.regions[region.number] = region
-        self.choose(region.number)
+        self.chosen = region.number
+        self.lit = (*(one for one in self.lit if one != region.number), region.number)
         return region
 
     def _marked(self, mask: RLE) -> Marked:

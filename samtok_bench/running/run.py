@@ -11,7 +11,7 @@ from pathlib import Path
 from samtok_bench import provenance, registry
 from samtok_bench.images import max_pixels
 from samtok_bench.interruption import keeping
-from samtok_bench.predictor import OF_LANGUAGE_MODEL, Predictor, PredictorOptions
+from samtok_bench.predictor import OF_LANGUAGE_MODEL, Predictor, PredictorOptions, check_taken
 from samtok_bench.progress import Reporter
 from samtok_bench.python_files import is_from_file
 from samtok_bench.running.answering import fill
@@ -163,10 +163,7 @@ def _model(options: RunOptions, task: Task) -> WorkerModel:
     if task.answered_by == "codec":
         for name in OF_LANGUAGE_MODEL & registry.predictor_class(options.model)[0].takes:
             given.pop(name, None)
-    for name in given:
-        if name not in kind.takes:
-            option = name.removesuffix("s") if name == "request_fields" else name
-            raise ValueError(f"the model {options.model!r} takes no --{option.replace('_', '-')}")
+    check_taken(kind, options.model, given)
     return WorkerModel(
         options.model,
         task.answered_by,

@@ -48,6 +48,7 @@ def test_a_port_that_is_taken_is_said_before_the_model_is_loaded(called, gradio)
             "cannot listen on 203.0.113.7, port 7860: Cannot assign requested address",
         ),
         (("--port", "0", "--model", "no-such-model"), "unknown model 'no-such-model'"),
+        (("--port", "0", "--answers", "words"), "the model 'nano' takes no --answers"),
     ],
 )
 def test_what_cannot_be_served_is_said_in_one_line(called, gradio, arguments, said):

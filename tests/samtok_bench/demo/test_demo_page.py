@@ -13,7 +13,7 @@ pytest.importorskip("gradio", reason="gradio is not installed: make test-demo")
 pytestmark = pytest.mark.slow
 
 START = "import sys; from samtok_bench.cli.main import main; sys.argv[0] = 'samtok-bench'; main()"
-WAIT = 60
+WAIT = 120
 """Seconds; nano on a busy machine."""
 
 

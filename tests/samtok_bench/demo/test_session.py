@@ -119,6 +119,23 @@ def test_masks_without_words_get_those_of_the_tokenizer(picture):
     assert session.regions[1].iou == 0.5
 
 
+def test_what_is_drawn(picture):
+    session = Session(model(f"{words(1, 4)} {words(6, 9)}"), picture)
+    session.box(0, 0, 3, 3)
+    session.box(5, 5, 9, 9)
+    assert session.lit == (1, 2)
+    session.ask("?")
+    assert session.lit == (3, 4)
+    session.box(5, 0, 9, 4)
+    assert session.lit == (3, 4, 5)
+    session.choose(4)
+    assert (session.lit, session.chosen) == ((4,), 4)
+    session.choose(4)
+    assert session.lit == (1, 2, 3, 4, 5)
+    session.remove(4)
+    assert (session.lit, session.chosen) == ((1, 2, 3, 5), 5)
+
+
 def test_a_dialogue_can_begin_anew(picture):
     session = Session(model(*"abcde"), picture)
     session.ask("1")
