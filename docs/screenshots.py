@@ -31,7 +31,7 @@ COLOURS = 256
 """Of a PNG's palette, which keeps a picture small."""
 SECTIONS = {"gres": "samples", "reconstruction": "distribution"}
 """By task, the part of the page that its picture shows."""
-DEMO_HEIGHT = 1060
+DEMO_HEIGHT = 1190
 SCENE, FIRST_SCENE_ONLY = 5, "letter h"
 """The last scene, which has no question with these words."""
 DESCRIPTION, REGION = "Could you please give me", "Please give me a short"
@@ -59,7 +59,7 @@ def main() -> None:
     try:
         if sys.argv[1:] == ["demo"]:
             picture = ROOT / "docs" / "demo.jpg"
-            _demo(browser).convert("RGB").save(picture, quality=85, optimize=True)
+            _demo(browser).convert("RGB").save(picture, quality=80, optimize=True)
             print(f"{picture}: {picture.stat().st_size / 1000:.0f} KB")
             return
         for task, section in SECTIONS.items():
