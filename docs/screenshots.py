@@ -1,16 +1,19 @@
-"""Take the pictures of docs/report.md anew, from the committed runs of nano, or that of docs/demo.md.
+"""Take the pictures of docs/report.md anew, from runs of nano, or that of docs/demo.md.
 
     .venv/bin/python docs/screenshots.py
     .venv-demo/bin/python docs/screenshots.py demo
 
 The second one needs gradio (`make gradio`), both need chromium with chromedriver (`make browser`) and
-selenium (`make test`). The runs are reported into a temporary folder; their own folders stay as they are.
+selenium (`make test`). The committed runs are reported into a temporary folder, and stay as they
+are; a task without one is run on some samples of mini first.
 """
 
 import io
 import shutil
+import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -26,11 +29,11 @@ from samtok_bench.report.html import write_report
 from samtok_bench.task import Generation
 
 ROOT = Path(__file__).parents[1]
-WIDTH, HEIGHT = 1280, 900
-COLOURS = 256
-"""Of a PNG's palette, which keeps a picture small."""
-SECTIONS = {"gres": "samples", "reconstruction": "distribution"}
-"""By task, the part of the page that its picture shows."""
+WIDTH = 1280
+SAMPLES = "12"
+"""Of a run that is made here."""
+QUALITY = 80
+"""Of WebP."""
 DEMO_HEIGHT = 1190
 SCENE, FIRST_SCENE_ONLY = 5, "letter h"
 """The last scene, which has no question with these words."""
@@ -38,9 +41,9 @@ DESCRIPTION, REGION = "Could you please give me", "Please give me a short"
 """How questions begin."""
 THING = (0.22, 0.36), (0.80, 0.96)
 """Corners of a box around the scene's letter, as shares of the picture."""
-SCROLL = """
+CHOOSE = """
 // of the samples that are neither right nor lost, the one whose target has most masks
-const [least, most] = [0.6, 0.85];
+const [least, most] = [0.5, 0.9];
 const answer = (k) => INDEX.samples[k].answers[0].value;
 const masks = (k) => INDEX.samples[k].text.split("[mask").length;
 const shown = order.filter((k) => answer(k) > least && answer(k) < most).sort((a, b) => masks(b) - masks(a));
@@ -49,8 +52,34 @@ document.getElementById(arguments[0]).scrollIntoView({ behavior: "instant" });
 """
 
 
+@dataclass(frozen=True)
+class Shot:
+    """One picture."""
+
+    name: str
+    task: str
+    width: int
+    height: int
+    section: str = "samples"
+    """Where the window begins."""
+    script: str = ""
+    """What is done on the page then."""
+    dark: bool = False
+
+
+SHOTS = (
+    Shot("gres", "gres", 1280, 900),
+    Shot("enlarged", "gres", 1280, 640, script="enlarge('all'); look({x: 0.5, y: 0.5, scale: 2})", dark=True),
+    Shot("grid", "gres", 1280, 640, script="setGrid(true)"),
+    Shot("gcg", "gcg", 1280, 1000),
+    Shot("scene-graph", "scene_graph", 1280, 900, dark=True),
+    Shot("vqa", "gar-bench", 400, 1450),
+    Shot("metrics", "reconstruction", 1280, 640, "metrics-title"),
+)
+
+
 def main() -> None:
-    """Write docs/report-TASK.png for each task, or docs/demo.jpg."""
+    """Write docs/report-NAME.webp for each shot, or docs/demo.jpg."""
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
@@ -62,10 +91,11 @@ def main() -> None:
             _demo(browser).convert("RGB").save(picture, quality=80, optimize=True)
             print(f"{picture}: {picture.stat().st_size / 1000:.0f} KB")
             return
-        for task, section in SECTIONS.items():
-            picture = ROOT / "docs" / f"report-{task}.png"
-            _shrunk(_taken(browser, task, section)).save(picture, optimize=True)
-            print(f"{picture}: {picture.stat().st_size / 1000:.0f} KB")
+        with tempfile.TemporaryDirectory() as folder:
+            for shot in SHOTS:
+                picture = ROOT / "docs" / f"report-{shot.name}.webp"
+                _taken(browser, shot, Path(folder)).save(picture, quality=QUALITY, method=6)
+                print(f"{picture}: {picture.stat().st_size / 1000:.0f} KB")
     finally:
         browser.quit()
 
@@ -101,23 +131,34 @@ def _until(browser: webdriver.Chrome, true: str) -> None:
     WebDriverWait(browser, 300, 0.1).until(lambda _: browser.execute_script(f"return {true}"), true)
 
 
-def _set_size(browser: webdriver.Chrome, height: int) -> None:
-    size = {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False}
+def _set_size(browser: webdriver.Chrome, height: int, width: int = WIDTH) -> None:
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
-def _taken(browser: webdriver.Chrome, task: str, section: str) -> Image.Image:
-    with tempfile.TemporaryDirectory() as folder:
-        page = write_report([ROOT / "results" / "nano-mini" / task], Path(folder) / "report.html").path
-        _set_size(browser, HEIGHT)
-        browser.get(page.as_uri())
-        browser.execute_script(SCROLL, section)
-        browser.execute_async_script("setTimeout(arguments[0], 500)")  # until the sample is drawn
-        return Image.open(io.BytesIO(browser.get_screenshot_as_png()))
+def _taken(browser: webdriver.Chrome, shot: Shot, folder: Path) -> Image.Image:
+    page = folder / f"{shot.task}.html"
+    if not page.is_file():
+        write_report([_run(shot.task, folder)], page)
+    _set_size(browser, shot.height, shot.width)
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if shot.dark else "light"}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+    browser.get("about:blank")
+    browser.get(page.as_uri())
+    for script in filter(None, (CHOOSE, shot.script)):
+        browser.execute_script(script, shot.section)
+        browser.execute_async_script("setTimeout(arguments[0], 800)")  # until the sample is drawn
+    return Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB")
 
 
-def _shrunk(picture: Image.Image) -> Image.Image:
-    return picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+def _run(task: str, folder: Path) -> Path:
+    """The committed run of nano, or a short one."""
+    committed = ROOT / "results" / "nano-mini" / task
+    if committed.is_dir():
+        return committed
+    command = [sys.executable, "-m", "samtok_bench", "run", "--task", task, "--limit", SAMPLES]
+    subprocess.run([*command, "--out", str(folder / task)], check=True, stdout=subprocess.DEVNULL)
+    return folder / task
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ TITLE = 160
 SHARED = 0.8
 """A beginning or an end that this share of texts has says nothing of one of them."""
 
-DISTINCT = 0.1
-"""Texts of which fewer are distinct tell nothing: the pictures beside them tell the rest."""
 LEAST_WORDS = 2
 """Fewer words are not taken away."""
 
@@ -18,13 +16,13 @@ def titles(candidates: Sequence[Sequence[str]], names: Sequence[str]) -> list[st
     """One for each sample.
 
     Args:
-        candidates: by preference, lists with a text for each sample; the first whose texts differ enough is
+        candidates: by preference, lists with a text for each sample; the first whose texts differ at all is
             taken, without what they share at the beginning and the end.
         names: for samples without a text.
     """
     for texts in candidates:
         told = _without_shared([text.split() for text in texts])
-        if len(set(told)) > max(1, DISTINCT * len(told)):
+        if len(set(told)) > 1:  # the pictures beside equal ones tell the rest
             return [text[:TITLE] or name for text, name in zip(told, names, strict=True)]
     return list(names)
 

@@ -83,7 +83,10 @@ function enlarge(which) {
   if (!all.length) return;
   enlarged = which === "all" || which < all.length ? which : 0;
   last = enlarged;
-  if (!byId("enlarged").open) byId("enlarged").showModal();
+  if (!byId("enlarged").open) {
+    byId("enlarged").showModal();
+    byId("stage").focus();
+  }
   const names = [...all.map((panel, k) => [k, panel.name]), ...(all.length > 1 ? [["all", "All"]] : [])];
   byId("enlarged-which").replaceChildren(...names.map(([k, name]) => {
     const key = k === "all" ? "a" : String(k + 1);
