@@ -203,7 +203,7 @@ def test_the_text(command, pair):
         "second minus first",
         "metric better first second difference 95 % interval p p (Holm) wins ties losses",
         "mean higher 80.00 70.00 -10.00 -13.00 to -7.00 <0.0001 <0.0001 0 20 20",
-        "used higher 1.00 2.00 +1.00 n/a n/a n/a n/a n/a n/a",
+        "used higher 1 2 +1 n/a n/a n/a n/a n/a n/a",
     ]
     assert [line.split() for line in blocks[2][3:]] == [
         ["side", "left", "20", "80.00", "60.00", "-20.00", "-20.00", "to", "-20.00"],
