@@ -206,7 +206,7 @@ def test_help_imports_nothing_heavy(plugin):
     assert done.stderr.strip() == "[]", done.stderr
     text = " ".join(done.stdout.split())
     assert "run Run a task on a model. The same command resumes an interrupted run. rescore" in text
-    assert "tasks List the tasks with their data and metrics. models" in text
+    assert "tasks List the tasks and whether their data is there, or show one" in text
     assert "train Train a tokenizer or a model from a recipe." in text
 
 
