@@ -413,7 +413,7 @@ def test_write_takes_committed_runs_alone(command, work):
     write_gres("results/gres/kept")
     write_gres("runs/mine")
     (work / "pages").mkdir()
-    assert command("--write", "--folder", "pages")[1] == "19 pages in pages\n"
+    assert command("--write", "--folder", "pages")[1] == "20 pages in pages\n"
     page = (work / "pages/table-03-gres.md").read_text()
     assert "ours, released: results/gres/kept" in page
     assert "runs/mine" not in page
