@@ -200,7 +200,7 @@ def test_summaries_of_other_data_never_compare(refused, pair):
         ("first second --metric fact", "fact describes the data: neither more nor less of it is better"),
         ("first second --by sied", "samples have no tag 'sied'; did you mean 'side'?"),
         ("untagged second --by side", "samples have no tag 'side'; they have no tags at all"),
-        ("first second --format html", "unknown format 'html'; there are text, markdown, csv, json"),
+        ("first second --format html", "unknown format 'html'; there are text, markdown, latex, csv, json"),
         ("first second --json --format csv", "give either --json or --format csv"),
         ("first second --pictures drawn", "--pictures needs --show N"),
         ("first second --out .", "Is a directory"),
