@@ -117,12 +117,13 @@ def by_group(codecs: CodecRuns) -> Figure:
         [100 * (breakdowns[point.folder][tag][group].metrics[metric.id] or 0) for tag, group in columns]
         for point in rows
     ]
+    least = 10 * (min(map(min, cells)) // 10)
     figure = Figure(figsize=(1.7 + 0.75 * len(columns), 1.3 + 0.21 * len(rows)), layout="constrained")
     axes = figure.subplots()
-    image = axes.imshow(cells, aspect="auto", cmap="cividis", vmin=0, vmax=100)
+    image = axes.imshow(cells, aspect="auto", cmap="cividis", vmin=least, vmax=100)
     for y, row in enumerate(cells):
         for x, value in enumerate(row):
-            colour = "white" if value < 55 else "black"
+            colour = "white" if value < (least + 100) / 2 else "black"
             axes.text(x, y, f"{value:.1f}", ha="center", va="center", color=colour, fontsize=7)
     sizes = [codecs.summary.breakdown[tag][group].samples for tag, group in columns]
     names = [f"{group}\n{size:,}" for (_, group), size in zip(columns, sizes, strict=True)]
@@ -133,7 +134,8 @@ def by_group(codecs: CodecRuns) -> Figure:
     tags = [tag for tag, _ in columns]
     for tag in dict.fromkeys(tags):
         first, count = tags.index(tag), tags.count(tag)
-        axes.text(first + count / 2 - 0.5, len(rows) - 0.3, SHOWN_TAGS[tag], ha="center", va="top")
+        title = f"{SHOWN_TAGS[tag]} (and masks)"
+        axes.text(first + count / 2 - 0.5, -2, title, ha="center", va="bottom")
         if first:
             axes.axvline(first - 0.5, color="white", lw=3)
     figure.colorbar(image, ax=axes, label=f"{metric.display} (%)", pad=0.02, fraction=0.04)
