@@ -13,8 +13,10 @@ Colour = tuple[float, float, float]
 
 NEAR, FAR = 5, 40
 """Points from the marker's middle to the label's edge, and how far a label may go before it is left out."""
-MARK = 4
+MARK = 3.5
 """Half a marker's side, in points."""
+GAP = 1.0
+"""Between labels, in points."""
 
 
 def place_labels(
@@ -92,7 +94,7 @@ def _free_spot(
         box = Bbox.from_bounds(left, bottom, width, height)
         within = inside.x0 <= left and left + width <= inside.x1
         within = within and inside.y0 <= bottom and bottom + height <= inside.y1
-        if within and not any(map(box.overlaps, obstacles)):
+        if within and not any(map(box.padded(GAP * unit).overlaps, obstacles)):
             return (dx * distance, dy * distance), box
     return None
 
