@@ -180,6 +180,8 @@ def _read(file: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in _named() if name in arrays}
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no file {file}; see {WHERE}") from None
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         reason = str(error).split("\n")[0]
         raise ValueError(f"{file} is no npz file of arrays ({reason}); see {WHERE}") from None

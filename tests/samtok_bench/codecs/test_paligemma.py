@@ -185,5 +185,5 @@ def test_other_files_are_refused(tmp_path, content):
     (tmp_path / "a.npz").write_bytes(content)
     with pytest.raises(ValueError, match="is no npz file of arrays"):
         codec(tmp_path / "a.npz").prepare()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*b.npz; see vae-oid.npz of"):
         codec(tmp_path / "b.npz").prepare()
