@@ -62,19 +62,9 @@ def _entries() -> dict[Kind, dict[str, list[EntryPoint]]]:
     found: dict[Kind, dict[str, list[EntryPoint]]] = {kind: {} for kind in GROUPS}
     for kind, claims in found.items():
         group = installed.select(group=GROUPS[kind])
-        for entry in sorted(group, key=lambda e: (e.name, not _is_ours(e))):
+        for entry in sorted(group, key=lambda e: (e.name, _package(e) != OURS)):
             claims.setdefault(entry.name, []).append(entry)
     return found
-
-
-def _is_ours(entry: EntryPoint) -> bool:
-    """Whether it is built in; by the name of the distribution's folder, where that can be had.
-
-    Of the package metadata, whose parsing takes longer than all else that `--help` does with plug-ins, only
-    the name would be looked at.
-    """
-    folder = getattr(entry.dist, "_normalized_name", None)
-    return folder == OURS.replace("-", "_") if isinstance(folder, str) else _package(entry) == OURS
 
 
 def _package(entry: EntryPoint) -> str:
@@ -88,7 +78,7 @@ def _distribution_name(distribution: Distribution) -> str:
 
 def is_built_in(kind: Kind, name: str) -> bool:
     """Whether a name in a group is ours."""
-    return _is_ours(_entries()[kind][name][0])
+    return _package(_entries()[kind][name][0]) == OURS
 
 
 def refused() -> list[str]:
@@ -97,7 +87,7 @@ def refused() -> list[str]:
         f"the {kind} {name!r} of the package {_package(entry)!r} is not used: a built-in has its name"
         for kind, claims in _entries().items()
         for name, (first, *others) in claims.items()
-        if others and _is_ours(first)
+        if _package(first) == OURS
         for entry in others
     ]
 
@@ -110,7 +100,7 @@ def names(kind: Kind) -> list[str]:
 def attempt(kind: Kind, name: str) -> Plugin:
     """Load one plug-in; a broken one comes back with its problem instead of raising."""
     first, *others = _entries()[kind][name]
-    if others and not _is_ours(first):
+    if others and _package(first) != OURS:
         packages = ", ".join(sorted(repr(_package(entry)) for entry in (first, *others)))
         return Plugin(name, problem=f"the packages {packages} have one of this name each")
     try:
