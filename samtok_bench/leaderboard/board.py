@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from samtok_bench import registry
+from samtok_bench.leaderboard.means import mean_rows
 from samtok_bench.leaderboard.published import Benchmark, Published, Schema, Split
 from samtok_bench.leaderboard.rows import Demonstration, Figure, LeftOut, Row, rows_of_runs
 from samtok_bench.runs.folder import find_runs
@@ -53,6 +54,7 @@ def make_board(
         raise ValueError(f"unknown task {task!r}{registry.suggestion(task, registry.names('task'))}")
     benchmarks = schema.chosen(task, benchmark)
     found = list(rows_of_runs(schema, published, find_runs(folders)))
+    found += mean_rows(schema, [row for row in found if isinstance(row, Row)])
     rows = [*_published_rows(published), *(row for row in found if isinstance(row, Row))]
     demonstrations = [run for run in found if isinstance(run, Demonstration)]
     left_out = [run for run in found if isinstance(run, LeftOut)]

@@ -44,13 +44,16 @@ class Split(_Strict):
     """Of the task."""
     counts: Mapping[str, Annotated[tuple[Count, ...], Field(min_length=1)]] = {}
     """Official numbers of samples by data format, or for `any`; if there are several, each is official."""
+    mean: bool = False
+    """Whether it is the mean over all splits of the benchmark that are tasks of ours."""
     not_computed: str = ""
     """Why no task of ours has it."""
 
     @model_validator(mode="after")
     def _ours_or_a_reason(self) -> Self:
-        if (self.task is None) != (self.split is None) or (self.task is None) != bool(self.not_computed):
-            raise ValueError(f"split {self.name!r} needs either task and split or not_computed")
+        ways = (self.task is not None) + self.mean + bool(self.not_computed)
+        if (self.task is None) != (self.split is None) or ways != 1:
+            raise ValueError(f"split {self.name!r} needs either task and split or mean or not_computed")
         return self
 
     @property

@@ -261,7 +261,10 @@ def broken(change) -> str:
         (lambda b, c: b["gres"]["ours"][0]["metrics"].update(x="giou"), "gres has no metric 'x'"),
         (lambda b, c: b["gres"]["metrics"].append({"name": "T-acc"}), "needs either `ours` or not_computed"),
         (lambda b, c: b["gres"].update(ours=[]), "gres needs `ours` if and only if a split names a task"),
-        (lambda b, c: b["gres"]["splits"][0].pop("task"), "needs either task and split or not_computed"),
+        (
+            lambda b, c: b["gres"]["splits"][0].pop("task"),
+            "needs either task and split or mean or not_computed",
+        ),
         (lambda b, c: b["gcg"].update(id="gres"), "the benchmark 'gres' appears 2 times"),
         (lambda b, c: b["gcg"].update(table=3), "the table '3' appears 2 times"),
         (lambda b, c: b["gres"]["splits"][0].update(counts={"any": [0]}), "greater than 0"),
