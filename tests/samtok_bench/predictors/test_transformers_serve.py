@@ -27,6 +27,7 @@ def url(tmp_path_factory):
         port = free.getsockname()[1]
     log = tmp_path_factory.mktemp("server") / "log"
     options = ("--model", "nano", "--port", str(port), "--device", "cpu", "--host", "127.0.0.1")
+    options += ("--dtype", "float32")  # as a run has it; the server takes the precision of the files
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     with log.open("w") as out:
         server = subprocess.Popen(

@@ -96,7 +96,7 @@ def test_a_lossless_codec_reaches_100_and_empty_classes_are_shown(pairs, command
     assert result.exit_code == 0
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["mean", "IoU", "100.00"] in [line[:3] for line in lines]
-    assert ["0.2", "to", "0.5", "%", "0", "n/a", "n/a"] in lines
+    assert ["0.2", "to", "0.5", "%", "0", "n/a", "0", "images"] in lines
     assert "milliseconds a mask: embed" in result.stdout
     summary = json.loads(
         command("run", "--task", "reconstruction", *root, "--model", "oracle:rle-text", "--json").stdout
