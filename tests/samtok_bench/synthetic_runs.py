@@ -116,3 +116,7 @@ def pair(now: Sequence[float], before: Sequence[float], **more: Any) -> dict[str
     write_run(Path("now"), now, **more)
     write_run(Path("base"), before)
     return {"run": "now", "baseline": "base"}
+
+
+VALUES = [k / COUNT for k in range(COUNT)]
+"""0, 0.025 ... 0.975: two in each of the twenty bins of a histogram."""

@@ -5,8 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from synthetic_runs import COUNT, edit, write_run
-from test_report import VALUES
+from synthetic_runs import COUNT, VALUES, edit, write_run
 
 from samtok_bench.report.overview import write_overview
 

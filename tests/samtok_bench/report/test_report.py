@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from synthetic_runs import COUNT, Synthetic, write_run
+from synthetic_runs import COUNT, VALUES, Synthetic, write_run
 from synthetic_runs import edit as change_json
 
 from samtok_bench import rle
@@ -22,9 +22,6 @@ from samtok_bench.runs.folder import RunFolder
 from samtok_bench.runs.summary import SCHEMA
 from samtok_bench.sample import ImagePart, Prediction, Region, Sample, Target, Text, Turn, View
 from samtok_bench.task import SampleSet
-
-VALUES = [k / COUNT for k in range(COUNT)]
-"""0, 0.025 ... 0.975: two in each of the twenty bins."""
 
 
 @pytest.fixture
