@@ -175,6 +175,11 @@ def build_text_tokenizer(corpus: Iterable[str], size: int = 1024) -> PreTrainedT
         show_progress=False,
     )
     bpe.train_from_iterator(corpus, trainer)
+    return as_text_tokenizer(bpe)
+
+
+def as_text_tokenizer(bpe: Tokenizer) -> PreTrainedTokenizerFast:
+    """A tokenizer that has Qwen's special tokens, with their meaning and Qwen's chat template."""
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         eos_token=TURN_END,

@@ -358,6 +358,17 @@ def test_new_layers_change_nothing_at_first_and_learn(tmp_path):
     assert new.model.language_model.layers[2].mlp.down_proj.weight.any()
 
 
+def test_a_checkpoint_learns_words_of_its_new_texts(tmp_path):
+    first = train(recipe(tmp_path, evaluation=None), tmp_path / "one")
+    start = {"checkpoint": str(first), "merges": 100, "corpus": 4}
+    stages = [{"until": 1, "images": 1, "options": {"colour": "violet"}}]
+    second = train(recipe(tmp_path, evaluation=None, start=start, stages=stages), tmp_path / "two")
+    (_, old), (model, new) = (load_qwen(folder, torch.float32) for folder in (first, second))
+    assert len(old.tokenizer.tokenize(" violet")) > 1
+    assert new.tokenizer.tokenize(" violet") == ["Ġviolet"]
+    assert model.get_input_embeddings().num_embeddings == len(new.tokenizer) > len(old.tokenizer)
+
+
 def test_a_pools_batches_are_of_one_length(processor):
     """Half of the dialogues are long; a batch holds one sort, and both sorts come."""
 
@@ -382,6 +393,7 @@ def test_a_pools_batches_are_of_one_length(processor):
         ({"stages": [{"until": 5, "images": 1}, {"until": 2, "images": 1}]}, "each stage must end after"),
         ({"start": {}}, "either nano or checkpoint"),
         ({"start": {"nano": {}, "text_layers": 3}}, "text_layers belongs to a checkpoint"),
+        ({"start": {"nano": {}, "merges": 3}}, "merges belongs to a checkpoint"),
         ({"stages": [{"until": 1, "images": 1, "eyes_only": True}]}, "needs an image_loss"),
         ({"data": {"source": "nowhere:f"}}, "nowhere"),
         ({"lr": 1}, "lr: Extra inputs"),

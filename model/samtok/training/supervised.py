@@ -24,6 +24,7 @@ from samtok.training.depth import deepen
 from samtok.training.dialogues import Batches, Collator, DialogueStage, draw
 from samtok.training.folders import newest_checkpoint, step_of, written_whole
 from samtok.training.lora import LoRA, merged
+from samtok.training.merges import learn_merges
 from samtok.training.open_codes import OpenCodes
 from samtok.training.processes import Share, processes
 from samtok.training.recipe import (
@@ -46,7 +47,7 @@ class StartingWeights(RecipePart):
 
     nano: NanoOptions | None = None
     corpus: PositiveInt = 2000
-    """Dialogues whose texts train nano's text tokenizer."""
+    """Dialogues whose texts train nano's text tokenizer, or teach it more words."""
     checkpoint: str | None = None
     """The folder of a QwenVL or of a whole model, a hub id, or nano."""
     pixels: tuple[PositiveInt, PositiveInt] | None = None
@@ -56,10 +57,15 @@ class StartingWeights(RecipePart):
     text_layers: PositiveInt | None = None
     """Layers of the language model; a checkpoint with fewer gets new ones that change nothing at first."""
 
+    merges: PositiveInt | None = None
+    """New words, at most, of the text tokenizer of a checkpoint of nano's kind; see `learn_merges`."""
+
     @model_validator(mode="after")
     def _either(self) -> "StartingWeights":
         if (self.nano is None) == (self.checkpoint is None):
             raise ValueError("give either nano or checkpoint")
+        if self.merges and self.nano:
+            raise ValueError("merges belongs to a checkpoint; a new nano learns its words from `corpus`")
         if self.text_layers and self.nano:
             raise ValueError("text_layers belongs to a checkpoint; a new nano has its own")
         return self
@@ -239,6 +245,8 @@ def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrained
     else:
         model, processor = load_qwen(vlm_part(model_folder(str(start.checkpoint))), recipe.dtype)
         extend_vocabulary(model, processor.tokenizer, recipe.seed)
+        if start.merges:
+            processor.tokenizer = learn_merges(model, processor.tokenizer, _corpus(recipe), start.merges)
         if start.text_layers:
             deepen(model, start.text_layers, recipe.seed)
     if start.words != "kept":
@@ -250,7 +258,7 @@ def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrained
 
 
 def _corpus(recipe: SupervisedRecipe) -> list[str]:
-    """Texts of dialogues of every stage, for nano's text tokenizer."""
+    """Texts of dialogues of every stage, for the text tokenizer."""
     count = recipe.start.corpus // len(recipe.stages)
     return [
         part
