@@ -19,7 +19,7 @@ from samtok.training.dialogues import draw as draw_several
 from samtok.training.recipe import DataSource
 from samtok.training.sources import trust
 from samtok.training.supervised import train
-from samtok.training.token_losses import token_losses
+from samtok.training.token_losses import length_weights, token_losses
 from samtok.training.workers import Loader, afresh
 from samtok.vocabulary import mask_word_ids
 
@@ -339,6 +339,29 @@ def test_processes_started_afresh_draw_the_same_batches(processor):
     drawn = Loader(batches, batch_size=None, num_workers=2, multiprocessing_context=afresh())
     for one, [other] in zip(batches, drawn, strict=True):
         assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_weights_of_short_and_long_answers_by_hand():
+    x = IGNORED
+    labels = torch.tensor([[x, x, 7, 2, x, x, 7, 7, 7, 2], [x, 4, 4, 4, 4, 2, x, x, x, x]])
+    assert length_weights(labels, 0).tolist() == [1] * 11
+    by_answer = [2.5] * 2 + [1.25] * 4 + [1] * 5
+    assert length_weights(labels, 1).tolist() == by_answer
+    torch.testing.assert_close(length_weights(labels, 0.5), torch.tensor(by_answer) ** 0.5)
+
+
+def test_short_answers_weigh_more_in_a_step(tmp_path):
+    """A power of zero is the plain mean; another one changes what is learned, and the log's losses are bare."""
+    stages = [{"until": 1, "images": 2, "options": {"colour": "a dark violet"}}]
+    changes = {"evaluation": None, "log_every": 1, "stages": stages}
+    for power in (0, 1):
+        train(recipe(tmp_path, short_answers=power, **changes), tmp_path / f"{power}")
+    lines = [
+        json.loads((tmp_path / f"{power}" / "log.jsonl").read_text().splitlines()[0]) for power in (0, 1)
+    ]
+    parts = ("loss_first_code", "loss_second_code", "loss_text")
+    assert [lines[0][part] for part in parts] == [lines[1][part] for part in parts]
+    assert lines[0]["loss"] != lines[1]["loss"]
 
 
 def test_new_layers_change_nothing_at_first_and_learn(tmp_path):

@@ -37,7 +37,7 @@ from samtok.training.recipe import (
     load_recipe,
 )
 from samtok.training.resumable import ResumableTrainer, TimeLimit, TrainingLog
-from samtok.training.token_losses import compute_losses_in_forward
+from samtok.training.token_losses import compute_losses_in_forward, length_weights
 from samtok.training.workers import Loader, deaths_of_workers
 from samtok.vocabulary import extend_vocabulary, mask_word_ids, reset_code_rows
 
@@ -105,6 +105,8 @@ class SupervisedRecipe(TrainingRecipe, Optimisation):
     """Longer dialogues are cut, and counted in the log."""
     image_loss: NonNegativeFloat = 0.0
     """Weight of the loss on visual tokens; see `Collator`."""
+    short_answers: float = Field(default=0.0, ge=0, le=1)
+    """How much more the tokens of short answers weigh; see `length_weights`, whose power it is."""
     workers: int = Field(default=0, ge=0, le=1024)
     """Processes that draw dialogues, each a batch."""
     pool_workers: int = Field(default=0, ge=0)
@@ -323,8 +325,8 @@ class SupervisedTrainer(ResumableTrainer):
     ) -> Tensor:
         """Mean cross-entropy of the step's answers, plus the weighted one of the visual tokens.
 
-        Every token of a step weighs the same, in whatever pass and process it is; `num_items_in_batch` counts
-        them.
+        Every token of a step weighs the same, in whatever pass and process it is, unless `short_answers` says
+        otherwise; `num_items_in_batch` counts them.
         """
         first = self._recipe.stages[0]
         inputs = self.filled(inputs)
@@ -336,8 +338,11 @@ class SupervisedTrainer(ResumableTrainer):
         if answers is not None:
             for part, chosen in self.parts(answers.targets).items():
                 self._count(part, answers.losses[chosen])
+            losses = answers.losses
+            if power := self._recipe.short_answers:
+                losses = losses * length_weights(inputs["labels"], power)
             # the mean over processes is taken of their gradients
-            loss = answers.losses.sum() * self.args.world_size / num_items_in_batch.clamp_min(1)
+            loss = losses.sum() * self.args.world_size / num_items_in_batch.clamp_min(1)
         if image is not None and len(image):
             self._count("image", image)
             weight = 1.0 if answers is None else self._recipe.image_loss

@@ -8,6 +8,9 @@ from transformers import PreTrainedModel
 
 from samtok.training.dialogues import IGNORED
 
+MASK_ANSWER = 5
+"""Tokens of an answer that is a mask: four words and the end of the turn."""
+
 
 class TokenLosses(NamedTuple):
     """The M tokens that carry loss."""
@@ -53,6 +56,21 @@ def token_losses(model: Any, inputs: dict[str, Tensor]) -> tuple[TokenLosses, Te
     bags = image_labels[on_image]
     entering = bag_losses(model, model.model.language_model.norm(seen[0]), bags)
     return answers, (entering + bag_losses(model, hidden[on_image], bags)) / 2
+
+
+def length_weights(labels: Tensor, power: float) -> Tensor:
+    """Weights of the tokens that carry loss, (M,) float32: (MASK_ANSWER / length of its answer) ** power.
+
+    Without them an answer of one letter has a hundredth of the say of a scene graph. With a power of 1 all
+    answers have the same.
+
+    Args:
+        labels: (B, T) int64, see `Collator.collate`.
+    """
+    chosen = labels != IGNORED
+    begins = chosen & ~chosen.roll(1, 1)  # each dialogue begins with a question
+    answer = begins.flatten().cumsum(0)[chosen.flatten()]
+    return (MASK_ANSWER / answer.bincount()[answer]) ** power
 
 
 def compute_losses_in_forward(model: PreTrainedModel) -> None:
