@@ -351,7 +351,7 @@ def test_weights_of_short_and_long_answers_by_hand():
 
 
 def test_short_answers_weigh_more_in_a_step(tmp_path):
-    """A power of zero is the plain mean; another one changes what is learned, and the log's losses are bare."""
+    """The log's losses of the parts are bare."""
     stages = [{"until": 1, "images": 2, "options": {"colour": "a dark violet"}}]
     changes = {"evaluation": None, "log_every": 1, "stages": stages}
     for power in (0, 1):
