@@ -1,7 +1,10 @@
 """What an interrupt, or an error of the disk, leaves behind: said together with it."""
 
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 @contextmanager
@@ -12,6 +15,23 @@ def keeping(kept: Callable[[], str]) -> Iterator[None]:
     except (KeyboardInterrupt, OSError) as error:
         error.add_note(kept())
         raise
+
+
+@contextmanager
+def put_off() -> Iterator[None]:
+    """Let an interrupt wait until the end, so that what is done here is done whole and once."""
+    mine = threading.current_thread() is threading.main_thread()
+    if not mine or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # nobody is interrupted here, or by other rules
+        return
+    came: list[Any] = []
+    signal.signal(signal.SIGINT, lambda *seen: came.append(seen))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def in_one_line(error: BaseException) -> str:

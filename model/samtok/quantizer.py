@@ -88,6 +88,7 @@ class ResidualQuantizer(nn.Module):
     def __init__(self, size: int, depth: int, dim: int) -> None:
         super().__init__()
         self.codebooks = nn.ModuleList(Codebook(size, dim) for _ in range(depth))
+        self._held: list[list[tuple[Tensor, Tensor]]] = [[] for _ in range(depth)]
 
     @property
     def levels(self) -> list[Codebook]:
@@ -115,6 +116,7 @@ class ResidualQuantizer(nn.Module):
         self,
         z: Tensor,
         update: bool = False,
+        hold: bool = False,
         decay: float = 0.99,
         eps: float = 1e-5,
         restart_below: float = 1.0,
@@ -124,6 +126,8 @@ class ResidualQuantizer(nn.Module):
         Args:
             z: (..., D) float32.
             update: also update the codebooks; lookups use the vectors from before the update.
+            hold: instead of that keep the vectors for the next update: a step of several passes makes one, by
+                the vectors of all of them.
             decay: of the moving averages.
             eps: smoothing of the moving counts.
             restart_below: moving count below which a code restarts. The released 1.0 assumes several hundred
@@ -135,16 +139,19 @@ class ResidualQuantizer(nn.Module):
         """
         residual = z.detach()
         total = torch.zeros_like(z)
-        codes, losses, moves = [], [], []
-        for codebook in self.levels:
+        codes, losses = [], []
+        for codebook, held in zip(self.levels, self._held, strict=True):
             index = codebook.nearest(residual)
             chosen = codebook(index)
-            moves.append((codebook, residual.reshape(-1, z.shape[-1]), index.reshape(-1)))
+            if update:
+                held.append((residual.reshape(-1, z.shape[-1]), index.reshape(-1)))
             residual = residual - chosen
             total = total + chosen
             codes.append(index)
             losses.append((z - total.detach()).square().mean())
-        if update:
-            for codebook, x, index in moves:
-                codebook.update(x, index, decay, eps, restart_below)
+        if update and not hold:
+            for codebook, held in zip(self.levels, self._held, strict=True):
+                vectors, indices = (torch.cat(parts) for parts in zip(*held, strict=True))
+                codebook.update(vectors, indices, decay, eps, restart_below)
+                held.clear()
         return z + (total - z).detach(), torch.stack(codes, -1), torch.stack(losses).mean()

@@ -289,9 +289,13 @@ def _show(result: "RunResult", as_json: bool, details: bool) -> None:
             f"results: {result.folder}",
         )
         say("\n\n".join(filter(None, parts)))
-    outcomes = result.summary.outcomes
-    if outcomes["model_error"] + outcomes["skipped"] == result.summary.samples:
+    if _all_failed(result):
         raise typer.Exit(1)
+
+
+def _all_failed(result: "RunResult") -> bool:
+    outcomes = result.summary.outcomes
+    return outcomes["model_error"] + outcomes["skipped"] == result.summary.samples
 
 
 def _show_group(members: "list[Member]", as_json: bool) -> None:
@@ -312,7 +316,8 @@ def _show_group(members: "list[Member]", as_json: bool) -> None:
         typer.echo(json.dumps(found, indent=1))
     else:
         say(group_table(members))
-    if any(member.failure for member in members) or not any(member.result for member in members):
+    results = [member.result for member in members if member.result]
+    if any(member.failure for member in members) or all(map(_all_failed, results)):
         raise typer.Exit(1)
 
 

@@ -40,12 +40,14 @@ class PredictionsFile:
         self.path = path
         self.model, self.settings = "", dict[str, Any]()
         self._places: dict[str, Place] = {}
+        self._pictures: list[str] = []
         for place, answer in self._lines():
             if answer.id in self._places:
                 first = self._places[answer.id].number
                 raise ValueError(f"{self._where(place)}: the id {answer.id} is that of line {first} too")
             self._places[answer.id] = place
             self._learn(place, answer)
+            self._pictures += [mask for mask in answer.masks if isinstance(mask, str)]
 
     def __len__(self) -> int:
         return len(self._places)
@@ -54,8 +56,8 @@ class PredictionsFile:
         return id in self._places
 
     def hash(self) -> str:
-        """sha256 of the file."""
-        return provenance.file_hash([self.path])
+        """sha256 of the file and of the masks that it names."""
+        return provenance.file_hash([self.path, *(self.path.parent / name for name in self._pictures)])
 
     def check(self, samples: Iterable[Sample]) -> list[str]:
         """Hold the file against a split.

@@ -6,7 +6,6 @@ not answer ends the command with an error; no other judge takes its place.
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
@@ -125,7 +124,7 @@ class _Judging:
             for sample in samples
             if (judged := known.get((sample.id, _hash(prompts(sample))))) is not None
         }
-        if again := self._read_again(samples, found):
+        if again := self._read_again(samples, found, {judged.sample: judged for judged in said}):
             self._keep(*again)
         missing = [sample for sample in samples if sample.id not in found]
         if not missing:
@@ -148,20 +147,28 @@ class _Judging:
         place = self.path / TRANSCRIPT
         return f"what was said of {judged} of {samples} samples is kept in {place}: the same command goes on"
 
-    def _read_again(self, samples: Sequence[Sample], found: dict[str, Judgement]) -> list[Judgement]:
-        """Judgements of another reading in this one, which take their places."""
-        other = [sample for sample in samples if sample.id in found and found[sample.id].judge != self.hash]
-        for sample in other:
-            judged = found[sample.id]
+    def _read_again(
+        self, samples: Sequence[Sample], found: dict[str, Judgement], last: Mapping[str, Judgement]
+    ) -> list[Judgement]:
+        """Put judgements as they are read now in their places; those that are not the last of their samples.
+
+        Another reading made them, or other code, or the answers before the present ones have newer ones.
+        """
+        again = []
+        for sample in samples:
+            if (judged := found.get(sample.id)) is None:
+                continue
             scores = self.replies.scores(sample, [exchange.reply for exchange in judged.exchanges])
             own = {"judge": self.hash, "settings": self.identity["settings"], "scores": scores}
             found[sample.id] = judged.model_copy(update=own)
-        return [found[sample.id] for sample in other]
+            if found[sample.id] != last[sample.id]:
+                again.append(found[sample.id])
+        return again
 
     def _keep(self, *judgements: Judgement) -> None:
-        lines = [f"{judged.model_dump_json()}\n".encode() for judged in judgements]
-        if not _ends_with(self.path / TRANSCRIPT, lines[-1]):
-            append_lines(self.path / TRANSCRIPT, lines)
+        append_lines(
+            self.path / TRANSCRIPT, (f"{judged.model_dump_json()}\n".encode() for judged in judgements)
+        )
 
     def ask(self, sample: Sample, prompts: Sequence[Messages]) -> Judgement:
         """What the judge says of one sample."""
@@ -208,15 +215,6 @@ class _Judging:
             unread=self.replies.unread(samples, replies),
             served=served(exchange for judged in ordered for exchange in judged.exchanges),
         )
-
-
-def _ends_with(path: Path, line: bytes) -> bool:
-    """Whether a file has a line already: an interrupt may come when it is written and not yet noted."""
-    if not path.is_file() or path.stat().st_size < len(line):
-        return False
-    with path.open("rb") as file:
-        file.seek(-len(line), os.SEEK_END)
-        return file.read() == line
 
 
 def _without_pictures(message: dict[str, Any]) -> dict[str, Any]:

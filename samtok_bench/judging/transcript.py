@@ -11,13 +11,13 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError, model_validator
 
-from samtok_bench.runs.folder import read_versioned, write_json
+from samtok_bench.runs.folder import JUDGES, read_versioned, write_json
 from samtok_bench.runs.journal import whole_lines
 from samtok_bench.runs.reading import NotComparable
 from samtok_bench.runs.summary import SCHEMA, MetricValue
 from samtok_bench.validation import first_fault
 
-TRANSCRIPT, SUMMARY = "judge.jsonl", "judge.json"
+TRANSCRIPT, SUMMARY = "judge.jsonl", JUDGES
 READING = "reading"
 """The setting that names how replies are read; the official reading has none."""
 

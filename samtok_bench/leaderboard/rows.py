@@ -237,7 +237,19 @@ def _why_no_difference(
         return f"the paper's figures for this checkpoint are by protocol {checkpoint.protocol}"
     if run.settings.constrained:
         return "constrained decoding, which the paper did not use"
-    return ""
+    return _changed(run)
+
+
+def _changed(run: LoadedRun) -> str:
+    """Which setting of the model is not its own, "" for none."""
+    limit, own = run.settings.max_new_tokens, run.task.generation.max_new_tokens
+    if limit != own:
+        return f"at most {limit} tokens an answer, where the benchmark has {own}"
+    stated = run.settings.predictor
+    for name, said in {"tokenizer": "another mask tokenizer", "min_pixels": "", "max_pixels": ""}.items():
+        if stated.get(name) is not None:
+            return said or f"{name} {stated[name]}, which is not the checkpoint's"
+    return f"revision {run.settings.revision}" if run.settings.revision else ""
 
 
 def _figure(stored: MetricValue, metric: Metric, printed: float | None) -> Figure | None:

@@ -24,7 +24,8 @@ def fill(
     """Fill a journal up to all samples.
 
     Args:
-        most_failures: so many samples, the first ones, may not all end as model errors; 0 for any number.
+        most_failures: so many samples, the first ones of an empty journal, may not all end as model errors; 0
+            for any number.
 
     Returns:
         how many it lacked, and the wall time of the predictions in seconds.
@@ -51,7 +52,7 @@ def fill(
     reporter.start(what, len(samples), len(done))
     scoring = 0.0
     waiting: list[tuple[Sample, Prediction]] = []
-    sound = not most_failures
+    sound = bool(done) or not most_failures
 
     def keep(answered: Sequence[Answered]) -> None:
         nonlocal scoring, sound

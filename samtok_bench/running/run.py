@@ -98,6 +98,8 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
         if options.retry_errors:
             again = forget_errors(folder.journal, chosen.samples)
             forget_errors(folder.ceiling, chosen.samples)
+            if again and folder.forget_judges():
+                reporter.note("what judges made of the old answers is removed: judge the run again")
             session.kept = folder.journal.count()
             folder.write_record(record)
             reporter.note(f"{again} samples are asked again: they or what they come after had no answer")

@@ -69,6 +69,12 @@ PREDICTOR_ROLES: Mapping[str, Role] = {
 """Of what a predictor, or the codec that it uses, states of itself; the rest is the subject."""
 
 
+WITHOUT_MODEL = ("constant", "oracle", "predictions")
+"""Kinds of predictors that answer by no model of their own."""
+OF_ANSWERS = ("max_new_tokens", "reading")
+"""What matters wherever a model answers."""
+
+
 class AnyRun(Protocol):
     """A run as far as its files are there: its path is the results folder, or summary.json."""
 
@@ -173,11 +179,15 @@ def _data(first: AnyRun, second: AnyRun) -> tuple[bool, list[Finding]]:
 
 
 def _arithmetic(first: AnyRun, second: AnyRun) -> list[Finding]:
-    """Nothing where a run is of no model: a constant answer is the same on any device."""
-    if not all("weights" in _stated(run) for run in (first, second)):
+    """Nothing where a run is of no model, whose answer is the same on any device and has no tokens."""
+    both, role = (first, second), Role.ARITHMETIC
+    if any(_stated(run).get("kind") in WITHOUT_MODEL and "weights" not in _stated(run) for run in both):
         return []
-    role = Role.ARITHMETIC
-    return _findings(*({**_predictor(run, role), **_settings(run, role)} for run in (first, second)))
+    if all("weights" in _stated(run) for run in both):
+        return _findings(*({**_predictor(run, role), **_settings(run, role)} for run in both))
+    # a model elsewhere: of its arithmetic nothing is known here
+    known = [_settings(run, role) for run in both]
+    return _findings(*({name: of[name] for name in OF_ANSWERS if name in of} for of in known))
 
 
 def _notes(first: AnyRun, second: AnyRun) -> list[Finding]:

@@ -24,6 +24,7 @@ from samtok_bench.task import Task
 from samtok_bench.validation import first_fault
 
 RUN, JOURNAL, SUMMARY, CEILING = "run.json", "samples.jsonl", "summary.json", "ceiling.jsonl"
+JUDGES = "judge.json"
 MOST_BYTES = 64 << 20
 """Of run.json, summary.json or judge.json."""
 Model = TypeVar("Model", bound=BaseModel)
@@ -141,6 +142,16 @@ class RunFolder:
     def summary(self) -> Summary:
         """summary.json; errors as `record`."""
         return read_versioned(self.path / SUMMARY, Summary)
+
+    def forget_judges(self) -> bool:
+        """Remove the metrics of judges, who have seen other answers; whether there were any.
+
+        What they said stays, so that only what is new is asked again.
+        """
+        judges = self.path / JUDGES
+        there = judges.exists()
+        judges.unlink(missing_ok=True)
+        return there
 
     def write_summary(self, summary: Summary) -> None:
         """Write summary.json."""

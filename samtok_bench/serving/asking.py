@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from threading import Event, Semaphore, Thread
 from typing import TypeVar
 
+from samtok_bench.interruption import put_off
+
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
@@ -53,14 +55,14 @@ def ask_all(
     def settle() -> None:
         nonlocal failure, working
         while came:
-            answer = came[0]  # taken out once it is kept
-            if answer is None:
-                working -= 1
-            elif isinstance(answer, BaseException):
-                failure = failure or answer
-            else:
-                keep(answer)
-            came.popleft()
+            with put_off():  # or an answer could be kept twice, or not at all
+                answer = came.popleft()
+                if answer is None:
+                    working -= 1
+                elif isinstance(answer, BaseException):
+                    failure = failure or answer
+                else:
+                    keep(answer)
 
     try:
         for thread in threads:

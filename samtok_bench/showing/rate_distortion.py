@@ -52,6 +52,8 @@ def write_rate_distortion(codecs: CodecRuns) -> None:
     codecs.folder.mkdir(parents=True, exist_ok=True)
     table = csv_table([field.name for field in fields(Point)], map(asdict, codecs.points))
     write_whole(codecs.folder / TABLE, f"{table}\n".encode())
+    if not any(point.value is not None and point.bits for point in codecs.points):
+        return  # no mask went through any of them
     save(codecs.folder / PLOT, lambda: plot(codecs.summary.headline, codecs.points))
     if any(tag in codecs.summary.breakdown for tag in SHOWN_TAGS):
         save(codecs.folder / GROUPS, lambda: by_group(codecs))
@@ -106,7 +108,7 @@ def by_group(codecs: CodecRuns) -> Figure:
     """The primary metric of each codec, by rising words, in groups of the samples by size and by parts."""
     breakdowns = {str(result.folder): result.summary.breakdown for result in codecs.results}
     metric = codecs.summary.headline
-    rows = [point for point in codecs.points if point.value is not None]
+    rows = [point for point in codecs.points if point.value is not None and point.tokens]
     columns = [
         (tag, group)
         for tag in SHOWN_TAGS

@@ -49,6 +49,22 @@ def test_commitment_is_the_mean_over_levels_and_gradients_pass_straight_through(
     assert z.grad.item() == 1.0
 
 
+def test_vectors_that_are_held_move_the_codes_together() -> None:
+    """So the passes of a step make the one update that a single pass would make."""
+    z = torch.randn(60, 3, generator=torch.Generator().manual_seed(1))
+    books = []
+    for sizes in ((60,), (20, 20, 20)):
+        torch.manual_seed(0)
+        quantizer = ResidualQuantizer(4, 2, 3)
+        before = quantizer.codebooks[0].weight.clone()
+        for number, part in enumerate(z.split(sizes), 1):
+            hold = number < len(sizes)
+            quantizer(part, update=True, hold=hold, decay=0.5, restart_below=0.0)
+            assert torch.equal(quantizer.codebooks[0].weight, before) == hold
+        books.append([book.weight for book in quantizer.codebooks])
+    torch.testing.assert_close(*books)
+
+
 def test_lookups_use_the_codes_before_the_move() -> None:
     torch.manual_seed(0)
     quantizer = ResidualQuantizer(4, 2, 3)

@@ -1,27 +1,34 @@
 import json
 import math
 import pickle
+import shutil
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 import yaml
 from qwen_parts import SMALL, TEXTS, tiny_samtok, tiny_vlm
+from transformers import TrainerCallback, TrainingArguments
 
 from samtok.build import build_nano
+from samtok.processor import QwenVLProcessor
 from samtok.qwen import load_qwen
+from samtok.training import resumable, supervised
 from samtok.training.codes import GeometryCodes, TokenizerCodes
+from samtok.training.depth import deepen
 from samtok.training.dialogues import IGNORED, Batches, Collator, DialogueStage, cells
 from samtok.training.dialogues import draw as draw_several
-from samtok.training.recipe import DataSource
+from samtok.training.folders import newest_checkpoint, step_of
+from samtok.training.recipe import DataSource, load_recipe
 from samtok.training.sources import trust
-from samtok.training.supervised import train
+from samtok.training.supervised import SupervisedRecipe, train
 from samtok.training.token_losses import length_weights, token_losses
 from samtok.training.workers import Loader, afresh
-from samtok.vocabulary import mask_word_ids
+from samtok.vocabulary import add_mask_words, build_text_tokenizer, mask_word_ids
 
 
 def squares(seed, *, colour="red", turns=2):
@@ -68,6 +75,20 @@ def test_labels_are_the_answers_of_all_turns_and_nothing_else(processor):
     assert (batch["labels"][1][batch["attention_mask"][1] == 0] == IGNORED).all()
     # the region of the question is written out too
     assert words[0] in tokenizer.decode(batch["input_ids"][0]).split("What is ")[1]
+
+
+def test_blanks_before_an_answer_take_no_loss_from_it(processor):
+    """A text tokenizer may have one token for a line break and the next, as Qwen's has."""
+    tokenizer = build_text_tokenizer([*TEXTS, *["x\n\ny"] * 9], 330)
+    add_mask_words(tokenizer)
+    assert len(tokenizer.tokenize("\n\n")) == 1
+    own = QwenVLProcessor(processor.image_processor, tokenizer, chat_template=tokenizer.chat_template)
+    collator = Collator(own, GeometryCodes())
+    for blanks in ("", "\n", " \n\n"):
+        dialogue = draw(DATA, 1, 0, {})
+        dialogue["turns"] = [(["What is it?"], [f"{blanks}a red square."])]
+        (label,) = collator([dialogue])["labels"]
+        assert tokenizer.decode(label[label != IGNORED]) == "a red square.<|im_end|>"
 
 
 def test_geometry_codes_by_hand():
@@ -379,6 +400,54 @@ def test_new_layers_change_nothing_at_first_and_learn(tmp_path):
     assert torch.equal(losses[0], losses[1])
     assert not torch.allclose(losses[0], losses[2])
     assert new.model.language_model.layers[2].mlp.down_proj.weight.any()
+
+
+def test_a_qwen2_5_gets_new_layers_too():
+    model, _ = tiny_vlm("qwen2_5_vl")
+    ids = torch.tensor([[20, 21, 22]])
+    with torch.no_grad():
+        before = model(input_ids=ids).logits
+        deepen(model, 3, seed=0)
+        torch.testing.assert_close(model(input_ids=ids).logits, before)
+
+
+def test_one_process_keeps_to_one_gpu(tmp_path, monkeypatch):
+    """A Trainer would spread it over all that it sees."""
+
+    def eight(arguments):
+        arguments._n_gpu = 8
+        return torch.device("cpu")
+
+    monkeypatch.setattr(TrainingArguments, "device", property(eight))
+    made = load_recipe(recipe(tmp_path), SupervisedRecipe)
+    arguments = made.arguments(tmp_path, made)
+    assert arguments._n_gpu == 1
+
+
+def test_a_limit_of_time_goes_on_after_a_stop(tmp_path, monkeypatch):
+    """The checkpoint knows how long the training took until then."""
+    clock = SimpleNamespace(monotonic=lambda: 100.0)
+    monkeypatch.setattr(resumable, "time", clock)
+    path = recipe(tmp_path, evaluation=None, seconds=100, save_every=1)
+
+    class Slow(TrainerCallback):
+        def on_step_begin(self, *args, **kwargs):
+            before = clock.monotonic()
+            clock.monotonic = lambda: before + 30
+
+    made = supervised.TimeLimit
+    monkeypatch.setattr(
+        supervised, "TimeLimit", lambda trainer, limit: trainer.add_callback(Slow()) or made(trainer, limit)
+    )
+    train(path, tmp_path / "out")
+    assert step_of(newest_checkpoint(tmp_path / "out")) == 4  # at 120 s
+    shutil.rmtree(tmp_path / "out" / "checkpoint-4")
+    shutil.rmtree(tmp_path / "out" / "final")
+    train(path, tmp_path / "out", resume=True)
+    lines = entries(tmp_path / "out")
+    assert [line["step"] for line in lines if "loss_text" in line] == [1, 2, 3, 4]
+    rates = {line["step"]: line["learning_rate"] for line in lines if "loss_text" in line}
+    assert rates[4] < rates[3] < rates[2]
 
 
 def test_a_checkpoint_learns_words_of_its_new_texts(tmp_path):

@@ -17,7 +17,7 @@ from samtok.training.losses import mask_losses, sample_at, uncertain_points
 from samtok.training.processes import Share
 from samtok.training.recipe import load_recipe
 from samtok.training.sources import trust
-from samtok.training.tokenizer import Numbers, Progress, TokenizerRecipe, from_scratch, train
+from samtok.training.tokenizer import Numbers, Progress, TokenizerRecipe, from_scratch, resize_masks, train
 
 trust(Path(__file__))
 
@@ -260,8 +260,10 @@ def test_the_shipped_recipe_is_valid() -> None:
     assert load_recipe("nano-tokenizer", TokenizerRecipe).stages[-1].paths["codes"] > 0
 
 
-def test_several_passes_make_the_step_of_one(tmp_path: Path) -> None:
-    stage = {"name": "mask", "paths": {"mask": 1}, "steps": 2, "learning_rate": 1e-3, "masks": "all"}
+@pytest.mark.parametrize("route", ["mask", "codes"])
+def test_several_passes_make_the_step_of_one(tmp_path: Path, route: str) -> None:
+    stage = {"name": "s", "paths": {route: 1}, "steps": 2, "learning_rate": 1e-3, "masks": "all"}
+    stage |= {"restart_below": 0.0}  # at vectors that are drawn
     # all points of a mask nearly, so that which ones are drawn does not matter
     options = {"images_per_step": 4, "stages": [{**stage, "points": 20_000}]}
     whole = load_file(train(written_recipe(tmp_path, **options), tmp_path / "whole") / "model.safetensors")
@@ -269,6 +271,17 @@ def test_several_passes_make_the_step_of_one(tmp_path: Path) -> None:
     parts = load_file(train(path, tmp_path / "parts") / "model.safetensors")
     for name in whole:
         torch.testing.assert_close(parts[name], whole[name], rtol=1e-2, atol=4e-3, msg=name)
+
+
+def test_a_thin_mask_keeps_pixels_wherever_it_lies() -> None:
+    for row in range(60):
+        masks = torch.zeros(2, 600, 300, dtype=torch.bool)
+        masks[0, row, 20:200] = True
+        masks[1, 100:300, 100:200] = True
+        small = resize_masks(masks, 64)
+        assert small[0].any()
+        assert not small[0, 7:].any()
+        assert torch.equal(small[1], torch.nn.functional.interpolate(masks[None].float(), (64, 64))[0, 1] > 0)
 
 
 def test_numbers_of_a_process_by_hand() -> None:

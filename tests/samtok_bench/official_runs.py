@@ -57,7 +57,12 @@ def write_official(
         settings: what else differs from the usual ones.
     """
     lines = [Line(f"s{k:05d}", f"{k}.jpg", {}, Prediction(), score) for k, score in enumerate(scores)]
-    usual = {"split": split, "model": model, "predictor": {"kind": "samtok", "weights": model}}
+    usual = {
+        "split": split,
+        "model": model,
+        "predictor": {"kind": "samtok", "weights": model},
+        "max_new_tokens": task.generation.max_new_tokens,
+    }
     chosen = settings_of(task, **{**usual, **settings})
     return store_run(
         folder,

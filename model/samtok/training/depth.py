@@ -19,6 +19,8 @@ def deepen(model: PreTrainedModel, layers: int, seed: int) -> None:
     config = text.config
     if len(text.layers) > layers:
         raise ValueError(f"text_layers: the checkpoint has {len(text.layers)}, which is more than {layers}")
+    if kinds := getattr(config, "layer_types", None):  # of attention, one for each layer
+        config.layer_types = [*kinds, *kinds[-1:] * (layers - len(text.layers))]
     torch.manual_seed(seed)
     for index in range(len(text.layers), layers):
         layer = type(text.layers[0])(config, index).to(model.device, model.dtype)

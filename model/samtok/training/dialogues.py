@@ -162,8 +162,8 @@ class Collator:
                     ]
                 ),
             }
-            for turn in turns
-            for role, parts in zip(("user", "assistant"), turn, strict=True)
+            for question, answer in turns
+            for role, parts in (("user", question), ("assistant", _begun(answer)))
         ]
         messages[0]["content"].insert(0, {"type": "image"})
         return self.processor.apply_chat_template(messages, tokenize=False)
@@ -302,6 +302,13 @@ def cells(masks: NDArray[np.bool_], grid: tuple[int, int]) -> Tensor:
     shares[shares < shares.amax((1, 2), keepdim=True) / 2] = 0
     most, which = shares.max(0)
     return torch.where(most > 0, which, -1)
+
+
+def _begun(answer: Sequence[Any]) -> Sequence[Any]:
+    """An answer without blanks before it: a line break would be one token with that of the header."""
+    if answer and isinstance(answer[0], str):
+        return [answer[0].lstrip(), *answer[1:]]
+    return answer
 
 
 def _masks(dialogue: Dialogue) -> list[NDArray[np.bool_]]:

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -15,7 +16,8 @@ _LOCAL = "LOCAL_RANK"
 
 def processes() -> PartialState:
     """Join the other processes of this training, if there are any."""
-    return PartialState(cpu=not torch.cuda.is_available())
+    # they wait for the first one's benchmarks; NCCL's own limit is ten minutes
+    return PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(hours=12))
 
 
 def own_gpu() -> torch.device | None:

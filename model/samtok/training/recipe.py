@@ -95,6 +95,13 @@ class Optimisation(RecipePart):
             parameter.requires_grad_(not name.startswith(tuple(self.frozen)))
 
 
+class TimedRecipe(RecipePart):
+    """Of a training that may end by time."""
+
+    seconds: PositiveFloat | None = None
+    """The training ends in order after so many seconds, if it has not before; see `TimeLimit`."""
+
+
 class TrainingRecipe(RecipePart):
     """What every training needs."""
 
@@ -108,8 +115,6 @@ class TrainingRecipe(RecipePart):
     data: DataSource
     beta2: float = Field(default=0.999, ge=0, lt=1)
     weight_decay: NonNegativeFloat = 0.05
-    seconds: PositiveFloat | None = None
-    """The training ends in order after so many seconds, if it has not before; see `TimeLimit`."""
     log_every: PositiveInt
     report_to: Trackers = Field(default_factory=list)
     save_every: PositiveInt
@@ -156,7 +161,11 @@ class TrainingRecipe(RecipePart):
             "remove_unused_columns": False,
             "use_cpu": not torch.cuda.is_available(),
         }
-        return kind(**{**ours, **more})
+        arguments = kind(**{**ours, **more})
+        # or a Trainer spreads one process over all GPUs by DataParallel, which halves patches anywhere
+        _ = arguments.device
+        arguments._n_gpu = min(arguments._n_gpu, 1)
+        return arguments
 
 
 Recipe = TypeVar("Recipe", bound=RecipePart)

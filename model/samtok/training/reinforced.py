@@ -26,7 +26,7 @@ from samtok.training.folders import newest_checkpoint, step_of
 from samtok.training.processes import processes
 from samtok.training.prompts import Prompt
 from samtok.training.questions import draw_questions
-from samtok.training.recipe import Optimisation, RecipePart, TrainingRecipe, load_recipe
+from samtok.training.recipe import Optimisation, RecipePart, TimedRecipe, TrainingRecipe, load_recipe
 from samtok.training.resumable import ResumableTrainer, TimeLimit, TrainingLog
 from samtok.training.reward_adapters import ForTRL, text_of
 from samtok.training.rewards import REWARDS, CodeDistance, DecodedIoU, Reward
@@ -91,7 +91,7 @@ class WeightedReward(RecipePart):
         return ForTRL(reward, tokenizer, self.sources)
 
 
-class ReinforcedRecipe(TrainingRecipe, Optimisation):
+class ReinforcedRecipe(TrainingRecipe, TimedRecipe, Optimisation):
     """Everything that `samtok-bench train rl` needs."""
 
     start: str
@@ -210,8 +210,9 @@ def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path
         reward_funcs=[reward.make(samtok, processor.tokenizer) for reward in recipe.rewards],
         train_dataset=as_dataset(prompts),
         args=arguments,
-        callbacks=[_LogAndWatch(log, recipe.watch), TimeLimit(recipe.seconds)],
+        callbacks=[_LogAndWatch(log, recipe.watch)],
     )
+    trainer.add_callback(TimeLimit(trainer, recipe.seconds))
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     trainer.save_whole(out / "final", samtok)
     return out / "final"

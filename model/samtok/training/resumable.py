@@ -86,6 +86,7 @@ class ResumableTrainer(Trainer):
         self._resumed: str | None = None
         self._random_restored = False
         self._uncounted = 0
+        self._began = time.monotonic()
         self._writing_in: Path | None = None
         self.add_callback(_Continue(self))
 
@@ -166,11 +167,13 @@ class ResumableTrainer(Trainer):
             "loss": (self.total(self._tr_loss) / self.args.world_size).item(),
             "total_loss": self._total_loss_scalar,
             "last_logged": self._globalstep_last_logged,
+            "seconds": self.seconds,
             "sums": {name: self.total(sums).tolist() for name, sums in self.counted.items()},
         }
 
     def restore_counts(self) -> None:
         """Go on counting where the checkpoint was written."""
+        self._began = time.monotonic()
         if self._resumed is None:
             return
         file = Path(self._resumed, _COUNTED)
@@ -181,9 +184,15 @@ class ResumableTrainer(Trainer):
         self._tr_loss.fill_(counts["loss"])
         self._total_loss_scalar = counts["total_loss"]
         self._globalstep_last_logged = counts["last_logged"]
+        self._began -= counts.get("seconds", 0.0)
         for name, sums in counts["sums"].items():
             if name in self.counted and self.args.process_index == 0:
                 self.counted[name].copy_(torch.tensor(sums))
+
+    @property
+    def seconds(self) -> float:
+        """How long it has trained, those before it was resumed included."""
+        return time.monotonic() - self._began
 
     def restore_random(self) -> None:
         """Before the first step, set the random states again: the loader of the data has drawn from them."""
@@ -215,11 +224,8 @@ class TimeLimit(TrainerCallback):
     The learning rate is as far on its schedule as the time or the steps are, whichever is further.
     """
 
-    def __init__(self, seconds: float | None) -> None:
-        self._seconds = seconds
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._begin = time.monotonic()
+    def __init__(self, trainer: ResumableTrainer, seconds: float | None) -> None:
+        self._trainer, self._seconds = trainer, seconds
 
     def on_step_end(
         self,
@@ -232,7 +238,7 @@ class TimeLimit(TrainerCallback):
     ) -> None:
         if self._seconds is None:
             return
-        passed = [(time.monotonic() - self._begin) / self._seconds]
+        passed = [self._trainer.seconds / self._seconds]
         broadcast_object_list(passed)  # all processes end after the same step
         if passed[0] >= 1:
             control.should_training_stop = control.should_save = True

@@ -32,6 +32,7 @@ from samtok.training.recipe import (
     Optimisation,
     RecipePart,
     Seed,
+    TimedRecipe,
     TrainingRecipe,
     installed,
     load_recipe,
@@ -82,7 +83,7 @@ class SupervisedEvaluation(RecipePart):
     sets: dict[str, dict[str, Any]]
 
 
-class SupervisedRecipe(TrainingRecipe, Optimisation):
+class SupervisedRecipe(TrainingRecipe, TimedRecipe, Optimisation):
     """Everything that `samtok-bench train sft` needs."""
 
     start: StartingWeights
@@ -213,8 +214,9 @@ def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path
         codes,
         model=recipe.lora.add_to(model, processor.tokenizer, recipe.seed) if recipe.lora else model,
         args=arguments,
-        callbacks=[_JsonLines(log), TimeLimit(recipe.seconds)],
+        callbacks=[_JsonLines(log)],
     )
+    trainer.add_callback(TimeLimit(trainer, recipe.seconds))
     if recipe.evaluation:
         trainer.add_callback(_Evaluate(trainer, recipe.evaluation, recipe.data, collator))
     if recipe.benchmarks:

@@ -217,10 +217,17 @@ class Regions(Dataset[dict[str, Tensor]]):
 
 
 def resize_masks(masks: Tensor, size: int) -> Tensor:
-    """Resize masks by nearest neighbour: (N, H, W) bool -> (N, size, size) bool."""
+    """Resize masks by nearest neighbour: (N, H, W) bool -> (N, size, size) bool.
+
+    A thin mask that would lose all of its pixels has each one instead that it touches.
+    """
     if masks.shape[-2:] == (size, size):
         return masks
-    return nn.functional.interpolate(masks[None].float(), (size, size))[0] > 0
+    small = nn.functional.interpolate(masks[None].float(), (size, size))[0] > 0
+    lost = masks.flatten(1).any(1) & ~small.flatten(1).any(1)
+    if lost.any():
+        small[lost] = nn.functional.adaptive_max_pool2d(masks[lost].float(), size) > 0
+    return small
 
 
 class Numbers:
@@ -262,7 +269,12 @@ class StageTrainer(ResumableTrainer):
         draw = np.random.default_rng((self.args.seed, self.state.global_step))
         weights = np.array(list(stage.paths.values()))
         path = str(draw.choice(list(stage.paths), p=weights / weights.sum()))
-        codes = {"update": True, "restart_below": stage.restart_below, "decay": stage.decay}
+        codes = {
+            "update": True,
+            "hold": not self.accelerator.sync_gradients,  # until the last pass of the step
+            "restart_below": stage.restart_below,
+            "decay": stage.decay,
+        }
         out = model(**inputs, path=path, **(codes if path == "codes" else {}))
 
         target = inputs["masks"].flatten(0, 1)  # (M, H, W)

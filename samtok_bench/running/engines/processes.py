@@ -18,6 +18,7 @@ from samtok_bench.sample import Sample
 class _Worker:
     process: SpawnProcess
     connection: Connection
+    place: Place
     job: Job | None = None
     ready: bool = False
 
@@ -34,12 +35,12 @@ class ProcessEngine(Engine):
         self._model, self._count = model, count
         self._context = get_context("spawn")
         self._workers: list[_Worker] = []
-        self._started = self._failed_starts = 0
+        self._failed_starts = 0
 
     def prepare(self) -> None:
         """Load the model in every worker; OSError or ValueError of the first that cannot."""
-        while len(self._workers) < self._count:
-            self._start()
+        for number in range(len(self._workers), self._count):
+            self._start(Place(number, self._count))
         while not all(worker.ready for worker in self._workers):
             self._hear()
 
@@ -63,14 +64,12 @@ class ProcessEngine(Engine):
             if answered := self._hear(jobs):
                 keep(answered)
 
-    def _start(self) -> None:
+    def _start(self, place: Place) -> None:
         ours, theirs = self._context.Pipe()
-        place = Place(self._started % self._count, self._count)
-        self._started += 1
         process = self._context.Process(target=_work, args=(theirs, self._model, place), daemon=True)
         process.start()
         theirs.close()  # or the end of the worker would not be seen
-        self._workers.append(_Worker(process, ours))
+        self._workers.append(_Worker(process, ours, place))
 
     def _send(self, worker: _Worker) -> None:
         assert worker.job is not None
@@ -111,7 +110,7 @@ class ProcessEngine(Engine):
                 raise OSError(
                     f"{self._failed_starts} workers died while they loaded the model, the last {how}"
                 )
-        self._start()
+        self._start(worker.place)  # whose device is free now
         return jobs.lost(worker.job, how) if jobs is not None and worker.job is not None else None
 
 

@@ -85,7 +85,8 @@ class RayEngine(Engine):
                     if given_up := jobs.lost(job, "within Ray"):
                         answered.append(given_up)
                     self._actors.remove(actor)
-                    idle += self._start(1)
+                    while len(self._actors) < self._count:
+                        idle += self._start(1)
             if answered:
                 keep(answered)
 

@@ -51,6 +51,15 @@ def test_a_mask_in_every_form_is_the_same_mask(tmp_path, mask):
     assert answer.outcome is Outcome.OK
 
 
+def test_other_masks_in_the_same_pictures_are_another_file(tmp_path):
+    Image.fromarray(SQUARE.astype(np.uint8) * 255).save(tmp_path / "square.png")
+    path = written(tmp_path, {"id": "a", "masks": ["square.png"]})
+    before = PredictionsFile(path).hash()
+    assert PredictionsFile(path).hash() == before
+    Image.fromarray((~SQUARE).astype(np.uint8) * 255).save(tmp_path / "square.png")
+    assert PredictionsFile(path).hash() != before
+
+
 def test_places_in_the_text_belong_to_the_masks(tmp_path):
     masks = [dict(rle.encode(SQUARE)), dict(rle.empty(*SIZE))]
     path = written(

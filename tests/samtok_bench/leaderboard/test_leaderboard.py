@@ -141,6 +141,13 @@ def test_a_defined_one_by_hand(board):
             "the paper's figures for this checkpoint are by protocol released",
         ),
         ({"constrained": True}, "constrained decoding, which the paper did not use"),
+        ({"max_new_tokens": 16}, "at most 16 tokens an answer, where the benchmark has 128"),
+        ({"predictor": {"kind": "samtok", "tokenizer": "t" * 64}}, "another mask tokenizer"),
+        (
+            {"predictor": {"kind": "samtok", "max_pixels": 10_000}},
+            "max_pixels 10000, which is not the checkpoint's",
+        ),
+        ({"revision": "refs/pr/7"}, "revision refs/pr/7"),
     ],
 )
 def test_no_difference_where_it_would_mislead(board, settings, reason):

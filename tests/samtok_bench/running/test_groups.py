@@ -25,6 +25,13 @@ def test_a_member_without_data_is_left_out_and_says_why(command, tmp_path):
     assert not (tmp_path / "many" / "far-squares").exists()
 
 
+def test_a_group_without_an_answer_fails_as_one_task_does(command):
+    failing = ("--model", "short", "--limit", "4", "--no-ceiling")
+    for task in ("squares", "shapes"):
+        code, out, _ = command("run", "--task", task, *failing, "--out", task)
+        assert code == 1, out
+
+
 def test_every_member_whose_data_is_there_runs(command, tmp_path):
     Image.new("RGB", (10, 10)).save(tmp_path / "image0.png")
     code, out, _ = command(*SHAPES, "--data-root", ".", "--json")

@@ -259,6 +259,23 @@ def test_a_run_whose_first_batches_all_fail_stops_and_keeps_none_of_them(go, fak
         go("c", max_failures=-1)
 
 
+def test_a_run_with_answers_is_completed_however_many_of_the_others_fail(go, fakes, monkeypatch):
+    """Also when it asks again: what was complete stays so."""
+    predict = fakes.Perfect.predict
+
+    def few(self, samples):
+        if content_id("squares", "3") not in {sample.id for sample in samples}:
+            raise RuntimeError("boom")
+        return predict(self, samples)
+
+    monkeypatch.setattr(fakes.Perfect, "predict", few)
+    before = go("a", batch_size=1, max_failures=0)
+    assert before.summary.outcomes["model_error"] == 23
+    again = go("a", batch_size=1, max_failures=2, retry_errors=True)
+    assert RunFolder(again.folder).record().status == "complete"
+    assert again.summary.outcomes == before.summary.outcomes
+
+
 def test_a_shuffled_limit_is_drawn_by_its_seed_and_recorded(go, fakes, tmp_path, monkeypatch):
     drawn = [go(str(seed), limit=6, shuffle=seed) for seed in (0, 1)]
     ids = [set(result.lines) for result in drawn]

@@ -309,6 +309,25 @@ def test_scores_of_different_judges_never_compare(write):
         assert (finding.setting, finding.text) == ("judge", f"judge {judge} there, {shown} now")
 
 
+@pytest.mark.parametrize(
+    ("kinds", "grave"),
+    [
+        (("endpoint", "endpoint"), ["max_new_tokens"]),
+        (("endpoint", "samtok"), ["max_new_tokens"]),
+        (("constant", "endpoint"), []),
+        (("predictions", "samtok"), []),
+    ],
+)
+def test_the_token_limit_matters_wherever_a_model_answers(work, kinds, grave):
+    """A served model states no weights; batch size and device are those of its tokenizer here."""
+    stated = {"samtok": PREDICTOR, "endpoint": {"kind": "endpoint", "tokenizer": PREDICTOR}}
+    for name, kind, limit in (("first", kinds[0], 8), ("second", kinds[1], 16)):
+        said = {"predictor": stated.get(kind, {"kind": kind}), "batch_size": limit, "max_new_tokens": limit}
+        write_run(Path(name), PLAIN, settings={**USUAL, **said}, packages=PACKAGES)
+    found = comparability(open_run(Path("first")), open_run(Path("second"))).grave
+    assert [finding.setting for finding in found] == grave
+
+
 def test_without_a_record_the_summaries_must_agree(write, command):
     """Then samples and images stand for the hash of the data."""
     write(Pair("seed", "note", settings={"seed": 1, "batch_size": 8}))

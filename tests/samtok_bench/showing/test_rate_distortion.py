@@ -1,6 +1,8 @@
 """The picture of codecs: the front by hand, labels that can be read."""
 
+from dataclasses import replace
 from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from samtok_bench.metric import MetricInfo
-from samtok_bench.running.codecs import Point
+from samtok_bench.running.codecs import CodecRuns, Point
 from samtok_bench.runs.summary import MetricValue
 from samtok_bench.showing import rate_distortion
 from samtok_bench.showing.labels import place_labels
@@ -53,6 +55,14 @@ def test_the_plot_names_its_axes_and_its_families():
             "words",
             "worse",
         ]
+
+
+def test_without_a_code_there_is_a_table_and_no_picture(tmp_path):
+    """Nothing had a mask."""
+    none = replace(point("box", 0, 1.0), bits=None, tokens=None)
+    summary = SimpleNamespace(headline=METRIC, breakdown={"area": {}})
+    rate_distortion.write_rate_distortion(CodecRuns(summary, [none], tmp_path, []))
+    assert [path.name for path in tmp_path.iterdir()] == [rate_distortion.TABLE]
 
 
 def test_no_two_families_look_alike():
