@@ -174,13 +174,13 @@ def _judged(folder: Path) -> dict[str, list[Judged]]:
         NotComparable: its files are malformed.
     """
     names = {judge.judge: judge.name for judge in read_judges(folder)}
-    found: dict[str, list[Judged]] = {}
+    found: dict[str, dict[str, Judged]] = {}
     for one in read_transcript(folder) if names else ():
         if one.judge in names:
             replies = [exchange.reply for exchange in one.exchanges]
             said = {"by": names[one.judge], "scores": one.scores, "replies": replies}
-            found.setdefault(one.sample, []).append(said)
-    return found
+            found.setdefault(one.sample, {})[one.judge] = said  # the last: of the present answer
+    return {sample: [*by_judge.values()] for sample, by_judge in found.items()}
 
 
 def _data(runs: Sequence[LoadedRun]) -> tuple[dict[str, Sample], str]:
