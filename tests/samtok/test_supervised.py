@@ -1,28 +1,24 @@
 import json
 import math
 import pickle
-import shutil
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 import yaml
 from qwen_parts import SMALL, TEXTS, tiny_samtok, tiny_vlm
-from transformers import TrainerCallback, TrainingArguments
+from transformers import TrainingArguments
 
 from samtok.build import build_nano
 from samtok.processor import QwenVLProcessor
 from samtok.qwen import load_qwen
-from samtok.training import resumable, supervised
+from samtok.training import supervised
 from samtok.training.codes import GeometryCodes, TokenizerCodes
-from samtok.training.depth import deepen
 from samtok.training.dialogues import IGNORED, Batches, Collator, DialogueStage, cells
 from samtok.training.dialogues import draw as draw_several
-from samtok.training.folders import newest_checkpoint, step_of
 from samtok.training.recipe import DataSource, load_recipe
 from samtok.training.sources import trust
 from samtok.training.supervised import SupervisedRecipe, train
@@ -290,8 +286,6 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
     class Killed(Exception):
         pass
 
-    from samtok.training import supervised
-
     def kill(self, args, state, control, **_):
         if state.global_step == 3:
             raise Killed
@@ -385,32 +379,6 @@ def test_short_answers_weigh_more_in_a_step(tmp_path):
     assert lines[0]["loss"] != lines[1]["loss"]
 
 
-def test_new_layers_change_nothing_at_first_and_learn(tmp_path):
-    final = train(recipe(tmp_path, evaluation=None), tmp_path / "one")
-    start = {"checkpoint": str(final), "text_layers": 3}
-    changes = {"evaluation": None, "start": start, "stages": [{"until": 1, "images": 1}]}
-    still = train(recipe(tmp_path, learning_rate=0.0, **changes), tmp_path / "still")
-    moved = train(recipe(tmp_path, learning_rate=0.1, **changes), tmp_path / "moved")
-    (old, processor), (same, _), (new, _) = (
-        load_qwen(folder, torch.float32) for folder in (final, still, moved)
-    )
-    assert len(old.model.language_model.layers) < len(same.model.language_model.layers) == 3
-    batch = Collator(processor, GeometryCodes())([draw(DATA, 1, 0, {})])
-    losses = [token_losses(model, batch)[0].losses for model in (old, same, new)]
-    assert torch.equal(losses[0], losses[1])
-    assert not torch.allclose(losses[0], losses[2])
-    assert new.model.language_model.layers[2].mlp.down_proj.weight.any()
-
-
-def test_a_qwen2_5_gets_new_layers_too():
-    model, _ = tiny_vlm("qwen2_5_vl")
-    ids = torch.tensor([[20, 21, 22]])
-    with torch.no_grad():
-        before = model(input_ids=ids).logits
-        deepen(model, 3, seed=0)
-        torch.testing.assert_close(model(input_ids=ids).logits, before)
-
-
 def test_one_process_keeps_to_one_gpu(tmp_path, monkeypatch):
     """A Trainer would spread it over all that it sees."""
 
@@ -422,43 +390,6 @@ def test_one_process_keeps_to_one_gpu(tmp_path, monkeypatch):
     made = load_recipe(recipe(tmp_path), SupervisedRecipe)
     arguments = made.arguments(tmp_path, made)
     assert arguments._n_gpu == 1
-
-
-def test_a_limit_of_time_goes_on_after_a_stop(tmp_path, monkeypatch):
-    """The checkpoint knows how long the training took until then."""
-    clock = SimpleNamespace(monotonic=lambda: 100.0)
-    monkeypatch.setattr(resumable, "time", clock)
-    path = recipe(tmp_path, evaluation=None, seconds=100, save_every=1)
-
-    class Slow(TrainerCallback):
-        def on_step_begin(self, *args, **kwargs):
-            before = clock.monotonic()
-            clock.monotonic = lambda: before + 30
-
-    made = supervised.TimeLimit
-    monkeypatch.setattr(
-        supervised, "TimeLimit", lambda trainer, limit: trainer.add_callback(Slow()) or made(trainer, limit)
-    )
-    train(path, tmp_path / "out")
-    assert step_of(newest_checkpoint(tmp_path / "out")) == 4  # at 120 s
-    shutil.rmtree(tmp_path / "out" / "checkpoint-4")
-    shutil.rmtree(tmp_path / "out" / "final")
-    train(path, tmp_path / "out", resume=True)
-    lines = entries(tmp_path / "out")
-    assert [line["step"] for line in lines if "loss_text" in line] == [1, 2, 3, 4]
-    rates = {line["step"]: line["learning_rate"] for line in lines if "loss_text" in line}
-    assert rates[4] < rates[3] < rates[2]
-
-
-def test_a_checkpoint_learns_words_of_its_new_texts(tmp_path):
-    first = train(recipe(tmp_path, evaluation=None), tmp_path / "one")
-    start = {"checkpoint": str(first), "merges": 100, "corpus": 4}
-    stages = [{"until": 1, "images": 1, "options": {"colour": "violet"}}]
-    second = train(recipe(tmp_path, evaluation=None, start=start, stages=stages), tmp_path / "two")
-    (_, old), (model, new) = (load_qwen(folder, torch.float32) for folder in (first, second))
-    assert len(old.tokenizer.tokenize(" violet")) > 1
-    assert new.tokenizer.tokenize(" violet") == ["Ġviolet"]
-    assert model.get_input_embeddings().num_embeddings == len(new.tokenizer) > len(old.tokenizer)
 
 
 def test_a_pools_batches_are_of_one_length(processor):
