@@ -85,9 +85,9 @@ def main() -> None:
     arms = {f"{arm}-{seed}": (arm, seed) for seed in range(1, options.seeds + 1) for arm in options.arms}
     if not options.table:
         prepare(options)
-        later = {name: arm for name, arm in arms.items() if arm[0] == "sft-prompts"}
-        everywhere(options, "trained", (_trained(options, *arms[name]) for name in arms.keys() - later))
-        everywhere(options, "trained", (_trained(options, *arm) for arm in later.values()))
+        later = [arm for arm in arms.values() if arm[0] == "sft-prompts"]
+        everywhere(options, "trained", (_trained(options, *arm) for arm in arms.values() if arm not in later))
+        everywhere(options, "trained", (_trained(options, *arm) for arm in later))
         biased = _biased(options) if options.task == "gres" else {}
         models = {"start-0": nano_folder(), **biased} | {name: options.out / name / "model" for name in arms}
         everywhere(options, "evaluated", (_evaluated(options, *item) for item in models.items()))

@@ -30,6 +30,7 @@ from samtok.training.recipe import Optimisation, RecipePart, TimedRecipe, Traini
 from samtok.training.resumable import ResumableTrainer, TimeLimit, TrainingLog
 from samtok.training.reward_adapters import ForTRL, text_of
 from samtok.training.rewards import REWARDS, CodeDistance, DecodedIoU, Reward
+from samtok.training.shared_prompts import generate_from_shared_prompts, pack
 from samtok.training.watches import DEFAULT_WATCHES, Watch, Watches, figures
 
 if TYPE_CHECKING:
@@ -197,6 +198,7 @@ def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path
         processor.limit_pixels(*recipe.pixels)
     check_parts(model, processor, samtok.config)
     recipe.freeze(model)
+    generate_from_shared_prompts(model)
     processor.tokenizer.padding_side = "left"  # where answers begin side by side; TRL takes it for granted
     prompts = draw_questions(
         recipe.data, TokenizerCodes(samtok), recipe.seed, recipe.prompts, recipe.no_target
@@ -308,6 +310,39 @@ def trainer_class() -> Callable[..., Any]:
                 "mm_token_type_ids": [fields["mm_token_type_ids"][group] for group in group_of],
             }
             return [ids[group] for group in group_of], [images[group] for group in group_of], repeated
+
+        def _get_per_token_logps_and_entropies(
+            self,
+            model: Any,
+            input_ids: Tensor,
+            attention_mask: Tensor,
+            logits_to_keep: int,
+            batch_size: int | None = None,
+            compute_entropy: bool = False,
+            compute_aux_loss: bool = False,
+            **inputs: Any,
+        ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+            """TRL's, where each prompt stands once before its answers.
+
+            Log-probabilities and, if asked for, entropies (answers, `logits_to_keep`); there is no third.
+            """
+            logps, entropies = [], []
+            whole = self.accelerator.unwrap_model(model)
+            patches = [0, *inputs["image_grid_thw"].prod(-1).cumsum(0).tolist()]
+            for start in range(0, count := len(input_ids), batch_size or count):
+                end = min(start + (batch_size or count), count)
+                packed = pack(
+                    whole, input_ids[start:end], attention_mask[start:end], logits_to_keep,
+                    pixel_values=inputs["pixel_values"][patches[start] : patches[end]],
+                    image_grid_thw=inputs["image_grid_thw"][start:end],
+                    mm_token_type_ids=inputs["mm_token_type_ids"][start:end],
+                )  # fmt: skip
+                with self.accelerator.autocast():
+                    outputs = model(**packed.inputs, fused_lm_head=True)
+                logps.append(packed.unpacked(outputs.log_probs))
+                if compute_entropy:
+                    entropies.append(packed.unpacked(outputs.entropy))
+            return torch.cat(logps), torch.cat(entropies) if compute_entropy else None, None
 
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
             """None: what the model is, its own card says."""
