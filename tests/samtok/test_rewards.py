@@ -21,6 +21,7 @@ from samtok.training.rewards import (
     no_repeat,
     paper,
     phrases,
+    spoken,
     thinking_format,
     well_formed,
 )
@@ -76,6 +77,20 @@ def test_thoughts_and_answer_have_their_tags_once_and_in_order():
     assert [thinking_format(text) for text in (good, f" {good}\n", *bad)] == [1, 1, 0, 0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("reward", [paper, graded, matched, attempt])
+def test_masks_in_thoughts_neither_earn_nor_cost_anything(reward):
+    def said(answer):
+        return f"<think>{A} is left of {B}, {MALFORMED}</think><answer>{answer}</answer>"
+
+    assert reward(said(A), A) == reward(said(REFUSAL), REFUSAL) == 1
+    assert reward(said(REFUSAL), A) == reward(said(A), REFUSAL) == 0
+
+
+def test_what_is_said_after_thoughts():
+    cases = ["<think>x</think><answer>y</answer>z", "<think>x</think>y", "<think>x<answer>y", "y", "<think>y"]
+    assert [spoken(text) for text in cases] == ["y", "y", "y", "y", "<think>y"]
+
+
 def test_a_mask_may_stand_three_times_in_the_thoughts_and_three_times_in_the_answer():
     assert no_repeat(A * 3) == 1
     assert no_repeat(A * 4) == 0
@@ -97,6 +112,7 @@ def test_a_grounded_caption_is_rewarded_for_its_phrases_and_for_the_masks_after_
     assert (phrases(untagged, truth), grounded(untagged, truth)) == (0.5, 0.25)
     assert phrases("A red circle.", truth) == grounded("A red circle.", truth) == 0
     assert grounded(f"{tagged('red circle')}, {A}, {B}", truth) == 1  # both after one phrase
+    assert phrases(f"A {tagged('Red  Circle')} {A} on {tagged('sand')} {B}.", truth) == 1
     assert phrases(f"<|object_ref_end|>{tagged('sand')}<|object_ref_start|>", truth) == 0.5
 
 

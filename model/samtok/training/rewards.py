@@ -2,7 +2,8 @@
 
 Both texts hold masks as words; a truth without a mask has no target. A reward is a number from 0 to 1,
 whatever the texts are. `paper` and `graded` keep the leaks of the rules that they follow, and say them;
-`matched` has none. Texts must keep special tokens, which the tags of phrases are: see
+`matched` has none. Masks count in what an answer says after its thoughts, see `spoken`: else a model would
+learn not to name any there. Texts must keep special tokens, which the tags of phrases are: see
 `samtok.training.reward_adapters` for trainers that drop them.
 
 Sources: arXiv 2601.16093 (SAMTok) for `paper`; the public code of CycleGRPO, which has the same tasks, for
@@ -74,11 +75,14 @@ def attempt(answer: str, truth: str) -> float:
     where there is a target, while a refusal earns everything where there is none, so a model learns to
     refuse.
     """
-    return float(bool(parse_words(answer).words)) if parse_words(truth).words else _unmarked(answer)
+    return float(bool(_codes(answer))) if _codes(truth) else _unmarked(answer)
 
 
 def phrases(answer: str, truth: str) -> float:
-    """Share of exact phrases of a grounded caption: those in both texts, over the larger number of them."""
+    """Share of equal phrases of a grounded caption: those in both texts, over the larger number of them.
+
+    Upper and lower case are equal.
+    """
     said, wanted = (Counter(phrase for phrase, _ in _grounded(text)) for text in (answer, truth))
     return _share((said & wanted).total(), said.total(), wanted.total())
 
@@ -209,7 +213,7 @@ class DecodedIoU:
     def _of_image(
         self, answers: Sequence[str], image: Any, masks: Sequence[Sequence[Mapping[str, Any]]]
     ) -> list[float]:
-        said = [parse_words(answer).codes for answer in answers]
+        said = [_codes(answer) for answer in answers]
         size = self._samtok.config.codebook_size
         asked = zip(said, masks, strict=True)
         known = sorted({codes for group, truth in asked if truth for codes in group if max(codes) < size})
@@ -237,14 +241,14 @@ def _half_for_first(a: Codes, b: Codes) -> float:
 
 def _of_different(answer: str, truth: str, grade: Grade) -> float:
     """Each different mask of the answer with its best grade."""
-    said, wanted = parse_words(answer).codes, parse_words(truth).codes
+    said, wanted = _codes(answer), _codes(truth)
     best = sum(max((grade(a, b) for b in wanted), default=0.0) for a in sorted(set(said)))
     return _share(best, len(said), len(wanted))
 
 
 def _one_to_one(answer: str, truth: str, grade: Grade) -> float:
-    wanted = parse_words(truth).codes
-    return _best_share(parse_words(answer).codes, wanted, grade) if wanted else _unmarked(answer)
+    wanted = _codes(truth)
+    return _best_share(_codes(answer), wanted, grade) if wanted else _unmarked(answer)
 
 
 def _best_share(said: Sequence[Codes], wanted: Sequence[Codes], grade: Grade) -> float:
@@ -263,7 +267,11 @@ def _share(right: float, said: int, wanted: int) -> float:
 
 def _unmarked(answer: str) -> float:
     """1 if an answer has no mark of mask words, not even the beginning of one."""
-    return float(next(marks(answer), None) is None)
+    return float(next(marks(spoken(answer)), None) is None)
+
+
+def _codes(text: str) -> Sequence[Codes]:
+    return parse_words(spoken(text)).codes
 
 
 def _grounded(text: str) -> Iterator[tuple[str, list[Codes]]]:
@@ -275,12 +283,25 @@ def _grounded(text: str) -> Iterator[tuple[str, list[Codes]]]:
         at = stop + len(PHRASE_END)
         if start < 0:
             continue
-        phrase = " ".join(text[start + len(PHRASE_BEGIN) : stop].split())
+        phrase = " ".join(text[start + len(PHRASE_BEGIN) : stop].lower().split())
         group: list[Codes] = []
         while (word := words.get(_BETWEEN.match(text, at).end())) is not None:  # type: ignore[union-attr]
             group.append(word.codes)
             at = word.end
         yield phrase, group
+
+
+def spoken(text: str) -> str:
+    """What an answer says after its thoughts.
+
+    It is what stands in `<answer>` tags; or else, of an answer without them, what follows `<answer>` or
+    `</think>`; of an answer with neither all of it.
+    """
+    for begin in ("<answer>", "</think>"):
+        _, found, rest = text.partition(begin)
+        if found:
+            return rest.partition("</answer>")[0]
+    return text
 
 
 def _thought_and_answer(text: str) -> tuple[str, str] | None:

@@ -7,7 +7,8 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from samtok.training.recipe import RecipePart
-from samtok.words import marks, parse_words
+from samtok.training.rewards import spoken, well_formed
+from samtok.words import parse_words
 
 Figure = Literal[
     "refusals_targeted",
@@ -29,7 +30,7 @@ Figure = Literal[
 
 
 def figures(answers: Sequence[str], truths: Sequence[str]) -> dict[str, float]:
-    """What sampled answers are like.
+    """What sampled answers are like; of masks in thoughts only `malformed` knows.
 
     Args:
         answers: N texts, N >= 1.
@@ -44,18 +45,13 @@ def figures(answers: Sequence[str], truths: Sequence[str]) -> dict[str, float]:
         repeats: share of answers with a mask more than once, 0..1.
         malformed: share of answers with marks that make no mask, 0..1.
     """
-    said = [parse_words(answer).codes for answer in answers]
+    said = [parse_words(spoken(answer)).codes for answer in answers]
     refused = [not codes for codes in said]
-    targeted = [bool(parse_words(truth).words) for truth in truths]
+    targeted = [bool(parse_words(spoken(truth)).words) for truth in truths]
     found = {
         "masks_per_answer": _mean([len(codes) for codes in said]),
         "repeats": _mean([len(set(codes)) < len(codes) for codes in said]),
-        "malformed": _mean(
-            [
-                sum(1 for _ in marks(answer)) != 4 * len(codes)
-                for answer, codes in zip(answers, said, strict=True)
-            ]
-        ),
+        "malformed": _mean([1 - well_formed(answer) for answer in answers]),
     }
     for name, kind in (("refusals_targeted", True), ("refusals_no_target", False)):
         if kind in targeted:
