@@ -1,9 +1,11 @@
 """Prompts of the published parquet files.
 
-Columns: `images` (list of one {bytes, path}), `problem` (text, or a list of one), `answer` (text with mask
-words), `masks` (COCO RLE, in the order of the words) and `source`. Source: zhouyik/SAMTok_Training_Data on
-the Hugging Face hub: gres8k_train.parquet, which has paths of the authors' machines alone, and with the bytes
-of images, 5 GB each, mix_gres8k_ver4k_train.parquet and mix_gres8k_ver4k_with_thinking_train.parquet.
+Columns: `images` (bytes, a path or {bytes, path}, or a list of one of these), `problem` (text, or a list of
+one), `answer` (text with mask words), `masks` (COCO RLE, in the order of the words) and `source`.
+
+Source: zhouyik/SAMTok_Training_Data on the Hugging Face hub: gres8k_train.parquet, which has paths of the
+authors' machines alone, and with the bytes of images, 5 GB each, mix_gres8k_ver4k_train.parquet and
+mix_gres8k_ver4k_with_thinking_train.parquet.
 """
 
 import json
@@ -28,7 +30,7 @@ from samtok_tasks.formats.images import find_below
 from samtok_tasks.training.llava import IMAGE
 from samtok_tasks.training.parquet_table import PromptTable
 from samtok_tasks.training.prompts import PromptRecord
-from samtok_tasks.training.streams import Options, Part, Records, UnusableError
+from samtok_tasks.training.streams import Options, Part, Records, UnusableError, require_shape
 
 _UNREADABLE = "prompts without a readable image"
 _parse = word_parser(STANDARD)
@@ -41,6 +43,8 @@ class ParquetPrompts(Records[PromptRecord]):
         super().__init__()
         self._tables = [PromptTable(path, unpack) for path in files]
         self._ends = list(accumulate(map(len, self._tables)))
+        names = [path.name for path in files]
+        self._names = names if len(set(names)) == len(names) else list(map(str, files))
         self._root, self._tokenizer = root, tokenizer
 
     def __len__(self) -> int:
@@ -71,13 +75,14 @@ class ParquetPrompts(Records[PromptRecord]):
         if len(said) != len(masks):
             details = f"{len(said)} words, {len(masks)} masks"
             raise UnusableError("prompts whose words and masks differ in number", where, details)
-        image, size = self._image(table, number, row["images"], where)
+        image, size = self._image(table, number, row.get("images"), where)
+        require_shape(size, where)
         if any(tuple(mask["size"]) != size for mask in masks):
             details = f"a mask is {masks[0]['size']} pixels (height, width), the image {list(size)}"
             raise UnusableError("prompts whose masks and image differ in size", where, details)
         left = iter(masks)
         return {
-            "id": f"{table.path.name}:{number}",
+            "id": f"{self._names[which]}:{number}",
             "image": image,
             "problem": _in_parts(problem, parsed[0].words, left),
             "answer": _in_parts(answer, parsed[1].words, left),
@@ -89,13 +94,13 @@ class ParquetPrompts(Records[PromptRecord]):
     def _image(
         self, table: PromptTable, number: int, images: Any, where: str
     ) -> tuple[Path | Callable[[], Image.Image], tuple[int, int]]:
-        """What opens the image, and its height and width."""
-        if not images or len(images) != 1:
-            raise UnusableError("prompts without one image", where, f"{len(images or ())} images")
+        """What opens the image, and its height and width; `images` is the column without bytes, if any."""
+        if isinstance(images, list) and len(images) != 1:
+            raise UnusableError("prompts without one image", where, f"{len(images)} images")
         try:
             content = table.content(number)
             if content is None:
-                content = self._elsewhere(str(images[0].get("path") or ""), where)
+                content = self._elsewhere(_path(images), where)
             if isinstance(content, Path):
                 return content, image_size(content)
             opened = open_image_bytes(content, where)
@@ -113,6 +118,15 @@ class ParquetPrompts(Records[PromptRecord]):
             details = f"no end of {stated!r} is a file below {self._root}"
             raise UnusableError(_UNREADABLE, where, details)
         return found
+
+
+def _path(images: Any) -> str:
+    """The path of the one image of a row; empty where there is none."""
+    one = images[0] if isinstance(images, list) else images
+    path = one.get("path") if isinstance(one, dict) else one
+    if not isinstance(path, str | None):
+        raise ValueError("'images' has neither bytes nor a path")
+    return path or ""
 
 
 def _opened(table: PromptTable, number: int, where: str) -> Image.Image:

@@ -1,5 +1,7 @@
 """Parquet files of prompts, whose images are read when a prompt is drawn."""
 
+import hashlib
+import os
 from bisect import bisect_right
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +12,8 @@ from samtok_tasks.formats.parquet import ParquetTable
 COLUMNS = ("images", "problem", "answer", "masks", "source")
 MOST_BYTES = 1 << 30
 """Of the images of a row group that is read at once."""
+_ENDS = 1 << 16
+"""Bytes at the beginning and at the end of a file that tell it from others."""
 
 
 class PromptTable(ParquetTable):
@@ -17,13 +21,14 @@ class PromptTable(ParquetTable):
 
     Args:
         path: the file.
-        unpack: a folder to which its images are written, each once; without it, a whole row group is read for
-            an image, unless the one before was in the same.
+        unpack: a folder in whose folder for this file its images are written, each once; without it, a whole
+            row group is read for an image, unless the one before was in the same.
     """
 
     def __init__(self, path: Path, unpack: Path | None) -> None:
         super().__init__(path, COLUMNS, "images", f"; expected {', '.join(COLUMNS)}")
-        self._unpacked = unpack / path.stem if unpack else None
+        # files of several data sets often have one name
+        self._unpacked = unpack / f"{path.stem}-{_fingerprint(path)}" if unpack else None
         if self.largest > MOST_BYTES and unpack is None:
             raise ValueError(
                 f"{path} has a row group with {self.largest / 1e9:.1f} GB of images: "
@@ -59,3 +64,14 @@ class PromptTable(ParquetTable):
 
     def _group_content(self, which: int) -> list[bytes | None]:
         return list(self._contents(which))
+
+
+def _fingerprint(path: Path) -> str:
+    """Twelve digits of a file's size, its beginning, and its end, where parquet lists all that is inside."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        ends = []
+        for start in (0, max(size - _ENDS, 0)):
+            file.seek(start)
+            ends.append(file.read(_ENDS))
+    return hashlib.sha256(b"".join([*ends, str(size).encode()])).hexdigest()[:12]

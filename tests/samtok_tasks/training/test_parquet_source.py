@@ -183,6 +183,49 @@ def test_images_inside_are_read_by_row_groups_or_unpacked_once(
         parquet_table.PromptTable(path, None)
 
 
+def test_files_of_one_name_keep_their_images_and_ids_apart(tmp_path: Path) -> None:
+    paths = [tmp_path / name / "train-00000-of-00001.parquet" for name in ("gres", "ver")]
+    for seed, path in enumerate(paths):
+        path.parent.mkdir()
+        write(path, [row(images=[{"bytes": png(seed), "path": ""}])])
+    options = {"files": list(map(str, paths)), "tokenizer": "nano", "unpack": str(tmp_path / "images")}
+    records = list(islice(parquet(1, **options), 2))
+    assert {record["id"]: record["image"].read_bytes() for record in records} == {
+        f"{path}:0": png(seed) for seed, path in enumerate(paths)
+    }
+    write(paths[0], [row(images=[{"bytes": png(7), "path": ""}])])  # a newer one in the same place
+    [record] = first(paths[0], unpack=str(tmp_path / "images"))
+    assert record["image"].read_bytes() == png(7)
+
+
+@pytest.mark.parametrize(
+    ("kind", "images"),
+    [
+        (pa.list_(pa.string()), ["chair.png"]),
+        (pa.string(), "chair.png"),
+        (pa.struct([("path", pa.string())]), {"path": "chair.png"}),
+        (pa.list_(pa.binary()), [png()]),
+        (pa.binary(), png()),
+        (pa.list_(pa.struct([("bytes", pa.binary())])), [{"bytes": png()}]),
+    ],
+    ids=["paths", "path", "path in a struct", "list of bytes", "bytes", "bytes in structs"],
+)
+def test_an_image_may_be_stated_in_other_forms(tmp_path: Path, kind: Any, images: Any) -> None:
+    (tmp_path / "chair.png").write_bytes(png())
+    table = pq.read_table(write(tmp_path / "a.parquet", [row()]))
+    column = pa.array([images], kind)
+    pq.write_table(table.set_column(0, "images", column), tmp_path / "a.parquet")
+    [record] = first(tmp_path / "a.parquet", data_root=str(tmp_path))
+    assert np.array_equal(Prompt("1", record["image"], "", "").open(), Image.open(io.BytesIO(png())))
+
+
+def test_an_image_in_no_known_form_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = pq.read_table(write(tmp_path / "a.parquet", [row()]))
+    pq.write_table(table.set_column(0, "images", pa.array([[3]])), tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match=r"cannot be used: .*'images' has neither bytes nor a path"):
+        first(tmp_path / "a.parquet", data_root=str(tmp_path))
+
+
 @pytest.mark.parametrize("content", [b"no parquet", b"PAR1" + bytes(40) + b"PAR1"])
 def test_another_file_is_one_line(tmp_path: Path, content: bytes) -> None:
     (path := tmp_path / "a.parquet").write_bytes(content)
