@@ -26,6 +26,12 @@ _TEMPLATE_MARK = re.compile(
 """Of the chat templates of Qwen, and of PerceptionLM."""
 
 
+def template_mark(text: str) -> str:
+    """The first mark of chat templates in a text; empty if there is none."""
+    found = _TEMPLATE_MARK.search(text)
+    return found[0] if found else ""
+
+
 def render(conversation: Conversation, to_words: ToWords) -> list[dict[str, Any]]:
     """Turn a conversation into messages for a chat template, with its regions written as words.
 
@@ -50,8 +56,8 @@ def render(conversation: Conversation, to_words: ToWords) -> list[dict[str, Any]
                 images.append(part["image"])
                 parts.append({"type": "image"})
             elif kind == "text":
-                if mark := _TEMPLATE_MARK.search(part["text"]):
-                    raise ValueError(f"message {number}: a text holds {mark[0]}, a mark of chat templates")
+                if mark := template_mark(part["text"]):
+                    raise ValueError(f"message {number}: a text holds {mark}, a mark of chat templates")
                 parts.append({"type": "text", "text": part["text"]})
             elif kind == "region":
                 mask = np.asarray(part["mask"])

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from samtok import locate
+from samtok.conversations import template_mark as template_mark
 from samtok.words import END, START, VOCABULARY, Fault, ParsedWords, Word, format_words, marks, parse_words
 from samtok_bench import provenance, rle
 from samtok_bench.codec import Codec, Symbols

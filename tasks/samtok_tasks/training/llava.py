@@ -78,6 +78,9 @@ class LlavaRecords(Records[TrainingDialogue]):
     def __len__(self) -> int:
         return len(self._file)
 
+    def where(self, place: int) -> str:
+        return self._file.where(place)
+
     def item(self, place: int) -> LlavaItem:
         """A record; UnusableError if it is malformed or its mask words are."""
         where = self._file.where(place)

@@ -72,6 +72,9 @@ class MessageRecords(Records[TrainingDialogue]):
     def __len__(self) -> int:
         return len(self._file)
 
+    def where(self, place: int) -> str:
+        return self._file.where(place)
+
     def read(self, place: int, rng: np.random.Generator) -> TrainingDialogue:
         where = self._file.where(place)
         try:

@@ -16,7 +16,7 @@ from PIL import Image
 from samtok_bench.images import image_size, open_image
 from samtok_bench.sample import Sample
 from samtok_tasks.dialogues import Picture, Stated, stated_exchanges
-from samtok_tasks.training.streams import Part, Records, UnusableError
+from samtok_tasks.training.streams import Part, Records, UnusableError, require_shape
 from samtok_tasks.training.tasks import MOST_MASKS, TaskOptions
 
 
@@ -58,6 +58,7 @@ class TaskPrompts(Records[PromptRecord]):
         if size != sample.size:
             details = f"it is {size} pixels (height, width), its annotation says {sample.size}"
             raise UnusableError("images of another size", str(picture.image), details)
+        require_shape(size, str(picture.image))
         [(problem, answer)] = stated_exchanges(sample)
         turned = partial(open_image, picture.image, upright=True)
         return {

@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from samtok_bench.predictors.samtok import template_mark
 from samtok_bench.task import Dropped
 from samtok_bench.validation import first_fault
 
 T_co = TypeVar("T_co", covariant=True)
 MOST_TRIES = 200
 """Unusable records in a row after which the data set is taken for the wrong one."""
+MOST_ELONGATED = 200
+"""Largest ratio of an image's sides that QwenVL's processor takes."""
 _BLOCK = 1000
 """Draws in which each part of a mixture has its share."""
 _GOLDEN = (5**0.5 - 1) / 2
@@ -30,6 +33,27 @@ class UnusableError(ValueError):
         super().__init__(f"{where}: {details or reason}")
         self.reason, self.where = reason, where
         self.details = details.removeprefix(f"{where}: ")
+
+
+def require_trainable(record: Any, where: str) -> None:
+    """UnusableError for a dialogue or a prompt that a processor would refuse in the middle of a training."""
+    if not isinstance(record, dict):
+        return
+    exchanges = [(record["problem"], record["answer"])] if "problem" in record else record["turns"]
+    for text in (part for exchange in exchanges for parts in exchange for part in parts):
+        if isinstance(text, str) and (mark := template_mark(text)):
+            raise UnusableError("texts with marks of chat templates", where, f"a text holds {mark}")
+    if isinstance(record["image"], np.ndarray):
+        require_shape(record["image"].shape[:2], where)
+
+
+def require_shape(size: tuple[int, ...], where: str) -> None:
+    """UnusableError for an image (height, width) that QwenVL's processor refuses."""
+    if max(size) > MOST_ELONGATED * min(size):
+        details = (
+            f"the image has {size[1]} x {size[0]} pixels, one side over {MOST_ELONGATED} times the other"
+        )
+        raise UnusableError("images that are too narrow", where, details)
 
 
 class LeftOut(Dropped):
@@ -52,6 +76,10 @@ class Records(ABC, Generic[T_co]):
 
     @abstractmethod
     def __len__(self) -> int: ...
+
+    def where(self, place: int) -> str:
+        """A record's place, for messages."""
+        return f"record {place}"
 
     @abstractmethod
     def read(self, place: int, rng: np.random.Generator) -> T_co:
@@ -115,6 +143,7 @@ def stream(parts: Sequence[Part[T_co]], seed: int, start: int) -> Iterator[T_co]
         for _ in range(MOST_TRIES):
             try:
                 found = records.read(place, rng)
+                require_trainable(found, records.where(place))
                 break
             except UnusableError as error:
                 records.left_out.add(error.reason, error.where, error.details)

@@ -30,6 +30,7 @@ GOOD = record([{"type": "image"}, {"type": "text", "text": "What is "}, REGION],
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
+    Image.new("RGB", (1, 250)).save(tmp_path / "long.png")
     return tmp_path
 
 
@@ -67,6 +68,9 @@ def test_uncompressed_run_lengths_are_read_too(root: Path) -> None:
         (record("Where?", [{"type": "region", "mask": {"size": [6, 8], "counts": "~~"}}]), "malformed"),
         (record("Where?", "There.", image="b.png"), "dialogues without a readable image"),
         (record("Where?", "There.", image="/a.png"), "below the folder"),
+        (record("Where?<|image_pad|>", "There."), "a text holds <|image_pad|>"),
+        (record("Where?", "There.<|im_end|>"), "a text holds <|im_end|>"),
+        (record("Where?", "There.", image="long.png"), "the image has 1 x 250 pixels"),
     ],
 )
 def test_a_bad_dialogue_is_counted_with_its_place(
