@@ -16,6 +16,8 @@ class TrainingBenchmark(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    name: str | None = Field(default=None, pattern=r"^[\w.+-]+$")
+    """Of its folder and its figures; by default the task and the split."""
     task: str
     data_root: Path | None = None
     split: str | None = None
@@ -34,7 +36,9 @@ class TrainingBenchmark(BaseModel):
 
     @property
     def label(self) -> str:
-        """Task and split."""
+        """Its name, or task and split."""
+        if self.name:
+            return self.name
         return f"{self.task}-{self.split}" if self.split else self.task
 
     def run(self, model: Path, out: Path) -> dict[str, float]:

@@ -279,6 +279,32 @@ def test_stages_change_what_is_asked(tmp_path, monkeypatch):
     assert colours == ["red", "red", "blue", "blue"]
 
 
+def numbered(seed, *, start=0):
+    for number in count(start):
+        yield {**next(squares(seed)), "number": number}
+
+
+def test_each_record_comes_once_over_stages_of_different_steps(processor, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        Collator, "prepare", lambda _, drawn: seen.extend(d["number"] for d in drawn) or drawn
+    )
+    monkeypatch.setattr(Collator, "collate", lambda _, drawn: drawn)
+    stages = [
+        DialogueStage(until=2, images=2),
+        DialogueStage(until=3, images=1, pool=1),
+        DialogueStage(until=5, images=6),
+    ]
+    data = DataSource(source="test_supervised:numbered")
+    monkeypatch.setattr(Batches, "_fill", lambda *_: [])
+    monkeypatch.setattr(Batches, "_alike", lambda *_: [0])
+    list(Batches(data, Collator(processor, GeometryCodes()), 1, stages))
+    assert seen == list(range(16))
+    seen.clear()
+    list(Batches(data, Collator(processor, GeometryCodes()), 1, stages, start=4))
+    assert seen == list(range(10, 16))
+
+
 def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
     path = recipe(tmp_path, evaluation=None)
     whole = train(path, tmp_path / "whole")
@@ -419,6 +445,19 @@ def test_a_pools_batches_are_of_one_length(processor):
         ({"start": {"nano": {}, "merges": 3}}, "merges belongs to a checkpoint"),
         ({"stages": [{"until": 1, "images": 1, "eyes_only": True}]}, "needs an image_loss"),
         ({"data": {"source": "nowhere:f"}}, "nowhere"),
+        (
+            {"data": {"source": "test_supervised:squares", "options": {"color": 1}}},
+            "argument 'color'; there are",
+        ),
+        ({"stages": [{"until": 1, "images": 1, "options": {"color": 1}}]}, "argument 'color'; there are"),
+        (
+            {
+                "data": {"source": "task-prompts", "options": {"tasks": {"gres": 1}, "split": "val"}},
+                "stages": [{"until": 1, "images": 1}],
+                "evaluation": None,
+            },
+            "yields prompts, where dialogues",
+        ),
         ({"lr": 1}, "lr: Extra inputs"),
         ({"report_to": ["wandb"]}, "report_to: .*wandb is not installed: pip install wandb"),
         ({"report_to": ["mlflow"]}, "report_to.0: Input should be 'tensorboard' or 'wandb'"),

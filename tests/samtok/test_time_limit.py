@@ -42,7 +42,8 @@ def test_a_limit_of_time_goes_on_after_a_stop(tmp_path, monkeypatch):
     """The checkpoint knows how long the training took until then."""
     clock = SimpleNamespace(monotonic=lambda: 100.0)
     monkeypatch.setattr(resumable, "time", clock)
-    path = recipe(tmp_path, evaluation=None, seconds=100, save_every=1)
+    looked_at = {"seed": 9, "images": 2, "every": 3, "sets": {"red": {}}}
+    path = recipe(tmp_path, evaluation=looked_at, seconds=100, save_every=1)
 
     class Slow(TrainerCallback):
         def on_step_begin(self, *args, **kwargs):
@@ -55,6 +56,8 @@ def test_a_limit_of_time_goes_on_after_a_stop(tmp_path, monkeypatch):
     )
     train(path, tmp_path / "out")
     assert step_of(newest_checkpoint(tmp_path / "out")) == 4  # at 120 s
+    evaluated = [line["step"] for line in entries(tmp_path / "out") if "eval_red_text" in line]
+    assert evaluated == [3, 4]  # at the end too
     shutil.rmtree(tmp_path / "out" / "checkpoint-4")
     shutil.rmtree(tmp_path / "out" / "final")
     train(path, tmp_path / "out", resume=True)

@@ -242,6 +242,11 @@ def test_uncertain_points_lie_at_the_boundary() -> None:
         ({"colour": 1}, "colour"),
         ({"stages": []}, "stages"),
         ({"data": {"source": "nowhere:regions"}}, "cannot be imported"),
+        (
+            {"data": {"source": "tasks", "options": {"tasks": {"gres": 1}, "split": "val"}}},
+            "yields dialogues",
+        ),
+        ({"data": {"source": "tasks", "options": {"task": 1}}}, "options of tasks: "),
     ],
 )
 def test_a_wrong_recipe_is_one_clear_line(recipe: Path, tmp_path: Path, edit: dict, message: str) -> None:

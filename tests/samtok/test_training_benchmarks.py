@@ -31,7 +31,7 @@ def test_values_are_logged_and_the_training_is_the_same_without(tmp_path, parts)
         "stages": [{"until": 3, "images": 2}], "lora": {"rank": 2, "alpha": 4, "dropout": 0.2},
     }  # fmt: skip
     plain = load_file(train(recipe(tmp_path, **options), tmp_path / "plain") / "vlm/model.safetensors")
-    looked_at = {"every": 2, "runs": [GRES]}
+    looked_at = {"every": 2, "runs": [GRES, {**GRES, "name": "again", "constrained": True}]}
     final = train(recipe(tmp_path, **options, benchmarks=looked_at), tmp_path / "out")
     watched = load_file(final / "vlm/model.safetensors")
     assert all(torch.equal(plain[name], watched[name]) for name in plain)
@@ -42,7 +42,7 @@ def test_values_are_logged_and_the_training_is_the_same_without(tmp_path, parts)
     found = {
         path.relative_to(tmp_path / "out/benchmarks").as_posix() for path in tmp_path.rglob("summary.json")
     }
-    assert found == {"step-2/gres/summary.json", "step-3/gres/summary.json"}
+    assert found == {f"step-{step}/{name}/summary.json" for step in (2, 3) for name in ("gres", "again")}
     assert not list((tmp_path / "out/benchmarks").rglob("*.safetensors"))
     given, kept = (SAMTok.from_pretrained(folder).codebook_hash() for folder in (parts / "samtok", final))
     assert kept == given
@@ -54,6 +54,8 @@ def test_values_are_logged_and_the_training_is_the_same_without(tmp_path, parts)
         ([{"task": "gress"}], r"benchmarks.runs.0: unknown task 'gress'; did you mean 'gres'"),
         ([{"task": "gres", "limits": 3}], r"benchmarks.runs.0.*limits"),
         ([{**GRES, "options": {"x": "1"}}], r"benchmarks.runs.0: .*x"),
+        ([GRES, {**GRES, "constrained": True}], r"benchmarks: runs: two are called gres; give each a `name`"),
+        ([{**GRES, "name": "a/b"}], r"benchmarks.runs.0.*name"),
     ],
 )
 def test_a_wrong_run_is_one_line_before_the_training(tmp_path, parts, runs, said):

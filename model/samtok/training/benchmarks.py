@@ -3,14 +3,15 @@
 import shutil
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, Self
 
 import torch
-from pydantic import Field, PlainValidator, PositiveInt
+from pydantic import Field, PlainValidator, PositiveInt, model_validator
 from transformers import TrainerCallback
 
 from samtok.training.processes import processes
 from samtok.training.recipe import RecipePart
+from samtok.training.resumable import is_due
 
 GROUP = "samtok.benchmarks"
 """The entry point by which an installed package offers a `Benchmark`, a pydantic model."""
@@ -41,6 +42,14 @@ class Benchmarks(RecipePart):
     runs: list[Annotated[Any, PlainValidator(_offered)]] = Field(min_length=1)
     """Options of each; those of the harness are `task`, `data_root`, `split`, `limit` and others."""
 
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        labels = [benchmark.label for benchmark in self.runs]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ValueError(f"runs: two are called {label}; give each a `name`")
+        return self
+
 
 class RunBenchmarks(TrainerCallback):
     """Writes the model as a whole one, has it benchmarked by the first process, and logs the values."""
@@ -49,7 +58,7 @@ class RunBenchmarks(TrainerCallback):
         self._trainer, self._benchmarks, self._out = trainer, benchmarks, out / "benchmarks"
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step % self._benchmarks.every and state.global_step != state.max_steps:
+        if not is_due(self._benchmarks.every, state, control):
             return
         model = self._out / "model"
         with torch.random.fork_rng():  # a training does not depend on whether it is looked at

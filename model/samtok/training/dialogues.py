@@ -418,8 +418,7 @@ class Batches(Dataset[list[dict[str, Tensor]]]):
             pool = self.pools[stage.until]
             alike = [self._alike(step, pool, stage.step_images) for step in steps]
             return [list(part) for dialogues in alike for part in self.share.parts(dialogues)]
-        most = max(stage.images for stage in self.stages)
-        firsts = [step * most for step in steps]
+        firsts = [self._images_before(step) for step in steps]
         parts = [part for first in firsts for part in self.share.parts(range(first, first + stage.images))]
         passes = [self._prepare(stage, part) for part in parts]
         if len(steps) == 1:
@@ -428,6 +427,15 @@ class Batches(Dataset[list[dict[str, Tensor]]]):
         dialogues = sorted((dialogue for chunk in passes for dialogue in chunk), key=self.collator.length)
         order = np.random.default_rng((self.seed, steps.start)).permutation(len(passes))
         return [dialogues[size * place : size * (place + 1)] for place in order.tolist()]
+
+    def _images_before(self, step: int) -> int:
+        """Fresh dialogues of all steps before, so that real data come each once before any comes again."""
+        begins = [0, *(stage.until for stage in self.stages)]
+        return sum(
+            max(min(stage.until, step) - begin, 0) * stage.images
+            for begin, stage in zip(begins, self.stages, strict=False)
+            if not stage.pool
+        )
 
     def _alike(self, step: int, pool: list[PreparedDialogue], count: int) -> list[PreparedDialogue]:
         """`count` dialogues of about the same length, because a batch is as long as its longest dialogue.

@@ -31,8 +31,9 @@ def draw_questions(
         no_target: the largest share of them without a mask in the answer, 0..1; more are passed over.
 
     Raises:
-        ValueError: the source gives hardly any questions with a mask.
+        ValueError: the source gives hardly any questions with a mask, or something else.
     """
+    data.first(seed, ["prompts", "dialogues"])
     prompts: list[Prompt] = []
     most = number if no_target is None else int(no_target * number)
     for start in count(0, _AT_ONCE):

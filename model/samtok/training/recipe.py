@@ -1,9 +1,10 @@
 """Recipes: YAML files with everything that a training needs."""
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from pydantic import (
     PositiveInt,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from torch import nn
 from transformers import TrainingArguments
@@ -49,6 +51,18 @@ class RecipePart(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
+Kind = Literal["dialogues", "prompts", "regions", "something else"]
+"""What data sources yield: for `train sft`, `train rl`, which takes dialogues too, and `train tokenizer`."""
+
+
+def kind_of(record: Any) -> Kind:
+    """What a source's record is, by its form."""
+    if isinstance(record, tuple):
+        return "regions" if len(record) == 2 else "something else"
+    named = record if isinstance(record, Mapping) else {}
+    return "prompts" if "problem" in named else "dialogues" if "turns" in named else "something else"
+
+
 class DataSource(RecipePart):
     """Endless training data by name, so that the model package depends on no data set.
 
@@ -67,9 +81,25 @@ class DataSource(RecipePart):
         find_source(source)
         return source
 
+    def check(self, options: Mapping[str, Any]) -> None:
+        """ValueError where the source does not take these options and the recipe's, or lacks one."""
+        found = inspect.signature(find_source(self.source))
+        try:
+            found.bind(0, **{**self.options, **options})
+        except TypeError as error:
+            known = ", ".join(list(found.parameters)[1:])
+            raise ValueError(f"options of {self.source}: {error}; there are {known}") from None
+
     def open(self, seed: int, **options: Any) -> Iterator[Any]:
         """Start the stream of this seed; `options` override those of the recipe."""
         return find_source(self.source)(seed, **{**self.options, **options})
+
+    def first(self, seed: int, kinds: Sequence["Kind"], **options: Any) -> Any:
+        """Number 0 of this seed's stream; ValueError if a source yields nothing of these kinds."""
+        found = self.pick(seed, 0, **options)
+        if (kind := kind_of(found)) not in kinds:
+            raise ValueError(f"data: {self.source} yields {kind}, where {' or '.join(kinds)} are needed")
+        return found
 
     def pick(self, seed: int, index: int, **options: Any) -> Any:
         """Number `index` of this seed's stream, or else the first of a stream with a seed of its own."""
@@ -118,6 +148,16 @@ class TrainingRecipe(RecipePart):
     log_every: PositiveInt
     report_to: Trackers = Field(default_factory=list)
     save_every: PositiveInt
+
+    @model_validator(mode="after")
+    def _has_data(self) -> Self:
+        for options in self.data_options():
+            self.data.check(options)
+        return self
+
+    def data_options(self) -> Sequence[Mapping[str, Any]]:
+        """All options that its parts ask its data source with, beside those of `data`."""
+        return [{}]
 
     def open_folder(self, out: str | Path, resume: bool) -> Path:
         """Create the folder of a training if it does not exist, and set torch's number of threads.

@@ -218,6 +218,13 @@ class _Continue(TrainerCallback):
         state.epoch = state.global_step / state.max_steps
 
 
+def is_due(every: int, state: Any, control: Any) -> bool:
+    """Whether a step is one of every so many, or the last one, as which earlier callbacks may end it."""
+    return (
+        not state.global_step % every or state.global_step == state.max_steps or control.should_training_stop
+    )
+
+
 class TimeLimit(TrainerCallback):
     """Ends a training in order after so many seconds of it: its last checkpoint is written.
 

@@ -1,7 +1,7 @@
 """Answers to one prompt share the pass over its image and its question.
 
-TRL puts the prompt before each of a group's answers. A prompt is an image of hundreds of tokens, and an answer
-is often one mask, so nearly all of that work is done again for each answer.
+TRL puts the prompt before each of a group's answers. A prompt is an image of hundreds of tokens, an answer is
+often one mask, so nearly all of that work is done again for each answer.
 """
 
 from collections.abc import Callable, Sequence

@@ -37,7 +37,7 @@ from samtok.training.recipe import (
     installed,
     load_recipe,
 )
-from samtok.training.resumable import ResumableTrainer, TimeLimit, TrainingLog
+from samtok.training.resumable import ResumableTrainer, TimeLimit, TrainingLog, is_due
 from samtok.training.token_losses import compute_losses_in_forward, length_weights
 from samtok.training.workers import Loader, deaths_of_workers
 from samtok.vocabulary import extend_vocabulary, mask_word_ids, reset_code_rows
@@ -115,6 +115,10 @@ class SupervisedRecipe(TrainingRecipe, TimedRecipe, Optimisation):
     log_every: PositiveInt = 20
     save_every: PositiveInt = 200
 
+    def data_options(self) -> list[dict[str, Any]]:
+        evaluated = self.evaluation.sets.values() if self.evaluation else ()
+        return [*(stage.options for stage in self.stages), *evaluated]
+
     @property
     def dtype(self) -> torch.dtype:
         """Of the weights."""
@@ -175,6 +179,8 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
 
 
 def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path:
+    # data that cannot be used at all end the training here in one line, and not in a worker
+    first = recipe.data.first(recipe.seed, ["dialogues"], **recipe.stages[0].options)
     codes = _codes(recipe)
     if checkpoint and recipe.lora is None:
         # with the checkpoint's own vocabulary: a new nano's depends on the stages, which may have changed
@@ -189,8 +195,7 @@ def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path
     step = step_of(checkpoint) if checkpoint else 0
     share = Share.of_steps([stage.step_images for stage in recipe.stages], recipe.images_per_pass)
     collator = Collator(processor, codes, recipe.image_loss > 0, recipe.max_tokens, _later(recipe))
-    # data that cannot be used at all end the training here in one line, and not in a worker
-    collator.check_words(recipe.data.pick(recipe.seed, 0, **recipe.stages[0].options))
+    collator.check_words(first)
     batches = Batches(
         recipe.data, collator, recipe.seed, recipe.stages, step, workers=recipe.pool_workers, share=share
     )
@@ -422,7 +427,7 @@ class _Evaluate(TrainerCallback):
         }
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step % self._every and state.global_step != state.max_steps:
+        if not is_due(self._every, state, control):
             return
         model = self._trainer.model_wrapped
         model.eval()

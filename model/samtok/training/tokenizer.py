@@ -33,7 +33,7 @@ from samtok.training.recipe import (
     TrainingRecipe,
     load_recipe,
 )
-from samtok.training.resumable import ResumableTrainer, TrainingLog
+from samtok.training.resumable import ResumableTrainer, TrainingLog, is_due
 from samtok.training.sizes import SAMTokSizes, Size
 from samtok.training.workers import Loader, deaths_of_workers
 
@@ -85,6 +85,11 @@ class TokenizerEvaluation(RecipePart):
     images: int = Field(gt=0)
     every: int = Field(gt=0)
     """Steps between two evaluations."""
+
+    @model_validator(mode="after")
+    def _has_data(self) -> "TokenizerEvaluation":
+        self.data.check({})
+        return self
 
 
 class TokenizerRecipe(TrainingRecipe):
@@ -159,6 +164,10 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
 
 
 def _train(recipe: TokenizerRecipe, out: Path, resume: bool) -> Path:
+    for data, seed in ((recipe.data, recipe.seed), (recipe.evaluation.data, recipe.evaluation.seed)):
+        data.first(
+            seed, ["regions"]
+        )  # what cannot be used at all ends the training here, and not in a worker
     torch.manual_seed(recipe.seed)
     model = SAMTok.from_pretrained(recipe.start) if recipe.start else from_scratch(recipe)
     if recipe.sam2:
@@ -307,7 +316,7 @@ class Progress(TrainerCallback):
         self._write(state.global_step, {**logs, **parts})
 
     def on_step_end(self, args, state, control, model=None, **kwargs):
-        if state.global_step % self.evaluation.every == 0 or state.global_step == state.max_steps:
+        if is_due(self.evaluation.every, state, control):
             self._write(state.global_step, evaluate(model, self.samples, sorted(self.trainer.stage.paths)))
 
     def _write(self, step: int, figures: dict[str, Any]) -> None:
