@@ -1,7 +1,7 @@
 """What it saves that the answers to a prompt share it in reinforcement learning, beside TRL's own way.
 
-Steps of `samtok-bench train rl nano-gres-rl` with the answers behind each prompt, and with a prompt before each
-answer as TRL has it. Both sample the same answers and have the same losses.
+Steps of `samtok-bench train rl nano-gres-rl` with the answers behind each prompt, and with a prompt before
+each answer as TRL has it. Both sample the same answers and have the same losses.
 
     python benchmarks/shared_prompts.py [--steps 4] [--rounds 1] [--recipe nano-gres-rl]
 """
