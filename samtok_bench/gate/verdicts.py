@@ -188,10 +188,10 @@ def gated_metric(check: Check, task: Task) -> MetricInfo:
         raise ValueError(f"{info.id} has no interval, so no tolerance can be checked; give a floor instead")
     if not info.unit:
         # a limit on the scale of tables, or at the end of the scale, would let anything pass
-        best, worst = (1, 0) if info.direction == "higher" else (0, 1)
-        if check.floor is not None and (not 0 <= check.floor <= 1 or check.floor == worst):
+        best, worst = (info.most, 0) if info.direction == "higher" else (0, info.most)
+        if check.floor is not None and (not 0 <= check.floor <= info.most or check.floor == worst):
             raise ValueError(
-                f"the floor {check.floor:g} of {info.id} checks nothing: {best} is best, {worst} worst"
+                f"the floor {check.floor:g} of {info.id} checks nothing: {best:g} is best, {worst:g} worst"
             )
         if check.tolerance is not None and check.tolerance >= 1:
             raise ValueError(f"the tolerance {check.tolerance:g} of {info.id} must be below 1")

@@ -145,6 +145,36 @@ def test_the_code_over_several_checks(command, work):
         assert command("gate", "gate.yaml")[0] == expected
 
 
+# metrics of all answers together
+
+
+def test_a_floor_on_all_answers_together(check, whole):
+    runs = pair(PLAIN, PLAIN)
+    whole(Path("now"), 1.4)
+    whole(Path("base"), 1.5)
+    code, found = check(**runs, metric="whole", floor=1.3)
+    assert (code, found["reason"]) == (0, "140.00 keeps the floor 130.00")
+    assert (found["value"], found["baseline_value"], found["low"]) == (1.4, 1.5, None)
+    assert found["difference"] == pytest.approx(-0.1)
+    assert check(run="now", metric="whole", floor=1.45)[0] == 1
+
+
+def test_some_answers_have_no_value_of_all_together(check, whole, work):
+    whole(write_run(work / "now", PLAIN), 1.4)
+    code, found = check(run="now", metric="whole", floor=1.3, tag={"side": "left"})
+    said = "now: whole is computed from all answers together, not from 20 of 40"
+    assert (code, found["reason"]) == (3, said)
+
+
+@pytest.mark.parametrize("value", [None, float("nan")])
+def test_an_undefined_value_of_all_answers_is_exit_code_3(check, whole, value, work):
+    whole(write_run(work / "now", PLAIN), value)
+    code, found = check(run="now", metric="whole", floor=1.3)
+    assert (code, found["verdict"]) == (3, "not comparable")
+    if value is None:
+        assert found["reason"] == "now: whole is undefined on 40 samples"
+
+
 # nothing is no pass
 
 

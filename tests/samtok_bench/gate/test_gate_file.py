@@ -75,6 +75,17 @@ def test_a_senseless_check_is_exit_code_2(refused, entry, message):
     assert message in refused(**{**pair(PLAIN, PLAIN), **entry})
 
 
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"floor": 11}, "the floor 11 of whole checks nothing: 10 is best, 0 worst"),
+        ({"baseline": "base", "tolerance": 0.1}, "whole has no interval, so no tolerance can be checked"),
+    ],
+)
+def test_a_senseless_check_of_all_answers_together(refused, whole, entry, message):
+    assert message in refused(**{**pair(PLAIN, PLAIN), "metric": "whole", **entry})
+
+
 def test_a_senseless_check_is_told_before_a_run_is_made(refused, work):
     run = {"task": "squares", "model": "perfect"}
     assert "no_target_share describes the data" in refused(run=run, metric="no_target_share", floor=0.1)
