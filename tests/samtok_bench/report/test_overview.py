@@ -41,6 +41,18 @@ def test_each_run_has_a_row_and_a_report(command, runs):
     assert str(runs) not in page, "names are relative"
 
 
+def test_no_page_takes_the_name_of_another(command, work, data):
+    names = ["X-y", "x/y", "x-y", "x-y-2"]
+    for k, name in enumerate(names):
+        write_run(work / "all" / name, [k / 10] * COUNT, data_root=data, settings={"model": f"m{k}"})
+    assert command("report", "all", "--index", "site")[0] == 0
+    links = re.findall(r'<a href="(.*?)">(.*?)</a>', Path("site/index.html").read_text())
+    assert [name for _, name in links] == names
+    assert len({link.lower() for link, _ in links}) == 4
+    for k, (link, _) in enumerate(links):
+        assert f"m{k}" in Path("site", link).read_text()
+
+
 def test_json_and_what_is_refused(command, runs):
     code, out, _ = command("report", str(runs / "a"), "--index", "site", "--json")
     assert (code, json.loads(out)) == (0, {"path": "site/index.html", "reports": 1, "without": []})
