@@ -10,7 +10,7 @@ from samtok_bench.report.figures import MetricCell, metric_cell
 from samtok_bench.report.html import TEMPLATES, write_report
 from samtok_bench.runs.folder import find_runs
 from samtok_bench.showing.inspection import ListedRun, list_runs
-from samtok_bench.showing.tables import interval_header, minute
+from samtok_bench.showing.tables import interval_header, minute, number
 from samtok_bench.showing.templates import TABLES_CSS, TABLES_JS, csp_hash, environment, own_text
 from samtok_bench.statistics import LEVEL
 
@@ -110,6 +110,7 @@ def _render(rows: Sequence[ListedReport]) -> str:
             choices={name: found for name, found in values.items() if len(found) > 1},
             interval=interval_header(LEVEL),
             minute=minute,
+            number=number,
             css=own_text(TABLES_CSS),
             script=own_text(TABLES_JS) + own_text(TEMPLATES / "overview.js"),
             csp_hash=csp_hash,
