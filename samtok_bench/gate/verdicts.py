@@ -78,6 +78,7 @@ class CheckResult:
     baseline: LoadedRun | None = None
     info: MetricInfo | None = None
     value: float | None = None
+    """Of all samples of the run; against a baseline, of those in common."""
     before: float | None = None
     """The baseline's value."""
     interval: Interval | None = None
@@ -225,7 +226,8 @@ def _compare(result: CheckResult, run: LoadedRun, baseline: LoadedRun) -> None:
     failures, too_many = _failures(before, check.max_failed)
     if too_many:  # answers missing there would make the run look better than it is
         raise NotComparable(f"baseline: {failures}")
-    result.before = defined_value(baseline, info, before)
+    result.value, result.before = defined_value(run, info, now), defined_value(baseline, info, before)
+    _note_left_out(result, run, baseline, len(now))
     _, result.losses = most_changed(info, before, now, LOSSES)
     images = min(informing_images(info, before), informing_images(info, now))
     if check.tolerance is not None and images < check.min_images:
@@ -277,6 +279,17 @@ def _compared_lines(
     if not common or (left_out and not check.force):  # the runs tag their samples differently
         raise NotComparable(f"{found.where}: {left_out} samples have {check.tags} in only one of them")
     return {id: now[id] for id in common}, {id: before[id] for id in common}
+
+
+def _note_left_out(result: CheckResult, run: LoadedRun, baseline: LoadedRun, common: int) -> None:
+    """Say that the runs are compared on the samples in common, where one of them has others."""
+    check = result.check
+    chosen = [len(chosen_lines(each, check.tag)) for each in (run, baseline)]
+    if chosen != [common, common]:
+        left = f"{chosen[0] - common} of the run and {chosen[1] - common} of the baseline are left out"
+        note = f"value, baseline and difference are of the {common} samples in common: {left}"
+        checked = f"; the floor is checked on all {chosen[0]} of the run" if check.floor is not None else ""
+        result.notes.append(f"{note}{checked}")
 
 
 def _failures(lines: Mapping[str, Line], allowed: float) -> tuple[str, bool]:
