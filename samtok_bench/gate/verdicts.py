@@ -20,13 +20,14 @@ import numpy as np
 
 from samtok_bench import registry, statistics
 from samtok_bench.gate.file import Check, names_of, sources_of
+from samtok_bench.judging.transcript import TRANSCRIPT
 from samtok_bench.metric import MetricInfo
 from samtok_bench.progress import Reporter
 from samtok_bench.running.options import RunOptions
 from samtok_bench.running.run import run as make_run
 from samtok_bench.runs.changes import ROUNDING, Change, gains, most_changed
 from samtok_bench.runs.comparable import comparability, joined
-from samtok_bench.runs.folder import CEILING, JOURNAL, RUN, SUMMARY
+from samtok_bench.runs.folder import CEILING, JOURNAL, JUDGES, RUN, SUMMARY
 from samtok_bench.runs.journal import Line
 from samtok_bench.runs.reading import (
     LoadedRun,
@@ -44,6 +45,8 @@ from samtok_bench.task import Task
 
 LOSSES = 10
 """How many of the samples that lost most to list."""
+BESIDE = (CEILING, JUDGES, TRANSCRIPT)
+"""Files that only some runs have."""
 
 
 class Verdict(StrEnum):
@@ -166,12 +169,10 @@ def refresh_commands(results: Sequence[CheckResult]) -> list[str]:
     for run, baseline in dict.fromkeys(better):
         if run in refused:
             continue
-        files, old = [run / name for name in (RUN, JOURNAL, SUMMARY)], baseline / CEILING
-        if (run / CEILING).is_file():
-            files.append(run / CEILING)
-            clean = ""
-        else:  # the old ceiling belongs to the old run
-            clean = f"rm -- {shlex.quote(str(old))} && " if old.is_file() else ""
+        beside = [name for name in BESIDE if (run / name).is_file()]
+        files = [run / name for name in (RUN, JOURNAL, SUMMARY, *beside)]
+        old = [baseline / name for name in BESIDE if name not in beside and (baseline / name).is_file()]
+        clean = f"rm -- {shlex.join(map(str, old))} && " if old else ""  # they belong to the old run
         commands.append(f"{clean}cp -- {shlex.join(map(str, files))} {shlex.quote(str(baseline))}/")
     return commands
 
