@@ -29,7 +29,7 @@ def convert(kind: str, source: Path, samples: Sequence[Sample], out: Path) -> tu
         kind: one of SOURCES.
         source: the file or folder.
         samples: all of the split.
-        out: the predictions file.
+        out: the predictions file; its folder is made if needed.
 
     Returns:
         the number of answers, and what was left out.
@@ -45,5 +45,6 @@ def convert(kind: str, source: Path, samples: Sequence[Sample], out: Path) -> tu
     dropped = Dropped()
     answers = SOURCES[kind](source, samples, dropped)
     lines = [answer.model_dump_json(exclude_defaults=True) for answer in answers]
+    out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, "".join(f"{line}\n" for line in lines).encode())
     return len(lines), dropped
