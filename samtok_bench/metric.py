@@ -17,7 +17,7 @@ Direction = Literal["higher", "lower", "none"]
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """A metric. Without a unit, values are 0 to 1 in files and 0 to 100 in tables.
+    """A metric. Without a unit, values are 0 to 1 in files and 0 to 100 in tables, or up to `most`.
 
     Samples take part by their denominator. Where all are 0 the metric is undefined (None in files, n/a in
     tables).
@@ -37,6 +37,8 @@ class MetricInfo:
     """Which way is better; `none` for a property of the data."""
     unit: str = ""
     """Of a value that is no share, as "bits"; tables show such values as they are."""
+    most: float = 1
+    """The largest value that there can be, of a metric without a unit."""
     aggregate: Aggregate = RATIO
     version: int = 1
 

@@ -84,7 +84,7 @@ def import_(
     """
     from samtok_bench.cli.run import run
     from samtok_bench.conversion.convert import convert
-    from samtok_bench.conversion.lmms import logged_settings, samples_file
+    from samtok_bench.conversion.lmms import logged_settings, predictions_beside, samples_file
     from samtok_bench.lmms.settings import ExportSettings
 
     path = samples_file(samples)
@@ -92,7 +92,7 @@ def import_(
     task = settings.make_task()
     root = data_root or (Path(settings.data_root) if settings.data_root else None)
     read = task.samples(root or task.default_root(), settings.split)
-    file = predictions or path.with_name(path.name.replace("_samples_", "_predictions_"))
+    file = predictions or predictions_beside(path)
     count, dropped = convert("lmms", path, read.samples, file)
     say(f"{count} answers to {len(read.samples)} samples: {file}", err=True)
     for line in dropped.lines():

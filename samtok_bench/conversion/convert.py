@@ -29,19 +29,22 @@ def convert(kind: str, source: Path, samples: Sequence[Sample], out: Path) -> tu
         kind: one of SOURCES.
         source: the file or folder.
         samples: all of the split.
-        out: the predictions file.
+        out: the predictions file; its folder is made if needed.
 
     Returns:
         the number of answers, and what was left out.
 
     Raises:
-        ValueError: an unknown kind, a malformed source, or answers to other samples.
+        ValueError: an unknown kind, a malformed source, answers to other samples, or `out` is the source.
         OSError: a file that cannot be read or written.
     """
     if kind not in SOURCES:
         raise ValueError(f"unknown source {kind!r}; there are {', '.join(SOURCES)}")
+    if out.exists() and source.exists() and out.samefile(source):
+        raise ValueError(f"{out} is the file with the answers: write the predictions to another one")
     dropped = Dropped()
     answers = SOURCES[kind](source, samples, dropped)
     lines = [answer.model_dump_json(exclude_defaults=True) for answer in answers]
+    out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, "".join(f"{line}\n" for line in lines).encode())
     return len(lines), dropped

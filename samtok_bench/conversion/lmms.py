@@ -50,6 +50,12 @@ def samples_file(source: Path) -> Path:
     return found[0]
 
 
+def predictions_beside(samples: Path) -> Path:
+    """Where the answers of a file of samples go by default: beside it, by its name."""
+    name = samples.name.replace(MARK, "_predictions_")
+    return samples.with_name(name if name != samples.name else f"{samples.stem}_predictions.jsonl")
+
+
 def read_lmms(source: Path, samples: Sequence[Sample], dropped: Dropped) -> Iterator[StatedAnswer]:
     """The answers in a file of samples, or in the only one below a folder.
 

@@ -91,16 +91,23 @@ def _located(check: Check, base: Path) -> Check:
     run = check.run
     if isinstance(run, RunOptions):
         paths = {name: base / path for name in ("data_root", "out") if (path := getattr(run, name))}
-        run = replace(run, model=_model(run.model, base), **paths)
+        elsewhere = dict(run.elsewhere)
+        if tokenizer := elsewhere.get("tokenizer"):
+            elsewhere["tokenizer"] = _model(str(tokenizer), base)
+        run = replace(run, model=_model(run.model, base), elsewhere=elsewhere, **paths)
     elif run is not None:
         run = base / run
     return check.model_copy(update={"run": run, "baseline": check.baseline and base / check.baseline})
 
 
 def _model(model: str, base: Path) -> str:
-    """FOLDER and NAME:FOLDER with the folder relative to the current one; other names stay as they are."""
-    name, colon, folder = model.rpartition(":")
-    return f"{name}{colon}{base / folder}" if "/" in folder and (base / folder).is_dir() else model
+    """PATH and NAME:PATH with the path relative to the current folder; other names stay as they are.
+
+    A path begins with ./ or ../, or has a slash and is there; what `predictions` reads is always one.
+    """
+    name, colon, path = model.rpartition(":")
+    named = name == "predictions" or path.startswith(("./", "../"))
+    return f"{name}{colon}{base / path}" if named or ("/" in path and (base / path).exists()) else model
 
 
 def sources_of(checks: Sequence[Check], given: Sequence[Path]) -> list[RunOptions | Path]:

@@ -119,6 +119,8 @@ def junit(results: Sequence[CheckResult]) -> bytes:
             child = ElementTree.SubElement(case, kind, message)
             losses = [f"{id}: {before} before, {now} now" for id, before, now in _loss_rows(result)]
             child.text = _xml("\n".join([*result.notes, *losses]))
+        elif result.notes:
+            ElementTree.SubElement(case, "system-out").text = _xml("\n".join(result.notes))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
 

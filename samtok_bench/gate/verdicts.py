@@ -20,13 +20,14 @@ import numpy as np
 
 from samtok_bench import registry, statistics
 from samtok_bench.gate.file import Check, names_of, sources_of
+from samtok_bench.judging.transcript import TRANSCRIPT
 from samtok_bench.metric import MetricInfo
 from samtok_bench.progress import Reporter
 from samtok_bench.running.options import RunOptions
 from samtok_bench.running.run import run as make_run
 from samtok_bench.runs.changes import ROUNDING, Change, gains, most_changed
 from samtok_bench.runs.comparable import comparability, joined
-from samtok_bench.runs.folder import CEILING, JOURNAL, RUN, SUMMARY
+from samtok_bench.runs.folder import CEILING, JOURNAL, JUDGES, RUN, SUMMARY
 from samtok_bench.runs.journal import Line
 from samtok_bench.runs.reading import (
     LoadedRun,
@@ -44,6 +45,8 @@ from samtok_bench.task import Task
 
 LOSSES = 10
 """How many of the samples that lost most to list."""
+BESIDE = (CEILING, JUDGES, TRANSCRIPT)
+"""Files that only some runs have."""
 
 
 class Verdict(StrEnum):
@@ -78,6 +81,7 @@ class CheckResult:
     baseline: LoadedRun | None = None
     info: MetricInfo | None = None
     value: float | None = None
+    """Of all samples of the run; against a baseline, of those in common."""
     before: float | None = None
     """The baseline's value."""
     interval: Interval | None = None
@@ -165,12 +169,10 @@ def refresh_commands(results: Sequence[CheckResult]) -> list[str]:
     for run, baseline in dict.fromkeys(better):
         if run in refused:
             continue
-        files, old = [run / name for name in (RUN, JOURNAL, SUMMARY)], baseline / CEILING
-        if (run / CEILING).is_file():
-            files.append(run / CEILING)
-            clean = ""
-        else:  # the old ceiling belongs to the old run
-            clean = f"rm -- {shlex.quote(str(old))} && " if old.is_file() else ""
+        beside = [name for name in BESIDE if (run / name).is_file()]
+        files = [run / name for name in (RUN, JOURNAL, SUMMARY, *beside)]
+        old = [baseline / name for name in BESIDE if name not in beside and (baseline / name).is_file()]
+        clean = f"rm -- {shlex.join(map(str, old))} && " if old else ""  # they belong to the old run
         commands.append(f"{clean}cp -- {shlex.join(map(str, files))} {shlex.quote(str(baseline))}/")
     return commands
 
@@ -188,10 +190,10 @@ def gated_metric(check: Check, task: Task) -> MetricInfo:
         raise ValueError(f"{info.id} has no interval, so no tolerance can be checked; give a floor instead")
     if not info.unit:
         # a limit on the scale of tables, or at the end of the scale, would let anything pass
-        best, worst = (1, 0) if info.direction == "higher" else (0, 1)
-        if check.floor is not None and (not 0 <= check.floor <= 1 or check.floor == worst):
+        best, worst = (info.most, 0) if info.direction == "higher" else (0, info.most)
+        if check.floor is not None and (not 0 <= check.floor <= info.most or check.floor == worst):
             raise ValueError(
-                f"the floor {check.floor:g} of {info.id} checks nothing: {best} is best, {worst} worst"
+                f"the floor {check.floor:g} of {info.id} checks nothing: {best:g} is best, {worst:g} worst"
             )
         if check.tolerance is not None and check.tolerance >= 1:
             raise ValueError(f"the tolerance {check.tolerance:g} of {info.id} must be below 1")
@@ -225,7 +227,8 @@ def _compare(result: CheckResult, run: LoadedRun, baseline: LoadedRun) -> None:
     failures, too_many = _failures(before, check.max_failed)
     if too_many:  # answers missing there would make the run look better than it is
         raise NotComparable(f"baseline: {failures}")
-    result.before = defined_value(baseline, info, before)
+    result.value, result.before = defined_value(run, info, now), defined_value(baseline, info, before)
+    _note_left_out(result, run, baseline, len(now))
     _, result.losses = most_changed(info, before, now, LOSSES)
     images = min(informing_images(info, before), informing_images(info, now))
     if check.tolerance is not None and images < check.min_images:
@@ -277,6 +280,17 @@ def _compared_lines(
     if not common or (left_out and not check.force):  # the runs tag their samples differently
         raise NotComparable(f"{found.where}: {left_out} samples have {check.tags} in only one of them")
     return {id: now[id] for id in common}, {id: before[id] for id in common}
+
+
+def _note_left_out(result: CheckResult, run: LoadedRun, baseline: LoadedRun, common: int) -> None:
+    """Say that the runs are compared on the samples in common, where one of them has others."""
+    check = result.check
+    chosen = [len(chosen_lines(each, check.tag)) for each in (run, baseline)]
+    if chosen != [common, common]:
+        left = f"{chosen[0] - common} of the run and {chosen[1] - common} of the baseline are left out"
+        note = f"value, baseline and difference are of the {common} samples in common: {left}"
+        checked = f"; the floor is checked on all {chosen[0]} of the run" if check.floor is not None else ""
+        result.notes.append(f"{note}{checked}")
 
 
 def _failures(lines: Mapping[str, Line], allowed: float) -> tuple[str, bool]:

@@ -52,8 +52,15 @@ def _mean(benchmark: Benchmark, split: Split, parts: Sequence[tuple[Row, OurRun]
         if all(metric.name in row.figures for row in rows)
     }
     notes = dict.fromkeys(note for run in runs for note in run.notes)
-    folder = Path(os.path.commonpath([run.path for run in runs]))
+    folder = _common_folder([run.path for run in runs])
     made = OurRun(
         folder, run.settings, sum(run.samples for run in runs), [f"mean of {len(runs)} runs", *notes]
     )
     return Row(benchmark.id, split.name, row.method, row.params, figures, run=made)
+
+
+def _common_folder(paths: Sequence[Path]) -> Path:
+    """What all are below; absolute where one of them is."""
+    if any(path.is_absolute() for path in paths):
+        paths = [path.absolute() for path in paths]
+    return Path(os.path.commonpath(paths))

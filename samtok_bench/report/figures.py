@@ -10,7 +10,7 @@ from samtok_bench import statistics
 from samtok_bench.metric import MetricInfo
 from samtok_bench.runs.changes import ROUNDING, gains
 from samtok_bench.runs.journal import Line
-from samtok_bench.runs.reading import LoadedRun
+from samtok_bench.runs.reading import LoadedRun, stored_metric
 from samtok_bench.runs.summary import Group, MetricValue
 from samtok_bench.showing.run_tables import bounded, group_span, metric_row
 from samtok_bench.showing.tables import NOT_AVAILABLE, bounds, number, ranks, signed, span
@@ -107,6 +107,9 @@ def metric_rows(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) ->
     if len(runs) == 2:
         before, now = ([line.scores for line in lines] for lines in ordered)
         paired = statistics.paired(runs[0].metrics, before, now, [line.cluster for line in ordered[0]])
+        if all(len(run.lines) == len(lines) for run, lines in zip(runs, ordered, strict=True)):
+            together = [info for info in runs[0].metrics if not info.aggregate.from_scores]
+            paired |= {info.id: _of_all(info, *runs) for info in together}
         changes = {info.id: _difference(info, paired[info.id]) for info in runs[0].metrics}
     rows = []
     for metric in first.metrics:
@@ -210,6 +213,11 @@ def _gauge(
         return None
     places = [None if mark is None else round(100 * mark, 2) for mark in (low, high, floor, ceiling)]
     return Gauge(round(100 * value, 2), *places)
+
+
+def _of_all(info: MetricInfo, first: LoadedRun, second: LoadedRun) -> statistics.Difference:
+    """Of the summaries' values of a metric that is computed from all answers together."""
+    return statistics.Difference(stored_metric(first, info).value, stored_metric(second, info).value, None)
 
 
 def _difference(info: MetricInfo, paired: statistics.Difference) -> DifferenceCell:

@@ -1,7 +1,6 @@
 """A page over many runs, with a report of each: a folder that can be published as it is."""
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from samtok_bench.report.figures import MetricCell, metric_cell
 from samtok_bench.report.html import TEMPLATES, write_report
 from samtok_bench.runs.folder import find_runs
 from samtok_bench.showing.inspection import ListedRun, list_runs
-from samtok_bench.showing.tables import interval_header, minute
+from samtok_bench.showing.tables import interval_header, minute, number
 from samtok_bench.showing.templates import TABLES_CSS, TABLES_JS, csp_hash, environment, own_text
 from samtok_bench.statistics import LEVEL
 
@@ -60,7 +59,7 @@ def write_overview(folders: Sequence[Path], out: Path, data_root: Path | None = 
         raise ValueError(f"no runs below {' or '.join(map(str, folders))}")
     out.mkdir(parents=True, exist_ok=True)
     common = os.path.commonpath([os.path.abspath(path.parent) for path in paths])
-    taken: Counter[str] = Counter()
+    taken: set[str] = set()
     rows = []
     for run in list_runs(folders):
         name = os.path.relpath(os.path.abspath(run.path), common)
@@ -82,12 +81,20 @@ def write_overview(folders: Sequence[Path], out: Path, data_root: Path | None = 
     return Overview(out / INDEX, len(rows) - len(without), without)
 
 
-def _page_name(name: str, taken: Counter[str]) -> str:
-    """A file name of its own, without what a link or a file system treats in its own way."""
+def _page_name(name: str, taken: set[str]) -> str:
+    """A file name of its own, without what a link or a file system treats in its own way.
+
+    Args:
+        name: of the run.
+        taken: those that are given, in small letters; the new one joins them.
+    """
     plain = "".join(sign if sign.isalnum() or sign in "+-_." else "-" for sign in name).strip(".-") or "run"
-    taken[plain] += 1
-    again = f"-{taken[plain]}" if taken[plain] > 1 else ""
-    return f"run-{plain}{again}.html"
+    free, place = plain, 1
+    while free.casefold() in taken:
+        place += 1
+        free = f"{plain}-{place}"
+    taken.add(free.casefold())
+    return f"run-{free}.html"
 
 
 def _render(rows: Sequence[ListedReport]) -> str:
@@ -103,6 +110,7 @@ def _render(rows: Sequence[ListedReport]) -> str:
             choices={name: found for name, found in values.items() if len(found) > 1},
             interval=interval_header(LEVEL),
             minute=minute,
+            number=number,
             css=own_text(TABLES_CSS),
             script=own_text(TABLES_JS) + own_text(TEMPLATES / "overview.js"),
             csp_hash=csp_hash,

@@ -126,9 +126,18 @@ def clusters_of(lines: Mapping[str, Line]) -> list[str]:
 
 
 def defined_value(run: LoadedRun, info: MetricInfo, lines: Mapping[str, Line]) -> float:
-    """The metric of some of a run's lines, if it is defined and the summary agrees with the journal."""
-    value = agreed_values(run, [info], lines)[info.id]
-    if value is None:
+    """The metric of some of a run's lines, if it is defined and the summary agrees with the journal.
+
+    Where it is computed from all answers together, the summary has it, and some of the lines have none.
+    """
+    if info.aggregate.from_scores:
+        value = agreed_values(run, [info], lines)[info.id]
+    elif len(lines) == len(run.lines):
+        value = stored_metric(run, info).value
+    else:
+        some = f"{len(lines)} of {len(run.lines)}"
+        raise NotComparable(f"{run.path}: {info.id} is computed from all answers together, not from {some}")
+    if value is None or not math.isfinite(value):
         raise NotComparable(f"{run.path}: {info.id} is undefined on {len(lines)} samples")
     return value
 

@@ -1,13 +1,17 @@
 """Fakes, installed as a distribution would be; an empty folder with a synthetic task; the command."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from synthetic_runs import COUNT
+from synthetic_runs import COUNT, Synthetic, edit
 
 from samtok_bench import registry
+from samtok_bench.aggregate import Corpus
+from samtok_bench.metric import MetricInfo
+from samtok_bench.runs.folder import SUMMARY
 
 FAKES = Path(__file__).parent / "plugin"
 ENTRY_POINTS = """\
@@ -71,6 +75,18 @@ def data(work) -> Path:
     for k in range(COUNT):
         Image.new("RGB", (12, 10), (6 * k, 90, 120)).save(folder / f"image{k}.png")
     return folder
+
+
+@pytest.fixture
+def whole(monkeypatch) -> Callable[[Path, float | None], None]:
+    """Give the synthetic task a metric of all answers together; returns what stores a run's value of it."""
+    info = MetricInfo("whole", "whole", "test", aggregate=Corpus(), most=10)
+    monkeypatch.setattr(Synthetic, "metrics", (*Synthetic.metrics, info))
+
+    def store(run: Path, value: float | None) -> None:
+        edit(run / SUMMARY, lambda summary: summary["metrics"][-1].update(value=value))
+
+    return store
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ class ReferencedCaption(RegionCaption, MiniTask):
     source = "COCO caption evaluation (tylin/coco-caption)"
     generation = Generation(max_new_tokens=128)
     metrics = (
-        MetricInfo("cider", "CIDEr", CIDER, aggregate=Corpus()),
+        MetricInfo("cider", "CIDEr", CIDER, aggregate=Corpus(), most=10),
         MetricInfo("meteor", "METEOR", "METEOR 1.5 of the corpus", aggregate=Corpus()),
         *CAPTION_METRICS,
     )

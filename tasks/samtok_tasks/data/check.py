@@ -67,7 +67,9 @@ class CheckReport:
         return json.dumps(asdict(self) | {"root": str(self.root), "ok": self.ok}, indent=1, default=vars)
 
 
-def check(task: Task, root: Path, splits: Sequence[str], decode: bool = False) -> CheckReport:
+def check(
+    task: Task, root: Path, splits: Sequence[str], decode: bool = False, *, every: bool = False
+) -> CheckReport:
     """Read a task's data completely and look for its images.
 
     One of the splits must be there; one that is broken, or lacks an image, is a problem.
@@ -77,6 +79,7 @@ def check(task: Task, root: Path, splits: Sequence[str], decode: bool = False) -
         root: the data root.
         splits: those to look for.
         decode: also read each image whole, which finds files that are cut.
+        every: all of the splits must be there.
     """
     report = CheckReport(task.name, root, default_split=task.default_split(root))
     generated = (root / MARKER).is_file()
@@ -100,7 +103,8 @@ def check(task: Task, root: Path, splits: Sequence[str], decode: bool = False) -
         missing |= dict.fromkeys(lacking)
         seen |= images
     report.problem = _unreadable(report)
-    if not report.problem and not any(split.samples for split in report.splits.values()):
+    lacks = every and report.absent
+    if not report.problem and (lacks or not any(split.samples for split in report.splits.values())):
         report.problem = next(iter(report.absent.values()), f"{root} holds no sample")
     if missing and not report.problem:
         report.problem = f"{len(missing)} images are missing, the first is {next(iter(missing))}"

@@ -93,7 +93,8 @@ def check(
 ) -> None:
     """Compare a data root with the official layout: counts, missing images, the first problem.
 
-    Exits with 1 if something is missing or broken. Other numbers of samples than the official ones are told:
+    Exits with 1 if something is missing or broken: each split that is named must be there, else at least one.
+    Other numbers of samples than the official ones are told:
     such data can be run, and is not ranked.
     """
     from samtok_bench import registry
@@ -145,7 +146,7 @@ def _check(task: "Task", root: Path, split: list[str] | None, as_json: bool, dec
     from samtok_tasks.data.check import check as check_data
 
     splits = split or [*dict.fromkeys([*task.splits, task.default_split(root)])]
-    report = check_data(task, root, splits, decode)
+    report = check_data(task, root, splits, decode, every=bool(split))
     if as_json:
         typer.echo(report.to_json())
     else:
@@ -162,8 +163,8 @@ def _show(report: "CheckReport") -> None:
         rows = [[name, *(str(getattr(split, key)) for key in keys)] for name, split in report.splits.items()]
         headers = ["split", "images", "missing", "samples", "no mask", "one", "several"]
         say(text_table(headers, rows, right=range(1, 7)) + "\n")
-    for name in report.absent:
-        say(f"not there: split {name}")
+    for name, reason in report.absent.items():
+        say(f"not there: split {name}: {reason}")
     told: dict[tuple[str, str], list[str]] = {}  # what is of the whole file comes with each of its splits
     for name, split in report.splits.items():
         for line in split.dropped.lines():

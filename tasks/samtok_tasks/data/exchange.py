@@ -49,6 +49,7 @@ def questions(
     if words is not None:
         kind, argument = codec_class(words)
         codec = kind(argument, PredictorOptions(asked.generation))
+    out.parent.mkdir(parents=True, exist_ok=True)
     written = list(lines(asked, samples, root, RegionForms(box=boxes, words=codec)))
     write_whole(out, b"".join(written))
     dependent = sum(bool(sample.after) for sample in samples)

@@ -75,7 +75,7 @@ def gcg_metrics(protocol: Protocol) -> tuple[MetricInfo, ...]:
         MetricInfo("recall", "Recall", found, "matched", "matchable", version=2),
         MetricInfo("ap50", "AP50", precision, aggregate=Corpus(), version=2),
         MetricInfo("meteor", "METEOR", "of the captions", aggregate=Corpus()),
-        MetricInfo("cider", "CIDEr", cider, aggregate=Corpus()),
+        MetricInfo("cider", "CIDEr", cider, aggregate=Corpus(), most=10),
         MetricInfo("unnamed_masks", "masks without phrase", unnamed, "unnamed", "masks", direction="lower"),
         MetricInfo("unmasked_phrases", bare, unmasked, "unmasked", "phrases", direction="lower"),
     )

@@ -145,6 +145,39 @@ def test_the_code_over_several_checks(command, work):
         assert command("gate", "gate.yaml")[0] == expected
 
 
+# metrics of all answers together
+
+
+def test_a_floor_on_all_answers_together(check, whole):
+    runs = pair(PLAIN, PLAIN)
+    whole(Path("now"), 1.4)
+    whole(Path("base"), 1.5)
+    code, found = check(**runs, metric="whole", floor=1.3)
+    assert (code, found["reason"]) == (0, "140.00 keeps the floor 130.00")
+    assert (found["value"], found["baseline_value"], found["low"]) == (1.4, 1.5, None)
+    assert found["difference"] == pytest.approx(-0.1)
+    assert check(run="now", metric="whole", floor=1.45)[0] == 1
+
+
+def test_some_answers_have_no_value_of_all_together(check, whole, work):
+    whole(write_run(work / "now", PLAIN), 1.4)
+    code, found = check(run="now", metric="whole", floor=1.3, tag={"side": "left"})
+    said = "now: whole is computed from all answers together, not from 20 of 40"
+    assert (code, found["reason"]) == (3, said)
+    whole(write_run(work / "base", PLAIN[:30], settings={"data": "e" * 64}), 1.5)
+    code, found = check(run="now", baseline="base", metric="whole", floor=1.3, force=True)
+    assert (code, found["reason"]) == (3, said.replace("20", "30"))
+
+
+@pytest.mark.parametrize("value", [None, float("nan")])
+def test_an_undefined_value_of_all_answers_is_exit_code_3(check, whole, value, work):
+    whole(write_run(work / "now", PLAIN), value)
+    code, found = check(run="now", metric="whole", floor=1.3)
+    assert (code, found["verdict"]) == (3, "not comparable")
+    if value is None:
+        assert found["reason"] == "now: whole is undefined on 40 samples"
+
+
 # nothing is no pass
 
 
@@ -272,9 +305,26 @@ def test_other_data_is_exit_code_3_unless_forced(check, work, count):
     code, found = check(run="now", baseline="base", tolerance=0.1)
     assert (code, found["reason"]) == (3, f"now does not compare with base: {shared} {FORCE}")
     code, found = check(run="now", baseline="base", tolerance=0.1, force=True)
-    assert (code, found["notes"]) == (0, [f"differs from the baseline: {shared}"])
-    # both values are those of the samples in common
+    assert (code, found["notes"][0]) == (0, f"differs from the baseline: {shared}")
     assert (found["value"], found["baseline_value"]) == pytest.approx((0.8, 0.7))
+    of = f"value, baseline and difference are of the {count} samples in common"
+    left = [] if count == COUNT else [f"{of}: 0 of the run and 10 of the baseline are left out"]
+    assert found["notes"][1:] == left
+
+
+def test_value_and_difference_are_of_the_samples_in_common(check, work):
+    """The run has ten more, by which it is better; the floor asks all of them."""
+    write_run(work / "now", [*[0.6] * 30, *[1.0] * 10])
+    write_run(work / "base", [0.7] * 30, settings={"data": "e" * 64})
+    code, found = check(run="now", baseline="base", floor=0.65, tolerance=0.2, force=True)
+    assert (code, found["value"], found["baseline_value"]) == (0, pytest.approx(0.6), pytest.approx(0.7))
+    assert found["low"] - 1e-9 <= found["difference"] <= found["high"] + 1e-9
+    assert found["difference"] == pytest.approx(-0.1)
+    assert found["reason"].startswith("70.00 keeps the floor 65.00; ")
+    assert found["notes"][1] == (
+        "value, baseline and difference are of the 30 samples in common: 10 of the run and 0 of the baseline"
+        " are left out; the floor is checked on all 40 of the run"
+    )
 
 
 def test_data_without_a_common_sample_is_exit_code_3_even_if_forced(check, work):

@@ -1,5 +1,7 @@
 """The files of gates: what is wrong in them, and what their paths mean."""
 
+from pathlib import Path
+
 import pytest
 from gate_files import write_gate
 from synthetic_runs import PLAIN, pair
@@ -75,6 +77,17 @@ def test_a_senseless_check_is_exit_code_2(refused, entry, message):
     assert message in refused(**{**pair(PLAIN, PLAIN), **entry})
 
 
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"floor": 11}, "the floor 11 of whole checks nothing: 10 is best, 0 worst"),
+        ({"baseline": "base", "tolerance": 0.1}, "whole has no interval, so no tolerance can be checked"),
+    ],
+)
+def test_a_senseless_check_of_all_answers_together(refused, whole, entry, message):
+    assert message in refused(**{**pair(PLAIN, PLAIN), "metric": "whole", **entry})
+
+
 def test_a_senseless_check_is_told_before_a_run_is_made(refused, work):
     run = {"task": "squares", "model": "perfect"}
     assert "no_target_share describes the data" in refused(run=run, metric="no_target_share", floor=0.1)
@@ -99,3 +112,24 @@ def test_paths_are_relative_to_the_file(work):
     assert str(second.run) == "sub/runs/a"
     assert third.run.model == "oracle:sub/checkpoint"
     assert fourth.run.model == "owner/name"
+
+
+@pytest.mark.parametrize(
+    ("model", "tokenizer", "expected"),
+    [
+        ("predictions:a.jsonl", "./tok", ("predictions:sub/a.jsonl", "sub/tok")),
+        ("predictions:./a.jsonl", "../tok", ("predictions:sub/a.jsonl", "sub/../tok")),
+        ("predictions:/a.jsonl", "parts/tok", ("predictions:/a.jsonl", "sub/parts/tok")),
+        ("./not-there", "owner/tok", ("sub/not-there", "owner/tok")),
+        ("endpoint:http://localhost:8000/v1", "nano", ("endpoint:http://localhost:8000/v1", "nano")),
+        ("constant:whole", None, ("constant:whole", None)),
+    ],
+)
+def test_models_and_tokenizers_are_relative_to_the_file(work, model, tokenizer, expected):
+    (work / "sub" / "parts" / "tok").mkdir(parents=True)
+    elsewhere = {"answers": "words", **({"tokenizer": tokenizer} if tokenizer else {})}
+    run = {"task": "gres", "model": model, "elsewhere": elsewhere}
+    write_gate(work / "sub" / "gate.yaml", {"metric": "giou", "floor": 0.1, "run": run})
+    (check,) = read_gate(Path("sub/gate.yaml"))
+    assert (check.run.model, check.run.elsewhere.get("tokenizer")) == expected
+    assert check.run.elsewhere["answers"] == "words"

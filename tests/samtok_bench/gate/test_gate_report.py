@@ -126,6 +126,18 @@ def test_junit_is_true_to_the_verdicts(each):
     assert "s00: 80.00 before, 60.00 now" in suite[2][0].text
 
 
+def test_junit_has_the_notes_of_what_passes(work):
+    write_run(Path("old"), PLAIN[:30], settings={"data": "e" * 64})
+    results = decide({"run": "base", "baseline": "old", "tolerance": 0.1, "force": True})
+    ((case,),) = ElementTree.fromstring(gate_report.junit(results))
+    assert [child.tag for child in case] == ["system-out"]
+    note = (
+        "value, baseline and difference are of the 30 samples in common: 10 of the run and 0 of the baseline"
+    )
+    for written in (case[0].text, gate_report.markdown(results), gate_report.text(results, {})):
+        assert note in written
+
+
 def test_junit_holds_any_text(work):
     hostile = "<a>&\"']]>\x00\x0b\ud800\ufffe é🙂"
     written = gate_report.junit([made(name=hostile, reason=hostile, notes=[hostile])])

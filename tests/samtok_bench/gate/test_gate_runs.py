@@ -116,25 +116,28 @@ def test_an_improvement_prints_a_command_that_refreshes_the_baseline(command, wo
     now, base = work / "it's now", work / "the base"
     write_run(now, PLAIN)
     write_run(base, HALF_LOST)
+    beside = (CEILING, "judge.json", "judge.jsonl")
     for folder in (now, base):
-        (folder / CEILING).write_text(f"of {folder.name}\n")
+        for name in beside:
+            (folder / name).write_text(f"of {folder.name}\n")
     entry = {"run": now.name, "baseline": base.name, "metric": "mean", "tolerance": 0.01}
     write_gate(work / "gate.yaml", entry)
     code, out, _ = command("gate", "gate.yaml")
     assert code == 0
     line = next(line for line in out.splitlines() if line.startswith("cp "))
     subprocess.run(line, shell=True, check=True)
-    for name in (RUN, JOURNAL, SUMMARY, CEILING):
+    for name in (RUN, JOURNAL, SUMMARY, *beside):
         assert (base / name).read_bytes() == (now / name).read_bytes()
 
 
-def test_a_ceiling_of_the_old_baseline_does_not_stay(command, work):
+@pytest.mark.parametrize("name", [CEILING, "judge.json", "judge.jsonl"])
+def test_what_belongs_to_the_old_baseline_does_not_stay(command, work, name):
     pair(PLAIN, HALF_LOST)
-    (work / "base" / CEILING).write_text("old\n")
+    (work / "base" / name).write_text("old\n")
     write_gate(work / "gate.yaml", {"run": "now", "baseline": "base", "metric": "mean", "tolerance": 0.01})
     line = json.loads(command("gate", "gate.yaml", "--json")[1])["refresh"][0]
     subprocess.run(line, shell=True, check=True)
-    assert not (work / "base" / CEILING).exists()
+    assert not (work / "base" / name).exists()
     assert shlex.split(line)[:2] == ["rm", "--"]
 
 

@@ -33,6 +33,14 @@ def test_each_figure_is_averaged_over_all_subsets_by_itself():
     assert mean.run.notes == ["mean of 7 runs", "made by uncommitted code"]
 
 
+def test_runs_are_below_relative_and_absolute_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [row(split, 1.0) for split in SUBSETS]
+    rows[3] = replace(rows[3], run=replace(rows[3].run, path=tmp_path / "others" / "a"))
+    [mean] = mean_rows(SCHEMA, rows)
+    assert mean.run.path == tmp_path
+
+
 def test_a_figure_that_a_subset_lacks_has_no_mean():
     rows = [row(split, 1.0, mcc=None if split == "crowded" else 0.5) for split in SUBSETS]
     assert set(next(iter(mean_rows(SCHEMA, rows))).figures) == {"cgF1"}

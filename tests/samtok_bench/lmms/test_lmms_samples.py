@@ -70,6 +70,20 @@ def test_missing_and_double_ids_are_counted(called, tmp_path, logged):
     }  # fmt: skip
 
 
+def test_a_log_of_another_name_stays_as_it_is(called, tmp_path, logged):
+    write(tmp_path / "logs", logged)
+    log = (tmp_path / "logs" / NAME).rename(tmp_path / "answers.jsonl")
+    before = log.read_bytes()
+    assert called("lmms", "import", "answers.jsonl", "--limit", "6")[0] == 0
+    assert log.read_bytes() == before
+    assert len((tmp_path / "answers_predictions.jsonl").read_text().splitlines()) == 6
+    for name in ("answers.jsonl", "./answers.jsonl"):
+        code, _, err = called("lmms", "import", "answers.jsonl", "--predictions", name)
+        said = "answers.jsonl is the file with the answers: write the predictions to another one"
+        assert (code, err.splitlines()[-1]) == (2, f"error: {said}")
+    assert log.read_bytes() == before
+
+
 def test_empty_answers_may_come_twice_too(called, tmp_path, logged):
     empty = {**logged[0], "filtered_resps": ""}
     write(tmp_path / "logs", [empty, empty])

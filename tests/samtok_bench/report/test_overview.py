@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from synthetic_runs import COUNT, VALUES, edit, write_run
 
+from samtok_bench.judging.transcript import JudgeSummary, store
 from samtok_bench.report.overview import write_overview
+from samtok_bench.runs.summary import MetricValue
 
 
 @pytest.fixture
@@ -39,6 +41,46 @@ def test_each_run_has_a_row_and_a_report(command, runs):
     assert re.findall(r"<b>(.*?)</b>", page) == ["25.00", "75.00"]
     assert "default-src 'none'" in page
     assert str(runs) not in page, "names are relative"
+
+
+def test_no_page_takes_the_name_of_another(command, work, data):
+    names = ["X-y", "x/y", "x-y", "x-y-2"]
+    for k, name in enumerate(names):
+        write_run(work / "all" / name, [k / 10] * COUNT, data_root=data, settings={"model": f"m{k}"})
+    assert command("report", "all", "--index", "site")[0] == 0
+    links = re.findall(r'<a href="(.*?)">(.*?)</a>', Path("site/index.html").read_text())
+    assert [name for _, name in links] == names
+    assert len({link.lower() for link, _ in links}) == 4
+    for k, (link, _) in enumerate(links):
+        assert f"m{k}" in Path("site", link).read_text()
+
+
+def test_a_judge_is_named_with_its_value(command, runs):
+    unknown = dict.fromkeys(("low", "high", "floor", "floor_by", "ceiling"))
+    mean = {
+        "id": "m",
+        "version": 1,
+        "display": "<b>mean",
+        "unit": "of 5",
+        "direction": "higher",
+        "value": 3.2,
+    }
+    judge = JudgeSummary(
+        url="http://x",
+        model="<i>judge-1",
+        settings={"reading": "lenient"},
+        judge="f",
+        prompts="0",
+        first_asked="2026-01-01",
+        last_asked="2026-01-01",
+        samples=COUNT,
+        primary="m",
+        metrics=[MetricValue(**mean, **unknown)],
+    )
+    store(runs / "a/same", "synthetic", "standard", judge)
+    assert command("report", str(runs / "a"), "--index", "site")[0] == 0
+    said = "judged by &lt;i&gt;judge-1 (lenient): &lt;b&gt;mean 3.20"
+    assert f"<small>{said}</small>" in Path("site/index.html").read_text()
 
 
 def test_json_and_what_is_refused(command, runs):

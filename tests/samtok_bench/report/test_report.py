@@ -236,6 +236,17 @@ def test_the_difference_of_two_runs(command, run, work, data):
     assert bold[4:6] == [("best", "48.75"), ("other", "50.75")], "less is better"
 
 
+@pytest.mark.parametrize(("count", "shown"), [(COUNT, "-10.00 n/a"), (30, "n/a n/a")])
+def test_the_difference_of_all_answers_together(command, whole, work, data, count, shown):
+    """Of the samples in common alone nobody knows it."""
+    whole(write_run(work / "a", VALUES, data_root=data), 1.5)
+    settings = {} if count == COUNT else {"data": "e" * 64}
+    whole(write_run(work / "b", VALUES[:count], data_root=data, settings=settings), 1.4)
+    assert command("report", "a", "b", "--out", "two.html")[0] == 0
+    rows = {row[0]: row[1:] for row in rows_of(Path("two.html").read_text(), "metrics several")}
+    assert rows["whole \u2191"][:3] == ["150.00 n/a", "140.00 n/a", shown]
+
+
 def test_histogram_bins_hold_their_samples(run, work, data):
     (histogram,) = collect.collect([run]).histograms
     assert [bin.count for bin in histogram.bins] == [2] * 20

@@ -66,6 +66,20 @@ def test_other_counts_than_the_official_ones_and_a_default_split_that_is_not_the
     assert check(Left(), tmp_path, ["one"]).verdict == "complete"
 
 
+def test_a_split_that_is_named_must_be_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = grefcoco(tmp_path)
+    (root / "images/train2014").mkdir(parents=True)
+    for image in INSTANCES["images"]:
+        (root / "images/train2014" / image["file_name"]).touch()
+    assert check(GRES(), root, ["val", "tset"]).ok
+    report = check(GRES(), root, ["val", "tset"], every=True)
+    assert "has no split 'tset'" in str(report.problem)
+    _show(report)
+    told = capsys.readouterr().out.splitlines()
+    assert f"not there: split tset: {report.absent['tset']}" in told
+    assert told[-1] == f"gres in {root}: {report.absent['tset']}"
+
+
 def test_an_image_that_is_cut_is_found_by_decoding_it(tmp_path: Path) -> None:
     Image.effect_noise((64, 64), 80).save(tmp_path / "a.png")
     assert check(Left(), tmp_path, ["one"], decode=True).ok

@@ -42,6 +42,14 @@ def test_tables(part: Path) -> None:
     assert "testA" in made.output
 
 
+def test_a_split_that_is_named_and_not_there_exits_with_one(part: Path) -> None:
+    named = ["data", "check", "--data-root", str(part), "--split", "testA"]
+    assert CliRunner().invoke(app, named).exit_code == 0
+    result = CliRunner().invoke(app, [*named, "--split", "tset"])
+    assert result.exit_code == 1
+    assert "not there: split tset: " in result.output
+
+
 def test_an_incomplete_root_exits_with_one(part: Path, tmp_path: Path) -> None:
     shutil.copytree(part, tmp_path / "torn")
     next((tmp_path / "torn/images/train2014").iterdir()).unlink()

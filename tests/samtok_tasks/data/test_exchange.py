@@ -95,6 +95,15 @@ def test_a_question_that_needs_earlier_answers_says_which(called, tmp_path):
         assert all(f"{{{{answer to {id}}}}}" in said for id in line["after"])
 
 
+def test_the_folder_of_what_is_written_is_made(called, tmp_path):
+    assert called("data", "questions", "--task", "gres", "--out", "new/q/q.jsonl")[0] == 0
+    called("run", "--task", "gres", "--limit", "3", "--model", "oracle", "--out", "here", "--no-ceiling")
+    source = ("data", "predictions", "here", "--from", "run", "--task", "gres")
+    assert called(*source, "--out", "new/a/a.jsonl")[0] == 0
+    assert len(lines(tmp_path / "new/q/q.jsonl")) == 240
+    assert len(lines(tmp_path / "new/a/a.jsonl")) == 3
+
+
 def test_missing_answers_are_counted(called):
     called("run", "--task", "gres", "--limit", "3", "--model", "oracle", "--out", "here", "--no-ceiling")
     called("data", "predictions", "here", "--from", "run", "--task", "gres", "--out", "a.jsonl")
