@@ -48,8 +48,13 @@ FORMS: dict[str, Any] = {
     "PNG bytes": png(DENSE.astype(np.uint8) * 255),
     "the hub's image": {"bytes": png(DENSE), "path": None},
     "rows of pixels": DENSE.tolist(),
+    "rows of 0 and 255": (DENSE * 255).tolist(),
+    "rows of floats": (DENSE * 1.0).tolist(),
+    "rows of pixels as JSON": json.dumps((DENSE * 255).tolist()),
     "a list of one": [dict(MASK)],
     "several polygons' masks": [[POLYGON]],
+    "several rows of pixels": [DENSE.tolist()],
+    "a polygons' mask beside one that draws nothing": [[POLYGON], [[90, 90, 91, 90, 91, 91]]],
 }
 
 
@@ -108,6 +113,46 @@ def test_structs_in_lists_wordings_and_several_masks(tmp_path: Path, cache: Path
     assert "regions without a mask" in line
 
 
+SHIFTED = [x + 1 for x in POLYGON]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ([POLYGON], [SHIFTED]),
+        ([POLYGON, SHIFTED], []),
+        (DENSE.tolist(), np.roll(DENSE, 1).tolist()),
+        ([dict(MASK)], [dict(MASK), dict(MASK)]),
+    ],
+)
+def test_as_many_phrases_as_masks_belong_together(tmp_path: Path, first: Any, second: Any) -> None:
+    row = {"image": picture(), "text": ["a", "b"]}
+    write(tmp_path / "list.parquet", [row | {"mask": [first, second]}])
+    write(tmp_path / "text.parquet", [row | {"mask": json.dumps([first, second])}])
+    for split in ("list", "text"):
+        a, b = read_hub_regions(tmp_path, split, Columns()).regions
+        assert [(a.phrase, list(a.masks)), (b.phrase, list(b.masks))] == [
+            ("a", read_masks(first, SIZE)),
+            ("b", read_masks(second, SIZE)),
+        ]
+
+
+def test_two_polygons_of_two_wordings_are_one_mask(tmp_path: Path) -> None:
+    write(tmp_path / "val.parquet", [{"image": picture(), "text": ["a", "b"], "mask": [POLYGON, SHIFTED]}])
+    a, b = read_hub_regions(tmp_path, "val", Columns()).regions
+    assert (a.phrase, b.phrase) == ("a", "b")
+    assert a.masks == b.masks == tuple(read_masks([POLYGON, SHIFTED], SIZE))
+
+
+def test_a_struct_that_is_null_has_no_phrase(tmp_path: Path) -> None:
+    inner = {"names": ["a"], "m": dict(MASK)}
+    rows = [{"image": picture(), "things": [{"parts": parts}]} for parts in ([inner], [None], None)]
+    write(tmp_path / "val.parquet", rows)
+    read = read_hub_regions(tmp_path, "val", Columns("image", "things.parts.names", "things.parts.m"))
+    assert [region.phrase for region in read.regions] == ["a"]
+    assert read.dropped.counts == {"regions without a phrase": 2}
+
+
 def test_images_outside_of_the_file_are_found_below_the_root(tmp_path: Path) -> None:
     (tmp_path / "coco").mkdir()
     (tmp_path / "coco" / "9.png").write_bytes(picture())
@@ -130,6 +175,12 @@ def test_images_outside_of_the_file_are_found_below_the_root(tmp_path: Path) -> 
         ({"mask": "~"}, "broken masks, .*alphabet"),
         ({"mask": json.dumps([[1, 2]])}, "broken masks, .*polygon"),
         ({"mask": json.dumps({"counts": [1, 2]})}, "broken masks, .*cover 3 pixels"),
+        ({"mask": json.dumps([[0] * 9] * 6)}, r"broken masks, .*mask is \[6, 9\] pixels .* image \[6, 8\]"),
+        ({"mask": json.dumps([[0, 255] * 4] * 7)}, r"broken masks, .*mask is \[7, 8\] pixels"),
+        ({"mask": json.dumps([[0, 1, 2, 2] * 2] * 6)}, "broken masks, .*more than two values"),
+        ({"mask": json.dumps([[0, None] * 4] * 6)}, "broken masks, .*not numbers"),
+        ({"mask": json.dumps([[90, 90, 91, 90, 91, 91]])}, "broken masks, .*polygons have no pixel"),
+        ({"mask": "[" * 9999}, "broken masks, .*alphabet"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_counted_with_its_place(
@@ -141,6 +192,32 @@ def test_a_row_that_cannot_be_used_is_counted_with_its_place(
     assert len(read.samples) == 1
     [line] = read.dropped.lines()
     assert re.search(said, line)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (np.ones((3, 4), bool), r"mask is \[3, 4\] pixels"),
+        (np.eye(12, 16, dtype=np.uint8) * 255, r"mask is \[12, 16\] pixels"),
+        (np.arange(48, dtype=np.uint8).reshape(SIZE), "more than two values"),
+    ],
+)
+def test_rows_of_pixels_are_never_polygons(tmp_path: Path, rows: Any, said: str) -> None:
+    kind = pa.list_(pa.list_(pa.from_numpy_dtype(rows.dtype)))
+    table = pa.table({"image": [picture()], "text": ["a"], "mask": pa.array([rows.tolist()], kind)})
+    pq.write_table(table, tmp_path / "val.parquet")
+    read = read_hub_regions(tmp_path, "val", Columns())
+    assert read.regions == []
+    [line] = read.dropped.lines()
+    assert re.search(f"broken masks, .*{said}", line)
+
+
+def test_rows_of_0_and_255_in_an_array_are_pixels(tmp_path: Path) -> None:
+    kind = pa.list_(pa.list_(pa.uint8()))
+    rows = pa.array([(DENSE * 255).tolist()], kind)
+    pq.write_table(pa.table({"image": [picture()], "text": ["a"], "mask": rows}), tmp_path / "val.parquet")
+    [region] = read_hub_regions(tmp_path, "val", Columns()).regions
+    assert region.masks == (MASK,)
 
 
 def test_wrong_columns_are_named_in_one_line_with_what_the_file_has(
