@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from samtok_bench import rle
 from samtok_bench.images import ImageFileError, image_size, mask_pixels
 from samtok_bench.rle import RLE
+from samtok_bench.sample import image_key
 from samtok_bench.task import Dropped
 from samtok_tasks.formats.files import NoSplitError
 from samtok_tasks.formats.images import find_below, stored_image
@@ -43,12 +44,21 @@ class Columns:
 
 
 @dataclass(frozen=True)
+class HubImage:
+    """The image of a row."""
+
+    path: Path
+    size: tuple[int, int]
+    """(height, width), pixels."""
+    key: str
+    """Tells it from all others: its path below the folder of the data, or the hash of one inside a file."""
+
+
+@dataclass(frozen=True)
 class HubRegion:
     """A phrase with what it means."""
 
-    image: Path
-    size: tuple[int, int]
-    """(height, width) of the image, pixels."""
+    image: HubImage
     phrase: str
     masks: tuple[RLE, ...]
     """Of the image's size, none of them empty; none at all where there is nothing to be found."""
@@ -110,29 +120,29 @@ def read_hub_regions(root: Path, split: str, columns: Columns, hint: str = "") -
             where = f"{path}: row {number}"
             row = table.row(number)
             try:
-                image, size = _image(content, row.get(columns.image), folder)
+                image = _image(content, row.get(columns.image), folder)
             except ValueError as error:
                 found.dropped.add("rows without a readable image", where, str(error))
                 continue
             regions = list(_regions(row, columns.phrase, columns.mask))
             for part, (phrase, stated) in enumerate(regions):
                 place = f"{name}:{number}" if len(regions) == 1 else f"{name}:{number}.{part}"
-                found.regions += _read(image, size, phrase, stated, place, where, found.dropped)
+                found.regions += _read(image, phrase, stated, place, where, found.dropped)
     return found
 
 
-def _image(content: bytes | None, stated: Any, folder: Path) -> tuple[Path, tuple[int, int]]:
-    """The file of an image with its height and width; ValueError where there is none."""
+def _image(content: bytes | None, stated: Any, folder: Path) -> HubImage:
+    """ValueError where there is none."""
     if content:
         path = stored_image(content)
-        return path, image_size(path)
+        return HubImage(path, image_size(path), path.stem)
     stated = (stated[0] if stated else None) if isinstance(stated, list) else stated
     stated = stated.get("path") if isinstance(stated, dict) else stated
     if not isinstance(stated, str) or not stated:
         raise ValueError("there is neither an image inside nor a path")
     if (found := find_below(folder, stated)) is None:
         raise ValueError(f"no end of {stated!r} is a file below {folder}")
-    return found, image_size(found)
+    return HubImage(found, image_size(found), image_key(found, folder))
 
 
 def _regions(row: Any, phrase: str, mask: str) -> Iterator[tuple[Any, Any]]:
@@ -164,14 +174,14 @@ def _value(row: Any, name: str) -> Any:
 
 
 def _read(
-    image: Path, size: tuple[int, int], phrase: Any, stated: Any, place: str, where: str, dropped: Dropped
+    image: HubImage, phrase: Any, stated: Any, place: str, where: str, dropped: Dropped
 ) -> list[HubRegion]:
     """The region, or none, and the reason is counted."""
     if not isinstance(phrase, str) or not phrase.strip():
         dropped.add("regions without a phrase", where, f"it is {phrase!r:.80}")
         return []
     try:
-        masks = [mask for mask in read_masks(stated, size) if not rle.is_empty(mask)]
+        masks = [mask for mask in read_masks(stated, image.size) if not rle.is_empty(mask)]
     except ImageFileError as error:
         dropped.add("regions whose mask is no readable image", where, str(error))
         return []
@@ -180,7 +190,7 @@ def _read(
         return []
     if not masks:
         dropped.keep("regions without a mask, where nothing is to be found", where)
-    return [HubRegion(image, size, phrase.strip(), tuple(masks), place)]
+    return [HubRegion(image, phrase.strip(), tuple(masks), place)]
 
 
 class _NothingDrawnError(ValueError):
