@@ -122,7 +122,7 @@ def read_hub_regions(root: Path, split: str, columns: Columns, hint: str = "") -
             try:
                 image = _image(content, row.get(columns.image), folder)
             except ValueError as error:
-                found.dropped.add("rows without a readable image", where, str(error))
+                found.dropped.lose("rows without a readable image", where, str(error))
                 continue
             regions = list(_regions(row, columns.phrase, columns.mask))
             for part, (phrase, stated) in enumerate(regions):
