@@ -43,6 +43,8 @@ class Dropped:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         """By reason, what was left out."""
+        self.lost: Counter[str] = Counter()
+        """By reason, what of that a file would bring back that is missing or cannot be read."""
         self.kept: Counter[str] = Counter()
         """By what is wrong, what was kept as the benchmark keeps it."""
         self.first: dict[str, str] = {}
@@ -54,6 +56,11 @@ class Dropped:
             self.counts[reason] += count
             if where:
                 self.first.setdefault(reason, f"{where}: {details}" if details else where)
+
+    def lose(self, reason: str, where: str, details: str = "") -> None:
+        """Count what is left out for want of a file: it is missing, or cannot be read."""
+        self.add(reason, where, details)
+        self.lost[reason] += 1
 
     def keep(self, what: str, where: str) -> None:
         """Count what is kept although something is wrong with it."""
@@ -67,6 +74,7 @@ class Dropped:
     def update(self, other: "Dropped") -> None:
         """Add what another reader counted."""
         self.counts.update(other.counts)
+        self.lost.update(other.lost)
         self.kept.update(other.kept)
         self.first = other.first | self.first
 

@@ -29,6 +29,7 @@ def provenance(runs: Sequence[LoadedRun]) -> list[Fact]:
     rows = [
         ("weights", [_weights(run) for run in runs], True),
         ("data", [_short(run.settings.data) for run in runs], True),
+        ("scored against", [_short(run.settings.truth or "") for run in runs], True),
         ("outcomes", [counted(run.summary.outcomes) for run in runs], False),
         ("left out by the reader", [counted(run.summary.dropped) or "nothing" for run in runs], False),
         ("kept by the reader", [counted(run.summary.kept) for run in runs], False),

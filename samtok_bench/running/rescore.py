@@ -6,11 +6,12 @@ from pathlib import Path
 from samtok_bench.interruption import keeping
 from samtok_bench.progress import Reporter
 from samtok_bench.running.run import RunResult, finish
-from samtok_bench.running.samples import choose, data_hash
+from samtok_bench.running.samples import choose, data_hash, truth_hash
 from samtok_bench.running.stored import read_answers
 from samtok_bench.runs.folder import RunFolder
 from samtok_bench.runs.journal import Line
 from samtok_bench.runs.reading import task_of
+from samtok_bench.runs.settings import data_hashes
 from samtok_bench.sample import Sample
 from samtok_bench.task import Task
 
@@ -27,7 +28,9 @@ def rescore(path: Path, reporter: Reporter) -> RunResult:
     settings, task = record.settings, task_of(folder)
     root = record.root(task)
     chosen = choose(task.samples(root, settings.split), settings, reporter)
-    if data_hash(chosen.samples) != settings.data:
+    now = {"data": data_hash(chosen.samples), "truth": truth_hash(chosen)}
+    before, after = data_hashes(settings, settings.model_copy(update=now))
+    if before != after:
         raise ValueError(f"the data in {root} changed since {path} was run")
     by_id = {sample.id: sample for sample in chosen.samples}
     with folder.locked(), keeping(lambda: f"the answers in {path} are kept: the same command scores them"):

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from samtok_bench.running.engines.local import LocalEngine
 from samtok_bench.running.engines.workers import WorkerModel
 from samtok_bench.running.options import RunOptions
 from samtok_bench.running.retry import forget_errors
-from samtok_bench.running.samples import choose, data_hash, read_split
+from samtok_bench.running.samples import choose, data_hash, read_split, truth_hash
 from samtok_bench.running.summarize import summarize
 from samtok_bench.running.tally import Tally, tally
 from samtok_bench.runs.folder import RunFolder, RunRecord, Session
@@ -77,7 +77,7 @@ def run(options: RunOptions, reporter: Reporter) -> RunResult:
     split = read_split(task, options, reporter.note)
     predictor.accept(split.read.samples)
     chosen = choose(split.read, options, reporter)
-    settings = _settings(options, task, split.name, predictor, chosen.samples)
+    settings = _settings(options, task, split.name, predictor, chosen)
     folder = RunFolder(options.out or _default_folder(settings))
     with ExitStack() as opened:
         engine = opened.enter_context(choose_engine(predictor, model, options.workers, options.ray))
@@ -191,7 +191,7 @@ def _generation(options: RunOptions, task: Task) -> Generation:
 
 
 def _settings(
-    options: RunOptions, task: Task, split: str, predictor: Predictor, samples: Sequence[Sample]
+    options: RunOptions, task: Task, split: str, predictor: Predictor, chosen: SampleSet
 ) -> RunSettings:
     plugins = (type(task), type(predictor))
     packages = {"samtok", "samtok_bench", *(kind.__module__.split(".")[0] for kind in plugins)}
@@ -215,7 +215,8 @@ def _settings(
         constrained=options.constrained,
         seed=options.seed,
         max_image_pixels=max_pixels(),
-        data=data_hash(samples),
+        data=data_hash(chosen.samples),
+        truth=truth_hash(chosen),
         code=provenance.source_hash(packages),
     )
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from samtok_bench import provenance
 from samtok_bench.progress import Reporter
 from samtok_bench.registry import suggestion
+from samtok_bench.running.canonical import canonical
 from samtok_bench.running.options import RunOptions
 from samtok_bench.sample import ImagePart, Sample, matching_id, prompt_text
 from samtok_bench.task import SampleSet, Task
@@ -147,4 +148,20 @@ def data_hash(samples: Sequence[Sample]) -> str:
         fields = (sample.id, prompt, *(mask["counts"] for mask in sample.masks), *views, sample.target.text)
         digest.update("\x1f".join([*fields, str(sample.size)]).encode())
     digest.update(provenance.file_hash(dict.fromkeys(sample.image for sample in samples)).encode())
+    return digest.hexdigest()
+
+
+def truth_hash(chosen: SampleSet) -> str | None:
+    """sha256 over what answers are scored against, as far as `data_hash` does not tell it.
+
+    That is the target, the truth and the tags of each sample, and what is shared. None where a task has
+    something in there that has no canonical form.
+    """
+    digest, encode = hashlib.sha256(), canonical()
+    try:
+        for sample in chosen.samples:
+            digest.update(encode([sample.id, sample.target, sample.truth, sample.tags]).encode())
+        digest.update(encode(chosen.shared).encode())
+    except (TypeError, ValueError, RecursionError):
+        return None
     return digest.hexdigest()

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from samtok_bench.runs.folder import RUN, RunRecord
 from samtok_bench.runs.journal import Line
 from samtok_bench.runs.reading import NotComparable
-from samtok_bench.runs.settings import RunSettings, differences
+from samtok_bench.runs.settings import RunSettings, data_hashes, differences
 from samtok_bench.runs.summary import Summary
 
 
@@ -45,6 +45,7 @@ ROLES: Mapping[str, Role] = {
     "stratify": Role.DATA,
     "sample": Role.DATA,
     "data": Role.DATA,
+    "truth": Role.DATA,
     "max_new_tokens": Role.ARITHMETIC,
     "reading": Role.ARITHMETIC,
     "batch_size": Role.ARITHMETIC,
@@ -161,7 +162,7 @@ def _asked(run: AnyRun) -> dict[str, Any]:
 def _data(first: AnyRun, second: AnyRun) -> tuple[bool, list[Finding]]:
     """Whether other data is fatal, and how it differs."""
     if first.record and second.record:
-        known = [{"data": record.settings.data} for record in (first.record, second.record)]
+        known = [{"data": hash} for hash in data_hashes(first.record.settings, second.record.settings)]
     else:
         known = [run.summary.model_dump(include={"samples", "clusters"}) for run in (first, second)]
     differing = joined(_findings(*known))

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from samtok_bench.files import is_aside, write_whole
 from samtok_bench.runs.journal import Journal
-from samtok_bench.runs.settings import RunSettings, differences
+from samtok_bench.runs.settings import RunSettings, changes
 from samtok_bench.runs.summary import SCHEMA, Summary
 from samtok_bench.strict_json import parse_json
 from samtok_bench.task import Task
@@ -93,13 +93,14 @@ class RunFolder:
         """
         if self.exists():
             stored = self.record()
-            differing = differences(stored.settings.model_dump(), record.settings.model_dump())
+            differing = changes(stored.settings, record.settings)
             if differing:
                 raise ValueError(
                     f"{self.path} holds a run of another configuration: {'; '.join(differing)}."
                     " Choose another --out or remove the folder"
                 )
-            record = record.model_copy(update={"sessions": self._settled(stored.sessions) + record.sessions})
+            sessions = self._settled(stored.sessions) + record.sessions
+            record = record.model_copy(update={"settings": stored.settings, "sessions": sessions})
             record.sessions[-1].kept = self.journal.count()
         elif self.path.is_dir() and not all(is_aside(path.name) for path in self.path.iterdir()):
             raise FileExistsError(f"{self.path} holds other files; choose an empty folder for --out")

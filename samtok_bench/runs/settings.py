@@ -51,6 +51,8 @@ class RunSettings(BaseModel):
     """Images with more were skipped."""
     data: str
     """sha256 of the samples and their images."""
+    truth: str | None = None
+    """sha256 of what answers are scored against; None in older files, and for a task that has none."""
     code: str
     """sha256 of the sources that made the run."""
 
@@ -67,7 +69,8 @@ class RunSettings(BaseModel):
     @property
     def hash(self) -> str:
         """Eight hex digits that name the configuration."""
-        text = json.dumps(self.model_dump(), sort_keys=True)
+        older = {"truth"} if self.truth is None else None
+        text = json.dumps(self.model_dump(exclude=older), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def make_task(self) -> Task:
@@ -80,6 +83,20 @@ class RunSettings(BaseModel):
 def short_name(model: str) -> str:
     """A model in few words: the last part of a folder or hub id."""
     return model.rstrip("/").rsplit("/", 1)[-1]
+
+
+def data_hashes(first: RunSettings, second: RunSettings) -> tuple[str, str]:
+    """What tells the data of two runs apart: equal hashes are the same data, as far as both know."""
+    if first.data == second.data and first.truth and second.truth:
+        return first.truth, second.truth
+    return first.data, second.data
+
+
+def changes(stored: RunSettings, asked: RunSettings) -> list[str]:
+    """The `differences` of two runs' settings, the data compared by `data_hashes`."""
+    before, now = (settings.model_dump(exclude={"truth"}) for settings in (stored, asked))
+    before["data"], now["data"] = data_hashes(stored, asked)
+    return differences(before, now)
 
 
 def differences(stored: Any, asked: Any, name: str = "") -> list[str]:

@@ -11,9 +11,6 @@ from samtok_bench.task import Dropped, SampleSet, Task
 from samtok_tasks.formats.files import NoSplitError
 from samtok_tasks.mini.writer import MARKER
 
-NO_IMAGE = "without a readable image"
-"""How the reasons end by which readers leave out what they need an image's size for."""
-
 
 @dataclass(frozen=True)
 class SplitCount:
@@ -136,9 +133,9 @@ def _count(read: SampleSet, images: int, missing_images: int) -> SplitCount:
 
 
 def _unreadable(report: CheckReport) -> str | None:
-    """What was left out for want of an image."""
+    """What was left out for want of a file."""
     for split in report.splits.values():
         for reason, line in zip(split.dropped.counts, split.dropped.lines(), strict=True):
-            if reason.endswith(NO_IMAGE):
+            if reason in split.dropped.lost:
                 return line
     return None

@@ -5,8 +5,9 @@ of its own, with the row's image. A list of phrases are several wordings of one 
 masks; a list of masks are the instances that one phrase means.
 
 A mask is COCO's RLE, with counts as a string or as a list of runs, polygons, an image file, or rows of
-pixels; RLE and polygons also as JSON text. Counts alone, without a size, are of the image's size. No mask at
-all, or an empty one, says that there is nothing to be found.
+pixels, 0 and one other value inside; all but files also as JSON text. Counts alone, without a size, are of
+the image's size. No mask at all, or an empty one, says that there is nothing to be found; polygons without a
+pixel do not.
 """
 
 import json
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from samtok_bench import rle
 from samtok_bench.images import ImageFileError, image_size, mask_pixels
 from samtok_bench.rle import RLE
+from samtok_bench.sample import image_key
 from samtok_bench.task import Dropped
 from samtok_tasks.formats.files import NoSplitError
 from samtok_tasks.formats.images import find_below, stored_image
@@ -42,12 +44,21 @@ class Columns:
 
 
 @dataclass(frozen=True)
+class HubImage:
+    """The image of a row."""
+
+    path: Path
+    size: tuple[int, int]
+    """(height, width), pixels."""
+    key: str
+    """Tells it from all others: its path below the folder of the data, or the hash of one inside a file."""
+
+
+@dataclass(frozen=True)
 class HubRegion:
     """A phrase with what it means."""
 
-    image: Path
-    size: tuple[int, int]
-    """(height, width) of the image, pixels."""
+    image: HubImage
     phrase: str
     masks: tuple[RLE, ...]
     """Of the image's size, none of them empty; none at all where there is nothing to be found."""
@@ -109,48 +120,49 @@ def read_hub_regions(root: Path, split: str, columns: Columns, hint: str = "") -
             where = f"{path}: row {number}"
             row = table.row(number)
             try:
-                image, size = _image(content, row.get(columns.image), folder)
+                image = _image(content, row.get(columns.image), folder)
             except ValueError as error:
-                found.dropped.add("rows without a readable image", where, str(error))
+                found.dropped.lose("rows without a readable image", where, str(error))
                 continue
             regions = list(_regions(row, columns.phrase, columns.mask))
             for part, (phrase, stated) in enumerate(regions):
                 place = f"{name}:{number}" if len(regions) == 1 else f"{name}:{number}.{part}"
-                found.regions += _read(image, size, phrase, stated, place, where, found.dropped)
+                found.regions += _read(image, phrase, stated, place, where, found.dropped)
     return found
 
 
-def _image(content: bytes | None, stated: Any, folder: Path) -> tuple[Path, tuple[int, int]]:
-    """The file of an image with its height and width; ValueError where there is none."""
+def _image(content: bytes | None, stated: Any, folder: Path) -> HubImage:
+    """ValueError where there is none."""
     if content:
         path = stored_image(content)
-        return path, image_size(path)
+        return HubImage(path, image_size(path), path.stem)
     stated = (stated[0] if stated else None) if isinstance(stated, list) else stated
     stated = stated.get("path") if isinstance(stated, dict) else stated
     if not isinstance(stated, str) or not stated:
         raise ValueError("there is neither an image inside nor a path")
     if (found := find_below(folder, stated)) is None:
         raise ValueError(f"no end of {stated!r} is a file below {folder}")
-    return found, image_size(found)
+    return HubImage(found, image_size(found), image_key(found, folder))
 
 
 def _regions(row: Any, phrase: str, mask: str) -> Iterator[tuple[Any, Any]]:
     """What stands for phrase and mask in a row, or in each struct of a list in it."""
     head, _, rest = phrase.partition(".")
     same, _, other = mask.partition(".")
-    if rest and other and head == same and phrase not in row:
+    if rest and other and head == same and isinstance(row, dict) and phrase not in row:
         inner = _value(row, head)
         for item in inner if isinstance(inner, list) else [inner]:
             yield from _regions(item, rest, other)
         return
     said, masks = _value(row, phrase), _value(row, mask)
-    several = isinstance(masks, list) and all(isinstance(one, dict | str | bytes) for one in masks)
-    if isinstance(said, list) and len(said) > 1 and several and len(masks) == len(said):
-        yield from zip(said, masks, strict=True)
-    elif isinstance(said, list):
-        yield from ((wording, masks) for wording in said)
-    else:
+    if not isinstance(said, list):
         yield said, masks
+        return
+    stated = _parsed(masks) if isinstance(masks, str) else masks
+    if len(said) > 1 and _are_masks(stated) and len(stated) == len(said):
+        yield from zip(said, stated, strict=True)
+    else:
+        yield from ((wording, masks) for wording in said)
 
 
 def _value(row: Any, name: str) -> Any:
@@ -162,14 +174,14 @@ def _value(row: Any, name: str) -> Any:
 
 
 def _read(
-    image: Path, size: tuple[int, int], phrase: Any, stated: Any, place: str, where: str, dropped: Dropped
+    image: HubImage, phrase: Any, stated: Any, place: str, where: str, dropped: Dropped
 ) -> list[HubRegion]:
     """The region, or none, and the reason is counted."""
     if not isinstance(phrase, str) or not phrase.strip():
         dropped.add("regions without a phrase", where, f"it is {phrase!r:.80}")
         return []
     try:
-        masks = [mask for mask in read_masks(stated, size) if not rle.is_empty(mask)]
+        masks = [mask for mask in read_masks(stated, image.size) if not rle.is_empty(mask)]
     except ImageFileError as error:
         dropped.add("regions whose mask is no readable image", where, str(error))
         return []
@@ -178,7 +190,11 @@ def _read(
         return []
     if not masks:
         dropped.keep("regions without a mask, where nothing is to be found", where)
-    return [HubRegion(image, size, phrase.strip(), tuple(masks), place)]
+    return [HubRegion(image, phrase.strip(), tuple(masks), place)]
+
+
+class _NothingDrawnError(ValueError):
+    """Polygons without a pixel."""
 
 
 def read_masks(stated: Any, size: tuple[int, int]) -> list[RLE]:
@@ -191,20 +207,14 @@ def read_masks(stated: Any, size: tuple[int, int]) -> list[RLE]:
     Raises:
         ValueError: what is wrong, in one line.
     """
-    if isinstance(stated, np.ndarray):
-        if stated.shape == size and (stated <= 1).all():
-            return [rle.encode(stated)]
-        stated = stated.tolist()
     if isinstance(stated, str):
         stated = _parsed(stated)
-    if stated is None or stated == []:
+    if stated is None or (isinstance(stated, list) and not stated):
         return []
-    if isinstance(stated, list) and all(isinstance(one, dict | bytes | str | None) for one in stated):
-        return [mask for one in stated for mask in read_masks(one, size)]
-    if isinstance(stated, list) and (pixels := _pixels(stated, size)) is not None:
-        return [rle.encode(pixels)]
-    if isinstance(stated, list) and _depth(stated) == 3:
-        return [rle.from_segmentation(polygons, *size) for polygons in stated]
+    if _are_masks(stated):
+        return _instances(stated, size)
+    if isinstance(stated, np.ndarray) or _are_pixels(stated, size):
+        return [_of_size(_from_pixels(np.asarray(stated)), size)]
     if isinstance(stated, dict) and stated.get("bytes"):
         stated = stated["bytes"]
     if isinstance(stated, bytes):
@@ -212,28 +222,69 @@ def read_masks(stated: Any, size: tuple[int, int]) -> list[RLE]:
     if isinstance(stated, str) or (isinstance(stated, dict) and not stated.get("size")):
         counts = stated if isinstance(stated, str) else stated.get("counts")
         return [rle.validate({"size": list(size), "counts": counts})]
-    return [rle.from_segmentation(stated, *size)]
+    mask = rle.from_segmentation(stated, *size)
+    if isinstance(stated, list) and rle.is_empty(mask):
+        raise _NothingDrawnError("its polygons have no pixel in the image")
+    return [mask]
+
+
+def _instances(stated: list[Any], size: tuple[int, int]) -> list[RLE]:
+    """The masks of a list; polygons without a pixel are passed over beside others."""
+    found: list[RLE] = []
+    fault: ValueError | None = None
+    for one in stated:
+        try:
+            found += read_masks(one, size)
+        except _NothingDrawnError as error:
+            fault = error
+    if fault and not found:
+        raise fault
+    return found
 
 
 def _parsed(text: str) -> Any:
     """What a text holds as JSON; else the text, which may be an RLE's counts."""
     try:
         return json.loads(text) if text.strip() else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
-def _pixels(stated: list[Any], size: tuple[int, int]) -> NDArray[Any] | None:
-    """Rows of pixels, (height, width) of 0 and 1; None where it is something else."""
-    if len(stated) != size[0] or not all(isinstance(row, list) and len(row) == size[1] for row in stated):
-        return None
-    pixels = np.array(stated)
-    binary = pixels.ndim == 2 and pixels.dtype.kind in "bi" and pixels.min() >= 0 and pixels.max() <= 1
-    return pixels if binary else None
+def _are_masks(stated: Any) -> bool:
+    """Whether it is a list whose elements are masks by themselves, or none; numbers are of one mask."""
+    return (
+        isinstance(stated, list)
+        and any(one != [] for one in stated)
+        and all(
+            isinstance(one, dict | bytes | str | None)
+            or (isinstance(one, list) and not any(isinstance(value, int | float) for value in one[:1]))
+            for one in stated
+        )
+    )
 
 
-def _depth(stated: Any) -> int:
-    return 1 + _depth(stated[0]) if isinstance(stated, list) and stated else 0
+def _are_pixels(stated: Any, size: tuple[int, int]) -> bool:
+    """Whether lists of numbers are rows of pixels, of this size or another: no polygons look like that."""
+    if not isinstance(stated, list) or not all(isinstance(row, list) for row in stated):
+        return False
+    widths = {len(row) for row in stated}
+    if len(stated) == size[0] and widths == {size[1]}:
+        return True
+    if len(stated) == 1 or len(widths) > 1:
+        return False
+    width = widths.pop()
+    values = {value for row in stated for value in row if isinstance(value, int | float)}
+    return width < 6 or width % 2 == 1 or len(values | {0}) <= 2
+
+
+def _from_pixels(rows: NDArray[Any]) -> RLE:
+    """The mask of (H, W) numbers by the rule of `mask_pixels`."""
+    if rows.dtype.kind not in "biuf":
+        raise ValueError("the mask's rows of pixels are not numbers alone")
+    inside = rows[rows != 0]
+    if (inside != inside[:1]).any():
+        raise ValueError("the mask has more than two values, or two and no 0")
+    return rle.encode(rows)
 
 
 def _of_size(mask: RLE, size: tuple[int, int]) -> RLE:

@@ -69,7 +69,7 @@ class CaptionRegions:
             try:
                 size = image_size(image)
             except ValueError as error:
-                self.dropped.add("masks without a readable image", where, str(error))
+                self.dropped.lose("masks without a readable image", where, str(error))
                 return
         found = AnnotatedMasks(dropped=self.dropped)  # none or one
         found.add(where, key, image, size, segmentation)

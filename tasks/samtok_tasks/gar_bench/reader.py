@@ -97,6 +97,6 @@ def _collect(masks: AnnotatedMasks, where: str, key: str, image: Path, segmentat
         try:
             segmentation = {**segmentation, "size": list(image_size(image))}
         except ValueError as error:
-            masks.dropped.add("masks without a readable image", where, str(error))
+            masks.dropped.lose("masks without a readable image", where, str(error))
             return
     masks.add(where, key, image, None, segmentation)

@@ -149,7 +149,7 @@ def read_grandf(root: Path, split: str) -> tuple[list[GroundedCaption], Dropped]
         try:
             height, width = stated or image_size(image)
         except ValueError as error:
-            dropped.add("images without a known size", where, str(error))
+            dropped.lose("images without a known size", where, str(error))
             continue
         masks = tuple(
             read_mask(segmentation, (height, width), place, dropped) for place, segmentation in placed

@@ -18,7 +18,7 @@ from samtok_bench.metric import MetricInfo
 from samtok_bench.reading import STANDARD
 from samtok_bench.sample import MASK_PLACE, Prediction, Sample, Scores, content_id, image_key, question
 from samtok_bench.shown import Sentence
-from samtok_bench.task import Generation, HubSource, SampleSet
+from samtok_bench.task import PROTOCOLS, Generation, HubSource, Protocol, SampleSet
 from samtok_tasks import released
 from samtok_tasks.formats.files import require_split
 from samtok_tasks.gcg.answers import (
@@ -34,13 +34,16 @@ from samtok_tasks.gcg.metrics import TextSimilarity, ap50, gcg_metrics, gcg_scor
 from samtok_tasks.gcg.reader import SPLITS, GroundedCaption, locate_grandf, read_grandf, require_images
 from samtok_tasks.gcg.training_splits import TRAINING_SPLITS, read_training_split
 from samtok_tasks.mini.task import MiniTask
+from samtok_tasks.prompts import THINKING
 
 # the five spaces are the released script's
 PROMPT = (
     "Could you please give me a brief description of the image? Please respond with interleaved     "
     "segmentation masks for the corresponding parts of the answer."
 )
+THINKING_PROMPT = f"{PROMPT.removesuffix('.')} and highlight the phrases.{THINKING}"
 MAX_NEW_TOKENS = 512
+THINKING_NEW_TOKENS = 2048
 FLOOR_CAPTION = f"The picture shows {marked('an object')}"
 MASK_COUNTS = ("none", "1", "2 to 4", "5 or more")
 
@@ -53,6 +56,7 @@ class GCG(MiniTask):
     summary = "caption with a mask for each phrase (GranD-f)"
     primary = "miou"
     source = "GLaMM, eval/gcg/evaluate.py (arXiv 2311.03356)"
+    protocols = (*PROTOCOLS, "released-rl")
     splits: ClassVar[tuple[str, ...]] = (*SPLITS, *TRAINING_SPLITS)
     hub: ClassVar[Mapping[str | None, HubSource]] = {
         None: HubSource(
@@ -67,12 +71,18 @@ class GCG(MiniTask):
 
     @property
     def metrics(self) -> tuple[MetricInfo, ...]:
-        return gcg_metrics(self.protocol)
+        return gcg_metrics(self._scoring)
+
+    @property
+    def _scoring(self) -> Protocol:
+        """The released script for thinking models differs in its prompt alone: thoughts are caption too."""
+        return "standard" if self.protocol == "standard" else "released"
 
     @property
     def generation(self) -> Generation:
-        reading = released.GCG if self.protocol == "released" else STANDARD
-        return Generation(MAX_NEW_TOKENS, reading, special_tokens=True)
+        reading = released.GCG if self._scoring == "released" else STANDARD
+        limit = THINKING_NEW_TOKENS if self.protocol == "released-rl" else MAX_NEW_TOKENS
+        return Generation(limit, reading, special_tokens=True)
 
     def locate(self, root: Path) -> str:
         for split in SPLITS:
@@ -84,16 +94,17 @@ class GCG(MiniTask):
         require_split("GranD-f", split, self.splits)
         read = read_training_split if split in TRAINING_SPLITS else read_grandf
         records, dropped = read(root, split)
-        return SampleSet([_sample(record, root) for record in records], dropped)
+        prompt = THINKING_PROMPT if self.protocol == "released-rl" else PROMPT
+        return SampleSet([_sample(record, prompt, root) for record in records], dropped)
 
     def score(self, sample: Sample, prediction: Prediction) -> Scores:
         # the order of the file, not of the caption, decides between pairs of equal IoU
         truth: GroundedCaption = sample.truth
         return gcg_scores(
             GroundedPhrases(truth.labels, truth.masks, tuple(range(len(truth.masks)))),
-            grounded_phrases(prediction, self.protocol),
-            self.protocol,
-            _similarity() if self.protocol == "released" else None,
+            grounded_phrases(prediction, self._scoring),
+            self._scoring,
+            _similarity() if self._scoring == "released" else None,
         )
 
     def floors(self, sample: Sample) -> Mapping[str, Prediction]:
@@ -110,13 +121,13 @@ class GCG(MiniTask):
         }
 
     def shown(self, sample: Sample, prediction: Prediction) -> Sentence:
-        return Sentence(target_sentence(sample.target), sentence(prediction, self.protocol))
+        return Sentence(target_sentence(sample.target), sentence(prediction, self._scoring))
 
     def corpus(
         self, samples: Sequence[Sample], predictions: Sequence[Prediction], shared: Any
     ) -> Mapping[str, float | None]:
         truths = [sample.truth.caption for sample in samples]
-        captions = [plain_caption(prediction, self.protocol) for prediction in predictions]
+        captions = [plain_caption(prediction, self._scoring) for prediction in predictions]
         scores = scores_or_none(tuple(zip(truths, captions, strict=True)))
         masks = [
             (sample.truth.image_id, sample.truth.masks, prediction.masks)
@@ -139,7 +150,7 @@ def _similarity() -> TextSimilarity | None:
         return None
 
 
-def _sample(record: GroundedCaption, root: Path) -> Sample:
+def _sample(record: GroundedCaption, prompt: str, root: Path) -> Sample:
     masks = len(record.masks)
     return Sample(
         id=content_id(
@@ -147,7 +158,7 @@ def _sample(record: GroundedCaption, root: Path) -> Sample:
         ),
         image=record.image,
         size=(record.height, record.width),
-        turns=question(record.image, PROMPT),
+        turns=question(record.image, prompt),
         cluster=image_key(record.image, root),
         target=target(record),
         tags={"masks": MASK_COUNTS[(masks > 0) + (masks > 1) + (masks > 4)]},

@@ -19,16 +19,9 @@ from samtok_tasks.formats.refer import ReferringExpression, require_images
 from samtok_tasks.gres.metrics import gres_metrics, gres_scores
 from samtok_tasks.gres.reader import locate_grefcoco, read_grefcoco
 from samtok_tasks.mini.task import MiniTask
-from samtok_tasks.prompts import REFERRING_PROMPT
+from samtok_tasks.prompts import REFERRING_PROMPT, THINKING
 
 MAX_NEW_TOKENS = 128
-THINKING = (
-    " A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The "
-    "assistant first thinks about the reasoning process in the mind and then provides the user with the "
-    "answer. The reasoning process and answer are enclosed within <think> </think> and <answer> </answer> "
-    "tags, respectively, i.e., <think> reasoning process here </think><answer> answer here </answer>"
-)
-"""Follows the prompt for models trained by reinforcement, which think before they answer."""
 THINKING_NEW_TOKENS = 1024
 
 

@@ -97,13 +97,14 @@ class HubBenchmark(MiniTask):
     def _sample(self, region: HubRegion) -> Sample:
         prompt = self._prompt.replace("{phrase}", region.phrase)
         words = (mask["counts"] for mask in region.masks)
-        pixels = rle.area(rle.union(region.masks, region.size))
+        image = region.image
+        pixels = rle.area(rle.union(region.masks, image.size))
         return Sample(
-            id=content_id(self.name, region.image.stem, region.place, prompt, *words),
-            image=region.image,
-            size=region.size,
-            turns=question(region.image, prompt),
-            cluster=region.image.stem,  # of an image inside its hash: rows may share one
+            id=content_id(self.name, image.path.stem, region.place, prompt, *words),
+            image=image.path,
+            size=image.size,
+            turns=question(image.path, prompt),
+            cluster=image.key,
             target=Target(region.masks),
             tags={"area": coco_area(pixels) if pixels else "none"},
         )

@@ -64,8 +64,8 @@ class DialogueReader(ABC):
 
 
 class UnusableError(Exception):
-    """A dialogue or round that is left out."""
+    """A dialogue or round that is left out, perhaps for want of a file."""
 
-    def __init__(self, reason: str, details: str) -> None:
-        super().__init__(reason, details)
-        self.reason, self.details = reason, details
+    def __init__(self, reason: str, details: str, lost: bool = False) -> None:
+        super().__init__(reason, details, lost)
+        self.reason, self.details, self.lost = reason, details, lost

@@ -53,7 +53,8 @@ class ReadyRoundReader(DialogueReader):
                 try:
                     rounds.append(_round(root, int(key) + shift, place, item, where, dropped))
                 except UnusableError as problem:
-                    dropped.add(problem.reason, where, problem.details)
+                    count = dropped.lose if problem.lost else dropped.add
+                    count(problem.reason, where, problem.details)
         return Dialogues(tuple((asked,) for asked in rounds), dropped)
 
 
@@ -87,4 +88,4 @@ def _size(image: Path, segmentations: list[Any], where: str) -> tuple[int, int]:
     try:
         return image_size(image)
     except ValueError as error:
-        raise UnusableError("rounds without a readable image", str(error)) from None
+        raise UnusableError("rounds without a readable image", str(error), lost=True) from None

@@ -94,7 +94,7 @@ def read_pixcv_bench(root: Path, split: str) -> tuple[list[AskedImage], Dropped]
         try:
             size = next(_sizes(own), None) or image_size(image)
         except ValueError as error:
-            dropped.add("images of unknown size without a readable image", where, str(error))
+            dropped.lose("images of unknown size without a readable image", where, str(error))
             continue
         try:
             drawn = [read_mask(segmentation, size, place, dropped) for place, segmentation in own]

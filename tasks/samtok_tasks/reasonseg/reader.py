@@ -94,8 +94,10 @@ def read_reasonseg(root: Path, split: str) -> tuple[list[ReasonSegImage], Droppe
         raise FileNotFoundError(f"{folder} holds no JSON files. {LAYOUT}")
     dropped = Dropped()
     for stem in sorted(images.keys() ^ notes.keys()):
-        reason = "images without a JSON file" if stem in images else "JSON files without an image"
-        dropped.add(reason, str(folder / stem))
+        if stem in images:
+            dropped.add("images without a JSON file", str(folder / stem))
+        else:
+            dropped.lose("JSON files without an image", str(folder / stem))
     found = []
     for stem in sorted(images.keys() & notes.keys()):
         size = _size(images[stem], dropped)
@@ -110,7 +112,7 @@ def _size(path: Path, dropped: Dropped) -> tuple[int, int] | None:
     try:
         return image_size(path, upright=True)
     except ValueError as error:
-        dropped.add("images that cannot be opened", str(path), str(error))
+        dropped.lose("images that cannot be opened", str(path), str(error))
         return None
 
 

@@ -129,7 +129,7 @@ def _listed(path: Path, records: list[Any]) -> AnnotatedMasks:
             try:
                 size = image_size(image)
             except ValueError as error:
-                masks.dropped.add("masks without a readable image", where, str(error))
+                masks.dropped.lose("masks without a readable image", where, str(error))
                 continue
         masks.add(where, str(place), image, size, record.segmentation)
     return masks

@@ -116,7 +116,7 @@ def _collect(
     keys: Mapping[int, str],
 ) -> None:
     """Cut the PNG of one image into its segments; `keys` are those of the masks by segment id."""
-    reason, details = "", ""
+    reason, details, count = "", "", masks.dropped.lose
     try:
         ids = read_ids(png)
     except FileNotFoundError:
@@ -127,13 +127,14 @@ def _collect(
         if ids.shape != size:
             reason = "segments of PNGs of another size"
             details = f"{png} is {ids.shape} pixels (height, width), the image {size}"
+            count = masks.dropped.add
     held = set() if reason else set(np.unique(ids).tolist()) - {VOID}
     for number, (kind, crowd) in segments.items():
         place = f"{where}: segment {number}"
         if crowd:
             masks.dropped.add("crowds", place)
         elif reason:
-            masks.dropped.add(reason, place, details)
+            count(reason, place, details)
         elif number not in held:
             masks.dropped.add("segments not in the PNG", place, f"{png} has no pixel of it")
         else:

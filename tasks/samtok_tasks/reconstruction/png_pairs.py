@@ -64,7 +64,7 @@ def _collect(found: AnnotatedMasks, root: Path, image: Path | None, masks: list[
             reason, details = "masks without a readable image", str(error)
     for path in masks:
         if image is None or size is None:
-            found.dropped.add(reason, str(path), details)
+            found.dropped.lose(reason, str(path), details)
         elif path.suffix.lower() != ".png" or not path.is_file():
             found.dropped.add("masks that are no PNG file", str(path))
         elif isinstance(read := _read_mask(path, size), tuple):

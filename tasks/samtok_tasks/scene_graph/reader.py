@@ -214,9 +214,9 @@ def _masks(png: Path, record: _ImageRecord, where: str, dropped: Dropped) -> lis
     try:
         ids = read_ids(png)
     except FileNotFoundError:
-        dropped.add("images without a PNG", where, f"{png} is missing")
+        dropped.lose("images without a PNG", where, f"{png} is missing")
     except ValueError as error:
-        dropped.add("images with an unreadable PNG", where, str(error))
+        dropped.lose("images with an unreadable PNG", where, str(error))
     else:
         if ids.shape == size:
             return [rle.encode(np.equal(ids, segment.id)) for segment in record.segments_info]

@@ -133,7 +133,7 @@ def _asked(
             dropped.add("questions with a box twice", where, f"boxes {ids}")
             continue
         if size is None:
-            dropped.add("questions without a readable image", where, unreadable)
+            dropped.lose("questions without a readable image", where, unreadable)
             continue
         right, *wrong = ((id, rle.from_segmentation(boxes[id], *size)) for id in ids)
         outside = [id for id, mask in (right, *wrong) if rle.is_empty(mask)]

@@ -21,7 +21,7 @@ PREDICTOR = {
     **{"kind": "samtok", "weights": "w" * 64, "backend": "torch", "device": "cpu", "dtype": "float32"},
     **{"attention": "sdpa", "min_pixels": None, "max_pixels": None, "decoding": "greedy"},
 }
-USUAL = {"model": "owner/model", "predictor": PREDICTOR, "code": "c" * 64}
+USUAL = {"model": "owner/model", "predictor": PREDICTOR, "code": "c" * 64, "truth": "a" * 64}
 PACKAGES = {"torch": "2.13"}
 
 
@@ -105,6 +105,21 @@ PAIRS = [
         change=other_ids(0),
         refused_by_add="second has other data than results/synthetic/first: ",
     ),
+    Pair(
+        "data",
+        "grave",
+        "data aaaaaaaaaaaa... there, eeeeeeeeeeee... now, 40 samples in common",
+        {"truth": "e" * 64},
+        refused_by_add="second has other data than results/synthetic/first: ",
+    ),
+    Pair(
+        "data",
+        "grave",
+        f"{OTHER_DATA}, 40 samples in common",
+        {"data": "e" * 64, "truth": "e" * 64},
+        refused_by_add="second has other data than results/synthetic/first: ",
+    ),
+    Pair("truth", "nothing", settings={"truth": None}),
     Pair(
         "data",
         "fatal",

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,11 +14,12 @@ from typer.testing import CliRunner
 from samtok_bench.leaderboard.published import shipped
 from samtok_bench.sample import Sample, Target
 from samtok_bench.task import Dropped, Generation, SampleSet, Task
-from samtok_tasks.data.check import NO_IMAGE, CheckReport, check
+from samtok_tasks.data.check import CheckReport, check
 from samtok_tasks.data.cli import _show, app
 from samtok_tasks.gres.task import GRES
 from samtok_tasks.mini.cache import ensure_mini
 from samtok_tasks.mini.writer import MARKER
+from samtok_tasks.reasonseg.reader import FOLDER
 from samtok_tasks.reconstruction.task import Reconstruction
 
 
@@ -127,18 +129,35 @@ class Left(Task):
     def samples(self, root, split):
         dropped = Dropped()
         dropped.add("crowds", "all.json: record 3", count=2)
-        dropped.add("boxes" if split == "one" else f"boxes {NO_IMAGE}", f"{split}.json: box 1")
+        count = dropped.add if split == "one" else dropped.lose
+        count("boxes" if split == "one" else "lost boxes", f"{split}.json: box 1")
         sample = Sample("a", root / "a.png", (4, 4), (), "a", Target())
         return SampleSet([sample], dropped)
 
 
-def test_what_cannot_be_read_for_want_of_an_image_is_a_problem(tmp_path: Path) -> None:
+def test_what_cannot_be_read_for_want_of_a_file_is_a_problem(tmp_path: Path) -> None:
     assert check(Left(), tmp_path, ["one"]).problem == f"1 images are missing, the first is {tmp_path}/a.png"
     (tmp_path / "a.png").touch()
     assert check(Left(), tmp_path, ["one"]).ok
     report = check(Left(), tmp_path, Left.splits)
-    assert report.problem == f"1 boxes {NO_IMAGE}, the first: two.json: box 1"
+    assert report.problem == "1 lost boxes, the first: two.json: box 1"
     assert report.splits["one"].dropped.counts == {"crowds": 2, "boxes": 1}
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:9])])
+def test_a_file_that_a_reader_needs_is_missed(tmp_path: Path, harm: Callable[[Path], object]) -> None:
+    name = f"{FOLDER}/val/a"
+    outline = {"label": "target", "points": [[0, 0], [9, 0], [9, 9]]}
+    (tmp_path / name).parent.mkdir(parents=True)
+    for stem in "ab":
+        content = {"text": ["the thing"], "is_sentence": False, "shapes": [outline]}
+        (tmp_path / name).with_name(f"{stem}.json").write_text(json.dumps(content))
+        Image.new("RGB", (30, 20)).save((tmp_path / name).with_name(f"{stem}.jpg"))
+    told = ("data", "check", "--task", "reasonseg", "--data-root", str(tmp_path), "--split", "val")
+    assert CliRunner().invoke(app, told).exit_code == 0
+    harm(tmp_path / f"{name}.jpg")
+    result = CliRunner().invoke(app, told)
+    assert (result.exit_code, f"the first: {tmp_path / name}" in result.output) == (1, True)
 
 
 def test_what_all_splits_leave_out_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,5 +165,5 @@ def test_what_all_splits_leave_out_is_said_once(tmp_path: Path, capsys: pytest.C
     assert capsys.readouterr().out.splitlines()[5:-1] == [
         "left out of one, two: 2 crowds, the first: all.json: record 3",
         "left out of one: 1 boxes, the first: one.json: box 1",
-        f"left out of two: 1 boxes {NO_IMAGE}, the first: two.json: box 1",
+        "left out of two: 1 lost boxes, the first: two.json: box 1",
     ]

@@ -79,7 +79,7 @@ def test_a_size_that_no_file_tells_comes_from_the_image(tmp_path: Path) -> None:
     write(tmp_path, changed(CAPTIONS, ("images", 1), {"id": "sa_2"}))
     records, dropped = read_grandf(tmp_path, "val")
     assert [record.image_id for record in records] == ["sa_1"]
-    assert dropped.counts == {"images without a known size": 1}
+    assert dropped.counts == dropped.lost == {"images without a known size": 1}
     assert "image sa_2: " in dropped.first["images without a known size"]
     folder = tmp_path / IMAGE_FOLDERS[0]
     folder.mkdir(parents=True)

@@ -20,7 +20,7 @@ from samtok_bench.task import DataStatus
 from samtok_tasks import released
 from samtok_tasks.gcg import mini as grandf
 from samtok_tasks.gcg import task as gcg
-from samtok_tasks.gcg.answers import marked
+from samtok_tasks.gcg.answers import marked, plain_caption
 from samtok_tasks.gcg.labels import locate_labels
 from samtok_tasks.gcg.reader import read_grandf
 from samtok_tasks.gcg.task import GCG
@@ -191,6 +191,23 @@ def test_protocols_read_words_in_their_own_way():
         generation = GCG(protocol).generation
         assert (generation.reading, generation.max_new_tokens) == (reading, 512)
         assert generation.special_tokens
+
+
+def test_thinking_models_have_a_prompt_of_their_own_and_their_thoughts_count(root, by_words):
+    task = GCG("released-rl")
+    samples = task.samples(root, "val").samples
+    assert "\n".join(prompt_text(s.turns) for s in samples[:1]) + "\n" == (
+        GOLDEN.with_name("gcg_rl_prompts.txt").read_text()
+    )
+    assert (task.generation.reading, task.generation.max_new_tokens) == (released.GCG, 2048)
+    assert task.metrics == GCG("released").metrics
+    assert [s.id for s in samples] == [s.id for s in GCG().samples(root, "val").samples]
+    thought, said = f"There is {marked('A cat')} {ONE}.", f"It is on {marked('red mat')} {TWO}."
+    text = f"<think>{thought}</think>\n<answer>{said}</answer>"
+    given = answer(text, (ONE, TWO), (MASKS[1], MASKS[0]))
+    assert plain_caption(given, task._scoring) == "There is A cat .It is on red mat ."
+    assert task.score(samples[0], given) == GCG("released").score(samples[0], given)
+    assert task.score(samples[0], given)["matched"] == 2
 
 
 # ---- scores -----------------------------------------------------------------------------------------------

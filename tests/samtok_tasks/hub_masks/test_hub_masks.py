@@ -48,8 +48,13 @@ FORMS: dict[str, Any] = {
     "PNG bytes": png(DENSE.astype(np.uint8) * 255),
     "the hub's image": {"bytes": png(DENSE), "path": None},
     "rows of pixels": DENSE.tolist(),
+    "rows of 0 and 255": (DENSE * 255).tolist(),
+    "rows of floats": (DENSE * 1.0).tolist(),
+    "rows of pixels as JSON": json.dumps((DENSE * 255).tolist()),
     "a list of one": [dict(MASK)],
     "several polygons' masks": [[POLYGON]],
+    "several rows of pixels": [DENSE.tolist()],
+    "a polygons' mask beside one that draws nothing": [[POLYGON], [[90, 90, 91, 90, 91, 91]]],
 }
 
 
@@ -71,7 +76,7 @@ def test_every_form_of_a_mask_gives_the_same_pixels(tmp_path: Path, form: str) -
     read = read_hub_regions(tmp_path, "val", Columns("pic", "say", "seg"))
     assert (read.dropped.lines(), read.dropped.kept_lines()) == ([], [])
     [region] = read.regions
-    assert (region.masks, region.size, region.phrase) == ((MASK,), SIZE, "the box")
+    assert (region.masks, region.image.size, region.phrase) == ((MASK,), SIZE, "the box")
 
 
 def test_structs_in_lists_wordings_and_several_masks(tmp_path: Path, cache: Path) -> None:
@@ -90,7 +95,7 @@ def test_structs_in_lists_wordings_and_several_masks(tmp_path: Path, cache: Path
         ("c", (other,)),
     ]
     assert len(read.regions) == 6
-    assert len({region.image for region in read.regions}) == 2, "an image is stored once"
+    assert len({region.image.path for region in read.regions}) == 2, "an image is stored once"
     assert len(list(cache.rglob("*.png"))) == 2
     assert len({region.place for region in read.regions}) == 6
     # lists side by side belong together; a list of masks under one phrase are its instances
@@ -108,6 +113,46 @@ def test_structs_in_lists_wordings_and_several_masks(tmp_path: Path, cache: Path
     assert "regions without a mask" in line
 
 
+SHIFTED = [x + 1 for x in POLYGON]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ([POLYGON], [SHIFTED]),
+        ([POLYGON, SHIFTED], []),
+        (DENSE.tolist(), np.roll(DENSE, 1).tolist()),
+        ([dict(MASK)], [dict(MASK), dict(MASK)]),
+    ],
+)
+def test_as_many_phrases_as_masks_belong_together(tmp_path: Path, first: Any, second: Any) -> None:
+    row = {"image": picture(), "text": ["a", "b"]}
+    write(tmp_path / "list.parquet", [row | {"mask": [first, second]}])
+    write(tmp_path / "text.parquet", [row | {"mask": json.dumps([first, second])}])
+    for split in ("list", "text"):
+        a, b = read_hub_regions(tmp_path, split, Columns()).regions
+        assert [(a.phrase, list(a.masks)), (b.phrase, list(b.masks))] == [
+            ("a", read_masks(first, SIZE)),
+            ("b", read_masks(second, SIZE)),
+        ]
+
+
+def test_two_polygons_of_two_wordings_are_one_mask(tmp_path: Path) -> None:
+    write(tmp_path / "val.parquet", [{"image": picture(), "text": ["a", "b"], "mask": [POLYGON, SHIFTED]}])
+    a, b = read_hub_regions(tmp_path, "val", Columns()).regions
+    assert (a.phrase, b.phrase) == ("a", "b")
+    assert a.masks == b.masks == tuple(read_masks([POLYGON, SHIFTED], SIZE))
+
+
+def test_a_struct_that_is_null_has_no_phrase(tmp_path: Path) -> None:
+    inner = {"names": ["a"], "m": dict(MASK)}
+    rows = [{"image": picture(), "things": [{"parts": parts}]} for parts in ([inner], [None], None)]
+    write(tmp_path / "val.parquet", rows)
+    read = read_hub_regions(tmp_path, "val", Columns("image", "things.parts.names", "things.parts.m"))
+    assert [region.phrase for region in read.regions] == ["a"]
+    assert read.dropped.counts == {"regions without a phrase": 2}
+
+
 def test_images_outside_of_the_file_are_found_below_the_root(tmp_path: Path) -> None:
     (tmp_path / "coco").mkdir()
     (tmp_path / "coco" / "9.png").write_bytes(picture())
@@ -115,10 +160,23 @@ def test_images_outside_of_the_file_are_found_below_the_root(tmp_path: Path) -> 
     file = write(tmp_path / "val.parquet", [row, row | {"image": "gone.png"}])
     for root in (tmp_path, file):
         read = read_hub_regions(root, "val", Columns())
-        assert [region.image for region in read.regions] == [tmp_path / "coco" / "9.png"]
+        assert [region.image.path for region in read.regions] == [tmp_path / "coco" / "9.png"]
         [line] = read.dropped.lines()
         assert "rows without a readable image" in line
         assert "row 1: no end of 'gone.png' is a file below" in line
+
+
+def test_images_of_one_name_are_two_and_of_one_content_one(tmp_path: Path) -> None:
+    names = ("a/0.png", "b/0.png")
+    for name in names:
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(picture())
+    inside = {"image": {"bytes": picture(), "path": ""}, "text": "a", "mask": dict(MASK)}
+    write(tmp_path / "val.parquet", [inside | {"image": {"bytes": b"", "path": f"x/{n}"}} for n in names])
+    write(tmp_path / "test.parquet", [inside, inside])
+    outer, inner = ([s.cluster for s in HubMasks().samples(tmp_path, x).samples] for x in ("val", "test"))
+    assert outer == ["a/0.png", "b/0.png"]
+    assert len(set(inner)) == 1
 
 
 @pytest.mark.parametrize(
@@ -130,6 +188,12 @@ def test_images_outside_of_the_file_are_found_below_the_root(tmp_path: Path) -> 
         ({"mask": "~"}, "broken masks, .*alphabet"),
         ({"mask": json.dumps([[1, 2]])}, "broken masks, .*polygon"),
         ({"mask": json.dumps({"counts": [1, 2]})}, "broken masks, .*cover 3 pixels"),
+        ({"mask": json.dumps([[0] * 9] * 6)}, r"broken masks, .*mask is \[6, 9\] pixels .* image \[6, 8\]"),
+        ({"mask": json.dumps([[0, 255] * 4] * 7)}, r"broken masks, .*mask is \[7, 8\] pixels"),
+        ({"mask": json.dumps([[0, 1, 2, 2] * 2] * 6)}, "broken masks, .*more than two values"),
+        ({"mask": json.dumps([[0, None] * 4] * 6)}, "broken masks, .*not numbers"),
+        ({"mask": json.dumps([[90, 90, 91, 90, 91, 91]])}, "broken masks, .*polygons have no pixel"),
+        ({"mask": "[" * 9999}, "broken masks, .*cut off"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_counted_with_its_place(
@@ -141,6 +205,32 @@ def test_a_row_that_cannot_be_used_is_counted_with_its_place(
     assert len(read.samples) == 1
     [line] = read.dropped.lines()
     assert re.search(said, line)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (np.ones((3, 4), bool), r"mask is \[3, 4\] pixels"),
+        (np.eye(12, 16, dtype=np.uint8) * 255, r"mask is \[12, 16\] pixels"),
+        (np.arange(48, dtype=np.uint8).reshape(SIZE), "more than two values"),
+    ],
+)
+def test_rows_of_pixels_are_never_polygons(tmp_path: Path, rows: Any, said: str) -> None:
+    kind = pa.list_(pa.list_(pa.from_numpy_dtype(rows.dtype)))
+    table = pa.table({"image": [picture()], "text": ["a"], "mask": pa.array([rows.tolist()], kind)})
+    pq.write_table(table, tmp_path / "val.parquet")
+    read = read_hub_regions(tmp_path, "val", Columns())
+    assert read.regions == []
+    [line] = read.dropped.lines()
+    assert re.search(f"broken masks, .*{said}", line)
+
+
+def test_rows_of_0_and_255_in_an_array_are_pixels(tmp_path: Path) -> None:
+    kind = pa.list_(pa.list_(pa.uint8()))
+    rows = pa.array([(DENSE * 255).tolist()], kind)
+    pq.write_table(pa.table({"image": [picture()], "text": ["a"], "mask": rows}), tmp_path / "val.parquet")
+    [region] = read_hub_regions(tmp_path, "val", Columns()).regions
+    assert region.masks == (MASK,)
 
 
 def test_wrong_columns_are_named_in_one_line_with_what_the_file_has(

@@ -59,7 +59,7 @@ def test_rounds_without_a_readable_image_are_counted(tmp_path: Path) -> None:
     (root / "images" / "train2014" / Path(A).name).unlink()
     data = read_rounds(root)
     assert [asked.number for asked in rounds(data)] == [2]
-    assert data.dropped.counts == {"rounds without a readable image": 1}
+    assert data.dropped.counts == data.dropped.lost == {"rounds without a readable image": 1}
 
 
 @pytest.mark.parametrize(

@@ -250,6 +250,7 @@ def test_what_cannot_be_used_is_counted(tmp_path):
         "JSON files without an image": 1,
         "images that cannot be opened": 1,
     }
+    assert read.dropped.lost == {"JSON files without an image": 1, "images that cannot be opened": 1}
     assert read.dropped.first["images without a JSON file"].endswith("lonely")
     assert read.dropped.first["outlines without a point"].endswith("a.json: shape 0")
 

@@ -78,6 +78,7 @@ def test_pngs_that_cannot_be_used(tmp_path: Path, fault: str, reason: str) -> No
     data = read_masks("panoptic", tmp_path, "val2017")
     assert data.masks == []
     assert data.dropped.counts == {"crowds": 1, reason: 2}
+    assert data.dropped.lost == ({} if fault == "size" else {reason: 2})
     assert "image 7: segment 1: " in data.dropped.first[reason]
     assert "000000000007.png" in data.dropped.first[reason]
 

@@ -122,7 +122,7 @@ def test_files_without_their_counterpart(root: Path) -> None:
 def test_unreadable_images(root: Path) -> None:
     (root / "images/c.PNG").write_text("no image")
     data = read(root)
-    assert data.dropped.counts == {"masks without a readable image": 2}
+    assert data.dropped.counts == data.dropped.lost == {"masks without a readable image": 2}
     assert "c.PNG is not an image" in data.dropped.first["masks without a readable image"]
 
 

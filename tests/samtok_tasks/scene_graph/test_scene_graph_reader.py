@@ -62,9 +62,10 @@ def test_images_that_are_left_out(tmp_path: Path) -> None:
     assert [image.image_id for image in data.images] == ["27"]
     assert data.dropped.counts["second records of an image"] == 1
     assert data.dropped.counts["images with an unreadable PNG"] == 1
+    assert data.dropped.lost == {"images with an unreadable PNG": 1}
     assert "000000000010.png" in data.dropped.first["images with an unreadable PNG"]
     (root / "coco/panoptic_train2017/000000000010.png").unlink()
-    assert read_psg(root, "test").dropped.counts["images without a PNG"] == 1
+    assert read_psg(root, "test").dropped.lost == {"images without a PNG": 1}
     psg(root, content, IDS[:, :3])
     assert read_psg(root, "test").dropped.counts["images with a PNG of another size"] == 2
 
