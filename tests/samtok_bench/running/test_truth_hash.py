@@ -142,10 +142,11 @@ def test_a_run_of_other_truth_is_of_other_data(go, changed, change) -> None:
         ValueError, match=r"another configuration: data \w{12}\.\.\. there, \w{12}\.\.\. now\."
     ):
         go("first")
-    with pytest.raises(ValueError, match="changed since"):
-        rescore(first, Notes())
     (grave,) = comparability(open_run(first), open_run(go("second"))).grave
     assert (grave.setting, grave.text.endswith(" now, 24 samples in common")) == ("data", True)
+    rescore(first, told := Notes())
+    assert told.notes == [f"what the answers are scored against changed since {first} was scored"]
+    assert comparability(open_run(first), open_run(go("second"))).grave == []
 
 
 def test_a_run_of_before_the_hash_goes_on_and_compares(go, changed) -> None:
@@ -154,7 +155,9 @@ def test_a_run_of_before_the_hash_goes_on_and_compares(go, changed) -> None:
     changed(other_tags)
     assert go("first") == first
     assert RunFolder(first).record().settings.truth is None
-    rescore(first, Notes())
     found = comparability(open_run(first), open_run(go("second")))
     assert [*found.fatal, *found.grave, *found.notes] == []
+    rescore(first, told := Notes())
+    assert told.notes == []
+    assert RunFolder(first).record().settings.truth == RunFolder(go("second")).record().settings.truth
     assert json.loads((first / RUN).read_text())["status"] == "complete"
