@@ -90,6 +90,22 @@ def test_answers_behind_one_prompt_have_the_probabilities_and_gradients_of_their
             torch.testing.assert_close(parameter.grad, gradients[name], atol=2e-3, rtol=1e-3, msg=name)
 
 
+def test_the_mark_of_an_image_in_an_answer_is_none(vlm):
+    model, processor = vlm
+    inputs = asked(processor, [0, 0])
+    said = torch.tensor([[processor.image_token_id, 9], [9, processor.image_token_id]])
+    packed = pack(
+        model,
+        torch.cat([inputs["input_ids"], said], 1),
+        torch.cat([inputs["attention_mask"], torch.ones_like(said)], 1),
+        2,
+        **{key: inputs[key] for key in ("pixel_values", "image_grid_thw", "mm_token_type_ids")},
+    )
+    labels = packed.inputs.pop("labels")
+    assert labels[labels >= 0].tolist() == said.flatten().tolist()
+    assert model(**packed.inputs).logits.isfinite().all()
+
+
 def test_answers_that_begin_from_one_prompt_are_those_of_their_own(vlm):
     model, processor = vlm
     order = [k for k in range(len(ASKED)) for _ in range(ANSWERS)]

@@ -78,6 +78,9 @@ def pack(
 ) -> Packed:
     """Put all answers to a prompt behind it, where they do not see each other.
 
+    An image's or a video's mark in an answer, which vLLM may sample, is a zero where later tokens look at it:
+    a QwenVL would look for an image there.
+
     Args:
         model: the QwenVL whose inputs these are.
         input_ids: (B, P + L) int64, prompts padded on the left and answers on the right; an image each.
@@ -89,6 +92,7 @@ def pack(
     """
     width = input_ids.shape[1] - answer
     images = _patches(pixel_values, image_grid_thw)
+    marks = input_ids.new_tensor([model.config.image_token_id, model.config.video_token_id])
     prompts = [
         ids[known] for ids, known in zip(input_ids[:, :width], attention_mask[:, :width].bool(), strict=True)
     ]
@@ -105,7 +109,7 @@ def pack(
     for number, group in enumerate(groups.of_rows):
         # the prompt's last token predicts the answer's first one, so each answer has its own
         said = input_ids[number, width:][attention_mask[number, width:].bool()]
-        tokens = torch.cat([prompts[number][-1:], said])
+        tokens = torch.cat([prompts[number][-1:], said.masked_fill(torch.isin(said, marks), 0)])
         row = rows[group]
         starts[number] = sum(map(len, row["input_ids"])) + 1
         row["turns"].append(torch.full_like(tokens, len(row["turns"])))
