@@ -1,7 +1,6 @@
 import json
 import math
 import pickle
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -17,13 +16,12 @@ from samtok.processor import QwenVLProcessor
 from samtok.qwen import load_qwen
 from samtok.training import supervised
 from samtok.training.codes import GeometryCodes, TokenizerCodes
-from samtok.training.dialogues import IGNORED, Batches, Collator, DialogueStage, cells
+from samtok.training.dialogues import IGNORED, Collator, cells
 from samtok.training.dialogues import draw as draw_several
 from samtok.training.recipe import DataSource, load_recipe
 from samtok.training.sources import trust
 from samtok.training.supervised import SupervisedRecipe, train
 from samtok.training.token_losses import length_weights, token_losses
-from samtok.training.workers import Loader, afresh
 from samtok.vocabulary import add_mask_words, build_text_tokenizer, mask_word_ids
 
 
@@ -279,32 +277,6 @@ def test_stages_change_what_is_asked(tmp_path, monkeypatch):
     assert colours == ["red", "red", "blue", "blue"]
 
 
-def numbered(seed, *, start=0):
-    for number in count(start):
-        yield {**next(squares(seed)), "number": number}
-
-
-def test_each_record_comes_once_over_stages_of_different_steps(processor, monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        Collator, "prepare", lambda _, drawn: seen.extend(d["number"] for d in drawn) or drawn
-    )
-    monkeypatch.setattr(Collator, "collate", lambda _, drawn: drawn)
-    stages = [
-        DialogueStage(until=2, images=2),
-        DialogueStage(until=3, images=1, pool=1),
-        DialogueStage(until=5, images=6),
-    ]
-    data = DataSource(source="test_supervised:numbered")
-    monkeypatch.setattr(Batches, "_fill", lambda *_: [])
-    monkeypatch.setattr(Batches, "_alike", lambda *_: [0])
-    list(Batches(data, Collator(processor, GeometryCodes()), 1, stages))
-    assert seen == list(range(16))
-    seen.clear()
-    list(Batches(data, Collator(processor, GeometryCodes()), 1, stages, start=4))
-    assert seen == list(range(10, 16))
-
-
 def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
     path = recipe(tmp_path, evaluation=None)
     whole = train(path, tmp_path / "whole")
@@ -351,37 +323,6 @@ def test_training_goes_on_from_a_checkpoint_with_new_code_rows(tmp_path):
     assert (old != new).any(1).nonzero().flatten().tolist() == [*first, *second]
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_pool_is_prepared_once_and_used_again_and_again(processor, workers):
-    drawn = []
-
-    class Counting(Collator):
-        def prepare(self, dialogues):
-            drawn.append(len(dialogues))
-            return super().prepare(dialogues)
-
-    collator = Counting(processor, GeometryCodes())
-    stages = [DialogueStage(until=2, images=2), DialogueStage(until=5, images=3, pool=3)]
-    batches = Batches(DATA, collator, seed=1, stages=stages, workers=workers)
-    assert drawn == ([] if workers else [3])
-    seen = list(batches)
-    assert [len(batch["input_ids"]) for batch in seen] == [2, 2, 3, 3, 3]
-    pictures = [set(map(bytes, batch["pixel_values"].reshape(3, -1).numpy())) for batch in seen[2:]]
-    assert pictures[0] == pictures[1] == pictures[2]
-    assert len(pictures[0]) == 3
-    again = list(Batches(DATA, collator, seed=1, stages=stages, start=3, workers=workers))
-    assert len(again) == 2
-    assert all(torch.equal(a["input_ids"], b["input_ids"]) for a, b in zip(seen[3:], again, strict=True))
-
-
-def test_processes_started_afresh_draw_the_same_batches(processor):
-    """As on a GPU, which no forked process can use; the file of the data is the user's own."""
-    batches = Batches(DATA, Collator(processor, GeometryCodes()), 1, [DialogueStage(until=3, images=2)])
-    drawn = Loader(batches, batch_size=None, num_workers=2, multiprocessing_context=afresh())
-    for one, [other] in zip(batches, drawn, strict=True):
-        assert all(torch.equal(one[key], other[key]) for key in one)
-
-
 def test_weights_of_short_and_long_answers_by_hand():
     x = IGNORED
     labels = torch.tensor([[x, x, 7, 2, x, x, 7, 7, 7, 2], [x, 4, 4, 4, 4, 2, x, x, x, x]])
@@ -416,24 +357,6 @@ def test_one_process_keeps_to_one_gpu(tmp_path, monkeypatch):
     made = load_recipe(recipe(tmp_path), SupervisedRecipe)
     arguments = made.arguments(tmp_path, made)
     assert arguments._n_gpu == 1
-
-
-def test_a_pools_batches_are_of_one_length(processor):
-    """Half of the dialogues are long; a batch holds one sort, and both sorts come."""
-
-    class Long(Collator):
-        def prepare(self, dialogues):
-            made = super().prepare(dialogues)
-            return [
-                replace(dialogue, text=dialogue.text + dialogue.text[-40:] * 5 * (k % 2))
-                for k, dialogue in enumerate(made)
-            ]
-
-    stages = [DialogueStage(until=12, images=2, pool=16)]
-    batches = Batches(DATA, Long(processor, GeometryCodes()), seed=1, stages=stages)
-    lengths = [batch["attention_mask"].sum(1) for batch in batches]
-    assert all(max(batch) - min(batch) < 10 for batch in lengths)
-    assert max(map(max, lengths)) > min(map(min, lengths)) + 40
 
 
 @pytest.mark.parametrize(
