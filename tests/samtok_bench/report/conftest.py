@@ -98,3 +98,8 @@ def two(page, work, data):
     first = write_run(work / "a", VALUES, data_root=data)
     second = write_run(work / "b", [v + c for v, c in zip(VALUES, change, strict=True)], data_root=data)
     return page.open(html.write_report([first, second], work / "two.html").path)
+
+
+@pytest.fixture
+def run(work, data):
+    return write_run(work / "run", VALUES, data_root=data)
