@@ -52,6 +52,8 @@ CHUNK = 25
 """Images that a process draws at once."""
 FIRST_SEEDS = {"learned": TRAINING_SEEDS + (1 << 30), "held-out": 5_000_000}
 """Far from those of mini's splits; nano's own training draws from 2^40 to 2^62 at random."""
+ON_CURVE = {"t_acc": "T-acc", "miou_targeted": "mIoU targeted"}
+"""Metrics that are compared at equal N-acc."""
 BIASES = (-2.0, -1.0, 1.0, 2.0)
 """Added to the logit of a refusal's first token."""
 
@@ -392,19 +394,25 @@ def _difference(first: Seeds, second: Seeds, metric: str) -> str:
 
 
 def _above_the_curve(arms: Mapping[str, Seeds]) -> list[str]:
-    """How much more T-acc an arm has than nano with the bias that gives it the arm's N-acc."""
+    """What an arm has beside nano with the bias that gives it the arm's N-acc."""
     biased = [arm for arm in arms if arm == "start" or arm.startswith("bias")]
     on_curve = [run for arm in biased for run in arms[arm].values()]
     if len(on_curve) < 2:
         return []
-    curve = sorted((metric_of(run, "n_acc"), metric_of(run, "t_acc")) for run in on_curve)
-    lines = ["", "| arm | N-acc | T-acc | T-acc of the bias curve there |", "|---|---|---|---|"]
+    on_curve.sort(key=lambda run: metric_of(run, "n_acc"))
+    places, *curves = ([metric_of(run, key) for run in on_curve] for key in ("n_acc", *ON_CURVE))
+    lines = [
+        "",
+        f"| arm | N-acc | {' | '.join(f'{name} | on the bias curve' for name in ON_CURVE.values())} |",
+        "|---" * (2 + 2 * len(ON_CURVE)) + "|",
+    ]
     for arm, found in arms.items():
-        refuses, answers = (
-            np.mean([metric_of(run, key) for run in found.values()]) for key in ("n_acc", "t_acc")
+        refuses, *own = (
+            np.mean([metric_of(run, key) for run in found.values()]) for key in ("n_acc", *ON_CURVE)
         )
-        there = np.interp(refuses, *zip(*curve, strict=True))
-        lines.append(f"| {arm} | {100 * refuses:.1f} | {100 * answers:.1f} | {100 * there:.1f} |")
+        there = [np.interp(refuses, places, curve) for curve in curves]
+        cells = [f"{100 * value:.1f}" for pair in zip(own, there, strict=True) for value in pair]
+        lines.append(f"| {arm} | {100 * refuses:.1f} | {' | '.join(cells)} |")
     return lines
 
 

@@ -85,7 +85,7 @@ def test_the_table_has_differences_paired_by_sample(tmp_path, monkeypatch, capsy
     assert "+0.0 [+0.0, +0.0]" in rows["sft-time"]
     assert (tmp_path / "runs.tar.gz").is_file()
     assert (tmp_path / "best.tar.gz").is_file()
-    assert "T-acc of the bias curve" not in capsys.readouterr().out  # one point is no curve
+    assert "on the bias curve" not in capsys.readouterr().out  # one point is no curve
 
 
 def test_code_distance(monkeypatch, capsys):
