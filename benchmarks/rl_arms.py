@@ -52,7 +52,7 @@ CHUNK = 25
 """Images that a process draws at once."""
 FIRST_SEEDS = {"learned": TRAINING_SEEDS + (1 << 30), "held-out": 5_000_000}
 """Far from those of mini's splits; nano's own training draws from 2^40 to 2^62 at random."""
-ON_CURVE = {"t_acc": "T-acc", "miou_targeted": "mIoU targeted"}
+ON_CURVE = {"t_acc": "T-acc", "miou_targeted": "mIoU targeted", "pr90": "Pr@0.9"}
 """Metrics that are compared at equal N-acc."""
 BIASES = (-2.0, -1.0, 1.0, 2.0)
 """Added to the logit of a refusal's first token."""
@@ -114,6 +114,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--kl", type=float, default=0.01)
     parser.add_argument("--batch-size", type=int, default=64, help="of the evaluation")
     parser.add_argument("--table", action="store_true", help="only sum up what there is")
+    parser.add_argument("--metric", help="whose differences the table has; by default the primary one's")
     options = parser.parse_args()
     options.arms = options.arms or [*SFT, *RL[options.task]]
     return options
@@ -346,8 +347,11 @@ def _table(options: argparse.Namespace, runs: Mapping[str, LoadedRun]) -> str:
         return "no run of nano itself\n"
     (start,) = arms["start"].values()
     infos = from_scores(start.task.metrics)
-    primary = start.summary.primary
-    primary = primary if primary in {info.id for info in infos} else infos[0].id
+    known = [info.id for info in infos]
+    if options.metric and options.metric not in known:
+        raise SystemExit(f"no metric {options.metric}; there are {', '.join(known)}")
+    primary = options.metric or start.summary.primary
+    primary = primary if primary in known else infos[0].id
     shown = [info for info in infos if info.direction != "none"]
     against = [arm for arm in ("start", *SFT) if arm in arms]
     lines = [

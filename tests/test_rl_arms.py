@@ -86,6 +86,12 @@ def test_the_table_has_differences_paired_by_sample(tmp_path, monkeypatch, capsy
     assert (tmp_path / "runs.tar.gz").is_file()
     assert (tmp_path / "best.tar.gz").is_file()
     assert "on the bias curve" not in capsys.readouterr().out  # one point is no curve
+    monkeypatch.setattr(sys, "argv", ["rl_arms", str(tmp_path), "--table", "--metric", "pr90"])
+    arms.main()
+    assert f"{100 * (second['pr90'] - first['pr90']):+.1f} [" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["rl_arms", str(tmp_path), "--table", "--metric", "pr99"])
+    with pytest.raises(SystemExit, match="no metric pr99; there are giou, "):
+        arms.main()
 
 
 def test_code_distance(monkeypatch, capsys):
