@@ -165,9 +165,7 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
 
 def _train(recipe: TokenizerRecipe, out: Path, resume: bool) -> Path:
     for data, seed in ((recipe.data, recipe.seed), (recipe.evaluation.data, recipe.evaluation.seed)):
-        data.first(
-            seed, ["regions"]
-        )  # what cannot be used at all ends the training here, and not in a worker
+        data.first(seed, ["regions"])  # other data end the training here, and not in a worker
     torch.manual_seed(recipe.seed)
     model = SAMTok.from_pretrained(recipe.start) if recipe.start else from_scratch(recipe)
     if recipe.sam2:
