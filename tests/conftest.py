@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from samtok_bench import images, registry
 from samtok_bench.cli import main as cli
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
+
+# how busy a machine is decides nothing
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
