@@ -16,7 +16,8 @@ from samtok import QwenVLSAMTok
 from samtok.training.codes import GeometryCodes, TokenizerCodes
 from samtok.training.questions import draw_questions
 from samtok.training.recipe import DataSource, load_recipe
-from samtok.training.reinforced import ReinforcedRecipe, distinct, shuffled, train, trainer_class
+from samtok.training.reinforced import ReinforcedRecipe, shuffled, train, trainer_class
+from samtok.training.shared_prompts import Groups
 from samtok.training.sources import trust
 from samtok.training.watches import Watch, Watches, figures
 from samtok.words import format_words, parse_words
@@ -139,7 +140,7 @@ def test_a_groups_prompt_is_prepared_once_as_trl_prepares_each(monkeypatch):
         [{"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": text}]}]
         for text, image in asked
     ]
-    assert distinct(prompts) == ([0, 2, 3], [0, 0, 1, 2])
+    assert Groups.of_messages(prompts) == Groups([0, 2, 3], [0, 0, 1, 2])
     trainer = object.__new__(trainer_class())
     known = {
         "_is_vlm": True,

@@ -94,7 +94,7 @@ class DataSource(RecipePart):
         """Start the stream of this seed; `options` override those of the recipe."""
         return find_source(self.source)(seed, **{**self.options, **options})
 
-    def first(self, seed: int, kinds: Sequence["Kind"], **options: Any) -> Any:
+    def first(self, seed: int, kinds: Sequence[Kind], **options: Any) -> Any:
         """Number 0 of this seed's stream; ValueError if a source yields nothing of these kinds."""
         found = self.pick(seed, 0, **options)
         if (kind := kind_of(found)) not in kinds:

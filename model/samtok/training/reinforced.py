@@ -30,7 +30,7 @@ from samtok.training.recipe import Optimisation, RecipePart, TimedRecipe, Traini
 from samtok.training.resumable import ResumableTrainer, TimeLimit, TrainingLog
 from samtok.training.reward_adapters import ForTRL, text_of
 from samtok.training.rewards import REWARDS, CodeDistance, DecodedIoU, Reward
-from samtok.training.shared_prompts import generate_from_shared_prompts, pack
+from samtok.training.shared_prompts import Groups, generate_from_shared_prompts, pack
 from samtok.training.watches import DEFAULT_WATCHES, Watch, Watches, figures
 
 if TYPE_CHECKING:
@@ -300,16 +300,17 @@ def trainer_class() -> Callable[..., Any]:
 
         def _tokenize_prompts(self, prompts: list[Any]) -> tuple[Any, Any, dict[str, Any]]:
             """Each group's prompt is prepared once, not once for each of its answers."""
-            firsts, group_of = distinct(prompts)
-            ids, images, fields = super()._tokenize_prompts([prompts[place] for place in firsts])
+            groups = Groups.of_messages(prompts)
+            ids, images, fields = super()._tokenize_prompts([prompts[place] for place in groups.firsts])
             grids = np.asarray(fields["image_grid_thw"])
             patches = np.split(np.asarray(fields["pixel_values"]), grids.prod(-1).cumsum()[:-1])
+            every = groups.of_rows
             repeated = {
-                "pixel_values": np.concatenate([patches[group] for group in group_of]),
-                "image_grid_thw": grids[group_of],
-                "mm_token_type_ids": [fields["mm_token_type_ids"][group] for group in group_of],
+                "pixel_values": np.concatenate([patches[group] for group in every]),
+                "image_grid_thw": grids[every],
+                "mm_token_type_ids": [fields["mm_token_type_ids"][group] for group in every],
             }
-            return [ids[group] for group in group_of], [images[group] for group in group_of], repeated
+            return [ids[group] for group in every], [images[group] for group in every], repeated
 
         def _get_per_token_logps_and_entropies(
             self,
@@ -351,21 +352,6 @@ def trainer_class() -> Callable[..., Any]:
             """None: a training tells nobody."""
 
     return ReinforcedTrainer
-
-
-def distinct(prompts: list[Any]) -> tuple[list[int], list[int]]:
-    """Where runs of equal prompts about one image object begin, and which run each prompt is in."""
-    firsts: list[int] = []
-    group_of: list[int] = []
-    before: Any = None
-    for place, prompt in enumerate(prompts):
-        parts = [part for message in prompt for part in message["content"]]
-        key = [id(part["image"]) if part["type"] == "image" else part["text"] for part in parts]
-        if key != before:
-            firsts.append(place)
-            before = key
-        group_of.append(len(firsts) - 1)
-    return firsts, group_of
 
 
 def shuffled(rewards: Tensor, group: int, seed: tuple[int, int]) -> Tensor:

@@ -42,6 +42,20 @@ class Groups:
             of_rows.append(group)
         return cls(firsts, of_rows)
 
+    @classmethod
+    def of_messages(cls, prompts: Sequence[Any]) -> "Groups":
+        """By the messages of the prompts: their texts, and their image objects themselves."""
+        places: dict[tuple[int | str, ...], int] = {}
+        for row, prompt in enumerate(prompts):
+            places.setdefault(_key(prompt), row)
+        firsts = list(places.values())
+        return cls(firsts, [firsts.index(places[_key(prompt)]) for prompt in prompts])
+
+
+def _key(prompt: Any) -> tuple[int | str, ...]:
+    parts = [part for message in prompt for part in message["content"]]
+    return tuple(id(part["image"]) if part["type"] == "image" else part["text"] for part in parts)
+
 
 def _patches(pixel_values: Tensor, grids: Tensor) -> list[Tensor]:
     """The patches of each image, (N, D)."""

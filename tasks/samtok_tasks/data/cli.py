@@ -94,8 +94,7 @@ def check(
     """Compare a data root with the official layout: counts, missing images, the first problem.
 
     Exits with 1 if something is missing or broken: each split that is named must be there, else at least one.
-    Other numbers of samples than the official ones are told:
-    such data can be run, and is not ranked.
+    Other numbers of samples than the official ones are told: such data can be run, and is not ranked.
     """
     from samtok_bench import registry
 
