@@ -1,10 +1,7 @@
-"""Runs: outcomes, resuming, refusing, rescoring."""
+"""Runs: outcomes, resuming, refusing."""
 
 import codecs
-import importlib
 import json
-import re
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -21,20 +18,6 @@ from samtok_bench.runs.folder import JOURNAL, RUN, SUMMARY, RunFolder
 from samtok_bench.runs.journal import Journal
 from samtok_bench.sample import Outcome, Prediction, content_id
 from samtok_bench.showing.run_tables import run_table
-
-
-@pytest.fixture
-def go(plugin, tmp_path):
-    def go(out, reporter=None, **options):
-        chosen = {"task": "squares", "model": "perfect", "batch_size": 5, **options}
-        return run(RunOptions(out=tmp_path / out, **chosen), reporter or Notes())
-
-    return go
-
-
-@pytest.fixture
-def fakes(plugin):
-    return importlib.import_module("bench_fakes")
 
 
 def journal_ids(folder) -> list[str]:
@@ -188,18 +171,6 @@ def test_broken_masks_are_an_error_of_the_model(go, fakes, monkeypatch, mask):
     line = next(iter(go("a", model="misshapen", limit=1).lines.values()))
     assert line.prediction.outcome is Outcome.MODEL_ERROR
     assert line.prediction.masks == ()
-
-
-def test_rescoring_writes_images_and_tags_as_they_are_now(go):
-    """An older samtok-bench may have told images apart by their files' names."""
-    folder = go("a").folder
-    before = (folder / JOURNAL).read_bytes()
-    old = re.sub(rb'"cluster":"image[0-9]+', b'"cluster":"image', before).replace(
-        b'"parity":"odd"', b'"old":"x"'
-    )
-    (folder / JOURNAL).write_bytes(old)
-    rescore(folder, Notes())
-    assert (folder / JOURNAL).read_bytes() == before != old
 
 
 def test_another_configuration_is_refused(go):
@@ -421,46 +392,6 @@ def test_samples_by_beginning_of_id_and_limit(go):
     assert go("b", limit=2).summary.samples == 2
     with pytest.raises(ValueError, match="0 of 24 samples have such an id"):
         go("c", sample=("zzz",))
-
-
-def test_rescoring_gives_the_same_without_the_model(go, plugin, monkeypatch):
-    result = go("a", model="faulty")
-    before = {name: (result.folder / name).read_bytes() for name in (SUMMARY, JOURNAL)}
-    (result.folder / SUMMARY).unlink()
-    again = rescore(result.folder, Notes())
-    assert {name: (again.folder / name).read_bytes() for name in before} == before
-
-
-def test_rescoring_a_run_without_a_ceiling_makes_no_file_of_one(go):
-    folder = go("a", ceiling=False).folder
-    before = {path.name for path in folder.iterdir()}
-    rescore(folder, Notes())
-    assert {path.name for path in folder.iterdir()} == before
-
-
-def test_rescoring_uses_the_scorer_of_today(go, fakes, monkeypatch):
-    result = go("a")
-    score = fakes.Squares.score
-    monkeypatch.setattr(fakes.Squares, "score", lambda *a: {**score(*a), "iou": 0.25})
-    assert rescore(result.folder, Notes()).summary.metric("giou").value == 0.25
-
-
-def test_rescoring_refuses_what_it_cannot_score(go, tmp_path, monkeypatch):
-    result = go("a")
-    partial = tmp_path / "partial"
-    shutil.copytree(result.folder, partial)
-    lines = (partial / JOURNAL).read_bytes().splitlines(keepends=True)
-    (partial / JOURNAL).write_bytes(b"".join(lines[:20]))
-    with pytest.raises(ValueError, match="4 of 24 samples are missing"):
-        rescore(partial, Notes())
-    monkeypatch.setenv("SQUARES_SHIFT", "1")
-    with pytest.raises(ValueError, match="changed since"):
-        rescore(result.folder, Notes())
-    with pytest.raises(FileNotFoundError, match="not a results folder"):
-        rescore(tmp_path / "nowhere", Notes())
-    (result.folder / RUN).write_text("{}")
-    with pytest.raises(ValueError, match=r"run\.json is malformed: it has no schema_version"):
-        rescore(result.folder, Notes())
 
 
 def test_the_journal_keeps_any_text(tmp_path, go):
