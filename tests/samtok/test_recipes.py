@@ -1,4 +1,4 @@
-"""The recipes of the large models run, with a tiny model of the same family in the place of theirs."""
+"""The shipped recipes run; those of the large models with a tiny one of the same family in its place."""
 
 import json
 import os
@@ -83,6 +83,19 @@ def test_every_value_of_a_recipe_has_its_source(name, kind):
         value, _, comment = line.partition("  # ")
         if value[:1].isalpha() and not value.endswith(":"):
             assert comment.startswith(origins) or comment.startswith("not published"), line
+
+
+@pytest.mark.parametrize("name", ["nano-sft", "nano-sft-all", "nano-sft-letters"])
+def test_a_recipe_of_nano_takes_a_step(tmp_path, name):
+    stages = yaml.safe_load((RECIPES / f"{name}.yaml").read_text())["stages"]
+    few = {"stages": [{**stages[0], "until": 1, "images": 2}], "start__corpus": 20, "evaluation": None}
+    changes = {**few, **FEW, "pool_workers": 0, "autocast": None}
+    out = tmp_path / "out"
+    supervised.train(written(tmp_path, name, **changes), out)
+    first, _ = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert first["step"] == 1
+    assert first["loss"] > 0
+    assert (out / "final" / "vlm" / "model.safetensors").is_file()
 
 
 def fine_tuning(folder: Path) -> Path:

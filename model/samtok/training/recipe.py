@@ -94,14 +94,14 @@ class DataSource(RecipePart):
         """Start the stream of this seed; `options` override those of the recipe."""
         return find_source(self.source)(seed, **{**self.options, **options})
 
-    def first(self, seed: int, kinds: Sequence[Kind], **options: Any) -> Any:
+    def first(self, seed: int, kinds: Sequence[Kind], /, **options: Any) -> Any:
         """Number 0 of this seed's stream; ValueError if a source yields nothing of these kinds."""
         found = self.pick(seed, 0, **options)
         if (kind := kind_of(found)) not in kinds:
             raise ValueError(f"data: {self.source} yields {kind}, where {' or '.join(kinds)} are needed")
         return found
 
-    def pick(self, seed: int, index: int, **options: Any) -> Any:
+    def pick(self, seed: int, index: int, /, **options: Any) -> Any:
         """Number `index` of this seed's stream, or else the first of a stream with a seed of its own."""
         if starts_anywhere(find_source(self.source)):
             return next(self.open(seed, start=index, **options))
