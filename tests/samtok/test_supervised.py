@@ -363,7 +363,7 @@ def test_one_process_keeps_to_one_gpu(tmp_path, monkeypatch):
     ("changes", "message"),
     [
         ({"stages": [{"until": 5, "images": 1}, {"until": 2, "images": 1}]}, "each stage must end after"),
-        ({"start": {}}, "either nano or checkpoint"),
+        ({"start": {}}, "either nano, checkpoint or average"),
         ({"start": {"nano": {}, "text_layers": 3}}, "text_layers belongs to a checkpoint"),
         ({"start": {"nano": {}, "merges": 3}}, "merges belongs to a checkpoint"),
         ({"stages": [{"until": 1, "images": 1, "eyes_only": True}]}, "needs an image_loss"),

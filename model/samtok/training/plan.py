@@ -131,9 +131,9 @@ def report(recipe_path: str | Path, gpus: int) -> str:
         OSError, ValueError: as the training's; or the recipe builds a new model.
     """
     recipe = load_recipe(recipe_path, SupervisedRecipe)
-    if recipe.start.checkpoint is None:
+    if not recipe.start.checkpoints:
         raise ValueError("only a training that begins with a checkpoint can be planned")
-    folder = vlm_part(model_folder(recipe.start.checkpoint))
+    folder = vlm_part(model_folder(next(iter(recipe.start.checkpoints))))
     config = AutoConfig.from_pretrained(folder)
     if config.model_type not in QWENS:
         raise ValueError(f"{folder}: a plan needs a Qwen, not the model_type {config.model_type!r}")

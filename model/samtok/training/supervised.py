@@ -3,12 +3,13 @@
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, TrainerCallback
@@ -18,6 +19,7 @@ from samtok.locate import TOKENIZER, VLM, model_folder, vlm_part
 from samtok.processor import Processor
 from samtok.qwen import load_qwen
 from samtok.tokenizer import SAMTok
+from samtok.training.average import average
 from samtok.training.benchmarks import Benchmarks, RunBenchmarks
 from samtok.training.codes import CodeSource, GeometryCodes, TokenizerCodes
 from samtok.training.depth import deepen
@@ -44,13 +46,15 @@ from samtok.vocabulary import extend_vocabulary, mask_word_ids, reset_code_rows
 
 
 class StartingWeights(RecipePart):
-    """Where the weights come from: a new nano, or a checkpoint."""
+    """Where the weights come from: a new nano, a checkpoint, or the average of several."""
 
     nano: NanoOptions | None = None
     corpus: PositiveInt = 2000
     """Dialogues whose texts train nano's text tokenizer, or teach it more words."""
     checkpoint: str | None = None
     """The folder of a QwenVL or of a whole model, a hub id, or nano."""
+    average: dict[str, PositiveFloat] | None = Field(default=None, min_length=1)
+    """Checkpoints of one descent, and what the weights of each count for; see `average`."""
     pixels: tuple[PositiveInt, PositiveInt] | None = None
     """The least and the most pixels of an image as the model sees it; None keeps the checkpoint's."""
     words: Literal["kept", "random", "near"] = "kept"
@@ -63,13 +67,18 @@ class StartingWeights(RecipePart):
 
     @model_validator(mode="after")
     def _either(self) -> "StartingWeights":
-        if (self.nano is None) == (self.checkpoint is None):
-            raise ValueError("give either nano or checkpoint")
+        if [self.nano, self.checkpoint, self.average].count(None) != 2:
+            raise ValueError("give either nano, checkpoint or average")
         if self.merges and self.nano:
             raise ValueError("merges belongs to a checkpoint; a new nano learns its words from `corpus`")
         if self.text_layers and self.nano:
             raise ValueError("text_layers belongs to a checkpoint; a new nano has its own")
         return self
+
+    @property
+    def checkpoints(self) -> dict[str, float]:
+        """What the weights of each checkpoint count for; none for a new nano."""
+        return self.average or ({self.checkpoint: 1.0} if self.checkpoint else {})
 
 
 class SupervisedEvaluation(RecipePart):
@@ -139,7 +148,7 @@ class SupervisedRecipe(TrainingRecipe, TimedRecipe, Optimisation):
 
     @model_validator(mode="after")
     def _starts_again(self) -> "SupervisedRecipe":
-        if self.lora is not None and self.start.checkpoint is None:
+        if self.lora is not None and not self.start.checkpoints:
             raise ValueError("lora needs a start.checkpoint, to whose weights it is added")
         return self
 
@@ -252,8 +261,7 @@ def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrained
     if start.nano is not None:
         model, processor = build_nano(start.nano, _corpus(recipe), recipe.seed)
     else:
-        model, processor = load_qwen(vlm_part(model_folder(str(start.checkpoint))), recipe.dtype)
-        extend_vocabulary(model, processor.tokenizer, recipe.seed)
+        model, processor = average(start.checkpoints, partial(_checkpoint, recipe))
         if start.merges:
             processor.tokenizer = learn_merges(model, processor.tokenizer, _corpus(recipe), start.merges)
         if start.text_layers:
@@ -264,6 +272,12 @@ def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrained
     if start.pixels:
         processor.limit_pixels(*start.pixels)
     return model.to(recipe.dtype), processor
+
+
+def _checkpoint(recipe: SupervisedRecipe, name: str) -> tuple[PreTrainedModel, Processor]:
+    model, processor = load_qwen(vlm_part(model_folder(name)), recipe.dtype)
+    extend_vocabulary(model, processor.tokenizer, recipe.seed)
+    return model, processor
 
 
 def _corpus(recipe: SupervisedRecipe) -> list[str]:
