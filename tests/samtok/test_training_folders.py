@@ -3,6 +3,8 @@
 import json
 import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from samtok.training import supervised
 from samtok.training.folders import (
     UNFINISHED,
     checkpoint_fault,
+    locked,
     newest_checkpoint,
     remove_older,
     weights_fault,
@@ -199,3 +202,28 @@ def test_a_log_is_rewound_to_a_step_of_a_stage(tmp_path):
         file.write('{"stage": "second", "step": 1')  # torn
     log.rewind(2, "second", ["first"])
     assert [json.loads(line) for line in log.path.read_text().splitlines()] == entries[:3]
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from samtok.training.folders import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_trainings_do_not_write_to_one_folder(tmp_path):
+    recipe, out = test_supervised.recipe(tmp_path, evaluation=None), tmp_path / "out"
+    out.mkdir()
+    command = [sys.executable, "-c", HOLD, str(out)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        for resume in (False, True):
+            with pytest.raises(BlockingIOError, match=rf"^another training is writing to {out}$"):
+                supervised.train(recipe, out, resume)
+        other.kill()
+    assert (supervised.train(recipe, out) / "config.json").is_file()
+    with locked(out):
+        pass

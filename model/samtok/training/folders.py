@@ -1,5 +1,6 @@
 """Folders of weights that are whole or do not count, whenever the training is killed or the disk is full."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ from samtok.loading import CONFIG, check_weights
 
 UNFINISHED = "unfinished"
 """The folder beside a folder, in which it is written."""
+_LOCK = ".lock"
 _STATE = "trainer_state.json"
 _RESUMED = (_STATE, "scheduler.pt")
 _OPTIMIZERS = ("optimizer.pt", "optimizer.bin", "latest")
@@ -59,6 +61,24 @@ def written_whole(folder: Path) -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
         if aside.parent.is_dir() and not any(aside.parent.iterdir()):
             aside.parent.rmdir()
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Keep other trainings out of a folder.
+
+    Raises:
+        BlockingIOError: one is at work there.
+    """
+    with (out / _LOCK).open("wb") as file:
+        try:
+            # of this process: flock's would stay with workers that outlive it
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            raise BlockingIOError(f"another training is writing to {out}") from None
+        except OSError:  # a file system without locks
+            pass
+        yield
 
 
 def clear_unfinished(out: Path) -> None:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -23,7 +24,7 @@ from pydantic import (
 from torch import nn
 from transformers import TrainingArguments
 
-from samtok.training.folders import clear_unfinished
+from samtok.training.folders import clear_unfinished, locked
 from samtok.training.processes import processes
 from samtok.training.sources import find_source, starts_anywhere
 from samtok.yaml_file import read_yaml
@@ -159,24 +160,28 @@ class TrainingRecipe(RecipePart):
         """All options that its parts ask its data source with, beside those of `data`."""
         return [{}]
 
-    def open_folder(self, out: str | Path, resume: bool) -> Path:
-        """Create the folder of a training if it does not exist, and set torch's number of threads.
+    @contextmanager
+    def folder(self, out: str | Path, resume: bool) -> Iterator[Path]:
+        """The folder of a training, which is made if need be and kept from others; sets torch's threads.
 
         Raises:
             FileExistsError: the folder holds a training and `resume` is False.
+            BlockingIOError: another training is writing there.
         """
         out, together = Path(out), processes()
         marks = ("log.jsonl", "checkpoint-*", "*/checkpoint-*")
         if not resume and any(any(out.glob(mark)) for mark in marks):
             raise FileExistsError(f"{out} already holds a training: resume it or choose another folder")
         together.wait_for_everyone()  # until all have looked
-        if together.is_main_process:
-            out.mkdir(parents=True, exist_ok=True)
-            clear_unfinished(out)
-        together.wait_for_everyone()
-        if self.threads:
-            torch.set_num_threads(self.threads)
-        return out
+        with ExitStack() as kept:
+            if together.is_main_process:
+                out.mkdir(parents=True, exist_ok=True)
+                kept.enter_context(locked(out))
+                clear_unfinished(out)
+            together.wait_for_everyone()
+            if self.threads:
+                torch.set_num_threads(self.threads)
+            yield out
 
     def arguments(
         self,

@@ -171,7 +171,7 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
         the folder of the final model with its mask tokenizer, `out`/final.
 
     Raises:
-        OSError, ValueError: see `load_recipe`, `TrainingRecipe.open_folder` and `written_whole`; TRL is not
+        OSError, ValueError: see `load_recipe`, `TrainingRecipe.folder` and `written_whole`; TRL is not
             installed; the parts of the model do not fit each other.
     """
     recipe = load_recipe(recipe_path, ReinforcedRecipe)
@@ -181,8 +181,8 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
     for package, extra in needed.items():
         if find_spec(package) is None:
             raise ValueError(f"{package} is not installed: pip install '{extra}'")
-    out = recipe.open_folder(out, resume)
-    return _train(recipe, out, newest_checkpoint(out) if resume else None)
+    with recipe.folder(out, resume) as folder:
+        return _train(recipe, folder, newest_checkpoint(folder) if resume else None)
 
 
 def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path:

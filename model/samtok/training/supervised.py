@@ -179,12 +179,11 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
         none, of the weights and processor alone.
 
     Raises:
-        OSError, ValueError: see `load_recipe`, `TrainingRecipe.open_folder` and `written_whole`.
+        OSError, ValueError: see `load_recipe`, `TrainingRecipe.folder` and `written_whole`.
     """
     recipe = load_recipe(recipe_path, SupervisedRecipe)
-    out = recipe.open_folder(out, resume)
-    with deaths_of_workers():
-        return _train(recipe, out, newest_checkpoint(out) if resume else None)
+    with recipe.folder(out, resume) as folder, deaths_of_workers():
+        return _train(recipe, folder, newest_checkpoint(folder) if resume else None)
 
 
 def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path:

@@ -155,12 +155,11 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
         the folder of the last stage's weights, `out`/final.
 
     Raises:
-        OSError, ValueError: see `load_recipe`, `TrainingRecipe.open_folder` and `written_whole`.
+        OSError, ValueError: see `load_recipe`, `TrainingRecipe.folder` and `written_whole`.
     """
     recipe = load_recipe(recipe_path, TokenizerRecipe)
-    out = recipe.open_folder(out, resume)
-    with deaths_of_workers():
-        return _train(recipe, out, resume)
+    with recipe.folder(out, resume) as folder, deaths_of_workers():
+        return _train(recipe, folder, resume)
 
 
 def _train(recipe: TokenizerRecipe, out: Path, resume: bool) -> Path:
