@@ -35,13 +35,16 @@ def convert(kind: str, source: Path, samples: Sequence[Sample], out: Path) -> tu
         the number of answers, and what was left out.
 
     Raises:
-        ValueError: an unknown kind, a malformed source, answers to other samples, or `out` is the source.
+        ValueError: an unknown kind, a malformed source, answers to other samples, or `out` is the source
+            or in that results folder.
         OSError: a file that cannot be read or written.
     """
     if kind not in SOURCES:
         raise ValueError(f"unknown source {kind!r}; there are {', '.join(SOURCES)}")
-    if out.exists() and source.exists() and out.samefile(source):
-        raise ValueError(f"{out} is the file with the answers: write the predictions to another one")
+    real = out.resolve()
+    # a results folder holds nothing else
+    if source.resolve() in ((real, *real.parents) if kind == "run" else (real,)):
+        raise ValueError(f"{out} is where the answers are: write the predictions to another place")
     dropped = Dropped()
     answers = SOURCES[kind](source, samples, dropped)
     lines = [answer.model_dump_json(exclude_defaults=True) for answer in answers]

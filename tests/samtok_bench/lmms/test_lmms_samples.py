@@ -79,7 +79,7 @@ def test_a_log_of_another_name_stays_as_it_is(called, tmp_path, logged):
     assert len((tmp_path / "answers_predictions.jsonl").read_text().splitlines()) == 6
     for name in ("answers.jsonl", "./answers.jsonl"):
         code, _, err = called("lmms", "import", "answers.jsonl", "--predictions", name)
-        said = "answers.jsonl is the file with the answers: write the predictions to another one"
+        said = "answers.jsonl is where the answers are: write the predictions to another place"
         assert (code, err.splitlines()[-1]) == (2, f"error: {said}")
     assert log.read_bytes() == before
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -102,6 +103,17 @@ def test_the_folder_of_what_is_written_is_made(called, tmp_path):
     assert called(*source, "--out", "new/a/a.jsonl")[0] == 0
     assert len(lines(tmp_path / "new/q/q.jsonl")) == 240
     assert len(lines(tmp_path / "new/a/a.jsonl")) == 3
+
+
+@pytest.mark.parametrize("out", ["here/samples.jsonl", "here", "./here/new/a.jsonl"])
+def test_predictions_are_not_written_into_the_run_that_they_come_from(called, tmp_path, out):
+    called("run", "--task", "gres", "--limit", "3", "--model", "oracle", "--out", "here", "--no-ceiling")
+    before = (tmp_path / "here" / "samples.jsonl").read_bytes()
+    source = ("data", "predictions", "here", "--from", "run", "--task", "gres")
+    code, _, err = called(*source, "--out", out)
+    said = f"error: {Path(out)} is where the answers are: write the predictions to another place\n"
+    assert (code, err) == (2, said)
+    assert (tmp_path / "here" / "samples.jsonl").read_bytes() == before
 
 
 def test_missing_answers_are_counted(called):
