@@ -14,12 +14,17 @@ def parse_json(raw: bytes) -> Any:
 
     Raises:
         ValueError: it is not JSON, has a key twice in an object (of which Python would keep the last), a
-            number that is not finite, or depth without end.
+            number that is not finite, half of a character, which no file can hold, or depth without end.
     """
     try:
         content = json.loads(raw, object_pairs_hook=_each_once, parse_float=_finite, parse_constant=_finite)
+        if b"\\ud" in raw.lower():
+            json.dumps(content, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise ValueError(f"half of a character (a lone surrogate), {half!a}") from None
     level = [content]
     for _ in range(DEEPEST):
         inner = [value for value in level if isinstance(value, dict | list)]

@@ -1,11 +1,10 @@
 """One answer that was made elsewhere, as a line of a predictions file has it."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, FiniteFloat, Tag, model_validator
 
 from samtok_bench import rle
 from samtok_bench.images import mask_pixels
@@ -63,8 +62,8 @@ class StatedAnswer(BaseModel):
     """
     phrases: list[str] = []
     """The phrase that each mask belongs to; none at all for tasks without phrases."""
-    scores: list[float] = []
-    """How sure the model is of each mask, for metrics that rank masks."""
+    scores: list[FiniteFloat] = []
+    """How sure the model is of each mask. No metric reads it: give the masks that count as the answer."""
     outcome: Literal["ok", "parse_error", "model_error", "truncated", "skipped"] = "ok"
     """How the sample ended; all of them stay in every denominator."""
     detail: str = ""
@@ -88,8 +87,6 @@ class StatedAnswer(BaseModel):
             found = getattr(self, name)
             if found and len(found) != len(self.masks):
                 raise ValueError(f"{len(found)} {name} for {len(self.masks)} masks")
-        if not all(map(math.isfinite, self.scores)):
-            raise ValueError("a score is not a finite number")
         if self.masks and self.outcome in (Outcome.MODEL_ERROR, Outcome.SKIPPED):
             raise ValueError(f"{len(self.masks)} masks in spite of the outcome {self.outcome}")
         return self

@@ -10,8 +10,9 @@ from PIL import Image
 from samtok_bench import rle
 from samtok_bench.exchange.coordinates import Coordinates
 from samtok_bench.exchange.pictures import colour_name, data_url, outlined
+from samtok_bench.exchange.places import Placed, image_of, placed, regions_of
 from samtok_bench.rle import RLE
-from samtok_bench.sample import ImagePart, Part, Region, Sample, Text, Turn
+from samtok_bench.sample import ImagePart, Region, Sample, Text
 
 RegionForm = Literal["words", "boxes", "outline"]
 REGION_FORMS: tuple[RegionForm, ...] = get_args(RegionForm)
@@ -46,62 +47,35 @@ class Rendering:
 
     def messages(self, sample: Sample) -> list[dict[str, Any]]:
         """The turns of a sample; errors as those of `open`."""
-        placed = list(_placed(sample.turns))
+        every = list(placed(sample.turns))
         messages: list[dict[str, Any]] = []
-        for turn, parts in groupby(placed, lambda part: part.turn):
-            content = [self._content(part, placed, sample) for part in parts]
+        for turn, parts in groupby(every, lambda part: part.turn):
+            content = [self._content(part, every, sample) for part in parts]
             if turn == len(sample.turns) - 1 and self.instruction:
                 content.append({"type": "text", "text": f" {self.instruction}"})
             messages.append({"role": sample.turns[turn].role, "content": list(_joined(content))})
         return messages
 
-    def _content(self, placed: "_Placed", every: Sequence["_Placed"], sample: Sample) -> dict[str, Any]:
-        part = placed.part
+    def _content(self, place: Placed, every: Sequence[Placed], sample: Sample) -> dict[str, Any]:
+        part = place.part
         if isinstance(part, ImagePart):
-            drawn = _regions_of(placed.image, every) if self.regions == "outline" else []
+            drawn = regions_of(place.image, every) if self.regions == "outline" else []
             pictures = self.open(part, sample)
             seen = pictures.get("seen", pictures["image"])
             return self.picture(outlined(seen, drawn))
-        text = part.text if isinstance(part, Text) else self._region(part, placed.image, every, sample)
+        text = part.text if isinstance(part, Text) else self._region(part, place, every, sample)
         return {"type": "text", "text": text}
 
-    def _region(self, region: Region, image: int, every: Sequence["_Placed"], sample: Sample) -> str:
+    def _region(self, region: Region, place: Placed, every: Sequence[Placed], sample: Sample) -> str:
         if self.regions == "outline":
-            number = _regions_of(image, every).index(region.rle)
+            number = regions_of(place.image, every).index(region.rle)
             return f"the region outlined in {colour_name(number)}"
         if self.regions == "boxes":
             height, width = region.rle["size"]
             return self.coordinates.written(rle.box(region.rle), (height, width))
         if self.words is None:
             raise ValueError("regions as mask words need a tokenizer")
-        images = [part.part for part in every if part.image == image and isinstance(part.part, ImagePart)]
-        shown = images[0] if images else ImagePart(sample.image)
-        return self.words(self.open(shown, sample)["image"], [region.rle])[0]
-
-
-@dataclass(frozen=True)
-class _Placed:
-    part: Part
-    turn: int
-    image: int
-    """How many images there are up to here: a region is on the last of them."""
-
-
-def _placed(turns: Sequence[Turn]) -> Iterator[_Placed]:
-    images = 0
-    for number, turn in enumerate(turns):
-        for part in turn.parts:
-            images += isinstance(part, ImagePart)
-            yield _Placed(part, number, images)
-
-
-def _regions_of(image: int, every: Sequence[_Placed]) -> list[RLE]:
-    """The masks on an image in the order in which they are named, each once."""
-    found: list[RLE] = []
-    for placed in every:
-        if placed.image == image and isinstance(placed.part, Region) and placed.part.rle not in found:
-            found.append(placed.part.rle)
-    return found
+        return self.words(self.open(image_of(place, every, sample), sample)["image"], [region.rle])[0]
 
 
 def _joined(content: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -52,8 +52,13 @@ def _outline(mask: np.ndarray, width: int) -> np.ndarray:
     return ring if ring.any() else mask
 
 
-def data_url(image: Image.Image) -> str:
-    """A picture as a PNG in a URL, without loss."""
+def png(image: Image.Image) -> bytes:
+    """A picture as a file, without loss."""
     file = io.BytesIO()
     image.save(file, format="PNG", compress_level=1)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    return file.getvalue()
+
+
+def data_url(image: Image.Image) -> str:
+    """A picture as a PNG in a URL."""
+    return "data:image/png;base64," + base64.b64encode(png(image)).decode("ascii")

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from samtok_bench import provenance
 from samtok_bench.exchange.answers import StatedAnswer
 from samtok_bench.sample import Prediction, Sample
+from samtok_bench.strict_json import parse_json
 from samtok_bench.validation import first_fault
 
 BOM = b"\xef\xbb\xbf"
@@ -100,12 +101,13 @@ class PredictionsFile:
 
     def _parse(self, place: Place, line: bytes) -> StatedAnswer:
         try:
-            record = json.loads(line.removeprefix(BOM) if place.number == 1 else line)
+            record = parse_json(line.removeprefix(BOM) if place.number == 1 else line)
+        except ValueError as error:
+            raise ValueError(f"{self._where(place)} is not JSON: {error}") from None
+        try:
             return StatedAnswer.model_validate(record)
         except ValidationError as error:
             raise ValueError(f"{self._where(place)}: {first_fault(error)}") from None
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{self._where(place)} is not JSON: {error}") from None
 
     def _prediction(self, place: Place, answer: StatedAnswer, sample: Sample) -> Prediction:
         try:

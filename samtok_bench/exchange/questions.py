@@ -10,6 +10,7 @@ Paths are below the data root. A region is on the last image before it, or on th
 shows. With "upright": true masks are on the image as its EXIF orientation asks viewers to show it, else on
 its pixels as stored. A question that needs answers of the same model names their ids in "after", in order; in
 its turns the text of ANSWER stands for what the model said, or in a question for the masks that it gave.
+An image with regions may have a copy on which these are outlined, "outlined", beside the file of questions.
 """
 
 import json
@@ -21,7 +22,10 @@ from typing import Any
 
 from samtok_bench import rle
 from samtok_bench.codec import Codec
-from samtok_bench.sample import ImagePart, Part, Prediction, Region, Sample, Text
+from samtok_bench.exchange.messages import Open
+from samtok_bench.exchange.pictures import colour_name, outlined, png
+from samtok_bench.exchange.places import Placed, image_of, placed, regions_of
+from samtok_bench.sample import ImagePart, Prediction, Region, Sample, Text
 from samtok_bench.task import Task
 
 ANSWER = "{{answer to %s}}"
@@ -33,26 +37,50 @@ class RegionForms:
     Args:
         box: [x0, y0, x1, y1], pixels, half open.
         words: the words of this codec.
+        outlines: a folder for pictures on which the regions are outlined, which name their colours.
+        open: gives the pictures that are drawn on, see `messages.Open`.
     """
 
-    def __init__(self, *, box: bool = False, words: Codec | None = None) -> None:
-        self._box, self._codec = box, words
+    def __init__(
+        self,
+        *,
+        box: bool = False,
+        words: Codec | None = None,
+        outlines: Path | None = None,
+        open: Open | None = None,
+    ) -> None:
+        self._box, self._codec, self._outlines, self._open = box, words, outlines, open
         # one image asks several things
         self._embed = lru_cache(maxsize=1)(words.embed_file) if words else None
 
-    def of(self, region: Region, image: ImagePart, sample: Sample) -> dict[str, Any]:
+    def of(self, region: Region, place: Placed, every: Sequence[Placed], sample: Sample) -> dict[str, Any]:
         """By name; ValueError for words of a region on a part of an image."""
         written: dict[str, Any] = {}
         if self._box:
             written["box"] = list(rle.box(region.rle))
         if self._codec is not None and self._embed is not None:
+            image = image_of(place, every, sample)
             if image.view is not None:
                 raise ValueError(f"a region on a part of {image.path} cannot be written as words")
             height, width = region.rle["size"]
             embedding = self._embed(image.path, (height, width), sample.shown_upright(image.path))
             codes = self._codec.encode(embedding, [region.rle])
             written["words"] = self._codec.text(codes[0])
+        if self._outlines is not None:
+            written["outline"] = colour_name(regions_of(place.image, every).index(region.rle))
         return written
+
+    def picture(
+        self, image: ImagePart, place: Placed, every: Sequence[Placed], sample: Sample
+    ) -> dict[str, Any]:
+        """The picture with the outlines of an image's regions, which is written here; errors as of `open`."""
+        drawn = regions_of(place.image, every)
+        if self._outlines is None or self._open is None or not drawn:
+            return {}
+        pictures = self._open(image, sample)
+        path = self._outlines / f"{sample.id}-{place.image}.png"
+        path.write_bytes(png(outlined(pictures.get("seen", pictures["image"]), drawn)))
+        return {"outlined": f"{self._outlines.name}/{path.name}"}
 
 
 def questions(task: Task, samples: Sequence[Sample], root: Path, forms: RegionForms) -> Iterator[bytes]:
@@ -60,6 +88,7 @@ def questions(task: Task, samples: Sequence[Sample], root: Path, forms: RegionFo
     for sample in samples:
         answers = [_stand_in(id, sample) for id in sample.after]
         asked = task.with_history(sample, answers) if answers else sample
+        every = list(placed(asked.turns))
         record: dict[str, Any] = {
             "id": sample.id,
             "task": task.name,
@@ -68,8 +97,13 @@ def questions(task: Task, samples: Sequence[Sample], root: Path, forms: RegionFo
             "size": list(sample.size),
             "answer": task.answer_form,
             "turns": [
-                {"role": turn.role, "content": list(_content(turn.parts, sample, root, forms))}
-                for turn in asked.turns
+                {
+                    "role": turn.role,
+                    "content": [
+                        _content(place, every, sample, root, forms) for place in every if place.turn == number
+                    ],
+                }
+                for number, turn in enumerate(asked.turns)
             ],
         }
         if sample.upright:
@@ -85,18 +119,20 @@ def _stand_in(id: str, sample: Sample) -> Prediction:
 
 
 def _content(
-    parts: Sequence[Part], sample: Sample, root: Path, forms: RegionForms
-) -> Iterator[dict[str, Any]]:
-    image = ImagePart(sample.image)
-    for part in parts:
-        if isinstance(part, Text):
-            yield {"type": "text", "text": part.text}
-        elif isinstance(part, ImagePart):
-            image = part
-            view = {name: value for name, value in asdict(part.view).items() if value} if part.view else {}
-            yield {"type": "image", "path": _below(part.path, root), **({"view": view} if view else {})}
-        elif isinstance(part, Region):
-            yield {"type": "region", "mask": part.rle, **forms.of(part, image, sample)}
+    place: Placed, every: Sequence[Placed], sample: Sample, root: Path, forms: RegionForms
+) -> dict[str, Any]:
+    part = place.part
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    if isinstance(part, Region):
+        return {"type": "region", "mask": part.rle, **forms.of(part, place, every, sample)}
+    view = {name: value for name, value in asdict(part.view).items() if value} if part.view else {}
+    return {
+        "type": "image",
+        "path": _below(part.path, root),
+        **({"view": view} if view else {}),
+        **forms.picture(part, place, every, sample),
+    }
 
 
 def _below(path: Path, root: Path) -> str:

@@ -33,6 +33,9 @@ def questions(
     words: Annotated[
         str | None, option("--words", "Also write each region in the words of this codec, such as samtok.")
     ] = None,
+    outlines: Annotated[
+        bool, option("--outlines", "Also write pictures with each region outlined, in a folder beside --out.")
+    ] = False,
 ) -> None:
     """Write what a split asks, for a model that runs elsewhere.
 
@@ -42,6 +45,7 @@ def questions(
     from samtok_bench.exchange.questions import questions as lines
     from samtok_bench.files import write_whole
     from samtok_bench.predictor import PredictorOptions
+    from samtok_bench.predictors.pictures import pictures_of
     from samtok_bench.registry import codec_class
 
     asked, samples, root = _split(task, protocol, data, task_option, split, data_root)
@@ -50,7 +54,11 @@ def questions(
         kind, argument = codec_class(words)
         codec = kind(argument, PredictorOptions(asked.generation))
     out.parent.mkdir(parents=True, exist_ok=True)
-    written = list(lines(asked, samples, root, RegionForms(box=boxes, words=codec)))
+    pictures = out.with_suffix(".outlined") if outlines else None
+    if pictures:
+        pictures.mkdir(exist_ok=True)
+    forms = RegionForms(box=boxes, words=codec, outlines=pictures, open=pictures_of)
+    written = list(lines(asked, samples, root, forms))
     write_whole(out, b"".join(written))
     dependent = sum(bool(sample.after) for sample in samples)
     say(f"{len(written)} questions below {root}: {out}")

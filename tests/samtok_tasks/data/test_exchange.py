@@ -5,10 +5,13 @@ import shutil
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
+from PIL import Image
 
 from samtok_bench import registry, rle
 from samtok_bench.exchange.answers import json_schema
+from samtok_bench.exchange.pictures import OUTLINES
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.task import Generation
 
@@ -66,6 +69,35 @@ def test_questions_hold_what_the_samples_ask(called, tmp_path, task):
         for part in parts:
             if part["type"] == "region":
                 assert part["box"] == list(rle.box(part["mask"]))
+
+
+def test_regions_are_also_written_as_outlines(called, tmp_path):
+    ours = ("--task", "gar-bench", "--out", "new/q.jsonl")
+    assert called("data", "questions", *ours, "--outlines")[0] == 0
+    task = registry.task_class("gar-bench")()
+    root = task.default_root()
+    shown = set()
+    for line in lines(tmp_path / "new" / "q.jsonl")[:30]:
+        parts = [part for turn in line["turns"] for part in turn["content"]]
+        [image] = [part for part in parts if part["type"] == "image"]
+        plain = np.asarray(Image.open(root / image["path"]).convert("RGB"))
+        drawn = np.asarray(Image.open(tmp_path / "new" / image["outlined"]))
+        assert drawn.shape == plain.shape
+        regions = [part for part in parts if part["type"] == "region"]
+        for region in regions:
+            colour = (drawn == OUTLINES[region["outline"]]).all(-1) & (drawn != plain).any(-1)
+            assert colour.any()
+            others = [other for other in regions if other is not region]
+            if not others:
+                assert not (colour & rle.decode(region["mask"])).any()
+        shown.add(len({region["outline"] for region in regions}))
+    assert shown == {1, 2}
+
+
+def test_a_picture_without_regions_is_not_drawn(called, tmp_path):
+    assert called("data", "questions", "--task", "gres", "--out", "q.jsonl", "--outlines")[0] == 0
+    assert not any((tmp_path / "q.outlined").iterdir())
+    assert "outlined" not in (tmp_path / "q.jsonl").read_text()
 
 
 def test_regions_are_also_written_as_words_of_a_codec(called, tmp_path):
