@@ -17,6 +17,7 @@ from published_pair import small_config, write_pair
 from pyarrow import parquet
 from pycocotools import mask as coco
 from qwen_parts import base_qwen, tiny_qwen, tiny_samtok
+from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
 from samtok import QwenVLSAMTok, SAMTok
@@ -172,13 +173,15 @@ def test_reinforcement(tmp_path):
     path = written(
         tmp_path, "qwen2.5-vl-3b-gres-rl", start=str(tmp_path / "start"), pixels=[1024, 4096], prompts=4,
         steps=2, prompts_per_step=2, answers=2, answers_per_pass=2, max_new_tokens=8,
-        trl={"steps_per_generation": 4},
+        trl={"steps_per_generation": 4}, benchmarks=None,
         data__options__files=[str(tmp_path / "gres8k.parquet")], data__options__data_root=str(tmp_path),
         data__options__tokenizer=str(tmp_path / "start"),
         **{name: value for name, value in FEW.items() if name != "workers"},
     )  # fmt: skip
     final = reinforced.train(path, tmp_path / "out")
     chat(QwenVLSAMTok.from_pretrained(final))
+    weights = load_file(final / "vlm/model.safetensors").values()
+    assert {weight.dtype for weight in weights} == {torch.float32}  # others lose updates of 1e-6
     _, loading = AutoModelForImageTextToText.from_pretrained(final / "vlm", output_loading_info=True)
     assert not any(loading[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
 

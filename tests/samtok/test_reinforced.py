@@ -236,6 +236,7 @@ def test_a_training_is_logged_watched_resumed_and_loadable(tmp_path, recipe, sta
     assert first["warnings"] == ["t_acc below 0.9"]
     assert "train_loss" in summary
     assert sorted(path.name for path in out.iterdir()) == [
+        ".lock",
         "checkpoint-2",
         "checkpoint-3",
         "final",
@@ -255,6 +256,15 @@ def test_a_training_is_logged_watched_resumed_and_loadable(tmp_path, recipe, sta
     assert lines(killed) == logged
     again = QwenVLSAMTok.from_pretrained(killed / "final").model
     assert all(torch.equal(a, b) for a, b in zip(again.parameters(), trained.parameters(), strict=True))
+
+    watched = tmp_path / "watched"
+    benchmarks = {"every": 2, "runs": [{"task": "gres", "limit": 2}]}
+    final = train(recipe(benchmarks=benchmarks), watched)
+    same = QwenVLSAMTok.from_pretrained(final).model
+    assert all(torch.equal(a, b) for a, b in zip(same.parameters(), trained.parameters(), strict=True))
+    values = [line for line in lines(watched) if "gres_giou" in line]
+    assert [line["step"] for line in values] == [2, 3]
+    assert [line for line in lines(watched) if line not in values] == logged
 
 
 @pytest.mark.parametrize(

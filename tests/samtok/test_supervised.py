@@ -364,6 +364,7 @@ def test_one_process_keeps_to_one_gpu(tmp_path, monkeypatch):
     [
         ({"stages": [{"until": 5, "images": 1}, {"until": 2, "images": 1}]}, "each stage must end after"),
         ({"start": {}}, "either nano, checkpoint or average"),
+        ({"weights": "bfloat16"}, "rounds away updates below 0.4 %"),
         ({"start": {"nano": {}, "text_layers": 3}}, "text_layers belongs to a checkpoint"),
         ({"start": {"nano": {}, "merges": 3}}, "merges belongs to a checkpoint"),
         ({"stages": [{"until": 1, "images": 1, "eyes_only": True}]}, "needs an image_loss"),

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Protocol, Self
 
 import torch
 from pydantic import Field, PlainValidator, PositiveInt, model_validator
-from transformers import TrainerCallback
+from transformers import Trainer, TrainerCallback
 
 from samtok.training.processes import processes
 from samtok.training.recipe import RecipePart
@@ -66,7 +66,7 @@ class RunBenchmarks(TrainerCallback):
             if processes().is_main_process:
                 values = self._run(model, self._out / f"step-{state.global_step}")
                 should_log = control.should_log
-                self._trainer.log(values)
+                Trainer.log(self._trainer, values)  # TRL's own would end its step's means
                 control.should_log = should_log  # which logging clears
         processes().wait_for_everyone()
 

@@ -86,18 +86,18 @@ def plan(recipe: SupervisedRecipe, model: PreTrainedModel, of: Dialogues, gpus: 
         linear = [part for name, part in model.named_modules() if re.fullmatch(LINEAR, name)]
         sides = [part.in_features + part.out_features for part in linear if isinstance(part, nn.Linear)]
         added = lora.rank * sum(sides)
-        trained, trained_size = added + (1 if tied else 2) * len(VOCABULARY) * width, 4
+        trained = added + (1 if tied else 2) * len(VOCABULARY) * width
     else:
         recipe.freeze(model)
-        trained, trained_size = sum(p.numel() for p in model.parameters() if p.requires_grad), size
+        trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     layer = 2 * tokens * (4 * width + 2 * queries + 2 * keys + 4 * inner)
     kept = 2 * tokens * width * layers + layer if recipe.gradient_checkpointing else layer * layers
     memory = {
         "weights": parameters * size,
-        "LoRA and rows of words": trained * trained_size if lora else 0,
+        "LoRA and rows of words": 4 * trained if lora else 0,
         "bfloat16 copies of the weights": 2 * parameters if recipe.autocast and size == 4 else 0,
-        "gradients": trained * trained_size * (2 if gpus > 1 else 1),  # and once more to exchange them
-        "AdamW": 2 * trained * trained_size,
+        "gradients": 4 * trained * (2 if gpus > 1 else 1),  # and once more to exchange them
+        "AdamW": 8 * trained,
         "activations": kept,
         "matrices with the words' rows": 4 * size * rows if lora else 0,
         "logits": 10 * answered * text.vocab_size,

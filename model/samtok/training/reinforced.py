@@ -21,6 +21,7 @@ from samtok.locate import model_folder, vlm_part
 from samtok.processor import QwenVLProcessor
 from samtok.qwen import load_qwen
 from samtok.tokenizer import SAMTok
+from samtok.training.benchmarks import Benchmarks, RunBenchmarks
 from samtok.training.codes import TokenizerCodes
 from samtok.training.folders import newest_checkpoint, step_of
 from samtok.training.processes import processes
@@ -99,8 +100,6 @@ class ReinforcedRecipe(TrainingRecipe, TimedRecipe, Optimisation):
     """The model to begin with: `nano`, a folder or a hub id."""
     codes: str | None = None
     """Its mask tokenizer, where the model's folder has none."""
-    weights: Literal["float32", "bfloat16"] = "float32"
-    """Precision of the weights. TRL's own default is bfloat16, which is slow on most CPUs."""
     pixels: tuple[PositiveInt, PositiveInt] | None = None
     """The least and the most pixels of an image as the model sees it; None keeps the checkpoint's."""
     prompts: PositiveInt
@@ -125,6 +124,7 @@ class ReinforcedRecipe(TrainingRecipe, TimedRecipe, Optimisation):
     trl: dict[str, Any] = Field(default_factory=dict)
     """Further options of TRL's GRPOConfig, those of vLLM among them; see TRL_OPTIONS."""
     watch: list[Watch] = Field(default_factory=lambda: list(DEFAULT_WATCHES))
+    benchmarks: Benchmarks | None = None
     log_every: PositiveInt = 1
     save_every: PositiveInt = 50
 
@@ -189,8 +189,9 @@ def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path
     arguments = _arguments(recipe, out)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     samtok = SAMTok.from_pretrained(recipe.codes or recipe.start, device=device)
-    # TRL loads the reference model of the KL term from where this one comes from: never a checkpoint
-    model, processor = load_qwen(vlm_part(model_folder(recipe.start)), getattr(torch, recipe.weights))
+    # TRL loads the reference model of the KL term from where this one comes from: never a checkpoint.
+    # float32, because bfloat16 would round updates of 1e-6 away
+    model, processor = load_qwen(vlm_part(model_folder(recipe.start)), torch.float32)
     if not isinstance(processor, QwenVLProcessor):
         raise ValueError(f"start: {recipe.start} is no Qwen, which reinforcement learning needs")
     model.set_attn_implementation(recipe.attention)
@@ -207,6 +208,7 @@ def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path
     log.rewind(step_of(checkpoint) if checkpoint else 0)
     trainer = trainer_class()(
         recipe,
+        samtok,
         model=model,
         processing_class=processor,
         reward_funcs=[reward.make(samtok, processor.tokenizer) for reward in recipe.rewards],
@@ -215,8 +217,10 @@ def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path
         callbacks=[_LogAndWatch(log, recipe.watch)],
     )
     trainer.add_callback(TimeLimit(trainer, recipe.seconds))
+    if recipe.benchmarks:
+        trainer.add_callback(RunBenchmarks(trainer, recipe.benchmarks, out))
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
-    trainer.save_whole(out / "final", samtok)
+    trainer.save_loadable(out / "final")
     return out / "final"
 
 
@@ -281,9 +285,13 @@ def trainer_class() -> Callable[..., Any]:
     from trl import GRPOTrainer
 
     class ReinforcedTrainer(ResumableTrainer, GRPOTrainer):
-        def __init__(self, recipe: ReinforcedRecipe, **kwargs: Any) -> None:
-            self._recipe = recipe
+        def __init__(self, recipe: ReinforcedRecipe, samtok: SAMTok, **kwargs: Any) -> None:
+            self._recipe, self._samtok = recipe, samtok
             super().__init__(**kwargs)
+
+        def save_loadable(self, folder: Path) -> None:
+            """Write a whole model; all processes call this."""
+            self.save_whole(folder, self._samtok)
 
         def _calculate_rewards(
             self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any

@@ -99,7 +99,7 @@ class SupervisedRecipe(TrainingRecipe, TimedRecipe, Optimisation):
     codes: str
     """`geometry`, or the name of a SAMTok: `nano`, a folder or a hub id."""
     weights: Literal["float32", "bfloat16"] = "float32"
-    """Precision of the weights. Those of `lora` stay in float32, in any case."""
+    """Precision of the weights that `lora` adds to; what is trained is in float32."""
     lora: LoRA | None = None
     """Train low-rank additions and the rows of the mask words instead of all weights."""
     stages: list[DialogueStage] = Field(min_length=1)
@@ -150,6 +150,11 @@ class SupervisedRecipe(TrainingRecipe, TimedRecipe, Optimisation):
     def _starts_again(self) -> "SupervisedRecipe":
         if self.lora is not None and not self.start.checkpoints:
             raise ValueError("lora needs a start.checkpoint, to whose weights it is added")
+        if self.lora is None and self.weights == "bfloat16":
+            raise ValueError(
+                "weights: bfloat16 rounds away updates below 0.4 % of a weight; train with lora, or with "
+                "weights: float32 and autocast: bfloat16"
+            )
         return self
 
     @model_validator(mode="after")
