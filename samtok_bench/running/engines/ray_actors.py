@@ -1,13 +1,16 @@
 """Batches on the machines of a Ray cluster: plain actors, one GPU each where the cluster has some.
 
 Actors are neither restarted nor asked again by Ray: the driver hands out the batch of a dead one itself, as
-it does for processes. Every machine must have the images at the same paths, which is checked before it
-answers.
+it does for processes. It waits for all of them at once, whatever they do, so that those that are there go on
+while another finds no room. Every machine must have the images at the same paths, which is checked before it
+answers, whenever it comes.
 """
 
+import functools
 import logging
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +27,19 @@ LOCAL = "local"
 """Stands for an address: a cluster of this machine alone, for the time of the run."""
 
 
-@dataclass
+PATIENCE = 30
+"""Seconds without a word of any actor, after which a line says what is waited for."""
+
+
+@dataclass(eq=False)
 class _Actor:
     handle: Any
-    node: str
-    """Id of its machine."""
+    node: str = ""
+    """Id of its machine, once the model is loaded."""
+    job: Job | None = None
+    """What it answers."""
+    paths: Sequence[Path] = ()
+    """Images that it compares."""
 
 
 class RayEngine(Engine):
@@ -50,45 +61,56 @@ class RayEngine(Engine):
             raise ValueError("--ray needs Ray: pip install 'samtok-bench[ray]'") from None
         self._ray, self._model, self._count, self._address = ray, model, count, address
         self._actors: list[_Actor] = []
+        self._replies = dict[Any, _Actor]()
+        """Those that are waited for, one an actor, whether it loads, compares images or answers."""
         self._failed_starts = 0
-        self._checked: set[str] = set()
+        self._hash = functools.cache(lambda path: provenance.file_hash([path]))
+        self._checked = defaultdict[str, set[Path]](set)
+        """Images that a machine has as this one has them."""
 
     def prepare(self) -> None:
-        """Load the model in every actor; OSError or ValueError where there is no cluster, or no model."""
+        """Load the model in every actor; OSError or ValueError where there is no cluster, room or model.
+
+        What takes the place of one that died meanwhile is not waited for, if there is another one.
+        """
+        if self._actors:
+            return
         if not self._ray.is_initialized():
             self._connect()
-        while len(self._actors) < self._count:
-            self._start(self._count - len(self._actors))
+        self._here = self._ray.get_runtime_context().get_node_id()
+        room = self._ray.cluster_resources()
+        self._gpus = 1 if room.get("GPU") else 0
+        for what, each in (("CPU", 1), ("GPU", self._gpus)):
+            if self._count * each > (have := room.get(what, 0)):
+                raise ValueError(f"--workers {self._count}: one {what} each, and the cluster has {have:g}")
+        for _ in range(self._count):
+            self._start()
+        first = set(self._replies)
+        while first & self._replies.keys() or not any(actor.node for actor in self._actors):
+            self._hear()
 
     def close(self) -> None:
         for actor in self._actors:
             self._ray.kill(actor.handle)
         self._actors.clear()
+        self._replies.clear()
         self._ray.shutdown()
 
     def answer(self, batches: Sequence[Sequence[Sample]], keep: Keep) -> None:
-        self._check([sample.image for batch in batches for sample in batch])
-        jobs, running = Jobs(batches), dict[Any, tuple[_Actor, Job]]()
-        idle = list(self._actors)
-        while jobs or running:
-            while jobs and idle:
-                actor, job = idle.pop(), jobs.take()
-                running[actor.handle.predict.remote(sendable(job.samples))] = actor, job
-            done, _ = self._ray.wait(list(running), num_returns=1)
-            answered = []
-            for reply in done:
-                actor, job = running.pop(reply)
-                try:
-                    answered.append(Answered(job.samples, self._got(reply)))
-                    idle.append(actor)
-                except self._ray.exceptions.RayActorError:
-                    if given_up := jobs.lost(job, "within Ray"):
-                        answered.append(given_up)
-                    self._actors.remove(actor)
-                    while len(self._actors) < self._count:
-                        idle += self._start(1)
-            if answered:
-                keep(answered)
+        jobs = Jobs(batches)
+        images = list(dict.fromkeys(sample.image for batch in batches for sample in batch))
+        sound = {self._here}
+        while jobs or any(actor.job for actor in self._actors):
+            for actor in self._actors:
+                if not actor.node or actor.job or actor.paths:
+                    continue
+                if actor.node not in sound and self._check(actor, images):
+                    sound.add(actor.node)
+                if jobs and actor.node in sound:
+                    actor.job = jobs.take()
+                    self._replies[actor.handle.predict.remote(sendable(actor.job.samples))] = actor
+            if answered := self._hear(jobs):
+                keep([answered])
 
     def _connect(self) -> None:
         # Ray has no public way to keep its words about dead actors out of stdout, which belongs to --json
@@ -108,25 +130,56 @@ class RayEngine(Engine):
             reason = str(error).strip().split("\n")[0]
             raise OSError(f"no Ray cluster at {self._address}: {reason}") from None
 
-    def _start(self, count: int) -> list[_Actor]:
-        """More actors, with their model loaded."""
-        gpus = 1 if self._ray.cluster_resources().get("GPU") else 0
-        kind = self._ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0)(_Worker)
-        handles = [kind.remote(self._model) for _ in range(count)]
-        started = []
-        for handle in handles:
-            try:
-                started.append(_Actor(handle, self._got(handle.prepare.remote())))
-                self._failed_starts = 0
-            except self._ray.exceptions.RayActorError as error:
-                self._failed_starts += 1
-                if self._failed_starts >= MOST_DEATHS:
-                    reason = str(error).strip().split("\n")[0]
-                    raise OSError(
-                        f"{self._failed_starts} workers died while they loaded the model: {reason}"
-                    ) from None
-        self._actors += started
-        return started
+    def _start(self) -> None:
+        """One more actor, which loads the model as soon as there is room for it."""
+        kind = self._ray.remote(num_cpus=1, num_gpus=self._gpus, max_restarts=0, max_task_retries=0)(_Worker)
+        actor = _Actor(kind.remote(self._model))
+        self._actors.append(actor)
+        self._replies[actor.handle.prepare.remote()] = actor
+
+    def _hear(self, jobs: Jobs | None = None) -> Answered | None:
+        """Wait for a word of any actor; a batch that is answered, or given up."""
+        done, _ = self._ray.wait(list(self._replies), num_returns=1, timeout=PATIENCE)
+        if not done:
+            self._say_what_is_missing()
+            return None
+        actor = self._replies.pop(done[0])
+        lost = self._ray.exceptions
+        try:
+            said = self._got(done[0])
+        except (lost.RayActorError, lost.ObjectLostError, lost.OutOfMemoryError) as error:
+            return self._lost(actor, jobs, error)
+        if actor.job:
+            answered, actor.job = Answered(actor.job.samples, said), None
+            return answered
+        if actor.paths:
+            self._compare(actor, said)
+        else:
+            actor.node, self._failed_starts = said, 0
+        return None
+
+    def _say_what_is_missing(self) -> None:
+        if any(actor.job or actor.paths for actor in self._actors):
+            return
+        ready = sum(bool(actor.node) for actor in self._actors)
+        print(
+            f"note: {ready} of {self._count} workers are ready: waiting for room in the cluster, or for the "
+            "model to load",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    def _lost(self, actor: _Actor, jobs: Jobs | None, error: Exception) -> Answered | None:
+        """Put another actor in the place of one that died, or whose answer did not arrive."""
+        self._ray.kill(actor.handle)
+        self._actors.remove(actor)
+        if not actor.node:
+            self._failed_starts += 1
+            if self._failed_starts >= MOST_DEATHS:
+                reason = str(error).strip().split("\n")[0]
+                raise OSError(f"{self._failed_starts} workers died while they loaded the model: {reason}")
+        self._start()
+        return jobs.lost(actor.job, "within Ray") if jobs is not None and actor.job else None
 
     def _got(self, reply: Any) -> Any:
         """What an actor returns; what it raises, but for its death, as the error itself."""
@@ -137,19 +190,22 @@ class RayEngine(Engine):
                 raise error.cause from None
             raise
 
-    def _check(self, images: Sequence[Path]) -> None:
-        """OSError where a machine has other images than this one."""
-        here = self._ray.get_runtime_context().get_node_id()
-        others = {actor.node: actor for actor in self._actors if actor.node != here}
-        new = [actor for node, actor in others.items() if node not in self._checked]
-        if not new:
-            return
-        paths = list(dict.fromkeys(images))
-        ours = provenance.file_hash(paths)
-        for actor in new:
-            if self._got(actor.handle.hash_of.remote(paths)) != ours:
-                raise OSError(f"the machine {actor.node[:12]} of the cluster has other images at these paths")
-            self._checked.add(actor.node)
+    def _check(self, actor: _Actor, images: Sequence[Path]) -> bool:
+        """Whether its machine has these images; where that is not known, one actor there compares them."""
+        if any(other.paths and other.node == actor.node for other in self._actors):
+            return False
+        actor.paths = [path for path in images if path not in self._checked[actor.node]]
+        if actor.paths:
+            self._replies[actor.handle.hash_of.remote(actor.paths)] = actor
+        return not actor.paths
+
+    def _compare(self, actor: _Actor, hashes: Sequence[str]) -> None:
+        for path, there in zip(actor.paths, hashes, strict=True):
+            if there != self._hash(path):
+                where = f"the machine {actor.node[:12]} of the cluster"
+                raise OSError(f"{where} has not the same {path} as this one")
+        self._checked[actor.node].update(actor.paths)
+        actor.paths = ()
 
 
 class _Worker:
@@ -165,9 +221,9 @@ class _Worker:
         self._predictor.prepare()
         return str(ray.get_runtime_context().get_node_id())
 
-    def hash_of(self, paths: Sequence[Path]) -> str:
-        """Of files here."""
-        return provenance.file_hash(paths)
+    def hash_of(self, paths: Sequence[Path]) -> list[str]:
+        """Of each file, as it is here."""
+        return [provenance.file_hash([path]) for path in paths]
 
     def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
         """As `careful.predict`."""

@@ -1,9 +1,17 @@
 """Workers from Ray, on this machine: the same as processes, whatever dies."""
 
 import json
+import os
+import re
+import sys
+import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 from test_engines import SQUARES, alone, as_perfect, command, result
+
+from samtok_bench.running.engines import ray_actors
 
 pytest.importorskip("ray", reason="ray is not installed")
 pytestmark = pytest.mark.slow  # a cluster takes some seconds to start
@@ -32,3 +40,48 @@ def test_a_run_that_processes_began_is_finished_by_actors(command, tmp_path, alo
     (tmp_path / "many" / "run.json").write_text(json.dumps(record | {"status": "running"}))
     assert command(*SQUARES, "--model", "perfect", *RAY)[0] == 0
     assert result(tmp_path / "many") == alone
+
+
+def test_more_workers_than_cpus_are_refused(command, tmp_path):
+    code, out, err = command(*SQUARES, "--model", "perfect", "--ray", "local", "--workers", "999")
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1].startswith("error: --workers 999: one CPU each, and the cluster has ")
+
+
+@pytest.fixture
+def machines(plugin, monkeypatch):
+    """A cluster of two machines of one CPU, both of them this one: its address, and what ends the second."""
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    second = cluster.add_node(num_cpus=1)
+    yield cluster.address, lambda: cluster.remove_node(second, allow_graceful=False)
+    cluster.shutdown()
+
+
+def test_a_machine_is_checked_and_the_run_goes_on_when_it_is_gone(
+    command, tmp_path, alone, monkeypatch, machines
+):
+    address, end_the_second = machines
+    slow = (*SQUARES, "--model", "slow", "--ray", address, "--workers", "2", "--out", "many")
+    with monkeypatch.context() as patch:
+        patch.setattr(ray_actors, "provenance", SimpleNamespace(file_hash=lambda _: "of another image"))
+        code, _, err = command(*slow)
+    assert code == 2
+    assert re.search(r"^error: the machine \w+ of the cluster has not the same .*image", err, re.M)
+    journal = tmp_path / "many" / "samples.jsonl"
+
+    def answers():
+        return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+    def end_it_in_the_middle(before):
+        while answers() <= before:
+            time.sleep(0.01)
+        end_the_second()
+
+    ender = threading.Thread(target=end_it_in_the_middle, args=(answers(),), daemon=True)
+    ender.start()
+    assert command(*slow)[0] == 0
+    ender.join()
+    assert as_perfect(result(tmp_path / "many"), "slow") == alone
