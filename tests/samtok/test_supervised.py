@@ -391,6 +391,26 @@ def test_faults_of_a_recipe_are_named(tmp_path, changes, message):
         train(recipe(tmp_path, **changes), tmp_path / "out")
 
 
+def other_kinds(seed, *, start=0, from_number=1):
+    """Dialogues, and from a number on prompts and regions: what a mixture of different sources yields."""
+    dialogue = next(squares(seed))
+    others = [{"problem": ["Where?"]}, (dialogue["image"], np.ones((1, 64, 64), bool))]
+    for number in count(start):
+        yield dialogue if number < from_number else others[number % 2]
+
+
+@pytest.mark.parametrize("corpus", [1, 4])
+def test_what_a_mixture_yields_besides_dialogues_is_one_line(tmp_path, corpus):
+    data = {"source": "test_supervised:other_kinds"}
+    stages = [{"until": 3, "images": 1}]
+    start = {"nano": SMALL.model_dump(mode="json"), "corpus": corpus}
+    path = recipe(tmp_path, data=data, stages=stages, evaluation=None, start=start)
+    said = "data: test_supervised:other_kinds yields regions, where dialogues are needed"
+    with pytest.raises(ValueError, match=said) as caught:
+        train(path, tmp_path / "out")
+    assert "\n" not in str(caught.value)
+
+
 def questions(seed, *, turns=3):
     """Three different questions about one square, each a dialogue of its own."""
     for dialogue in squares(seed):

@@ -19,7 +19,7 @@ from samtok.processor import Processor, QwenVLProcessor
 from samtok.training.codes import CodeSource
 from samtok.training.open_codes import OpenCodes, PackedMasks, shifted, stand_ins
 from samtok.training.processes import ALONE, Share
-from samtok.training.recipe import DataSource, RecipePart
+from samtok.training.recipe import DataSource, Kind, RecipePart
 from samtok.training.workers import Loader
 from samtok.vocabulary import mask_word_ids
 from samtok.words import START, format_words
@@ -36,9 +36,19 @@ says whose mask words the texts hold, see `TokenizerCodes.check_words`; texts wi
 """
 
 
-def draw(data: DataSource, seed: int, indices: Sequence[int], options: dict[str, Any]) -> list[Dialogue]:
-    """Draw the dialogues of these indices, whatever order they are asked in; see `DataSource.pick`."""
-    return [data.pick(seed, index, **options) for index in indices]
+def draw(
+    data: DataSource,
+    seed: int,
+    indices: Sequence[int],
+    options: dict[str, Any],
+    kinds: Sequence[Kind] = ("dialogues",),
+) -> list[Dialogue]:
+    """Draw the dialogues of these indices, whatever order they are asked in; see `DataSource.pick`.
+
+    Raises:
+        ValueError: one is of none of these kinds.
+    """
+    return [data.required(data.pick(seed, index, **options), kinds) for index in indices]
 
 
 @dataclass(frozen=True)

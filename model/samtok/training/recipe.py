@@ -96,11 +96,14 @@ class DataSource(RecipePart):
         return find_source(self.source)(seed, **{**self.options, **options})
 
     def first(self, seed: int, kinds: Sequence[Kind], /, **options: Any) -> Any:
-        """Number 0 of this seed's stream; ValueError if a source yields nothing of these kinds."""
-        found = self.pick(seed, 0, **options)
-        if (kind := kind_of(found)) not in kinds:
+        """Number 0 of this seed's stream; ValueError as `required`."""
+        return self.required(self.pick(seed, 0, **options), kinds)
+
+    def required(self, record: Any, kinds: Sequence[Kind]) -> Any:
+        """What the source has yielded; ValueError if it is of none of these kinds, as a mixture's may be."""
+        if (kind := kind_of(record)) not in kinds:
             raise ValueError(f"data: {self.source} yields {kind}, where {' or '.join(kinds)} are needed")
-        return found
+        return record
 
     def pick(self, seed: int, index: int, /, **options: Any) -> Any:
         """Number `index` of this seed's stream, or else the first of a stream with a seed of its own."""

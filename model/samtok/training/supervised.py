@@ -286,7 +286,7 @@ def _corpus(recipe: SupervisedRecipe) -> list[str]:
         part
         for stage in recipe.stages
         for dialogue in islice(recipe.data.open(recipe.seed, **stage.options), count)
-        for turn in dialogue["turns"]
+        for turn in recipe.data.required(dialogue, ["dialogues"])["turns"]
         for parts in turn
         for part in parts
         if isinstance(part, str)
