@@ -84,11 +84,16 @@ class DataSource(RecipePart):
 
     def check(self, options: Mapping[str, Any]) -> None:
         """ValueError where the source does not take these options and the recipe's, or lacks one."""
-        found = inspect.signature(find_source(self.source))
+        source, given = find_source(self.source), {**self.options, **options}
+        found = inspect.signature(source)
+        if "start" in given and starts_anywhere(source):
+            raise ValueError(
+                f"options of {self.source}: start is set by the training, which draws any number"
+            )
         try:
-            found.bind(0, **{**self.options, **options})
+            found.bind(0, **given)
         except TypeError as error:
-            known = ", ".join(list(found.parameters)[1:])
+            known = ", ".join(name for name in list(found.parameters)[1:] if name != "start")
             raise ValueError(f"options of {self.source}: {error}; there are {known}") from None
 
     def open(self, seed: int, **options: Any) -> Iterator[Any]:
