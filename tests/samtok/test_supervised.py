@@ -411,6 +411,20 @@ def test_what_a_mixture_yields_besides_dialogues_is_one_line(tmp_path, corpus):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("place", ["stages", "sets"])
+def test_what_a_later_stage_or_a_set_cannot_ask_ends_the_training_at_once(tmp_path, place):
+    good, wrong = {}, {"kinds": {"atribute": 1}}
+    later, other = (wrong, good) if place == "stages" else (good, wrong)
+    path = recipe(
+        tmp_path, start={"checkpoint": "not looked at"},
+        data={"source": "samtok_tasks.mini.training:dialogues", "options": {"size": 64}},
+        stages=[{"until": 1, "images": 1}, {"until": 9, "images": 1, "options": later}],
+        evaluation={"seed": 9, "images": 2, "every": 2, "sets": {"one": {}, "other": other}},
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="kinds: atribute unknown; there are"):
+        train(path, tmp_path / "out")
+
+
 def questions(seed, *, turns=3):
     """Three different questions about one square, each a dialogue of its own."""
     for dialogue in squares(seed):

@@ -159,7 +159,7 @@ def report(recipe_path: str | Path, gpus: int) -> str:
 
 
 def _counted(recipe: SupervisedRecipe, folder: Path) -> Dialogues:
-    recipe.data.first(recipe.seed, ["dialogues"], **recipe.stages[-1].options)
+    recipe.first_dialogues()
     processor = load_processor(QwenVLProcessor.from_pretrained, folder)
     add_mask_words(processor.tokenizer)
     if recipe.start.pixels:
