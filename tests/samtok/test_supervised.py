@@ -467,6 +467,29 @@ def test_turns_of_one_dialogue_still_see_each_other():
     torch.testing.assert_close(mixed.losses[: len(plain.losses)], plain.losses, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
+def test_one_turn_is_the_same_apart_or_not(family):
+    model, processor = tiny_vlm(family)
+    collator = Collator(processor, GeometryCodes())
+    dialogue = draw(DATA, 1, 0, {"turns": 1})
+    plain, alone = (collator([{**dialogue, "apart": apart}]) for apart in (False, True))
+    assert plain.keys() == alone.keys()  # without "turns"
+    # only the line break of the template after the last turn is left out, as where there are more
+    length = alone["input_ids"].shape[1]
+    assert torch.equal(plain["input_ids"][:, :length], alone["input_ids"])
+    assert torch.equal(plain["labels"][:, :length], alone["labels"])
+    assert processor.tokenizer.decode(plain["input_ids"][0, length:]) == "\n"
+    assert (plain["labels"][:, length:] == IGNORED).all()
+    # together with several turns its tokens are as before, and so are its losses
+    several = {**draw(DATA, 1, 1, {}), "apart": True}
+    together = collator([{**dialogue, "apart": True}, several])
+    assert torch.equal(together["input_ids"][:1, :length], alone["input_ids"])
+    with torch.no_grad():
+        found = [token_losses(model, batch)[0].losses for batch in (plain, alone, together)]
+    torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found[2][: len(found[0])], found[0], rtol=1e-4, atol=1e-4)
+
+
 def worded(seed, *, tokenizer=None):
     """Squares whose masks are words already."""
     word = "<|mt_start|><|mt_0001|><|mt_0300|><|mt_end|>"
