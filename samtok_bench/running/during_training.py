@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from samtok_bench.running.options import RunOptions
 from samtok_bench.running.run import run
+from samtok_bench.running.samples import choose, read_split
 from samtok_bench.task import Protocol
 
 
@@ -40,6 +41,16 @@ class TrainingBenchmark(BaseModel):
         if self.name:
             return self.name
         return f"{self.task}-{self.split}" if self.split else self.task
+
+    def require_data(self) -> None:
+        """Read what is asked, so that missing data end a training before it begins and not in its midst.
+
+        Raises:
+            ValueError, OSError: as `samtok_bench.running.run.run`, of the data.
+        """
+        options = self._asked(None, None)
+        split = read_split(options.make_task(), options, lambda _: None)  # the runs say what is left out
+        choose(split.read, options, _Notes())
 
     def run(self, model: Path, out: Path) -> dict[str, float]:
         """The values of the metrics that are defined, by id."""

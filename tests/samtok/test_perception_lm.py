@@ -192,6 +192,24 @@ def test_a_fine_tuning_trains_and_resumes(published, tmp_path):
     assert train(path, tmp_path / "out", resume=True) == final
 
 
+def test_questions_that_stand_alone_are_trained_and_several_are_refused(published, tmp_path):
+    """A task's questions are each asked alone: of a Qwen several in one pass."""
+    options = {"tasks": {"gres": 1}, "split": "val"}
+    changes = {
+        "start": {"checkpoint": str(published)},
+        "stages": [{"until": 1, "images": 2}],
+        "evaluation": None,
+    }
+    path = recipe(tmp_path, data={"source": "tasks", "options": {**options, "questions": 1}}, **changes)
+    assert load_qwen(train(path, tmp_path / "one"), torch.float32)
+    [entry] = [entry for entry in entries(tmp_path / "one") if "loss" in entry]
+    assert entry["loss"] > 0
+    path = recipe(tmp_path, data={"source": "tasks", "options": options}, workers=1, **changes)
+    with pytest.raises(ValueError, match="turns apart about one image, and only a Qwen takes") as caught:
+        train(path, tmp_path / "several")
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("file", "change", "said"),
     [

@@ -129,6 +129,26 @@ def test_a_source_that_starts_anywhere_is_one_stream(monkeypatch):
     assert data.pick(3, 7, step=1) == 307
 
 
+def begun(seed, **options):
+    """A stream of its own for each number, one of whose options is called start."""
+    return iter([options["start"]])
+
+
+def test_start_is_no_option_of_a_source_that_starts_anywhere():
+    trust(Path(__file__))
+    data = DataSource(source="test_sources:numbers", options={"step": 2})
+    said = "options of test_sources:numbers: start is set by the training"
+    with pytest.raises(ValueError, match=said):
+        data.check({"start": 3})
+    with pytest.raises(ValueError, match=said):
+        DataSource(source="test_sources:numbers", options={"start": 3}).check({})
+    with pytest.raises(ValueError, match=r"argument 'stop'; there are step$"):
+        data.check({"stop": 3})
+    other = DataSource(source="test_sources:begun", options={"start": 3})
+    other.check({})
+    assert other.pick(1, 0) == 3
+
+
 def test_another_source_has_a_stream_of_its_own_for_each_index(file):
     trust(file)
     data = DataSource(source=f"{file.stem}:rings")

@@ -392,6 +392,40 @@ def test_faults_of_a_recipe_are_named(tmp_path, changes, message):
         train(recipe(tmp_path, **changes), tmp_path / "out")
 
 
+def other_kinds(seed, *, start=0, from_number=1):
+    """Dialogues, and from a number on prompts and regions: what a mixture of different sources yields."""
+    dialogue = next(squares(seed))
+    others = [{"problem": ["Where?"]}, (dialogue["image"], np.ones((1, 64, 64), bool))]
+    for number in count(start):
+        yield dialogue if number < from_number else others[number % 2]
+
+
+@pytest.mark.parametrize("corpus", [1, 4])
+def test_what_a_mixture_yields_besides_dialogues_is_one_line(tmp_path, corpus):
+    data = {"source": "test_supervised:other_kinds"}
+    stages = [{"until": 3, "images": 1}]
+    start = {"nano": SMALL.model_dump(mode="json"), "corpus": corpus}
+    path = recipe(tmp_path, data=data, stages=stages, evaluation=None, start=start)
+    said = "data: test_supervised:other_kinds yields regions, where dialogues are needed"
+    with pytest.raises(ValueError, match=said) as caught:
+        train(path, tmp_path / "out")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["stages", "sets"])
+def test_what_a_later_stage_or_a_set_cannot_ask_ends_the_training_at_once(tmp_path, place):
+    good, wrong = {}, {"kinds": {"atribute": 1}}
+    later, other = (wrong, good) if place == "stages" else (good, wrong)
+    path = recipe(
+        tmp_path, start={"checkpoint": "not looked at"},
+        data={"source": "samtok_tasks.mini.training:dialogues", "options": {"size": 64}},
+        stages=[{"until": 1, "images": 1}, {"until": 9, "images": 1, "options": later}],
+        evaluation={"seed": 9, "images": 2, "every": 2, "sets": {"one": {}, "other": other}},
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="kinds: atribute unknown; there are"):
+        train(path, tmp_path / "out")
+
+
 def questions(seed, *, turns=3):
     """Three different questions about one square, each a dialogue of its own."""
     for dialogue in squares(seed):
@@ -432,6 +466,29 @@ def test_turns_of_one_dialogue_still_see_each_other():
         mixed, _ = token_losses(model, batch)
         plain, _ = token_losses(model, collator([whole]))
     torch.testing.assert_close(mixed.losses[: len(plain.losses)], plain.losses, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
+def test_one_turn_is_the_same_apart_or_not(family):
+    model, processor = tiny_vlm(family)
+    collator = Collator(processor, GeometryCodes())
+    dialogue = draw(DATA, 1, 0, {"turns": 1})
+    plain, alone = (collator([{**dialogue, "apart": apart}]) for apart in (False, True))
+    assert plain.keys() == alone.keys()  # without "turns"
+    # only the line break of the template after the last turn is left out, as where there are more
+    length = alone["input_ids"].shape[1]
+    assert torch.equal(plain["input_ids"][:, :length], alone["input_ids"])
+    assert torch.equal(plain["labels"][:, :length], alone["labels"])
+    assert processor.tokenizer.decode(plain["input_ids"][0, length:]) == "\n"
+    assert (plain["labels"][:, length:] == IGNORED).all()
+    # together with several turns its tokens are as before, and so are its losses
+    several = {**draw(DATA, 1, 1, {}), "apart": True}
+    together = collator([{**dialogue, "apart": True}, several])
+    assert torch.equal(together["input_ids"][:1, :length], alone["input_ids"])
+    with torch.no_grad():
+        found = [token_losses(model, batch)[0].losses for batch in (plain, alone, together)]
+    torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found[2][: len(found[0])], found[0], rtol=1e-4, atol=1e-4)
 
 
 def worded(seed, *, tokenizer=None):

@@ -1,6 +1,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +255,24 @@ def test_a_wrong_recipe_is_one_clear_line(recipe: Path, tmp_path: Path, edit: di
     with pytest.raises(ValueError, match=message) as error:
         train(recipe, tmp_path / "out")
     assert "\n" not in str(error.value)
+
+
+def images_and_dialogues(seed, *, start=0):
+    """Images with masks, and then dialogues: what a mixture of different sources yields."""
+    image = np.zeros((64, 64, 3), np.uint8)
+    for number in count(start):
+        yield (image, np.ones((1, 64, 64), bool)) if number < 1 else {"image": image, "turns": []}
+
+
+@pytest.mark.parametrize("place", ["data", "evaluation"])
+def test_what_a_mixture_yields_besides_regions_is_one_line(recipe: Path, tmp_path: Path, place: str) -> None:
+    content = yaml.safe_load(recipe.read_text())
+    (content if place == "data" else content[place])["data"] = {
+        "source": "test_train_tokenizer:images_and_dialogues"
+    }
+    recipe.write_text(yaml.safe_dump(content))
+    with pytest.raises(ValueError, match="images_and_dialogues yields dialogues, where regions are needed"):
+        train(recipe, tmp_path / "out")
 
 
 def test_a_missing_recipe_names_the_shipped_ones() -> None:

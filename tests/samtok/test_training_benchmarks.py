@@ -65,6 +65,21 @@ def test_a_wrong_run_is_one_line_before_the_training(tmp_path, parts, runs, said
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        ({"data_root": "nowhere"}, "nowhere.* is missing"),
+        ({"split": "vall"}, "no split 'vall'"),
+    ],
+)
+def test_missing_data_are_one_line_before_the_training(tmp_path, parts, run, said):
+    options = {"start": {"checkpoint": str(tmp_path / "not looked at")}, "codes": str(parts / "samtok")}
+    path = recipe(tmp_path, **options, benchmarks={"every": 9, "runs": [GRES, {**GRES, "name": "b", **run}]})
+    with pytest.raises((ValueError, OSError), match=said) as caught:
+        train(path, tmp_path / "out")
+    assert "\n" not in str(caught.value)
+
+
 def test_words_of_no_tokenizer_cannot_be_benchmarked(tmp_path):
     with pytest.raises(ValueError, match="codes: geometry has none"):
         train(recipe(tmp_path, benchmarks={"every": 1, "runs": [GRES]}), tmp_path / "out")

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import yaml
 from qwen_parts import base_qwen
 from test_recipes import fine_tuning
 from test_supervised import DATA, draw, recipe
@@ -59,6 +60,16 @@ def test_memory_by_hand(tmp_path):
     assert found.memory["activations"] == 2 * 200 * 32 * 2 + 2 * 200 * (4 + 2 + 2 + 4) * 32
     assert found.memory["logits"] == 10 * 20 * model.config.text_config.vocab_size
     assert found.hours(3600, 2) == pytest.approx(found.flop / 800e12)
+
+
+@pytest.mark.parametrize(("from_number", "kind"), [(0, "prompts"), (1, "regions")])
+def test_data_of_another_kind_are_not_planned(tmp_path, from_number, kind):
+    path = fine_tuning(tmp_path)
+    content = yaml.safe_load(path.read_text())
+    content["data"] = {"source": "test_supervised:other_kinds", "options": {"from_number": from_number}}
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ValueError, match=f"other_kinds yields {kind}, where dialogues are needed"):
+        report(path, 1)
 
 
 def test_a_shipped_recipe_is_planned_without_its_weights(tmp_path):

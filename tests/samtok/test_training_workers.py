@@ -109,6 +109,58 @@ def test_the_death_of_a_worker_is_one_line():
         lose_a_worker()
 
 
+class Unusable(ValueError):
+    """Other packages have errors of their own."""
+
+
+class Broken:
+    """Numbers whose errors torch passes on from a worker."""
+
+    errors = (
+        ValueError("200 records in a row cannot be used: 3 images, the first: a.json: record 1: no image"),
+        ValueError("two lines:\nTraceback (most recent call last):\n  of another program\nValueError: x"),
+        FileNotFoundError(2, "No such file or directory", "coco/1.jpg"),
+        Unusable("a.json: record 3"),
+        ValueError(""),
+        ValueError("ends with a break\n"),
+    )
+
+    def __init__(self, *, chained: bool) -> None:
+        self.chained = chained
+
+    def __len__(self) -> int:
+        return len(self.errors)
+
+    def __getitem__(self, index: int) -> None:
+        if not self.chained:
+            raise self.errors[index]
+        try:
+            raise KeyError("turns")
+        except KeyError as error:
+            raise self.errors[index] from (error if index % 2 else self.errors[0])
+
+
+@pytest.mark.parametrize("chained", [False, True])
+@pytest.mark.parametrize("place", range(len(Broken.errors)))
+def test_an_error_in_a_worker_reads_as_without_workers(chained, place):
+    messages = []
+    for workers in (0, 1):
+        loader = Loader(Broken(chained=chained), sampler=[place], num_workers=workers, batch_size=None)
+        with pytest.raises(type(Broken.errors[place])) as caught, deaths_of_workers():
+            next(iter(loader))
+        messages.append(str(caught.value))
+    assert caught.type is type(Broken.errors[place])
+    assert messages[0] == messages[1]
+
+
+def test_other_errors_of_a_worker_keep_its_traceback():
+    """They are bugs."""
+    with pytest.raises(TypeError, match="Traceback"), deaths_of_workers():
+        next(iter(Loader([lambda: 1], num_workers=1, collate_fn=lambda items: items[0] + 1)))
+    with pytest.raises(ValueError, match=r"^Caught cold in DataLoader worker"), deaths_of_workers():
+        raise ValueError("Caught cold in DataLoader worker")
+
+
 def test_other_errors_stay_what_they_are():
     with pytest.raises(RuntimeError, match="of a model"), deaths_of_workers():
         raise RuntimeError("of a model")

@@ -23,6 +23,9 @@ class Benchmark(Protocol):
     label: str
     """Tells it from others, in file names and in the log."""
 
+    def require_data(self) -> None:
+        """ValueError or OSError, in one line, where the data are missing or cannot be read."""
+
     def run(self, model: Path, out: Path) -> dict[str, float]:
         """The metrics of the model in this folder; the answers go to the folder `out`."""
 
@@ -49,6 +52,12 @@ class Benchmarks(RecipePart):
             if labels.count(label) > 1:
                 raise ValueError(f"runs: two are called {label}; give each a `name`")
         return self
+
+    def require_data(self) -> None:
+        """ValueError or OSError where a run would end for want of its data; the first process runs them."""
+        if processes().is_main_process:
+            for benchmark in self.runs:
+                benchmark.require_data()
 
 
 class RunBenchmarks(TrainerCallback):

@@ -19,7 +19,7 @@ from samtok.processor import Processor, QwenVLProcessor
 from samtok.training.codes import CodeSource
 from samtok.training.open_codes import OpenCodes, PackedMasks, shifted, stand_ins
 from samtok.training.processes import ALONE, Share
-from samtok.training.recipe import DataSource, RecipePart
+from samtok.training.recipe import DataSource, Kind, RecipePart
 from samtok.training.workers import Loader
 from samtok.vocabulary import mask_word_ids
 from samtok.words import START, format_words
@@ -31,14 +31,25 @@ Dialogue: TypeAlias = dict[str, Any]
 """{"image": (H, W, 3) uint8, "turns": [(question parts, answer parts), ...]}.
 
 A part is text or a mask (H, W) bool. Three keys are optional. "regions": [(text, mask), ...] lists what the
-image shows, for the loss on visual tokens. "apart": True makes each turn a dialogue of its own. "tokenizer"
-says whose mask words the texts hold, see `TokenizerCodes.check_words`; texts with such words must have it.
+image shows, for the loss on visual tokens. "apart": True makes each turn a dialogue of its own; several such
+turns are for a Qwen only. "tokenizer" says whose mask words the texts hold, see `TokenizerCodes.check_words`;
+texts with such words must have it.
 """
 
 
-def draw(data: DataSource, seed: int, indices: Sequence[int], options: dict[str, Any]) -> list[Dialogue]:
-    """Draw the dialogues of these indices, whatever order they are asked in; see `DataSource.pick`."""
-    return [data.pick(seed, index, **options) for index in indices]
+def draw(
+    data: DataSource,
+    seed: int,
+    indices: Sequence[int],
+    options: dict[str, Any],
+    kinds: Sequence[Kind] = ("dialogues",),
+) -> list[Dialogue]:
+    """Draw the dialogues of these indices, whatever order they are asked in; see `DataSource.pick`.
+
+    Raises:
+        ValueError: one is of none of these kinds.
+    """
+    return [data.required(data.pick(seed, index, **options), kinds) for index in indices]
 
 
 @dataclass(frozen=True)
@@ -97,8 +108,8 @@ class Collator:
         """Give the masks their codes, which is the expensive part, and render the dialogues.
 
         Raises:
-            ValueError: a text has mask words of another tokenizer, or of an unknown one; or turns are apart,
-                and the model is no Qwen.
+            ValueError: a text has mask words of another tokenizer, or of an unknown one; or several turns are
+                apart, and the model is no Qwen.
         """
         for dialogue in dialogues:
             self.check_words(dialogue)
@@ -121,10 +132,14 @@ class Collator:
             found = np.zeros((len(place), 2), np.int64) if left else codes[place]
             count = len(found) - len(shown)
             words, turns = iter(format_words(found[:count])), dialogue["turns"]
-            apart = bool(dialogue.get("apart"))
+            stated = bool(dialogue.get("apart"))
+            apart = stated and len(turns) > 1  # one alone has no other to be kept from
             if apart and not isinstance(self.processor, QwenVLProcessor):
-                raise ValueError("the training data have turns apart, which only a Qwen takes")
-            text = self._side_by_side(turns, words) if apart else self._text(turns, words)
+                raise ValueError(
+                    f"the training data have {len(turns)} turns apart about one image, and only a Qwen takes "
+                    "more than one: the sources of tasks have the option `questions`, which may be 1"
+                )
+            text = self._side_by_side(turns, words) if stated else self._text(turns, words)
             bags = []
             if self.image_labels:
                 of_codes = [(self._first[a], self._second[b]) for a, b in found[count:].tolist()]

@@ -159,6 +159,7 @@ def report(recipe_path: str | Path, gpus: int) -> str:
 
 
 def _counted(recipe: SupervisedRecipe, folder: Path) -> Dialogues:
+    recipe.first_dialogues()
     processor = load_processor(QwenVLProcessor.from_pretrained, folder)
     add_mask_words(processor.tokenizer)
     if recipe.start.pixels:

@@ -11,7 +11,7 @@ from pycocotools import mask as coco
 from samtok.training.codes import CodeSource
 from samtok.training.dialogues import Dialogue, draw
 from samtok.training.prompts import Prompt, read_prompts
-from samtok.training.recipe import DataSource
+from samtok.training.recipe import DataSource, Kind
 from samtok.words import format_words
 
 _AT_ONCE = 16
@@ -33,11 +33,12 @@ def draw_questions(
     Raises:
         ValueError: the source gives hardly any questions with a mask, or something else.
     """
-    data.first(seed, ["prompts", "dialogues"])
+    kinds: list[Kind] = ["prompts", "dialogues"]
+    data.first(seed, kinds)
     prompts: list[Prompt] = []
     most = number if no_target is None else int(no_target * number)
     for start in count(0, _AT_ONCE):
-        dialogues = draw(data, seed, range(start, start + _AT_ONCE), {})
+        dialogues = draw(data, seed, range(start, start + _AT_ONCE), {}, kinds)
         for prompt in _read(dialogues, codes, start):
             if len(prompts) == number:
                 return prompts

@@ -84,11 +84,16 @@ class DataSource(RecipePart):
 
     def check(self, options: Mapping[str, Any]) -> None:
         """ValueError where the source does not take these options and the recipe's, or lacks one."""
-        found = inspect.signature(find_source(self.source))
+        source, given = find_source(self.source), {**self.options, **options}
+        found = inspect.signature(source)
+        if "start" in given and starts_anywhere(source):
+            raise ValueError(
+                f"options of {self.source}: start is set by the training, which draws any number"
+            )
         try:
-            found.bind(0, **{**self.options, **options})
+            found.bind(0, **given)
         except TypeError as error:
-            known = ", ".join(list(found.parameters)[1:])
+            known = ", ".join(name for name in list(found.parameters)[1:] if name != "start")
             raise ValueError(f"options of {self.source}: {error}; there are {known}") from None
 
     def open(self, seed: int, **options: Any) -> Iterator[Any]:
@@ -96,11 +101,14 @@ class DataSource(RecipePart):
         return find_source(self.source)(seed, **{**self.options, **options})
 
     def first(self, seed: int, kinds: Sequence[Kind], /, **options: Any) -> Any:
-        """Number 0 of this seed's stream; ValueError if a source yields nothing of these kinds."""
-        found = self.pick(seed, 0, **options)
-        if (kind := kind_of(found)) not in kinds:
+        """Number 0 of this seed's stream; ValueError as `required`."""
+        return self.required(self.pick(seed, 0, **options), kinds)
+
+    def required(self, record: Any, kinds: Sequence[Kind]) -> Any:
+        """What the source has yielded; ValueError if it is of none of these kinds, as a mixture's may be."""
+        if (kind := kind_of(record)) not in kinds:
             raise ValueError(f"data: {self.source} yields {kind}, where {' or '.join(kinds)} are needed")
-        return found
+        return record
 
     def pick(self, seed: int, index: int, /, **options: Any) -> Any:
         """Number `index` of this seed's stream, or else the first of a stream with a seed of its own."""

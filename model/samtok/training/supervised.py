@@ -23,7 +23,7 @@ from samtok.training.average import average
 from samtok.training.benchmarks import Benchmarks, RunBenchmarks
 from samtok.training.codes import CodeSource, GeometryCodes, TokenizerCodes
 from samtok.training.depth import deepen
-from samtok.training.dialogues import Batches, Collator, DialogueStage, draw
+from samtok.training.dialogues import Batches, Collator, Dialogue, DialogueStage, draw
 from samtok.training.folders import newest_checkpoint, step_of, written_whole
 from samtok.training.lora import LoRA, merged
 from samtok.training.merges import learn_merges
@@ -128,6 +128,17 @@ class SupervisedRecipe(TrainingRecipe, TimedRecipe, Optimisation):
         evaluated = self.evaluation.sets.values() if self.evaluation else ()
         return [*(stage.options for stage in self.stages), *evaluated]
 
+    def first_dialogues(self) -> list[Dialogue]:
+        """One of each stage and of each set of the evaluation, for what can be said before a training begins.
+
+        Raises:
+            ValueError, OSError: the data of one cannot be used at all.
+        """
+        asked = [(self.seed, stage.options) for stage in self.stages]
+        if self.evaluation:
+            asked += [(self.evaluation.seed, options) for options in self.evaluation.sets.values()]
+        return [self.data.first(seed, ["dialogues"], **options) for seed, options in asked]
+
     @property
     def dtype(self) -> torch.dtype:
         """Of the weights."""
@@ -192,8 +203,10 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
 
 
 def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path:
-    # data that cannot be used at all end the training here in one line, and not in a worker
-    first = recipe.data.first(recipe.seed, ["dialogues"], **recipe.stages[0].options)
+    # data that cannot be used at all end the training here in one line, and not in a worker or hours later
+    first = recipe.first_dialogues()
+    if recipe.benchmarks:
+        recipe.benchmarks.require_data()
     codes = _codes(recipe)
     if checkpoint and recipe.lora is None:
         # with the checkpoint's own vocabulary: a new nano's depends on the stages, which may have changed
@@ -208,7 +221,8 @@ def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path
     step = step_of(checkpoint) if checkpoint else 0
     share = Share.of_steps([stage.step_images for stage in recipe.stages], recipe.images_per_pass)
     collator = Collator(processor, codes, recipe.image_loss > 0, recipe.max_tokens, _later(recipe))
-    collator.check_words(first)
+    for dialogue in first:
+        collator.check_words(dialogue)
     batches = Batches(
         recipe.data, collator, recipe.seed, recipe.stages, step, workers=recipe.pool_workers, share=share
     )
@@ -291,7 +305,7 @@ def _corpus(recipe: SupervisedRecipe) -> list[str]:
         part
         for stage in recipe.stages
         for dialogue in islice(recipe.data.open(recipe.seed, **stage.options), count)
-        for turn in dialogue["turns"]
+        for turn in recipe.data.required(dialogue, ["dialogues"])["turns"]
         for parts in turn
         for part in parts
         if isinstance(part, str)

@@ -215,7 +215,7 @@ class Regions(Dataset[dict[str, Tensor]]):
         self.data, self.seed, self.image_size, self.mask_size = data, seed, image_size, mask_size
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
-        image, masks = self.data.pick(self.seed, number)
+        image, masks = self.data.required(self.data.pick(self.seed, number), ["regions"])
         return {
             "pixel_values": to_pixels(image, self.image_size),
             "masks": resize_masks(torch.as_tensor(masks), self.mask_size),
@@ -305,8 +305,8 @@ class Progress(TrainerCallback):
     def __init__(self, log: TrainingLog, trainer: StageTrainer, evaluation: TokenizerEvaluation) -> None:
         self.log, self.trainer, self.evaluation = log, trainer, evaluation
         self.start = time.time()
-        stream = evaluation.data.open(evaluation.seed)
-        self.samples = [next(stream) for _ in range(evaluation.images)]
+        data, stream = evaluation.data, evaluation.data.open(evaluation.seed)
+        self.samples = [data.required(next(stream), ["regions"]) for _ in range(evaluation.images)]
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         parts = self.trainer.parts if "loss" in logs else {}

@@ -16,6 +16,14 @@ from torch.utils.data import DataLoader
 
 from samtok.training.sources import trust, trusted_files
 
+_CAUGHT = re.compile(r"Caught \w+ in DataLoader worker process \d+\.\nOriginal (?=Traceback)")
+"""How torch begins the message of an error that it passes on from a worker."""
+_NEXT_TRACEBACK = re.compile(
+    r"\n\n(?:During handling of the above exception, another exception occurred"
+    r"|The above exception was the direct cause of the following exception):\n\n(?=Traceback)"
+)
+_ERROR = re.compile(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)*[^\s:]+(?:: )?(?s:(.*))\Z")
+"""A traceback, whose frames are indented, and what follows the error's name."""
 _POLL = 1.0
 """Seconds between two looks at the parent."""
 
@@ -62,15 +70,29 @@ def _watch() -> None:
     os._exit(1)  # nobody is left to hear of it
 
 
+def _said_in_worker(message: str) -> str | None:
+    """The message alone of a worker's error that torch tells with its traceback; None for other errors."""
+    if not _CAUGHT.match(message):
+        return None
+    last = _NEXT_TRACEBACK.split(message)[-1]
+    found = _ERROR.search(last)
+    return found[1].removesuffix("\n") if found else None
+
+
 @contextmanager
 def deaths_of_workers() -> Iterator[None]:
-    """Say in one line that a worker died.
+    """Say in one line that a worker died, and what else it says as it would be said without workers.
 
     Raises:
         ChildProcessError: instead of torch's RuntimeError.
+        ValueError, OSError: of the worker's own type, with its message instead of the worker's traceback.
     """
     try:
         yield
+    except (ValueError, OSError) as error:
+        if (said := _said_in_worker(str(error))) is None:
+            raise
+        raise type(error)(said) from error
     except RuntimeError as error:
         if not (found := re.match(r"DataLoader worker \(pid[^)]*\) [^.:]*", str(error))):
             raise

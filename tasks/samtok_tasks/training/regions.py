@@ -174,6 +174,14 @@ class RegionSet(BaseModel):
     """Of shards: the folder below which the images are, if it is not where they were."""
     weight: float = Field(default=1, gt=0)
 
+    @model_validator(mode="after")
+    def _has_effect(self) -> "RegionSet":
+        if self.data == SHARDS and self.split is not None:
+            raise ValueError("split: shards are of one split, the one that they were written of")
+        if self.data != SHARDS and self.data_root is not None:
+            raise ValueError(f"data_root is of shards: the folder of {self.data} is its data root")
+        return self
+
     def open(self, drawing: Drawing) -> RegionRecords:
         """The data set; ValueError or OSError, in one line, if it cannot be read."""
         if self.data == SHARDS:

@@ -146,6 +146,14 @@ def test_masks_are_drawn_by_area() -> None:
             {"sets": [{"data": "shards", "folder": "nowhere"}]},
             "masks.json is missing. .*data masks` writes it",
         ),
+        (
+            {"sets": [{"data": "shards", "folder": "nowhere", "split": "val"}]},
+            "sets.0: split: shards are of one split",
+        ),
+        (
+            {"sets": [{"data": "coco", "folder": ".", "data_root": "elsewhere"}]},
+            "sets.0: data_root is of shards: the folder of coco is its data root",
+        ),
     ],
 )
 def test_wrong_options_are_one_line(options: dict[str, Any], message: str) -> None:
