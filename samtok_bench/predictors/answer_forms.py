@@ -68,7 +68,7 @@ class BoxForm(AnswerForm):
         )
 
     def read(self, text: str, image: Image.Image) -> Prediction:
-        boxes, broken = read_boxes(text, self.coordinates, (image.height, image.width))
+        boxes, _, broken = read_boxes(text, self.coordinates, (image.height, image.width))
         return _prediction(text, self._decoder.in_boxes(image, boxes), broken, BROKEN_BOX)
 
 
@@ -85,7 +85,7 @@ class PolygonForm(AnswerForm):
 
     def read(self, text: str, image: Image.Image) -> Prediction:
         size = image.height, image.width
-        polygons, broken = read_polygons(text, self.coordinates, size)
+        polygons, _, broken = read_polygons(text, self.coordinates, size)
         masks = [rle.from_segmentation([polygon], *size) for polygon in polygons]
         return _prediction(text, masks, broken, BROKEN_POLYGON)
 

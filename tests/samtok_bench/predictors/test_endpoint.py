@@ -122,11 +122,25 @@ def test_boxes_go_through_the_sam_of_the_tokenizer(run, tmp_path):
     assert sum(ious) / 4 > 0.6  # the boxes themselves, filled, are worse
 
 
-def test_polygons_need_no_tokenizer(run, tmp_path):
-    with serving(answering(lambda request: "[[10, 10], [60, 10], [60, 40], [10, 40]]")) as server:
+@pytest.mark.parametrize(
+    "answer", ["[[10, 10], [60, 10], [60, 40], [10, 40]]", "[[10,10,60,10,60,40,10,40]]"]
+)
+def test_polygons_need_no_tokenizer(run, tmp_path, answer):
+    with serving(answering(lambda request: answer)) as server:
         code, _, _ = run(server, "--answers", "polygons:pixels", "--out", "run")
     assert code == 0
     assert [rle.area(line["masks"][0]) for line in journal(tmp_path / "run")] == [50 * 30] * 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcomes"),
+    [("[[10, 10, 60, 40]]", "3 parse_error"), ('{"box": [1, 2]}', "3 parse_error"), ("[]", "3 ok")],
+)
+def test_numbers_that_are_no_polygons_are_no_refusal(run, answer, outcomes):
+    with serving(answering(lambda request: answer)) as server:
+        code, out, _ = run(server, "--answers", "polygons:pixels", "--out", "run")
+    assert code == 0
+    assert outcomes in out
 
 
 @pytest.mark.parametrize(
