@@ -94,7 +94,14 @@ class FilePredictor(Predictor):
             return Prediction(outcome=Outcome.SKIPPED, detail=str(error))
         read = self._form.read(answer.text, image)
         outcome = read.outcome if answer.outcome is Outcome.OK else answer.outcome
-        return replace(answer, outcome=outcome, masks=read.masks, words=read.words, faults=read.faults)
+        return replace(
+            answer,
+            outcome=outcome,
+            masks=read.masks,
+            phrases=read.phrases,
+            words=read.words,
+            faults=read.faults,
+        )
 
     @classmethod
     def choices(cls) -> tuple[str, ...]:

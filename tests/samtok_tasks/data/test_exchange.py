@@ -178,6 +178,22 @@ def test_words_that_were_read_or_do_not_matter_are_taken(called, tmp_path, task,
     assert called(*written(tmp_path / "a.jsonl", task, answer))[0] == 0
 
 
+def test_labels_in_a_text_are_the_phrases(called, tmp_path):
+    text = 'A dog. [{"polygon": [[1, 1], [9, 1], [9, 9]], "label": "A dog"}, {"polygon": [1, 1, 9, 1, 9, 9]}]'
+    command = written(tmp_path / "a.jsonl", "gcg", {"text": text})
+    assert called(*command, "--answers", "polygons:pixels")[0] == 0
+    _, line = lines(tmp_path / "run" / "samples.jsonl")
+    assert line["phrases"] == ["A dog", ""]
+    assert (line["scores"]["masks"], line["scores"]["phrases"], line["scores"]["unnamed"]) == (2, 1, 1)
+
+
+def test_a_scene_graph_is_not_read_from_boxes(called, tmp_path):
+    command = written(tmp_path / "a.jsonl", "scene_graph", {"text": "A"})
+    code, out, err = called(*command, "--answers", "polygons:pixels")
+    assert (code, out) == (2, "")
+    assert "cannot be found by --answers polygons:pixels: use --answers words" in err
+
+
 def test_mask_words_in_a_file_are_read_by_a_tokenizer(called, tmp_path):
     command = written(tmp_path / "a.jsonl", "gres", {"text": f"It is {WORDS}."})
     assert called(*command, "--answers", "words", "--tokenizer", "nano", "--no-ceiling")[0] == 0
