@@ -59,6 +59,10 @@ class Unavailable(OSError):
     """What gives the answers cannot be reached: no sample is at fault, and the run can go on later."""
 
 
+class Unfit(ValueError):
+    """A task cannot be put to a model, whatever that would answer."""
+
+
 class Predictor(ABC):
     """Answers samples in batches.
 
@@ -79,6 +83,8 @@ class Predictor(ABC):
     """Which of the options that not every model has it reads; a run refuses the others."""
     recorded: ClassVar[bool] = False
     """Whether its answers were made before, so that a failure is none of the moment."""
+    needs_question: ClassVar[bool] = False
+    """Whether it is asked by a question alone, so that the task of a codec, which has none, is not for it."""
     can_constrain: ClassVar[bool] = False
     """Whether it can make every mask word well formed (`--constrained`)."""
     summary: ClassVar[str]

@@ -1,12 +1,12 @@
 """How models write places in an image as numbers. Which way is declared, never guessed."""
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from samtok_bench.exchange.number_lists import BOX_FIELDS, NumberList, number_lists
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1, pixels of the image."""
-NUMBER = r"-?\d{1,7}(?:\.\d{1,9})?"
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Coordinates:
     """What the image's whole width and height are; None for its pixels."""
     y_first: bool = False
     key: str = "bbox_2d"
-    """What a box is called in JSON."""
+    """What a box is called in JSON, where it is asked for."""
 
     def scaled(self, size: tuple[int, int]) -> tuple[float, float]:
         """Width and height of an image of `size` (height, width) in these numbers."""
@@ -59,10 +59,14 @@ def named(name: str) -> Coordinates:
     return COORDINATES[name]
 
 
-def read_boxes(text: str, coordinates: Coordinates, size: tuple[int, int]) -> tuple[list[Box], int]:
-    """The boxes in an answer, in reading order.
+def read_boxes(
+    text: str, coordinates: Coordinates, size: tuple[int, int]
+) -> tuple[list[Box], list[str], int]:
+    """The boxes in an answer, in reading order, whatever stands around them.
 
-    Every `"bbox_2d": [4 numbers]` counts (`"box_2d"` for Gemini), whatever stands around it.
+    A box is four numbers in brackets, or two corners in parentheses as Qwen2-VL writes `(x0,y0),(x1,y1)`. Its
+    form says nothing of its coordinates: they are declared. Where one of BOX_FIELDS names boxes, these alone
+    are meant; else all lists of numbers but those of other fields.
 
     Args:
         text: the answer.
@@ -70,51 +74,52 @@ def read_boxes(text: str, coordinates: Coordinates, size: tuple[int, int]) -> tu
         size: (height, width) of the image, pixels.
 
     Returns:
-        boxes in pixels within the image, and how many are none: other than four numbers, or without area.
+        boxes in pixels within the image, the label of each or "", and how many are none: other than four
+        numbers, or without area, or under another name where nothing else is there.
     """
-    boxes, broken = [], 0
-    for name in re.finditer(rf"[\"']{coordinates.key}[\"']\s{{0,9}}:", text):
-        found = _FOUR.match(text, name.end())
-        if found is None:
-            broken += 1
-            continue
-        a, b, c, d = map(float, found.groups())
-        (x0, y0), (x1, y1) = coordinates.point(a, b, size), coordinates.point(c, d, size)
+    lists = number_lists(text)
+    named = [one for one in lists if one.field in BOX_FIELDS]
+    boxes, labels, broken = list[Box](), list[str](), 0
+    for one in _cornered(named or lists):
+        (x0, y0), (x1, y1) = (0.0, 0.0), (0.0, 0.0)
+        if len(one.numbers) == 4 and one.field in ("", *BOX_FIELDS):
+            (x0, y0), (x1, y1) = (coordinates.point(*point, size) for point in one.points)
         if x0 < x1 and y0 < y1:
             boxes.append((x0, y0, x1, y1))
+            labels.append(one.label)
         else:
             broken += 1
-    return boxes, broken
+    return boxes, labels, broken
 
 
 def read_polygons(
     text: str, coordinates: Coordinates, size: tuple[int, int]
-) -> tuple[list[list[float]], int]:
-    """The polygons in an answer, in reading order: lists of at least three points, as [[x, y], [x, y], ...].
+) -> tuple[list[list[float]], list[str], int]:
+    """The polygons in an answer, in reading order: at least three points each, as [[x, y], [x, y], ...] or as
+    COCO's [x, y, x, y, ...].
 
     Points may stand in parentheses. Otherwise as `read_boxes`; a polygon is [x0, y0, x1, y1, ...].
     """
-    polygons, broken, points = list[list[float]](), 0, list[float]()
-    count, end = 0, -1
-
-    def close() -> None:
-        nonlocal broken, points, count
-        if count >= 3:
-            polygons.append(points)
-        elif count:
-            broken += 1
-        points, count = [], 0
-
-    for found in _POINT.finditer(text):
-        if not _BETWEEN.fullmatch(text, end, found.start()) if end >= 0 else False:
-            close()
-        points += coordinates.point(float(found[1]), float(found[2]), size)
-        count, end = count + 1, found.end()
-    close()
-    return polygons, broken
+    found = list[tuple[str, list[float]]]()
+    goes_on = False
+    for one in number_lists(text):
+        points = [value for point in one.points for value in coordinates.point(*point, size)]
+        if one.joined and goes_on and len(points) == 2:
+            found[-1][1].extend(points)
+        else:
+            found.append((one.label, points))
+        goes_on = len(points) == 2
+    whole = [(label, points) for label, points in found if len(points) >= 6]
+    return [points for _, points in whole], [label for label, _ in whole], len(found) - len(whole)
 
 
-_FOUR = re.compile(rf"\s{{0,9}}\[\s{{0,9}}({NUMBER})" + rf"\s{{0,9}},\s{{0,9}}({NUMBER})" * 3 + r"\s{0,9}\]")
-_POINT = re.compile(rf"[\[(]\s{{0,9}}({NUMBER})\s{{0,9}},\s{{0,9}}({NUMBER})\s{{0,9}}[\])]")
-_BETWEEN = re.compile(r"[\s,]{0,9}")
-"""What may stand between two points of a polygon."""
+def _cornered(lists: Sequence[NumberList]) -> list[NumberList]:
+    """The same, two corners in parentheses as one list."""
+    found = list[NumberList]()
+    for one in lists:
+        last = found[-1] if found else one
+        if one.joined and one.round and last.round and len(one.numbers) == len(last.numbers) == 2:
+            found[-1] = replace(last, numbers=last.numbers + one.numbers)
+        else:
+            found.append(one)
+    return found

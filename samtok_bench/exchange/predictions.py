@@ -1,7 +1,7 @@
 """Answers that were made elsewhere: a file with one JSON line per sample, see `StatedAnswer`."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,14 +60,21 @@ class PredictionsFile:
         """sha256 of the file and of the masks that it names."""
         return provenance.file_hash([self.path, *(self.path.parent / name for name in self._pictures)])
 
-    def check(self, samples: Iterable[Sample]) -> list[str]:
+    def check(
+        self, samples: Iterable[Sample], fault_of: Callable[[Prediction], str] = lambda answer: ""
+    ) -> list[str]:
         """Hold the file against a split.
+
+        Args:
+            samples: of the split.
+            fault_of: what else is wrong with an answer, "" if nothing is.
 
         Returns:
             the ids of samples that have no line.
 
         Raises:
-            ValueError: a line of no sample, or with a mask that does not fit its image; names the line.
+            ValueError: a line of no sample, with a mask that does not fit its image, or with another fault;
+                names the line.
         """
         by_id = {sample.id: sample for sample in samples}
         for place, answer in self._lines():
@@ -76,7 +83,8 @@ class PredictionsFile:
                     f"{self._where(place)}: no sample has the id {answer.id}; "
                     "`samtok-bench data questions` writes the ids of a split"
                 )
-            self._prediction(place, answer, by_id[answer.id])
+            if fault := fault_of(self._prediction(place, answer, by_id[answer.id])):
+                raise ValueError(f"{self._where(place)}: {fault}")
         return [id for id in by_id if id not in self._places]
 
     def answers(self, samples: Iterable[Sample]) -> Iterator[Prediction | None]:

@@ -9,26 +9,32 @@ COORDINATES are those of samtok_bench.exchange.coordinates.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from PIL import Image
 
 from samtok_bench import rle
 from samtok_bench.exchange.coordinates import Coordinates, named, read_boxes, read_polygons
-from samtok_bench.predictor import PredictorOptions
+from samtok_bench.predictor import PredictorOptions, Unfit
 from samtok_bench.predictors.mask_tokenizer import MaskTokenizer
+from samtok_bench.rle import RLE
 from samtok_bench.sample import Outcome, Prediction
 
 BROKEN_BOX, BROKEN_POLYGON = "broken_box", "broken_polygon"
 """Kinds of faults."""
+SCENE_GRAPH = "scene graph"
+GRAPHS_MASKS = (
+    "the masks of a scene graph stand as mask words in its JSON, and cannot be found by --answers {}: use "
+    "--answers words"
+)
 
 
 class AnswerForm(ABC):
     """One way."""
 
-    instruction: str = ""
-    """What a question says of it to a model that was not trained for it, for tasks that ask for masks."""
+    instructions: Mapping[str, str] = MappingProxyType({})
+    """What a question says of it to a model that was not trained for it, by what the task asks for."""
     coordinates: Coordinates = named("pixels")
     """Of boxes in questions."""
     tokenizer: MaskTokenizer | None = None
@@ -62,14 +68,16 @@ class BoxForm(AnswerForm):
         self.coordinates = coordinates
         self.tokenizer = self._decoder = tokenizer
         shape = "y0, x0, y1, x1" if coordinates.y_first else "x0, y0, x1, y1"
-        self.instruction = (
-            f'Answer with the boxes of all that is meant as a JSON list: [{{"{coordinates.key}": [{shape}], '
-            f'"label": "..."}}], in {_unit(coordinates)}. If there is nothing of the kind, answer with [].'
-        )
+        boxes = f'[{{"{coordinates.key}": [{shape}], "label": "..."}}], in {_unit(coordinates)}'
+        self.instructions = {
+            "masks": f"Answer with the boxes of all that is meant as a JSON list: {boxes}. {_NOTHING}",
+            "grounded caption": f"{_DESCRIBE} give the box of each thing that it names as a JSON list: "
+            f"{boxes}. {_LABELS}",
+        }
 
     def read(self, text: str, image: Image.Image) -> Prediction:
-        boxes, broken = read_boxes(text, self.coordinates, (image.height, image.width))
-        return _prediction(text, self._decoder.in_boxes(image, boxes), broken, BROKEN_BOX)
+        boxes, labels, broken = read_boxes(text, self.coordinates, (image.height, image.width))
+        return _prediction(text, self._decoder.in_boxes(image, boxes), labels, broken, BROKEN_BOX)
 
 
 class PolygonForm(AnswerForm):
@@ -78,16 +86,19 @@ class PolygonForm(AnswerForm):
     def __init__(self, coordinates: Coordinates) -> None:
         self.coordinates = coordinates
         order = "[y, x]" if coordinates.y_first else "[x, y]"
-        self.instruction = (
-            f"Answer with the outline of all that is meant, one JSON list of points {order} for each object, "
-            f"in {_unit(coordinates)}. If there is nothing of the kind, answer with []."
-        )
+        unit = _unit(coordinates)
+        self.instructions = {
+            "masks": "Answer with the outline of all that is meant, one JSON list of points "
+            f"{order} for each object, in {unit}. {_NOTHING}",
+            "grounded caption": f"{_DESCRIBE} give the outline of each thing that it names as a JSON list: "
+            f'[{{"polygon": [{order}, ...], "label": "..."}}], in {unit}. {_LABELS}',
+        }
 
     def read(self, text: str, image: Image.Image) -> Prediction:
         size = image.height, image.width
-        polygons, broken = read_polygons(text, self.coordinates, size)
+        polygons, labels, broken = read_polygons(text, self.coordinates, size)
         masks = [rle.from_segmentation([polygon], *size) for polygon in polygons]
-        return _prediction(text, masks, broken, BROKEN_POLYGON)
+        return _prediction(text, masks, labels, broken, BROKEN_POLYGON)
 
 
 def answer_form(name: str, tokenizer: str | None, options: PredictorOptions) -> AnswerForm:
@@ -96,12 +107,15 @@ def answer_form(name: str, tokenizer: str | None, options: PredictorOptions) -> 
     Args:
         name: see the module.
         tokenizer: a folder or hub id with a mask tokenizer, for forms that need one.
-        options: its device and threads.
+        options: its device and threads, and what the task asks for.
 
     Raises:
         ValueError: an unknown form, or no tokenizer where one is needed.
+        Unfit: the masks that the task asks for are never found in this form.
     """
     kind, _, coordinates = name.partition(":")
+    if kind in ("boxes", "polygons") and options.answer_form == SCENE_GRAPH:
+        raise Unfit(GRAPHS_MASKS.format(name))
     if name == "text":
         return TextForm()
     if kind == "polygons":
@@ -124,6 +138,18 @@ def _unit(coordinates: Coordinates) -> str:
     return f"numbers from 0 to {coordinates.scale:g} over the image's width and height"
 
 
-def _prediction(text: str, masks: Sequence[Any], broken: int, fault: str) -> Prediction:
-    outcome = Outcome.PARSE_ERROR if broken else Outcome.OK
-    return Prediction(outcome=outcome, text=text, masks=tuple(masks), faults=(fault,) * broken)
+def _prediction(
+    text: str, masks: Sequence[RLE], labels: Sequence[str], broken: int, fault: str
+) -> Prediction:
+    return Prediction(
+        outcome=Outcome.PARSE_ERROR if broken else Outcome.OK,
+        text=text,
+        masks=tuple(masks),
+        phrases=tuple(labels) if any(labels) else (),
+        faults=(fault,) * broken,
+    )
+
+
+_NOTHING = "If there is nothing of the kind, answer with []."
+_DESCRIBE = "Write the description first, without masks. After it"
+_LABELS = "The labels are phrases of the description, word by word."

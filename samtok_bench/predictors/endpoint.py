@@ -30,6 +30,7 @@ class EndpointPredictor(Predictor):
         ValueError: another form of URL, or options that do not go together.
     """
 
+    needs_question: ClassVar[bool] = True
     summary = "a model behind an OpenAI-compatible server: endpoint:http://localhost:8000/v1#MODEL"
     takes: ClassVar[frozenset[str]] = frozenset(
         (

@@ -3,8 +3,14 @@
 from dataclasses import dataclass
 
 from samtok_bench.exchange.messages import REGION_FORMS, Picture, RegionForm, Rendering, in_url
-from samtok_bench.predictor import PredictorOptions
-from samtok_bench.predictors.answer_forms import AnswerForm, answer_form
+from samtok_bench.predictor import PredictorOptions, Unfit
+from samtok_bench.predictors.answer_forms import (
+    GRAPHS_MASKS,
+    SCENE_GRAPH,
+    AnswerForm,
+    TextForm,
+    answer_form,
+)
 from samtok_bench.predictors.pictures import first_image, pictures_of
 from samtok_bench.registry import suggestion
 from samtok_bench.sample import Prediction, Sample
@@ -33,12 +39,15 @@ def manner_of(options: PredictorOptions, picture: Picture = in_url) -> Manner:
 
     Raises:
         ValueError: options that do not go together.
+        Unfit: an answer of this form never has the masks that the task asks for.
     """
     answers = options.answers or DEFAULT_ANSWERS
     form = answer_form(answers, options.tokenizer, options)
+    if isinstance(form, TextForm) and options.answer_form == SCENE_GRAPH:
+        raise Unfit(GRAPHS_MASKS.format(answers))
     instruction = options.instruction
     if instruction is None:
-        instruction = form.instruction if options.answer_form == "masks" else ""
+        instruction = form.instructions.get(options.answer_form, "")
     rendering = Rendering(
         regions=_region_form(options.regions, answers),
         coordinates=form.coordinates,

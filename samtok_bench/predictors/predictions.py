@@ -10,6 +10,7 @@ from samtok_bench.exchange.predictions import PredictionsFile
 from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.predictors.answer_forms import answer_form
 from samtok_bench.predictors.pictures import first_image, pictures_of
+from samtok_bench.predictors.samtok import word_parser
 from samtok_bench.sample import Outcome, Prediction, Sample
 
 
@@ -17,7 +18,7 @@ class FilePredictor(Predictor):
     """`predictions:FILE`: the answers in a file, see samtok_bench.exchange.predictions.
 
     A sample without a line counts as one without an answer. With `--answers` the text of an answer without
-    masks is read, as words of a tokenizer, boxes or polygons.
+    masks is read, as words of a tokenizer, boxes or polygons; mask words that nothing would read are refused.
 
     Raises:
         ValueError: no file is named, or options that do not go together.
@@ -56,7 +57,8 @@ class FilePredictor(Predictor):
         }
 
     def accept(self, samples: Sequence[Sample]) -> None:
-        self._file.check(samples)
+        matters = self._form is None and self.options.answer_form not in ("text", "letter")
+        self._file.check(samples, self._unread if matters else lambda answer: "")
 
     def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
         missing = Prediction(outcome=Outcome.MODEL_ERROR, detail=f"{self.path} has no line for the sample")
@@ -70,6 +72,18 @@ class FilePredictor(Predictor):
         tokenizer = self._form.tokenizer if self._form else None
         return tokenizer.ceiling(forced) if tokenizer else None
 
+    def _unread(self, answer: Prediction) -> str:
+        """What is wrong with an answer that would count as a refusal although its text says masks."""
+        if answer.masks or answer.faults or not answer.answered:
+            return ""
+        said = word_parser(self.options.generation.reading)(answer.text)
+        if not said.words and not said.faults:
+            return ""
+        return (
+            "its text has mask words, and it has no masks: --answers words --tokenizer FOLDER reads them, "
+            "--answers text leaves them unread"
+        )
+
     def _with_masks(self, answer: Prediction, sample: Sample) -> Prediction:
         """An answer whose text says its masks, with them."""
         if self._form is None or answer.masks or not answer.answered:
@@ -80,7 +94,14 @@ class FilePredictor(Predictor):
             return Prediction(outcome=Outcome.SKIPPED, detail=str(error))
         read = self._form.read(answer.text, image)
         outcome = read.outcome if answer.outcome is Outcome.OK else answer.outcome
-        return replace(answer, outcome=outcome, masks=read.masks, words=read.words, faults=read.faults)
+        return replace(
+            answer,
+            outcome=outcome,
+            masks=read.masks,
+            phrases=read.phrases,
+            words=read.words,
+            faults=read.faults,
+        )
 
     @classmethod
     def choices(cls) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from samtok_bench import registry
 from samtok_bench.interruption import in_one_line, keeping
+from samtok_bench.predictor import Unfit
 from samtok_bench.progress import Reporter
 from samtok_bench.running.options import RunOptions
 from samtok_bench.running.run import RunResult, run
@@ -17,7 +18,7 @@ class Member:
     task: str
     result: RunResult | None = None
     left_out: str = ""
-    """Why it was not started: its data is not there."""
+    """Why it was not started: its data is not there, or it cannot be put to the model."""
     failure: str = ""
     """Why it ended without a result."""
 
@@ -68,6 +69,8 @@ def _run_member(name: str, options: RunOptions, reporter: Reporter) -> Member:
             return Member(name, left_out=status.detail)
         reporter.note(f"task {name}")
         return Member(name, run(chosen, reporter))
+    except Unfit as error:
+        return Member(name, left_out=in_one_line(error))
     except (ValueError, OSError) as error:
         return Member(name, failure=in_one_line(error))
     except (Exception, SystemExit) as error:  # a task may be other people's code

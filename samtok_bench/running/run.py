@@ -11,7 +11,7 @@ from pathlib import Path
 from samtok_bench import provenance, registry
 from samtok_bench.images import max_pixels
 from samtok_bench.interruption import keeping
-from samtok_bench.predictor import OF_LANGUAGE_MODEL, Predictor, PredictorOptions, check_taken
+from samtok_bench.predictor import OF_LANGUAGE_MODEL, Predictor, PredictorOptions, Unfit, check_taken
 from samtok_bench.progress import Reporter
 from samtok_bench.python_files import is_from_file
 from samtok_bench.running.answering import fill
@@ -159,6 +159,11 @@ def _tell_failures(told: Tally, whose: str, reporter: Reporter) -> None:
 
 def _model(options: RunOptions, task: Task) -> WorkerModel:
     kind, _ = registry.predictor_class(options.model, task.answered_by)
+    if task.answered_by == "codec" and kind.needs_question:
+        raise Unfit(
+            f"the task {task.name!r} asks no question, so the model {options.model!r} cannot answer it: it "
+            "sends masks through a codec, see --codec"
+        )
     if options.constrained and not kind.can_constrain:
         raise ValueError(f"the model {options.model!r} has no constrained decoding")
     given = dict(options.elsewhere)

@@ -6,11 +6,15 @@ protocols read it differently in these points:
 - released: tags and all else between < and > are cut out of the caption, line breaks too, without a space;
 - standard: mask words, Qwen's special tokens and GLaMM's <p> </p> are cut out of the caption, a line break is
   a space. Phrases may also stand in <p> </p>.
+
+An answer may also have its phrases beside the text, one a mask. Then boxes or polygons in the text, as JSON
+or in Qwen2-VL's marks, are no caption, whatever the protocol.
 """
 
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import count
 
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Prediction, Target, free_place
@@ -25,6 +29,9 @@ _TAGS = {"released": ((BEGIN, END),), "standard": ((BEGIN, END), ("<p>", "</p>")
 """By protocol what may stand around a phrase."""
 _MARKUP = re.compile(r"<\|[^<>|]*\|>|</?(?:p|think|answer)>")
 _NO_THOUGHT, _SPEAKER = "<think>\n\n</think>\n\n", "ASSISTANT: "
+_PLACES = re.compile(
+    r"""```.*?(?:```|\Z)|(?:\[\s*)?\{\s*["'].*|<\|box_start\|>.*?(?:<\|box_end\|>|\Z)""", re.DOTALL
+)
 _BEFORE_SIGN = re.compile(r"\A +(?=[.,;:!?])")
 _SPACES = re.compile(r"\s+")
 _BETWEEN = re.compile(r"[\s,]*")
@@ -49,13 +56,14 @@ def marked(phrase: str) -> str:
 def plain_caption(prediction: Prediction, protocol: Protocol) -> str:
     """The caption of an answer without phrase tags and mask words; see the module for the protocols."""
     if protocol == "released":
-        cleaned = _without_breaks(prediction.text.replace(_NO_THOUGHT, "")).split(_SPEAKER)[-1]
+        cleaned = _without_breaks(_said(prediction).replace(_NO_THOUGHT, "")).split(_SPEAKER)[-1]
         return " ".join(without_enclosed(cleaned, "<", ">").split()).strip("'").strip()
+    text = _said(prediction)
     kept, at = [], 0
     for start, end in _spans(prediction):
-        kept.append(prediction.text[at:start])
+        kept.append(text[at:start])
         at = end
-    return " ".join(_MARKUP.sub("", "".join([*kept, prediction.text[at:]])).split())
+    return " ".join(_MARKUP.sub("", "".join([*kept, text[at:]])).split())
 
 
 def grounded_phrases(prediction: Prediction, protocol: Protocol) -> GroundedPhrases:
@@ -64,10 +72,12 @@ def grounded_phrases(prediction: Prediction, protocol: Protocol) -> GroundedPhra
     A mask belongs to the phrase right before it; other masks, white space and commas may stand between. A
     mask whose words are not in the text has no phrase.
     """
-    if prediction.phrases and not prediction.words:
-        # of a model that says which phrase each mask is of
-        return GroundedPhrases(prediction.phrases, prediction.masks, tuple(range(len(prediction.masks))))
     text, released = prediction.text, protocol == "released"
+    if _are_beside(prediction):
+        places = count()
+        stated = [(phrase, next(places) if phrase or released else None) for phrase in prediction.phrases]
+        said = tuple(phrase for phrase, place in stated if place is not None)
+        return GroundedPhrases(said, prediction.masks, tuple(place for _, place in stated))
     at = max(0, text.rfind(_SPEAKER)) if released else 0
     tagged = list(enclosed(text, *_TAGS[protocol], at=at))
     ends = [phrase.end for phrase in tagged]
@@ -96,8 +106,9 @@ def sentence(prediction: Prediction, protocol: Protocol) -> Said:
     for mask, number in enumerate(read.phrase_of):
         own.setdefault(number, []).append(mask)
     linked = [Linked(phrase, tuple(own.get(k, ()))) for k, phrase in enumerate(read.phrases)]
-    if prediction.phrases and not prediction.words:
-        return (text, *linked)
+    if _are_beside(prediction):
+        said = _said(prediction).strip()
+        return (*filter(None, [said]), *linked, *(Linked("", (mask,)) for mask in own.get(None, ())))
     start = max(0, text.rfind(_SPEAKER)) if protocol == "released" else 0
     tagged = enclosed(text, *_TAGS[protocol], at=start)
     spans = _spans(prediction)
@@ -128,6 +139,16 @@ def target_sentence(target: Target) -> Said:
         Prediction(text=place.join(target.pieces), masks=target.masks, words=(place,) * len(target.masks)),
         "standard",
     )
+
+
+def _are_beside(prediction: Prediction) -> bool:
+    """Whether the phrases stand beside the text, one a mask: the model says which each mask is of."""
+    return bool(prediction.phrases) and not prediction.words
+
+
+def _said(prediction: Prediction) -> str:
+    """The text without the places of masks whose phrases stand beside it."""
+    return _PLACES.sub("", prediction.text) if _are_beside(prediction) else prediction.text
 
 
 def _without_markup(text: str, goes_on: bool) -> str:

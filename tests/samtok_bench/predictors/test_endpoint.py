@@ -122,11 +122,97 @@ def test_boxes_go_through_the_sam_of_the_tokenizer(run, tmp_path):
     assert sum(ious) / 4 > 0.6  # the boxes themselves, filled, are worse
 
 
-def test_polygons_need_no_tokenizer(run, tmp_path):
-    with serving(answering(lambda request: "[[10, 10], [60, 10], [60, 40], [10, 40]]")) as server:
+@pytest.mark.parametrize(
+    "answer", ["[[10, 10], [60, 10], [60, 40], [10, 40]]", "[[10,10,60,10,60,40,10,40]]"]
+)
+def test_polygons_need_no_tokenizer(run, tmp_path, answer):
+    with serving(answering(lambda request: answer)) as server:
         code, _, _ = run(server, "--answers", "polygons:pixels", "--out", "run")
     assert code == 0
     assert [rle.area(line["masks"][0]) for line in journal(tmp_path / "run")] == [50 * 30] * 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcomes"),
+    [("[[10, 10, 60, 40]]", "3 parse_error"), ('{"box": [1, 2]}', "3 parse_error"), ("[]", "3 ok")],
+)
+def test_numbers_that_are_no_polygons_are_no_refusal(run, answer, outcomes):
+    with serving(answering(lambda request: answer)) as server:
+        code, out, _ = run(server, "--answers", "polygons:pixels", "--out", "run")
+    assert code == 0
+    assert outcomes in out
+
+
+def gcg_samples(count):
+    task = registry.task_class("gcg")()
+    return task.samples(task.default_root(), "val").samples[:count]
+
+
+@pytest.mark.parametrize("protocol", ["standard", "released"])
+def test_a_grounded_caption_is_asked_with_labels_and_scored_by_them(run, tmp_path, protocol):
+    samples = {Image.open(sample.image).convert("RGB").tobytes(): sample.truth for sample in gcg_samples(3)}
+
+    def described(request):
+        data = parts(request)[0]["image_url"]["url"].split(",")[1]
+        truth = samples[Image.open(io.BytesIO(base64.b64decode(data))).tobytes()]
+        pairs = zip(truth.labels, truth.masks, strict=False)
+        boxes = [{"bbox_2d": rle.box(mask), "label": label} for label, mask in pairs]
+        return f"{truth.caption}\n```json\n{json.dumps(boxes)}\n```"
+
+    asked = ("--answers", "boxes:pixels", "--protocol", protocol, "--no-ceiling")
+    with serving(answering(described)) as server:
+        code, _, _ = run(server, *NANO, *asked, task="gcg")
+    assert code == 0
+    assert 'JSON list: [{"bbox_2d": [x0, y0, x1, y1], "label": "..."}]' in said(server.requests[-1])
+    found = journal(tmp_path / "run")
+    assert sorted(line["phrases"] for line in found) == sorted(list(t.labels) for t in samples.values())
+    if protocol == "standard":
+        matched = sum(line["scores"]["matched"] for line in found)
+        assert matched > sum(line["scores"]["matchable"] for line in found) / 2
+    metrics = json.loads((tmp_path / "run" / "summary.json").read_text())["metrics"]
+    (cider,) = (metric["value"] for metric in metrics if metric["id"] == "cider")
+    assert cider is None or cider > 9  # 10 of captions that are the reference
+
+
+def test_polygons_of_a_grounded_caption_have_labels_too(run, tmp_path):
+    answer = 'A dog. [{"polygon": [[10, 10], [60, 10], [60, 40]], "label": "a dog"}]'
+    with serving(answering(lambda request: answer)) as server:
+        assert run(server, "--answers", "polygons:pixels", "--out", "run", task="gcg")[0] == 0
+    assert '[{"polygon": [[x, y], ...], "label": "..."}]' in said(server.requests[-1])
+    assert [line["phrases"] for line in journal(tmp_path / "run")] == [["a dog"]] * 3
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments", "message"),
+    [
+        ("scene_graph", "--answers polygons:pixels", "cannot be found by --answers polygons:pixels"),
+        (
+            "scene_graph",
+            "--answers boxes:pixels --tokenizer nano",
+            "cannot be found by --answers boxes:pixel",
+        ),
+        ("scene_graph", "--answers text", "cannot be found by --answers text: use --answers words"),
+        ("reconstruction", "--tokenizer nano", "the task 'reconstruction' asks no question, so the model "),
+    ],
+)
+def test_a_task_that_cannot_be_put_to_a_served_model_is_refused(run, tmp_path, task, arguments, message):
+    with serving(answering(lambda request: "A")) as server:
+        code, out, err = run(server, *arguments.split(), "--out", "run", task=task)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+    assert not server.requests
+    assert not (tmp_path / "run").exists()
+
+
+def test_such_a_task_of_a_group_is_left_out(run, monkeypatch):
+    members = ["gres", "reconstruction", "scene_graph"]
+    monkeypatch.setattr(registry, "group_members", lambda name: members)
+    with serving(answering(lambda request: "[]")) as server:
+        code, out, _ = run(server, "--answers", "polygons:pixels", task="many")
+    assert code == 0
+    assert "reconstruction: left out: the task 'reconstruction' asks no question" in out
+    assert "scene_graph: left out: the masks of a scene graph" in out
 
 
 @pytest.mark.parametrize(

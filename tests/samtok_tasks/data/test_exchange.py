@@ -168,6 +168,70 @@ def test_answers_to_another_split_are_refused_before_anything_is_written(called,
     assert not (tmp_path / "run").exists()
 
 
+WORDS = "<|mt_start|><|mt_0007|><|mt_0300|><|mt_end|>"
+
+
+def written(path, task, answer):
+    """A file with no mask for the first sample of a task and an answer to the second."""
+    asked = registry.task_class(task)()
+    root = asked.default_root()
+    first, second = asked.samples(root, asked.default_split(root)).samples[:2]
+    records = ({"id": first.id, "text": "No target."}, {"id": second.id, **answer})
+    path.write_text("".join(f"{json.dumps(record)}\n" for record in records))
+    return ("run", "--task", task, "--limit", "2", "--model", f"predictions:{path.name}", "--out", "run")
+
+
+@pytest.mark.parametrize("task", ["gres", "gcg"])
+@pytest.mark.parametrize("text", [f"It is {WORDS}.", "It is <|mt_start|><|mt_0007|><|mt_end|>."])
+def test_mask_words_that_nobody_reads_are_no_refusal(called, tmp_path, task, text):
+    command = written(tmp_path / "a.jsonl", task, {"text": text})
+    code, out, err = called(*command)
+    assert (code, out) == (2, "")
+    assert err == (
+        "error: a.jsonl: line 2: its text has mask words, and it has no masks: --answers words --tokenizer "
+        "FOLDER reads them, --answers text leaves them unread\n"
+    )
+    assert not (tmp_path / "run").exists()
+    code, out, _ = called(*command, "--answers", "text")
+    assert code == 0
+    assert "2 ok" in out
+
+
+@pytest.mark.parametrize(
+    ("task", "answer"),
+    [
+        ("gres", {"text": WORDS, "masks": [[[1, 1, 9, 1, 9, 9]]]}),
+        ("gres", {"text": "<|mt_start|><|mt_0007|>", "outcome": "parse_error", "faults": ["unclosed"]}),
+        ("vg-caption", {"text": f"A dog {WORDS}."}),
+        ("visual7w", {"text": f"A {WORDS}"}),
+    ],
+)
+def test_words_that_were_read_or_do_not_matter_are_taken(called, tmp_path, task, answer):
+    assert called(*written(tmp_path / "a.jsonl", task, answer))[0] == 0
+
+
+def test_labels_in_a_text_are_the_phrases(called, tmp_path):
+    text = 'A dog. [{"polygon": [[1, 1], [9, 1], [9, 9]], "label": "A dog"}, {"polygon": [1, 1, 9, 1, 9, 9]}]'
+    command = written(tmp_path / "a.jsonl", "gcg", {"text": text})
+    assert called(*command, "--answers", "polygons:pixels")[0] == 0
+    _, line = lines(tmp_path / "run" / "samples.jsonl")
+    assert line["phrases"] == ["A dog", ""]
+    assert (line["scores"]["masks"], line["scores"]["phrases"], line["scores"]["unnamed"]) == (2, 1, 1)
+
+
+def test_a_scene_graph_is_not_read_from_boxes(called, tmp_path):
+    command = written(tmp_path / "a.jsonl", "scene_graph", {"text": "A"})
+    code, out, err = called(*command, "--answers", "polygons:pixels")
+    assert (code, out) == (2, "")
+    assert "cannot be found by --answers polygons:pixels: use --answers words" in err
+
+
+def test_mask_words_in_a_file_are_read_by_a_tokenizer(called, tmp_path):
+    command = written(tmp_path / "a.jsonl", "gres", {"text": f"It is {WORDS}."})
+    assert called(*command, "--answers", "words", "--tokenizer", "nano", "--no-ceiling")[0] == 0
+    assert [line["words"] for line in lines(tmp_path / "run" / "samples.jsonl")] == [[], [WORDS]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

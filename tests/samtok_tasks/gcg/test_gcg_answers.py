@@ -76,6 +76,32 @@ def test_captions_are_cleaned(text, standard, released):
     assert (plain_caption(read, "standard"), plain_caption(read, "released")) == (standard, released)
 
 
+@pytest.mark.parametrize(
+    "places",
+    [
+        '```json\n[{"bbox_2d": [1, 2, 3, 4], "label": "dog"}]\n```',
+        '[{"bbox_2d": [1, 2, 3, 4], "label": "dog"}]',
+        '{"bbox_2d": [1, 2, 3, 4], "lab',
+        "<|box_start|>(1,2),(3,4)<|box_end|>",
+        "<|box_start|>(1,2),",
+    ],
+)
+@pytest.mark.parametrize("protocol", ["standard", "released"])
+def test_places_with_labels_are_no_part_of_the_caption(protocol, places):
+    read = Prediction(text=f"A dog runs. {places}", masks=MASKS[:1], phrases=("dog",))
+    assert plain_caption(read, protocol) == "A dog runs."
+    assert sentence(read, protocol) == ("A dog runs.", Linked("dog", (0,)))
+
+
+def test_a_mask_of_an_empty_label_has_no_phrase():
+    read = Prediction(text="A dog.", masks=MASKS, phrases=("", "dog", ""))
+    found = grounded_phrases(read, "standard")
+    assert (found.phrases, found.phrase_of) == (("dog",), (None, 0, None))
+    assert sentence(read, "standard") == ("A dog.", Linked("dog", (1,)), Linked("", (0,)), Linked("", (2,)))
+    found = grounded_phrases(read, "released")  # there the phrase of the same number counts
+    assert (found.phrases, found.phrase_of) == (("", "dog", ""), (0, 1, 2))
+
+
 def as_released(text: str) -> tuple[str, list[str]]:
     """Caption and phrases by the steps that the released script takes, one after the other."""
     text = text.replace("<think>\n\n</think>\n\n", "")
