@@ -44,7 +44,10 @@ class Reply:
 
     text: str
     """Empty where the server sends none, as after a refusal."""
+    has_text: bool = True
+    """False where the server sends none, which is not the same as an empty one."""
     finish_reason: str = ""
+    """As the server calls it; empty where it does not, the name of a type where that is no text."""
     prompt_tokens: int | None = None
     """None where the server does not count."""
     new_tokens: int | None = None
@@ -152,7 +155,9 @@ class ChatClient:
         prompt, new = (count if type(count) is int and count >= 0 else None for count in counts)
         text = self._address.hide_long(content or "")
         names = (self._stated(answer.get(name)) for name in ("model", "system_fingerprint"))
-        return Reply(text, self._stated(finish), prompt, new, *names)
+        # what is no text is no end that anybody knows
+        finish = finish if finish is None or isinstance(finish, str) else type(finish).__name__
+        return Reply(text, content is not None, self._stated(finish), prompt, new, *names)
 
     def _stated(self, value: Any) -> str:
         """What a server says beside its reply, without secrets; empty where that is no text."""
