@@ -13,7 +13,7 @@ from samtok_bench.predictors.manner import DEFAULT_ANSWERS, manner_of
 from samtok_bench.predictors.mask_tokenizer import MaskTokenizer
 from samtok_bench.predictors.pictures import first_image, pictures_of
 from samtok_bench.sample import Outcome, Prediction, Sample
-from samtok_bench.serving.chat import ChatClient, FailedError, RefusedError, Reply
+from samtok_bench.serving.chat import ChatClient, FailedError, RateLimitError, RefusedError, Reply
 
 KEY_VARIABLE = "SAMTOK_BENCH_ENDPOINT_KEY"
 RETRIES = 4
@@ -33,7 +33,8 @@ class EndpointPredictor(Predictor):
 
     The key is read from SAMTOK_BENCH_ENDPOINT_KEY. A request that fails is tried again; if the server does
     not answer even a plain question then, the model is `Unavailable`, else the sample is at fault. So is one
-    whose every try runs into the time limit: a model that finds no end must not hold up the run for ever.
+    whose every try runs into the time limit: a model that finds no end must not hold up the run for ever. A
+    rate limit (HTTP 429) that outlasts the tries is no sample's fault, whatever else the server answers.
 
     An answer that a filter or an error ended, or that has no text at all, is none: a `model_error`.
 
@@ -149,9 +150,13 @@ class EndpointPredictor(Predictor):
             if error.code in (401, 403, 404):
                 raise Unavailable(str(error)) from None
             raise
+        except RateLimitError as error:
+            raise _limited(error) from None
         except FailedError as error:
             try:
                 self._client.complete(self._plain("Hello"), retries=0)
+            except RateLimitError as limit:
+                raise _limited(limit) from None
             except OSError:
                 raise Unavailable(str(error)) from None
             raise
@@ -176,6 +181,8 @@ class EndpointPredictor(Predictor):
         for parts in asked:
             try:
                 counts.append(self._client.complete(self._plain(*parts)).prompt_tokens)
+            except RateLimitError as error:
+                raise _limited(error) from None
             except (RefusedError, FailedError) as error:
                 raise Unavailable(str(error)) from None
         plain, *others = counts
@@ -209,3 +216,7 @@ def _fault(reply: Reply) -> str:
     if _reason(reply) not in _ENDED:
         return said
     return "" if reply.has_text else f"its content is null, {said}"
+
+
+def _limited(error: RateLimitError) -> Unavailable:
+    return Unavailable(f"{error} (a rate limit: try a lower --concurrency)")

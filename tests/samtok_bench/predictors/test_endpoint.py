@@ -5,6 +5,7 @@ import io
 import json
 import threading
 import time
+from itertools import count
 
 import pytest
 from judge_server import send, serving
@@ -333,6 +334,51 @@ def test_an_aborted_answer_of_a_server_that_is_then_gone_is_not_kept(run, tmp_pa
         code, _, err = run(server, *NANO, "--concurrency", "1")
     assert code == 2
     assert "0 of 3 answers are kept in run: the same command goes on from there" in err
+
+
+def test_a_rate_limit_that_lasts_ends_the_run_and_writes_no_line(run, tmp_path, monkeypatch):
+    naps, asked, limited = [], count(), [True]
+    monkeypatch.setattr("samtok_bench.serving.chat.sleep", naps.append)
+    monkeypatch.setattr("samtok_bench.serving.chat.random.uniform", lambda low, high: low)
+
+    def respond(handler, request, number):
+        if not said(request).startswith("Hello") and next(asked) >= 2 and limited:
+            return send(handler, b"too many tokens a minute", 429)
+        send(handler, completion("No target.", length(request)))
+
+    with serving(respond) as server:
+        code, out, err = run(server, *NANO, "--concurrency", "2", limit="4")
+        assert (code, out) == (2, "")
+        assert "HTTP 429: too many tokens a minute (a rate limit: try a lower --concurrency)" in err
+        assert "2 of 4 answers are kept in run: the same command goes on from there" in err
+        assert sum(naps) >= 60
+        kept = journal(tmp_path / "run")
+        assert [line["outcome"] for line in kept] == ["ok"] * 2
+        assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "running"
+        limited.clear()
+        assert run(server, *NANO, "--concurrency", "1", limit="4")[0] == 0
+    assert [line["outcome"] for line in journal(tmp_path / "run")] == ["ok"] * 4
+
+
+def test_a_rate_limit_of_the_plain_question_leaves_it_open_who_is_at_fault(run, tmp_path):
+    def respond(handler, request, number):
+        if number < 3:
+            return send(handler, completion("H", length(request)))
+        send(handler, b"slower", 429 if said(request).startswith("Hello") else 500)
+
+    with serving(respond) as server:
+        code, _, err = run(server, *NANO, "--concurrency", "1")
+    assert code == 2
+    assert "HTTP 429: slower (a rate limit: try a lower --concurrency)" in err
+    assert "0 of 3 answers are kept" in err
+
+
+def test_a_rate_limit_before_the_first_sample_is_said_too(run, tmp_path):
+    with serving(lambda handler, request, number: send(handler, b"slower", 429)) as server:
+        code, out, err = run(server, *NANO)
+    assert (code, out) == (2, "")
+    assert "HTTP 429: slower (a rate limit: try a lower --concurrency)" in err
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("status", [401, 404])
