@@ -13,18 +13,30 @@ from samtok_bench.predictors.manner import DEFAULT_ANSWERS, manner_of
 from samtok_bench.predictors.mask_tokenizer import MaskTokenizer
 from samtok_bench.predictors.pictures import first_image, pictures_of
 from samtok_bench.sample import Outcome, Prediction, Sample
-from samtok_bench.serving.chat import ChatClient, FailedError, RefusedError, Reply
+from samtok_bench.serving.chat import ChatClient, FailedError, RateLimitError, RefusedError, Reply
 
 KEY_VARIABLE = "SAMTOK_BENCH_ENDPOINT_KEY"
 RETRIES = 4
 _LEAST_IMAGE_TOKENS = 3
+_ENDED = frozenset(("", "stop", "eos", "eos_token", "stop_sequence", "end_turn"))
+"""How servers call an end of the model's own making. `tool_calls` is none: no tool is offered, so a server
+that finds a call took part of the answer for one.
+"""
+_CUT = frozenset(("length", "max_tokens", "model_length", "repetition"))
+"""The same for one that went on for too long, or in circles."""
+_BROKEN = frozenset(("abort", "error"))
+"""The same for an end of the server's making, which may be about to go."""
 
 
 class EndpointPredictor(Predictor):
     """`endpoint:URL#MODEL`: a model of an OpenAI-compatible server; only the mask tokenizer runs here.
 
     The key is read from SAMTOK_BENCH_ENDPOINT_KEY. A request that fails is tried again; if the server does
-    not answer even a plain question then, the model is `Unavailable`, else the sample is at fault.
+    not answer even a plain question then, the model is `Unavailable`, else the sample is at fault. So is one
+    whose every try runs into the time limit: a model that finds no end must not hold up the run for ever. A
+    rate limit (HTTP 429) that outlasts the tries is no sample's fault, whatever else the server answers.
+
+    An answer that a filter or an error ended, or that has no text at all, is none: a `model_error`.
 
     Raises:
         ValueError: another form of URL, or options that do not go together.
@@ -115,7 +127,7 @@ class EndpointPredictor(Predictor):
         began = time.perf_counter()
         reply = self._ask(messages)
         answer = self._form.read(reply.text, image)
-        cut = reply.finish_reason == "length"
+        cut = _reason(reply) in _CUT
         return replace(
             answer,
             outcome=Outcome.TRUNCATED if cut else answer.outcome,
@@ -128,16 +140,24 @@ class EndpointPredictor(Predictor):
     def _ask(self, messages: Sequence[Mapping[str, Any]]) -> Reply:
         """A reply; Unavailable where no sample is at fault, another OSError where this one is."""
         try:
-            return self._client.complete(
+            reply = self._client.complete(
                 {"model": self.model, "messages": messages, **self._request_fields()}
             )
+            if fault := _fault(reply):
+                kind = FailedError if _reason(reply) in _BROKEN else OSError
+                raise kind(f"no answer of the model at {self._client.url}: {fault}")
+            return reply
         except RefusedError as error:
             if error.code in (401, 403, 404):
                 raise Unavailable(str(error)) from None
             raise
+        except RateLimitError as error:
+            raise _limited(error) from None
         except FailedError as error:
             try:
                 self._client.complete(self._plain("Hello"), retries=0)
+            except RateLimitError as limit:
+                raise _limited(limit) from None
             except OSError:
                 raise Unavailable(str(error)) from None
             raise
@@ -162,6 +182,8 @@ class EndpointPredictor(Predictor):
         for parts in asked:
             try:
                 counts.append(self._client.complete(self._plain(*parts)).prompt_tokens)
+            except RateLimitError as error:
+                raise _limited(error) from None
             except (RefusedError, FailedError) as error:
                 raise Unavailable(str(error)) from None
         plain, *others = counts
@@ -181,3 +203,21 @@ class EndpointPredictor(Predictor):
                 f"the model at {self._client.url} does not know mask words: four of them are "
                 f"{with_words[0]} tokens, not 4"
             )
+
+
+def _reason(reply: Reply) -> str:
+    return reply.finish_reason.strip().lower()
+
+
+def _fault(reply: Reply) -> str:
+    """Why a reply is no answer of the model; empty where it is one, be it cut off."""
+    said = f"finish_reason {reply.finish_reason[:80]!r}"
+    if _reason(reply) in _CUT:
+        return ""
+    if _reason(reply) not in _ENDED:
+        return said
+    return "" if reply.has_text else f"its content is null, {said}"
+
+
+def _limited(error: RateLimitError) -> Unavailable:
+    return Unavailable(f"{error} (a rate limit: try a lower --concurrency)")

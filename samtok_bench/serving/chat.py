@@ -38,13 +38,20 @@ class FailedError(OSError):
     """No try brought an answer; the message tells of the last one."""
 
 
+class RateLimitError(FailedError):
+    """The last try came too soon for the server, as HTTP 429 says: the request itself is not at fault."""
+
+
 @dataclass(frozen=True)
 class Reply:
     """What a model said."""
 
     text: str
     """Empty where the server sends none, as after a refusal."""
+    has_text: bool = True
+    """False where the server sends none, which is not the same as an empty one."""
     finish_reason: str = ""
+    """As the server calls it; empty where it does not, the name of a type where that is no text."""
     prompt_tokens: int | None = None
     """None where the server does not count."""
     new_tokens: int | None = None
@@ -59,8 +66,9 @@ class ChatClient:
 
     A request that fails on the way (no connection, timeout, HTTP 408, 429 or 5xx, an answer that is no chat
     completion) is tried again after about 1, 2, 4, ... seconds, or when the server's Retry-After says, a
-    minute at most. Redirects are not followed: the key is for this server. Neither the key nor what else the
-    URL keeps secret is in `url` or in a message.
+    minute at most. After 429 that is 1, 4, 16, ... seconds, and not before Retry-After: limits are often by
+    the minute, so four retries wait for more than one. Redirects are not followed: the key is for this
+    server. Neither the key nor what else the URL keeps secret is in `url` or in a message.
 
     Args:
         role: what messages call it, as "the judge".
@@ -103,27 +111,34 @@ class ChatClient:
 
         Raises:
             RefusedError: HTTP 4xx other than 408 and 429; names server and reason.
-            FailedError: the last try failed; the same.
+            FailedError: the last try failed; the same. RateLimitError if it was refused by HTTP 429.
         """
         data = json.dumps(body).encode()
         tries = (self._retries if retries is None else retries) + 1
         wait = reason = None
+        limited = False
         for attempt in range(tries):
             if attempt:
                 # jitter: many clients of a server that was down do not come back as one
-                backoff = 2.0 ** (attempt - 1) * random.uniform(0.75, 1.25)
-                sleep(min(_MAX_WAIT, backoff if wait is None else wait))
+                backoff = (4.0 if limited else 2.0) ** (attempt - 1) * random.uniform(0.75, 1.25)
+                if wait is not None:
+                    # a limit's Retry-After is of one request, and others wait beside it
+                    backoff = max(wait, backoff) if limited else wait
+                sleep(min(_MAX_WAIT, backoff))
             try:
                 return self._reply(self._post(data))
             except urllib.error.HTTPError as error:
                 wait = _retry_after(error.headers.get("Retry-After"))
                 reason = f"HTTP {error.code}: {self._said(error)}"
+                limited = error.code == 429
                 if error.code not in (408, 429) and error.code < 500:
                     message = f"{self.role} at {self.url} refuses the request: {reason}"
                     raise RefusedError(message, error.code) from None
             except (OSError, http.client.HTTPException, ValueError) as error:
                 wait, reason = None, self._address.hide(f"{type(error).__name__}: {error}")
-        raise FailedError(f"{self.role} at {self.url} failed in {tries} tries, the last time: {reason}")
+                limited = False
+        kind = RateLimitError if limited else FailedError
+        raise kind(f"{self.role} at {self.url} failed in {tries} tries, the last time: {reason}")
 
     def _post(self, data: bytes) -> bytes:
         headers = {"Content-Type": "application/json"}
@@ -152,7 +167,9 @@ class ChatClient:
         prompt, new = (count if type(count) is int and count >= 0 else None for count in counts)
         text = self._address.hide_long(content or "")
         names = (self._stated(answer.get(name)) for name in ("model", "system_fingerprint"))
-        return Reply(text, self._stated(finish), prompt, new, *names)
+        # what is no text is no end that anybody knows
+        finish = finish if finish is None or isinstance(finish, str) else type(finish).__name__
+        return Reply(text, content is not None, self._stated(finish), prompt, new, *names)
 
     def _stated(self, value: Any) -> str:
         """What a server says beside its reply, without secrets; empty where that is no text."""

@@ -79,7 +79,6 @@ def test_a_refusal_without_text_is_an_empty_reply(content):
     [
         lambda handler: send(handler, b"overloaded", 500),
         lambda handler: send(handler, b"", 503),
-        lambda handler: send(handler, b"slower please", 429),
         lambda handler: send(handler, b"<html>garbage"),
         lambda handler: send(handler, b"\xff\xfe"),
         lambda handler: send(handler, b"[" * 100_000),
@@ -101,6 +100,28 @@ def test_what_may_pass_is_tried_again(ill):
         assert one.ask(MESSAGES, JudgeSettings(0)).text == "well"
     assert naps == [1, 2]
     assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "expected"),
+    [({}, [1, 4, 16, 60]), ({"Retry-After": "2"}, [2, 4, 16, 60]), ({"Retry-After": "900"}, [60] * 4)],
+)
+def test_a_rate_limit_is_waited_for_more_than_a_minute(retry_after, expected):
+    def respond(handler, content, number):
+        send(handler, b"slower please", 429, **retry_after)
+
+    with serving(respond) as server:
+        one, naps = client(server.url, retries=4)
+        with pytest.raises(JudgeError, match="failed in 5 tries, the last time: HTTP 429: slower please"):
+            one.ask(MESSAGES, JudgeSettings(0))
+    assert naps == expected
+
+
+def test_another_failure_is_tried_again_when_the_server_says():
+    busy = serving(lambda handler, content, number: send(handler, b"", 503, **{"Retry-After": "2"}))
+    with busy as server, pytest.raises(JudgeError):
+        client(server.url, retries=4)[0].ask(MESSAGES, JudgeSettings(0))
+    assert NAPS == [2] * 4
 
 
 def test_tries_are_bounded_and_the_last_reason_is_told():
