@@ -86,10 +86,12 @@ def test_every_value_of_a_recipe_has_its_source(name, kind):
             assert comment.startswith(origins) or comment.startswith("not published"), line
 
 
-@pytest.mark.parametrize("name", ["nano-sft", "nano-sft-all", "nano-sft-letters"])
+@pytest.mark.parametrize("name", ["nano-sft", "nano-sft-all", "nano-sft-letters", "nano-sft-average"])
 def test_a_recipe_of_nano_takes_a_step(tmp_path, name):
     stages = yaml.safe_load((RECIPES / f"{name}.yaml").read_text())["stages"]
     few = {"stages": [{**stages[0], "until": 1, "images": 2}], "start__corpus": 20, "evaluation": None}
+    if name == "nano-sft-average":
+        few["start__average"] = {"nano": 1}
     changes = {**few, **FEW, "pool_workers": 0, "autocast": None}
     out = tmp_path / "out"
     supervised.train(written(tmp_path, name, **changes), out)
