@@ -17,8 +17,9 @@ def parse_json(raw: bytes) -> Any:
             number that is not finite, half of a character, which no file can hold, or depth without end.
     """
     try:
-        content = json.loads(raw, object_pairs_hook=_each_once, parse_float=_finite, parse_constant=_finite)
-        if b"\\ud" in raw.lower():
+        text = raw.decode("utf-8-sig")
+        content = json.loads(text, object_pairs_hook=_each_once, parse_float=_finite, parse_constant=_finite)
+        if "\\ud" in text.lower():
             json.dumps(content, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None

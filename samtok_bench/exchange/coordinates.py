@@ -66,7 +66,7 @@ def read_boxes(
 
     A box is four numbers in brackets, or two corners in parentheses as Qwen2-VL writes `(x0,y0),(x1,y1)`. Its
     form says nothing of its coordinates: they are declared. Where one of BOX_FIELDS names boxes, these alone
-    are meant; else all lists of numbers but those of other fields.
+    are meant; else all lists of numbers that no field names.
 
     Args:
         text: the answer.
@@ -80,7 +80,8 @@ def read_boxes(
     lists = number_lists(text)
     named = [one for one in lists if one.field in BOX_FIELDS]
     boxes, labels, broken = list[Box](), list[str](), 0
-    for one in _cornered(named or lists):
+    meant = [one for one in named or lists if one.field in ("", *BOX_FIELDS)]
+    for one in _cornered(meant or lists):
         (x0, y0), (x1, y1) = (0.0, 0.0), (0.0, 0.0)
         if len(one.numbers) == 4 and one.field in ("", *BOX_FIELDS):
             (x0, y0), (x1, y1) = (coordinates.point(*point, size) for point in one.points)
@@ -98,19 +99,22 @@ def read_polygons(
     """The polygons in an answer, in reading order: at least three points each, as [[x, y], [x, y], ...] or as
     COCO's [x, y, x, y, ...].
 
-    Points may stand in parentheses. Otherwise as `read_boxes`; a polygon is [x0, y0, x1, y1, ...].
+    Points may stand in parentheses. A polygon is [x0, y0, x1, y1, ...]. Lists of other fields of JSON than
+    those of polygons are not meant. Otherwise as `read_boxes`.
     """
-    found = list[tuple[str, list[float]]]()
+    found = list[tuple[NumberList, list[float]]]()
     goes_on = False
     for one in number_lists(text):
         points = [value for point in one.points for value in coordinates.point(*point, size)]
         if one.joined and goes_on and len(points) == 2:
             found[-1][1].extend(points)
         else:
-            found.append((one.label, points))
+            found.append((one, points))
         goes_on = len(points) == 2
-    whole = [(label, points) for label, points in found if len(points) >= 6]
-    return [points for _, points in whole], [label for label, _ in whole], len(found) - len(whole)
+    whole = [(one, points) for one, points in found if len(points) >= 6]
+    fields = {one.field for one, _ in whole} or {one.field for one, _ in found}
+    broken = sum(one.field in fields for one, _ in found) - len(whole)
+    return [points for _, points in whole], [one.label for one, _ in whole], broken
 
 
 def _cornered(lists: Sequence[NumberList]) -> list[NumberList]:

@@ -68,7 +68,7 @@ def _unquoted(quoted: str) -> str:
         return quoted[1:-1].strip()
 
 
-_NUMBER = r"-?(?:\d{1,15}(?:\.\d{0,18})?|\.\d{1,18})"
+_NUMBER = r"[-+]?(?:\d{1,15}(?:\.\d{0,18})?|\.\d{1,18})(?:[eE][-+]?\d{1,2})?"
 _NUMBERS = rf"{_NUMBER}(?:[\s,]{{1,9}}{_NUMBER})++"
 _LIST = (
     rf"(?P<list>\[\s{{0,9}}(?P<square>{_NUMBERS})[\s,]{{0,9}}(?P<closed>\]?)"

@@ -36,7 +36,8 @@ class EndpointPredictor(Predictor):
     whose every try runs into the time limit: a model that finds no end must not hold up the run for ever. A
     rate limit (HTTP 429) that outlasts the tries is no sample's fault, whatever else the server answers.
 
-    An answer that a filter or an error ended, or that has no text at all, is none: a `model_error`.
+    An answer that a filter or an error ended, or whose content is null although it was not cut, is none: a
+    `model_error`.
 
     Raises:
         ValueError: another form of URL, or options that do not go together.

@@ -11,7 +11,21 @@ from samtok_bench.predictor import Predictor, PredictorOptions
 from samtok_bench.predictors.answer_forms import answer_form
 from samtok_bench.predictors.pictures import first_image, pictures_of
 from samtok_bench.predictors.samtok import word_parser
+from samtok_bench.reading import Reading
 from samtok_bench.sample import Outcome, Prediction, Sample
+
+UNREAD = (
+    "its text has mask words, and it has no masks: --answers words --tokenizer FOLDER reads them, "
+    "--answers text leaves them unread"
+)
+
+
+def has_unread_words(answer: Prediction, answer_form: str, reading: Reading) -> bool:
+    """Whether an answer would count as a refusal although its text says masks, if nothing reads them."""
+    if answer_form in ("text", "letter") or answer.masks or answer.faults or not answer.answered:
+        return False
+    said = word_parser(reading)(answer.text)
+    return bool(said.words or said.faults)
 
 
 class FilePredictor(Predictor):
@@ -57,8 +71,9 @@ class FilePredictor(Predictor):
         }
 
     def accept(self, samples: Sequence[Sample]) -> None:
-        matters = self._form is None and self.options.answer_form not in ("text", "letter")
-        self._file.check(samples, self._unread if matters else lambda answer: "")
+        form, reading = self.options.answer_form, self.options.generation.reading
+        unread = (lambda answer: has_unread_words(answer, form, reading)) if self._form is None else None
+        self._file.check(samples, lambda answer: UNREAD if unread and unread(answer) else "")
 
     def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
         missing = Prediction(outcome=Outcome.MODEL_ERROR, detail=f"{self.path} has no line for the sample")
@@ -71,18 +86,6 @@ class FilePredictor(Predictor):
     def ceiling(self, forced: bool) -> Predictor | None:
         tokenizer = self._form.tokenizer if self._form else None
         return tokenizer.ceiling(forced) if tokenizer else None
-
-    def _unread(self, answer: Prediction) -> str:
-        """What is wrong with an answer that would count as a refusal although its text says masks."""
-        if answer.masks or answer.faults or not answer.answered:
-            return ""
-        said = word_parser(self.options.generation.reading)(answer.text)
-        if not said.words and not said.faults:
-            return ""
-        return (
-            "its text has mask words, and it has no masks: --answers words --tokenizer FOLDER reads them, "
-            "--answers text leaves them unread"
-        )
 
     def _with_masks(self, answer: Prediction, sample: Sample) -> Prediction:
         """An answer whose text says its masks, with them."""

@@ -66,9 +66,9 @@ class ChatClient:
 
     A request that fails on the way (no connection, timeout, HTTP 408, 429 or 5xx, an answer that is no chat
     completion) is tried again after about 1, 2, 4, ... seconds, or when the server's Retry-After says, a
-    minute at most. After 429 that is 1, 4, 16, ... seconds, and not before Retry-After: limits are often by
-    the minute, so four retries wait for more than one. Redirects are not followed: the key is for this
-    server. Neither the key nor what else the URL keeps secret is in `url` or in a message.
+    minute at most. After 429 that is 1, 4, 16, ... seconds, or Retry-After if it is longer, a minute at
+    most: limits are often by the minute, so four retries wait for more than one. Redirects are not followed:
+    the key is for this server. Neither it nor what else the URL keeps secret is in `url` or in a message.
 
     Args:
         role: what messages call it, as "the judge".

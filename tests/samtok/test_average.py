@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from qwen_parts import tiny_vlm
+from qwen_parts import base_qwen, tiny_vlm
 from test_supervised import recipe
 
 from samtok.qwen import load_qwen
@@ -11,6 +11,7 @@ from samtok.training.depth import deepen
 from samtok.training.merges import learn_merges
 from samtok.training.recipe import load_recipe
 from samtok.training.supervised import SupervisedRecipe, train
+from samtok.vocabulary import mask_word_ids
 
 
 def shifted(by: float, family: str = "qwen3_vl"):
@@ -52,6 +53,26 @@ def test_a_row_goes_with_its_word(family):
 
 def tables(model):
     return model.get_input_embeddings(), model.get_output_embeddings()
+
+
+def test_a_base_without_mask_words_does_not_dilute_their_rows(tmp_path):
+    """As a training loads them: words that a checkpoint lacks are not drawn anew before the average."""
+    base, _ = base_qwen("qwen3_vl")
+    for part in base_qwen("qwen3_vl"):
+        part.save_pretrained(tmp_path / "base")
+    changes = {"evaluation": None, "stages": [{"until": 1, "images": 1}], "learning_rate": 0.1}
+    start = {"checkpoint": str(tmp_path / "base")}
+    tuned = train(recipe(tmp_path, start=start, **changes), tmp_path / "tuned")
+    start = {"average": {str(tmp_path / "base"): 1, str(tuned): 1}}
+    changes["learning_rate"] = 0.0
+    mixed = train(recipe(tmp_path, start=start, **changes), tmp_path / "mixed")
+    (one, processor), (two, _) = (load_qwen(folder, torch.float32) for folder in (tuned, mixed))
+    ids = list(range(mask_word_ids(processor.tokenizer)[0], len(processor.tokenizer)))
+    for table, trained in zip(tables(two), tables(one), strict=True):
+        assert torch.equal(table.weight[ids], trained.weight[ids])
+    norm = "model.language_model.norm.weight"
+    begun, ended, between = (dict(model.named_parameters())[norm] for model in (base, one, two))
+    torch.testing.assert_close(between, (begun + ended) / 2)
 
 
 def test_rows_that_pad_an_embedding_stay():

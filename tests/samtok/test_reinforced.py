@@ -219,6 +219,12 @@ def test_without_its_package_it_is_one_line(tmp_path, recipe, monkeypatch, missi
         train(recipe(trl={"use_vllm": True}), tmp_path / "out")
 
 
+def test_missing_data_of_a_benchmark_end_it_at_once(tmp_path, recipe):
+    benchmarks = {"every": 2, "runs": [{"task": "gres", "data_root": str(tmp_path / "absent")}]}
+    with pytest.raises(OSError, match="absent"):
+        train(recipe(benchmarks=benchmarks, start="not looked at"), tmp_path / "out")
+
+
 def lines(out):
     found = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     return [{key: line[key] for key in line if "time" not in key and "second" not in key} for line in found]

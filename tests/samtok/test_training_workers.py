@@ -1,5 +1,6 @@
 """Processes that draw training data, when something is killed or interrupted."""
 
+import json
 import multiprocessing
 import os
 import signal
@@ -151,6 +152,13 @@ def test_an_error_in_a_worker_reads_as_without_workers(chained, place):
         messages.append(str(caught.value))
     assert caught.type is type(Broken.errors[place])
     assert messages[0] == messages[1]
+
+
+@pytest.mark.parametrize(("raw", "message"), [(b"{", "Expecting property name"), (b"\xff", "'utf-8' codec")])
+def test_an_error_that_torch_cannot_build_again_reads_as_its_message(raw, message):
+    with pytest.raises(ValueError, match=f"^{message}") as caught, deaths_of_workers():
+        next(iter(Loader([raw], num_workers=1, collate_fn=lambda items: json.loads(items[0].decode()))))
+    assert "\n" not in str(caught.value)
 
 
 def test_other_errors_of_a_worker_keep_its_traceback():

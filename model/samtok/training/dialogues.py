@@ -132,14 +132,14 @@ class Collator:
             found = np.zeros((len(place), 2), np.int64) if left else codes[place]
             count = len(found) - len(shown)
             words, turns = iter(format_words(found[:count])), dialogue["turns"]
-            stated = bool(dialogue.get("apart"))
-            apart = stated and len(turns) > 1  # one alone has no other to be kept from
+            one_by_one = bool(dialogue.get("apart"))
+            apart = one_by_one and len(turns) > 1  # one alone has no other to be kept from
             if apart and not isinstance(self.processor, QwenVLProcessor):
                 raise ValueError(
                     f"the training data have {len(turns)} turns apart about one image, and only a Qwen takes "
                     "more than one: the sources of tasks have the option `questions`, which may be 1"
                 )
-            text = self._side_by_side(turns, words) if stated else self._text(turns, words)
+            text = self._side_by_side(turns, words) if one_by_one else self._text(turns, words)
             bags = []
             if self.image_labels:
                 of_codes = [(self._first[a], self._second[b]) for a, b in found[count:].tolist()]

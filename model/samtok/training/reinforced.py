@@ -186,6 +186,8 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
 
 
 def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path:
+    if recipe.benchmarks:
+        recipe.benchmarks.require_data()
     arguments = _arguments(recipe, out)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     samtok = SAMTok.from_pretrained(recipe.codes or recipe.start, device=device)

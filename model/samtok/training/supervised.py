@@ -279,7 +279,8 @@ def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrained
     if start.nano is not None:
         model, processor = build_nano(start.nano, _corpus(recipe), recipe.seed)
     else:
-        model, processor = average(start.checkpoints, partial(_checkpoint, recipe))
+        model, processor = average(start.checkpoints, partial(_checkpoint, recipe.dtype))
+        extend_vocabulary(model, processor.tokenizer, recipe.seed)
         if start.merges:
             processor.tokenizer = learn_merges(model, processor.tokenizer, _corpus(recipe), start.merges)
         if start.text_layers:
@@ -292,10 +293,8 @@ def start_model(recipe: SupervisedRecipe, codes: CodeSource) -> tuple[PreTrained
     return model.to(recipe.dtype), processor
 
 
-def _checkpoint(recipe: SupervisedRecipe, name: str) -> tuple[PreTrainedModel, Processor]:
-    model, processor = load_qwen(vlm_part(model_folder(name)), recipe.dtype)
-    extend_vocabulary(model, processor.tokenizer, recipe.seed)
-    return model, processor
+def _checkpoint(dtype: torch.dtype, name: str) -> tuple[PreTrainedModel, Processor]:
+    return load_qwen(vlm_part(model_folder(name)), dtype)
 
 
 def _corpus(recipe: SupervisedRecipe) -> list[str]:

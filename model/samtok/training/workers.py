@@ -94,6 +94,9 @@ def deaths_of_workers() -> Iterator[None]:
             raise
         raise type(error)(said) from error
     except RuntimeError as error:
+        # what torch makes of an error whose class takes more than a message
+        if re.match(r"Caught (?:JSON|Unicode)DecodeError ", str(error)):
+            raise ValueError(_said_in_worker(str(error))) from error
         if not (found := re.match(r"DataLoader worker \(pid[^)]*\) [^.:]*", str(error))):
             raise
         raise ChildProcessError(f"{found[0].strip()}: out of memory, or ended from outside") from error

@@ -10,7 +10,7 @@ from samtok_bench.cli.options import complete_tasks, option
 from samtok_bench.cli.output import say
 
 if TYPE_CHECKING:
-    from samtok_bench.sample import Sample
+    from samtok_bench.sample import Prediction, Sample
     from samtok_bench.task import Task
 
 Named = Annotated[str, option("--task", "A task of `samtok-bench tasks`.", autocompletion=complete_tasks)]
@@ -119,10 +119,21 @@ def check_predictions(
     read = PredictionsFile(file)
     say(f"{len(read)} answers of {read.model or 'a model without a name'}: {file}")
     if task is not None:
-        _, samples, _ = _split(task, protocol, data, task_option, split, data_root)
-        missing = read.check(samples)
+        from samtok_bench.predictors.predictions import has_unread_words
+
+        asked, samples, _ = _split(task, protocol, data, task_option, split, data_root)
+        unread = list[bool]()
+
+        def look(answer: "Prediction") -> str:
+            unread.append(has_unread_words(answer, asked.answer_form, asked.generation.reading))
+            return ""
+
+        missing = read.check(samples, look)
         first = f", the first: {missing[0]}" if missing else ""
         say(f"{len(missing)} of {len(samples)} samples have no answer{first}")
+        if any(unread):
+            how = "run with --answers words --tokenizer FOLDER"
+            say(f"{sum(unread)} answers have mask words and no masks: {how}")
 
 
 def _split(

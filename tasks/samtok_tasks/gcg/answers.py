@@ -30,8 +30,11 @@ _TAGS = {"released": ((BEGIN, END),), "standard": ((BEGIN, END), ("<p>", "</p>")
 _MARKUP = re.compile(r"<\|[^<>|]*\|>|</?(?:p|think|answer)>")
 _NO_THOUGHT, _SPEAKER = "<think>\n\n</think>\n\n", "ASSISTANT: "
 _PLACES = re.compile(
-    r"""```.*?(?:```|\Z)|(?:\[\s*)?\{\s*["'].*|<\|box_start\|>.*?(?:<\|box_end\|>|\Z)""", re.DOTALL
+    r"""```\w*\s*[\[{].*?(?:```|\Z)|(?:\[\s*)?\{\s*["'](?:(?>.*[\]}])(?!\s*,|.*[\[{])|.*)"""
+    r"""|<\|box_start\|>.*?(?:<\|box_end\|>|\Z)""",
+    re.DOTALL,
 )
+"""Places that stand beside a caption: JSON up to its last bracket, or where it is cut to the end."""
 _BEFORE_SIGN = re.compile(r"\A +(?=[.,;:!?])")
 _SPACES = re.compile(r"\s+")
 _BETWEEN = re.compile(r"[\s,]*")

@@ -62,6 +62,8 @@ def test_a_box_in_each_way_is_the_same_box(name, answer):
         ("[1, 2, 3, 4", [], 1),
         ("[1, 2, 3, 4]: [[1, 2], [3, 4]]", [(1, 2, 3, 4)], 2),
         ('{"colour": [1, 2, 3, 4]}', [], 1),
+        ('{"colour": [1, 2, 3]}, [1, 2, 3, 4]', [(1, 2, 3, 4)], 0),
+        ("[1e-05, +2, 3e0, 4.0E+00]", [(1e-05, 2, 3, 4)], 0),
         ('{"point_2d": [1, 2], "label": "dog"}', [], 1),
         ("(1,2),(3,4)(5,6),(7,8)", [(1, 2, 3, 4), (5, 6, 7, 8)], 0),
         ("(1,2) and (3,4)", [], 2),
@@ -148,6 +150,14 @@ def test_a_flat_polygon_is_read_in_the_order_that_is_declared():
 )
 def test_what_is_no_polygon_is_counted(answer, broken):
     assert read_polygons(answer, named("pixels"), SIZE) == ([], [], broken)
+
+
+@pytest.mark.parametrize("beside", ['"bbox_2d": [1, 2, 30, 40]', '"score": [1, 2]', '"size": [640, 480, 3]'])
+def test_other_numbers_beside_a_polygon_are_not_meant(beside):
+    answer = f'[{{{beside}, "polygon": [[1, 2], [30, 4], [5, 60]], "label": "a"}}]'
+    assert read_polygons(answer, named("pixels"), SIZE) == ([[1, 2, 30, 4, 5, 60]], ["a"], 0)
+    cut = f'{answer[:-2]}, {{{beside}, "polygon": [[1, 2], [30,'
+    assert read_polygons(cut, named("pixels"), SIZE)[2] == 1
 
 
 def test_a_polygon_has_the_label_beside_it():

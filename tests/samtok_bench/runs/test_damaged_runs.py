@@ -77,6 +77,7 @@ def test_a_field_of_the_record(called, run, change, fault):
         (b'{"schema_version": 3, "a": 1, "schema_version": 3}', "the key 'schema_version' comes twice"),
         (b'{"schema_version": 3, "a": NaN}', "NaN is no finite number"),
         (b'{"schema_version": 3, "a": 1e999}', "1e999 is no finite number"),
+        (b'{"schema_version": 3, "a": "\xed\xa0\x80"}', "'utf-8' codec can't decode"),
         (b'{"schema_version": 3, "a": "\\uD800"}', r"half of a character (a lone surrogate), '\ud800'"),
         (b'{"schema_version": 3, "a": %s}' % (b"9" * 5000), "Exceeds the limit"),
         (b'{"schema_version": 3, "a": %s}' % (b"[" * 60 + b"]" * 60), "more than 50 levels"),

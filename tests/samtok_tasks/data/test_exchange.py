@@ -148,6 +148,17 @@ def test_predictions_are_not_written_into_the_run_that_they_come_from(called, tm
     assert (tmp_path / "here" / "samples.jsonl").read_bytes() == before
 
 
+def test_mask_words_that_nothing_has_read_are_said(called, tmp_path):
+    called("data", "questions", "--task", "gres", "--out", "q.jsonl")
+    first, second, *_ = lines(tmp_path / "q.jsonl")
+    words = "<|mt_start|><|mt_0007|><|mt_0300|><|mt_end|>"
+    said = [{"id": first["id"], "text": words}, {"id": second["id"], "text": "No target."}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in said))
+    code, out, _ = called("data", "check-predictions", "a.jsonl", "--task", "gres")
+    assert code == 0
+    assert "1 answers have mask words and no masks: run with --answers words --tokenizer FOLDER\n" in out
+
+
 def test_missing_answers_are_counted(called):
     called("run", "--task", "gres", "--limit", "3", "--model", "oracle", "--out", "here", "--no-ceiling")
     called("data", "predictions", "here", "--from", "run", "--task", "gres", "--out", "a.jsonl")

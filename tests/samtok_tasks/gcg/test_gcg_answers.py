@@ -93,6 +93,19 @@ def test_places_with_labels_are_no_part_of_the_caption(protocol, places):
     assert sentence(read, protocol) == ("A dog runs.", Linked("dog", (0,)))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"bbox_2d": [1, 2, 3, 4], "label": "dog"}]\nA dog runs.',
+        '```json\n[{"bbox_2d": [1, 2, 3, 4], "label": "dog"}]\n```\nA dog runs.',
+        '```\nA dog runs.\n```\n[{"bbox_2d": [1, 2, 3, 4], "label": "dog"}, {"bbox_2d": [1, 2',
+    ],
+)
+def test_a_caption_may_stand_after_its_places_or_in_a_fence(text):
+    read = Prediction(text=text, masks=MASKS[:1], phrases=("dog",))
+    assert plain_caption(read, "standard").strip("` ") == "A dog runs."
+
+
 def test_a_mask_of_an_empty_label_has_no_phrase():
     read = Prediction(text="A dog.", masks=MASKS, phrases=("", "dog", ""))
     found = grounded_phrases(read, "standard")
