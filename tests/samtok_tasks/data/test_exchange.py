@@ -51,6 +51,16 @@ def test_answers_that_went_out_and_came_back_score_the_same(called, tmp_path, ta
     assert stored["model"] == "oracle (answers made elsewhere)"
 
 
+def test_nanos_own_answers_give_its_summary_byte_for_byte(called, tmp_path):
+    ours = ("--task", "gres", "--limit", "12")
+    assert called("run", *ours, "--out", "here")[0] == 0
+    called("data", "predictions", "here", "--from", "run", "--task", "gres", "--out", "a.jsonl")
+    reading = ("--answers", "words", "--tokenizer", "nano")  # for the ceiling
+    assert called("run", *ours, "--model", "predictions:a.jsonl", *reading, "--out", "back")[0] == 0
+    here, back = ((tmp_path / name / "summary.json").read_text() for name in ("here", "back"))
+    assert back.replace('"nano (answers made elsewhere)"', '"nano"') == here
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_questions_hold_what_the_samples_ask(called, tmp_path, task):
     code, out, _ = called("data", "questions", "--task", task, "--out", "q.jsonl", "--boxes")
