@@ -120,7 +120,7 @@ class RayEngine(Engine):
         paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         try:
             self._ray.init(
-                address=None if local else self._address,
+                address=self._address,  # Ray's own "local" is a new cluster, whatever else runs here
                 runtime_env={"env_vars": paths} if local else None,
                 include_dashboard=False,
                 log_to_driver=False,

@@ -1,5 +1,6 @@
 """Workers from Ray, on this machine: the same as processes, whatever dies."""
 
+import faulthandler
 import json
 import os
 import re
@@ -16,6 +17,17 @@ from samtok_bench.running.engines import ray_actors
 pytest.importorskip("ray", reason="ray is not installed")
 pytestmark = pytest.mark.slow  # a cluster takes some seconds to start
 __all__ = ["alone", "command"]  # fixtures
+
+LONGEST = 240
+"""Seconds of a test, whose process ends after them: a cluster that is gone may be waited for without end."""
+
+
+@pytest.fixture(autouse=True)
+def _ends():
+    faulthandler.dump_traceback_later(LONGEST, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
 
 RAY = ("--ray", "local", "--workers", "2", "--out", "many")
 
@@ -46,6 +58,19 @@ def test_more_workers_than_cpus_are_refused(command, tmp_path):
     code, out, err = command(*SQUARES, "--model", "perfect", "--ray", "local", "--workers", "999")
     assert (code, out) == (2, "")
     assert err.splitlines()[-1].startswith("error: --workers 999: one CPU each, and the cluster has ")
+
+
+def test_a_local_cluster_is_a_new_one(command, tmp_path, alone, monkeypatch):
+    """Ray without an address would join one that runs here, where two workers have no room."""
+    from ray.cluster_utils import Cluster
+
+    other = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    monkeypatch.setenv("RAY_ADDRESS", other.address)
+    try:
+        assert command(*SQUARES, "--model", "perfect", *RAY)[0] == 0
+    finally:
+        other.shutdown()
+    assert result(tmp_path / "many") == alone
 
 
 @pytest.fixture
