@@ -15,7 +15,7 @@ An image with regions may have a copy on which these are outlined, "outlined", b
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,28 @@ from samtok_bench.codec import Codec
 from samtok_bench.exchange.messages import Open
 from samtok_bench.exchange.pictures import colour_name, outlined, png
 from samtok_bench.exchange.places import Placed, image_of, placed, regions_of
+from samtok_bench.rle import RLE
 from samtok_bench.sample import ImagePart, Prediction, Region, Sample, Text
 from samtok_bench.task import Task
 
 ANSWER = "{{answer to %s}}"
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """Pictures on which regions are outlined."""
+
+    folder: Path
+    """Beside the file of questions."""
+    open: Open
+    """Gives the pictures that are drawn on."""
+
+    def write(self, name: str, image: ImagePart, sample: Sample, masks: Sequence[RLE]) -> str:
+        """Draw one; its path beside the file of questions. Errors as of `open`, and OSError."""
+        pictures = self.open(image, sample)
+        path = self.folder / f"{name}.png"
+        path.write_bytes(png(outlined(pictures.get("seen", pictures["image"]), masks)))
+        return f"{self.folder.name}/{path.name}"
 
 
 class RegionForms:
@@ -37,19 +55,13 @@ class RegionForms:
     Args:
         box: [x0, y0, x1, y1], pixels, half open.
         words: the words of this codec.
-        outlines: a folder for pictures on which the regions are outlined, which name their colours.
-        open: gives the pictures that are drawn on, see `messages.Open`.
+        outlines: the colour of its outline, in a picture that is written too.
     """
 
     def __init__(
-        self,
-        *,
-        box: bool = False,
-        words: Codec | None = None,
-        outlines: Path | None = None,
-        open: Open | None = None,
+        self, *, box: bool = False, words: Codec | None = None, outlines: Outlines | None = None
     ) -> None:
-        self._box, self._codec, self._outlines, self._open = box, words, outlines, open
+        self._box, self._codec, self._outlines = box, words, outlines
         # one image asks several things
         self._embed = lru_cache(maxsize=1)(words.embed_file) if words else None
 
@@ -73,14 +85,11 @@ class RegionForms:
     def picture(
         self, image: ImagePart, place: Placed, every: Sequence[Placed], sample: Sample
     ) -> dict[str, Any]:
-        """The picture with the outlines of an image's regions, which is written here; errors as of `open`."""
+        """Of an image, with its regions' outlines; errors as of `Outlines.write`."""
         drawn = regions_of(place.image, every)
-        if self._outlines is None or self._open is None or not drawn:
+        if self._outlines is None or not drawn:
             return {}
-        pictures = self._open(image, sample)
-        path = self._outlines / f"{sample.id}-{place.image}.png"
-        path.write_bytes(png(outlined(pictures.get("seen", pictures["image"]), drawn)))
-        return {"outlined": f"{self._outlines.name}/{path.name}"}
+        return {"outlined": self._outlines.write(f"{sample.id}-{place.image}", image, sample, drawn)}
 
 
 def questions(task: Task, samples: Sequence[Sample], root: Path, forms: RegionForms) -> Iterator[bytes]:

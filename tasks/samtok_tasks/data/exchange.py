@@ -41,7 +41,7 @@ def questions(
 
     Its answers come back by `run --model predictions:FILE`.
     """
-    from samtok_bench.exchange.questions import RegionForms
+    from samtok_bench.exchange.questions import Outlines, RegionForms
     from samtok_bench.exchange.questions import questions as lines
     from samtok_bench.files import write_whole
     from samtok_bench.predictor import PredictorOptions
@@ -54,11 +54,11 @@ def questions(
         kind, argument = codec_class(words)
         codec = kind(argument, PredictorOptions(asked.generation))
     out.parent.mkdir(parents=True, exist_ok=True)
-    pictures = out.with_suffix(".outlined") if outlines else None
-    if pictures:
-        pictures.mkdir(exist_ok=True)
-    forms = RegionForms(box=boxes, words=codec, outlines=pictures, open=pictures_of)
-    written = list(lines(asked, samples, root, forms))
+    drawn = None
+    if outlines:
+        drawn = Outlines(out.with_suffix(".outlined"), pictures_of)
+        drawn.folder.mkdir(exist_ok=True)
+    written = list(lines(asked, samples, root, RegionForms(box=boxes, words=codec, outlines=drawn)))
     write_whole(out, b"".join(written))
     dependent = sum(bool(sample.after) for sample in samples)
     say(f"{len(written)} questions below {root}: {out}")
