@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -18,6 +18,8 @@ HASH = "133c5c90aaadda0fbb881a9cb8381bf5e82966323325eda8f86d3f64dedad8b3"
 SPLIT = "val"
 """The pictures that are asked about: the official file has one split."""
 CHOICES = 4
+Fact: TypeAlias = tuple[str, list[SceneObject], str, str, list[str]]
+"""Type, objects, question, right answer and wrong ones; `<Prompt0>` and `<Prompt1>` stand for the objects."""
 _STREAM = 7
 """Tells the draws of this file from those of others about the same scene."""
 
@@ -44,11 +46,8 @@ def _records(picture: MiniPicture) -> Iterator[dict[str, Any]]:
         }
 
 
-def facts(items: Sequence[SceneObject]) -> Iterator[tuple[str, list[SceneObject], str, str, list[str]]]:
-    """What can be asked of objects: type, objects, question, right answer and wrong ones.
-
-    `<Prompt0>` and `<Prompt1>` stand for the objects.
-    """
+def facts(items: Sequence[SceneObject]) -> Iterator[Fact]:
+    """What can be asked of objects."""
     first, last = items[0], items[-1]
     yield "color", [first], "What is the color of <Prompt0>?", *_among(first.colour, tuple(COLOURS))
     yield "shape", [last], "What is the shape of <Prompt0>?", *_among(last.shape, SHAPES)

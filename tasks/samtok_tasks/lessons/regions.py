@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from samtok_tasks.dialogues import Exchange, TextOrMask
-from samtok_tasks.gar_bench.mini import CHOICES, facts
+from samtok_tasks.gar_bench.mini import CHOICES, Fact, facts
 from samtok_tasks.gar_bench.reader import PLACE
 from samtok_tasks.mini.meaning import Noun, related
 from samtok_tasks.mini.scene import Scene, SceneObject
@@ -30,13 +30,14 @@ def choice_question(rng: np.random.Generator, scene: Scene) -> Exchange:
     return _with_masks(choice_prompt(question, choices), asked), [letter]
 
 
-def lookup_question(rng: np.random.Generator, scene: Scene) -> Exchange:
+def lookup_question(rng: np.random.Generator, scene: Scene) -> Exchange | None:
     """`Which option says red?` with two to four choices, as GAR-Bench has them: their letters alone."""
-    _, asked, _, right, others = _fact(rng, scene)
-    while len(asked) > 1:
-        _, asked, _, right, others = _fact(rng, scene)
-    choices, letter = _choices(rng, right, others)
-    return [choice_prompt(f"Which option says {right.lower().rstrip('.')}?", choices)], [letter]
+    return _lookup(rng, scene, regions=1)
+
+
+def relation_lookup_question(rng: np.random.Generator, scene: Scene) -> Exchange | None:
+    """`Which option says MASK is left of MASK?`, whose choices are sentences; None where no side is clear."""
+    return _lookup(rng, scene, regions=2)
 
 
 def neighbour_question(rng: np.random.Generator, scene: Scene) -> Exchange | None:
@@ -53,15 +54,29 @@ REGION_QUESTIONS: Mapping[str, Asking] = {
     "region": open_question,
     "choice": choice_question,
     "lookup": lookup_question,
+    "lookup-relation": relation_lookup_question,
     "neighbour": neighbour_question,
 }
 """By kind of training question."""
 
 
-def _fact(rng: np.random.Generator, scene: Scene) -> tuple[str, list[SceneObject], str, str, list[str]]:
-    items = [scene.objects[k] for k in rng.permutation(len(scene.objects))]
-    known = list(facts(items))
+def _lookup(rng: np.random.Generator, scene: Scene, regions: int) -> Exchange | None:
+    known = [fact for fact in _facts(rng, scene) if len(fact[1]) == regions]
+    if not known:
+        return None
+    _, asked, _, right, others = known[rng.integers(len(known))]
+    choices, letter = _choices(rng, right, others)
+    said = right[:1].lower() + right[1:].rstrip(".")
+    return _with_masks(choice_prompt(f"Which option says {said}?", choices), asked), [letter]
+
+
+def _fact(rng: np.random.Generator, scene: Scene) -> Fact:
+    known = _facts(rng, scene)
     return known[rng.integers(len(known))]
+
+
+def _facts(rng: np.random.Generator, scene: Scene) -> list[Fact]:
+    return list(facts([scene.objects[k] for k in rng.permutation(len(scene.objects))]))
 
 
 def _choices(rng: np.random.Generator, right: str, others: Sequence[str]) -> tuple[list[str], str]:

@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from samtok_tasks.lessons.regions import choice_question, lookup_question, neighbour_question, open_question
+from samtok_tasks.lessons.regions import (
+    choice_question,
+    lookup_question,
+    neighbour_question,
+    open_question,
+    relation_lookup_question,
+)
 from samtok_tasks.mini.meaning import related, side_of
 from samtok_tasks.mini.scene import draw_scene
 
@@ -59,6 +65,23 @@ def test_lookups_ask_for_the_letter_of_a_word():
         word = question.partition("says ")[2].partition("?")[0]
         options = question.partition("Options:\n")[2].splitlines()[:-1]
         assert [option[0] for option in options if option[3:].lower() == f"{word}."] == [letter]
+
+
+def test_lookups_of_relations_ask_for_the_letter_of_a_sentence():
+    letters = set()
+    for seed in range(40):
+        exchange = relation_lookup_question(np.random.default_rng(seed), SCENES[seed % len(SCENES)])
+        if exchange:
+            question, (letter,) = exchange
+            first, second = (part for part in question[:4] if not isinstance(part, str))
+            text = "".join("#" if part is first else "@" if part is second else part for part in question)
+            sentence = text.partition("says ")[2].partition("?")[0]
+            options = text.partition("Options:\n")[2].splitlines()[:-1]
+            assert sentence.startswith("#")
+            assert sentence.endswith("@")
+            assert [option[0] for option in options if option[3:] == f"{sentence}."] == [letter]
+            letters.add(letter)
+    assert letters == set("ABCD")
 
 
 def test_neighbours_are_the_nearest():
