@@ -6,7 +6,6 @@ split. A sample without a record is answered by "nothing found": such a file can
 failed.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from samtok_bench import rle
 from samtok_bench.exchange.answers import StatedAnswer, StatedRLE
 from samtok_bench.sample import Sample
+from samtok_bench.strict_json import parse_json
 from samtok_bench.task import Dropped
 from samtok_bench.validation import first_fault
 
@@ -73,8 +73,8 @@ def read_coco_results(source: Path, samples: Sequence[Sample], dropped: Dropped)
 
 def _read(source: Path) -> list[CocoResult]:
     try:
-        return _RESULTS.validate_python(json.loads(source.read_bytes()))
+        return _RESULTS.validate_python(parse_json(source.read_bytes()))
     except ValidationError as error:
         raise ValueError(f"{source}: record {first_fault(error)}") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ValueError(f"{source} is not a JSON file: {error}") from None

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from samtok_bench.exchange.answers import StatedAnswer
 from samtok_bench.sample import Sample
+from samtok_bench.strict_json import parse_json
 from samtok_bench.task import Dropped
 from samtok_bench.validation import first_fault
 
@@ -83,7 +84,7 @@ def read_lmms(source: Path, samples: Sequence[Sample], dropped: Dropped) -> Iter
 def logged_settings(path: Path) -> str:
     """What was exported, as stands beside each metric; ValueError where it does not."""
     with path.open("rb") as file, suppress(ValueError, RecursionError):
-        first = json.loads(file.readline())
+        first = json.loads(next(filter(bytes.strip, file), b""))
         for value in first.values() if isinstance(first, dict) else ():
             if isinstance(value, dict) and isinstance(value.get("settings"), str):
                 return str(value["settings"])
@@ -93,12 +94,14 @@ def logged_settings(path: Path) -> str:
 def _lines(path: Path) -> Iterator[tuple[str, LoggedSample]]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
             where = f"{path}: line {number}"
             try:
-                yield where, LoggedSample.model_validate(json.loads(line))
+                yield where, LoggedSample.model_validate(parse_json(line))
             except ValidationError as error:
                 raise ValueError(f"{where}: {first_fault(error)}") from None
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 raise ValueError(f"{where} is not JSON: {error}") from None
 
 

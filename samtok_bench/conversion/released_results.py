@@ -5,7 +5,6 @@ its image (GCG). Files with the truth beside the answer are held against the dat
 another split where they are.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from samtok_bench import rle
 from samtok_bench.exchange.answers import StatedAnswer, StatedRLE
 from samtok_bench.rle import RLE
 from samtok_bench.sample import Sample
+from samtok_bench.strict_json import parse_json
 from samtok_bench.task import Dropped
 from samtok_bench.validation import first_fault
 
@@ -72,11 +72,9 @@ def read_released_results(
 
 def _read(path: Path) -> Result:
     try:
-        return Result.model_validate(json.loads(path.read_bytes()))
+        return Result.model_validate(parse_json(path.read_bytes()))
     except ValidationError as error:
         raise ValueError(first_fault(error)) from None
-    except RecursionError:
-        raise ValueError("nested too deep") from None
 
 
 def _answer(result: Result, sample: Sample) -> StatedAnswer:

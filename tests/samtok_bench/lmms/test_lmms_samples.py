@@ -106,6 +106,31 @@ def test_a_wrong_line_is_named(called, tmp_path, logged, change, message):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"target": ', '"target": "a", "target": ', "the key 'target' comes twice"),
+        ("No target.", "\\udc00", "half of a character (a lone surrogate), '\\udc00'"),
+    ],
+)
+def test_a_line_with_more_than_plain_json_is_named(called, tmp_path, logged, old, new, message):
+    write(tmp_path / "logs", logged)
+    log = tmp_path / "logs" / NAME
+    first, second, *rest = log.read_text().splitlines()
+    log.write_text("\n".join([first, second.replace(old, new, 1), *rest]))
+    code, out, err = called("lmms", "import", "logs")
+    assert (code, out, err) == (2, "", f"error: logs/{NAME}: line 2 is not JSON: {message}\n")
+
+
+def test_blank_lines_are_passed_over(called, tmp_path, logged):
+    write(tmp_path / "logs", logged)
+    log = tmp_path / "logs" / NAME
+    log.write_text("\n" + log.read_text().replace("\n", "\n \n", 2) + "\n")
+    code, out, err = called("lmms", "import", "logs", "--limit", "6", "--json")
+    assert code == 0, err
+    assert json.loads(out)["outcomes"]["ok"] == 6
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"doc_id": 0, "target": "a", "filtered_resps": "b"}\n'])
 def test_samples_of_another_task_are_refused(called, tmp_path, text):
     (tmp_path / NAME).write_text(text)

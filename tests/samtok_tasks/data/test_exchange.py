@@ -304,6 +304,21 @@ def test_the_released_scripts_files_are_read(called, tmp_path, task, name):
     assert "temp_save/0.json: its gt_masks differ from the target of the sample " in err
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"pred_masks": [], "pred_masks": []}', "the key 'pred_masks' comes twice"),
+        ('{"pred_masks": [], "caption": "\\ud83d"}', "half of a character (a lone surrogate), '\\ud83d'"),
+        ("[" * 100_000, "more than 50 levels"),
+    ],
+)
+def test_a_released_file_with_more_than_plain_json_is_named(called, tmp_path, text, message):
+    (tmp_path / "temp_save").mkdir()
+    (tmp_path / "temp_save" / "0.json").write_text(text)
+    source = ("data", "predictions", "temp_save", "--from", "released", "--task", "gres", "--out", "a.jsonl")
+    assert called(*source) == (2, "", f"error: temp_save/0.json: {message}\n")
+
+
 def test_released_grounded_captions_are_found_by_image(called, tmp_path):
     asked = registry.task_class("gcg")("released")
     root = asked.default_root()

@@ -281,6 +281,15 @@ def test_a_broken_results_file_is_one_line(tmp_path, changed, message):
         convert("coco", source, samples, tmp_path / "answers.jsonl")
 
 
+def test_a_results_file_says_each_key_once(tmp_path):
+    samples = SACoGold().samples(write(tmp_path), SUBSET).samples
+    source = coco(tmp_path / "results.json")
+    source.write_text(source.read_text().replace('"score"', '"score": 0.1, "score"', 1))
+    message = re.escape(f"{source} is not a JSON file: the key 'score' comes twice")
+    with pytest.raises(ValueError, match=message):
+        convert("coco", source, samples, tmp_path / "answers.jsonl")
+
+
 def test_other_tasks_have_no_numbers(tmp_path):
     samples = [replace(sample, number=None) for sample in SACoGold().samples(write(tmp_path), SUBSET).samples]
     with pytest.raises(ValueError, match="names samples by numbers, which this task's samples do not have"):
