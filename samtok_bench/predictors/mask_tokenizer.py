@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from samtok.words import format_words
 from samtok_bench import rle
 from samtok_bench.exchange.coordinates import Box
 from samtok_bench.predictor import Predictor, PredictorOptions
@@ -57,8 +56,8 @@ class MaskTokenizer:
     def words(self, image: Image.Image, masks: Sequence[RLE]) -> list[str]:
         """The words of masks on an image of their size."""
         with self._lock:
-            codes = self._tokenizer.encode(self._embed(_Picture(image)), _dense(masks))
-            return format_words(codes)
+            codes = self.codec.encode(self._embed(_Picture(image)), masks)
+            return list(map(self.codec.text, codes))
 
     def read(self, text: str, image: Image.Image) -> Prediction:
         """An answer with its mask words decoded on an image."""
@@ -67,9 +66,7 @@ class MaskTokenizer:
         masks: list[RLE] = []
         if parsed.words:
             with self._lock:
-                embedding = self._embed(_Picture(image))
-                decoded = self._tokenizer.decode(embedding, np.array(parsed.codes)).cpu().numpy()
-            masks = [rle.encode(mask) for mask in decoded]
+                masks = self.codec.decode(self._embed(_Picture(image)), parsed.codes)
         return Prediction(
             outcome=Outcome.PARSE_ERROR if faults else Outcome.OK,
             text=text,
@@ -116,7 +113,3 @@ class _Picture:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Picture) and self._key == other._key
-
-
-def _dense(masks: Sequence[RLE]) -> np.ndarray:
-    return np.stack([rle.decode(mask) for mask in masks])
