@@ -32,14 +32,3 @@ def put_off() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if came:
         raise KeyboardInterrupt
-
-
-def in_one_line(error: BaseException) -> str:
-    """What an error says, and what was added to it."""
-    parts = filter(None, [str(error), *notes(error)])
-    return "; ".join(" ".join(part.split()) for part in parts)
-
-
-def notes(error: BaseException) -> list[str]:
-    """What was added to an error, the innermost first."""
-    return list(getattr(error, "__notes__", ()))

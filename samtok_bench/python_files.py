@@ -5,6 +5,8 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+from samtok_bench.errors import what_it_raised
+
 _MODULE = "samtok_file_"
 
 
@@ -50,8 +52,3 @@ def class_in(path: Path, base: type, what: str, option: str) -> type[Any]:
     if len(found) != 1:
         raise ValueError(f"{path} defines {len(found)} {what}s; {option} takes a file with one")
     return found[0]
-
-
-def what_it_raised(error: BaseException) -> str:
-    """What other people's code raised, in one line."""
-    return f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}"

@@ -13,7 +13,8 @@ from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from samtok_bench.python_files import class_in, is_file, what_it_raised
+from samtok_bench.errors import what_it_raised
+from samtok_bench.python_files import class_in, is_file
 
 if TYPE_CHECKING:
     from samtok_bench.codec import Codec

@@ -11,7 +11,7 @@ import typer
 from samtok_bench import registry
 from samtok_bench.cli.options import complete_tasks, option
 from samtok_bench.cli.output import say
-from samtok_bench.interruption import in_one_line
+from samtok_bench.errors import in_one_line
 
 if TYPE_CHECKING:
     from samtok_bench.codec import Codec

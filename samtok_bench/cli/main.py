@@ -18,7 +18,7 @@ from samtok_bench import registry
 from samtok_bench.cli import catalogue, compare, demo, gate, inspection, leaderboard, lmms, run
 from samtok_bench.cli.lazy import Info, LazyGroup, added
 from samtok_bench.cli.options import MaxImagePixels, option
-from samtok_bench.interruption import in_one_line
+from samtok_bench.errors import in_one_line
 from samtok_bench.showing.tables import printable
 
 TRACEBACK = "SAMTOK_BENCH_TRACEBACK"

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from samtok_bench.comparison.compare import Comparison
+from samtok_bench.errors import in_one_line
 from samtok_bench.runs.reading import samples_of
 from samtok_bench.showing import overlays
 from samtok_bench.showing.tables import number
@@ -37,4 +38,4 @@ def write_pictures(comparison: Comparison, folder: Path) -> None:
                 comparison.notes += [f"{path.name}: {note}" for note in notes]
                 pair.pictures.append(path)
         except (OSError, ValueError) as error:  # the comparison stands without them
-            comparison.notes.append(f"no pictures of {names}: {' '.join(str(error).split())}")
+            comparison.notes.append(f"no pictures of {names}: {in_one_line(error)}")

@@ -15,7 +15,7 @@ from samtok_bench.demo import view
 from samtok_bench.demo.model import NANO, DemoModel
 from samtok_bench.demo.scenes import Scene, common_questions
 from samtok_bench.demo.session import Session
-from samtok_bench.interruption import in_one_line
+from samtok_bench.errors import in_one_line
 
 KEPT_FILES = (3600, 24 * 3600)
 """How often gradio looks for uploaded pictures that are old, and how old these are; seconds. All of them go

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
+from samtok_bench.errors import in_one_line
 from samtok_bench.files import naming
 from samtok_bench.gate.verdicts import CheckResult, Verdict, exit_code, refresh_commands
 from samtok_bench.runs.reading import samples_of
@@ -45,7 +46,7 @@ def write_pictures(results: Sequence[CheckResult], folder: Path) -> dict[str, Pa
             result.notes += overlays.write_changes(path, samples, before, now, captions)
             drawn[result.name] = path
         except Exception as error:  # faulty data, images or disks must not change a verdict
-            result.notes.append(f"no picture: {type(error).__name__}: {' '.join(str(error).split())}")
+            result.notes.append(f"no picture: {type(error).__name__}: {in_one_line(error)}")
     return drawn
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from samtok import colours
 from samtok.colours import hexed
+from samtok_bench.errors import in_one_line
 from samtok_bench.judging.transcript import read_judges, read_transcript
 from samtok_bench.metric import MetricInfo
 from samtok_bench.report import facts, figures
@@ -190,7 +191,7 @@ def _data(runs: Sequence[LoadedRun]) -> tuple[dict[str, Sample], str]:
         try:
             return samples_of(run), ""
         except (OSError, ValueError) as error:
-            problem = problem or " ".join(str(error).split())
+            problem = problem or in_one_line(error)
     return {}, problem
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from samtok_bench.errors import in_one_line
 from samtok_bench.files import write_whole
 from samtok_bench.report.figures import MetricCell, metric_cell
 from samtok_bench.report.html import TEMPLATES, write_report
@@ -70,7 +71,7 @@ def write_overview(folders: Sequence[Path], out: Path, data_root: Path | None = 
             try:
                 write_report([run.path], out / page, data_root)
             except ValueError as error:  # as of another version, or that its data contradicts
-                problem = " ".join(str(error).split())
+                problem = in_one_line(error)
         problem = problem.replace(f"{run.path}/", "").removeprefix(
             f"{run.path} "
         )  # the page is sent to others

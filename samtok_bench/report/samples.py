@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from samtok_bench.errors import in_one_line
 from samtok_bench.images import check_pixels
-from samtok_bench.interruption import in_one_line
 from samtok_bench.metric import MetricInfo
 from samtok_bench.report.images import Pictures
 from samtok_bench.report.views import view

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from samtok_bench import registry
-from samtok_bench.interruption import in_one_line, keeping
+from samtok_bench.errors import in_one_line
+from samtok_bench.interruption import keeping
 from samtok_bench.predictor import Unfit
 from samtok_bench.progress import Reporter
 from samtok_bench.running.options import RunOptions

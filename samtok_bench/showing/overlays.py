@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from samtok.colours import RGB, TARGET, mask_colour
 from samtok_bench import rle
+from samtok_bench.errors import in_one_line
 from samtok_bench.files import whole_file
 from samtok_bench.images import ImageFileError, open_image
 from samtok_bench.rle import RLE
@@ -44,7 +45,7 @@ def write_overlays(path: Path, samples: Sequence[Sample], lines: Mapping[str, Li
     except Exception as error:
         with suppress(OSError):
             path.unlink()  # of an earlier time
-        return [f"no {path.name}: {type(error).__name__}: {' '.join(str(error).split())}"]
+        return [f"no {path.name}: {type(error).__name__}: {in_one_line(error)}"]
     return images.notes()
 
 

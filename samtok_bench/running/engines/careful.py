@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from samtok_bench import rle
+from samtok_bench.errors import what_it_raised
 from samtok_bench.images import ImageFileError, check_pixels
 from samtok_bench.predictor import Predictor, Unavailable
 from samtok_bench.sample import Outcome, Prediction, Sample
@@ -37,7 +38,7 @@ def _answer(predictor: Predictor, batch: Sequence[Sample]) -> list[Prediction]:
     except Unavailable:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}"
+        reason = what_it_raised(error)
         short = _is_out_of_memory(error)
     # past the handler, which keeps the tensors of the batch alive
     if len(batch) == 1:
