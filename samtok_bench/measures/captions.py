@@ -39,8 +39,6 @@ class CaptionScores:
     """Of the whole corpus, 0 to 1."""
     cider: float
     """Mean over captions, 0 to 10."""
-    cider_each: tuple[float, ...]
-    """In the order of the captions, 0 to 10."""
 
 
 def caption_scores(pairs: Sequence[tuple[str, str]]) -> CaptionScores:
@@ -56,7 +54,7 @@ def caption_scores(pairs: Sequence[tuple[str, str]]) -> CaptionScores:
     tokens = _tokenized(java, folder / TOKENIZER, [text for pair in pairs for text in pair])
     tokenized = list(zip(tokens[::2], tokens[1::2], strict=True))
     each = _cider(tokenized)
-    return CaptionScores(_meteor(java, folder / METEOR, tokenized), sum(each) / len(each), each)
+    return CaptionScores(_meteor(java, folder / METEOR, tokenized), sum(each) / len(each))
 
 
 @lru_cache(maxsize=4)  # constant answers share their captions, and Java starts slowly
