@@ -16,6 +16,7 @@ from samtok_bench.demo.scenes import CHOSEN, Scene
 from samtok_bench.demo.session import REFERENCE, Exchange, Marked, Session
 from samtok_bench.exchange.pictures import data_url
 from samtok_bench.sample import Outcome
+from samtok_bench.showing.answer_pieces import answer_pieces
 from samtok_bench.showing.templates import environment
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -101,18 +102,12 @@ def question_pieces(text: str, session: Session) -> Iterator[str | Chip]:
     yield text[end:]
 
 
-def answer_pieces(exchange: Exchange, session: Session) -> Iterator[str | Chip]:
+def exchange_pieces(exchange: Exchange, session: Session) -> Iterator[str | Chip]:
     """An answer with its mask words as chips; regions without words in it come after the text."""
-    text, end = exchange.answer.text, 0
-    words = exchange.answer.words
-    if len(words) != len(exchange.regions):
-        words = ("",) * len(exchange.regions)
-    for number, said in zip(exchange.regions, words, strict=True):
-        place = text.find(said, end) if said else len(text)
-        yield text[end:place]
-        yield _chip(number, session, said)
-        end = place + len(said)
-    yield text[end:]
+    answer, numbers = exchange.answer, exchange.regions
+    words = answer.words if len(answer.words) == len(numbers) else ()
+    for piece in answer_pieces(answer.text, words, len(numbers)):
+        yield piece if isinstance(piece, str) else _chip(numbers[piece[0]], session, piece[1])
 
 
 def remarks(exchange: Exchange) -> list[str]:
@@ -150,7 +145,7 @@ def _filled(template: str, **values: Any) -> str:
         "colour": css_colour,
         "digits": digits,
         "question_pieces": question_pieces,
-        "answer_pieces": answer_pieces,
+        "exchange_pieces": exchange_pieces,
         "remarks": remarks,
     }
     return environment(TEMPLATES).get_template(template).render(**tools, **values)

@@ -14,6 +14,7 @@ from samtok_bench.report.views import view
 from samtok_bench.rle import RLE
 from samtok_bench.runs.journal import Line
 from samtok_bench.sample import ImagePart, Outcome, Prediction, Region, Sample, Target, Text
+from samtok_bench.showing.answer_pieces import answer_pieces
 from samtok_bench.task import Dropped, Task
 
 Judged = dict[str, Any]
@@ -167,7 +168,7 @@ class _Detail:
         return {
             "judged": judged,
             "view": self.view(prediction, sample, task) if sample else None,
-            "pieces": _answer_pieces(prediction),
+            "pieces": _pieces(prediction),
             "masks": [self.mask(mask, 0, "answer") for mask in prediction.masks],
             "phrases": list(prediction.phrases),
             "faults": [f"{name} ({n})" if n > 1 else name for name, n in Counter(prediction.faults).items()],
@@ -224,16 +225,6 @@ def _target_pieces(target: Target) -> list[Piece]:
     return pieces
 
 
-def _answer_pieces(prediction: Prediction) -> list[Piece]:
-    """The text with the words of each mask as a piece of their own; masks without words in it come last."""
-    pieces: list[Piece] = []
-    rest, unplaced = prediction.text, []
-    for number in range(len(prediction.masks)):
-        word = prediction.words[number] if number < len(prediction.words) else ""
-        before, found, after = rest.partition(word) if word else (rest, "", "")
-        if not found:
-            unplaced.append(number)
-            continue
-        pieces += [before, ["mask", number, word]]
-        rest = after
-    return [piece for piece in [*pieces, rest, *(["mask", k, ""] for k in unplaced)] if piece]
+def _pieces(answer: Prediction) -> list[Piece]:
+    found = answer_pieces(answer.text, answer.words, len(answer.masks))
+    return [piece if isinstance(piece, str) else ["mask", *piece] for piece in found]

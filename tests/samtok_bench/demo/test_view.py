@@ -9,6 +9,7 @@ import pytest
 from demo_fakes import model, words
 from PIL import Image
 
+from samtok_bench import rle
 from samtok_bench.demo import view
 from samtok_bench.demo.scenes import Scene, common_questions
 from samtok_bench.demo.session import Session
@@ -27,7 +28,7 @@ def test_the_words_of_an_answer_are_chips_in_the_colours_of_their_masks(picture)
     text = f"A circle {words(1, 4)} and a star {words(6, 9)}."
     session = Session(model(text), picture)
     exchange = session.ask("What is there?")
-    before, first, between, second, after = view.answer_pieces(exchange, session)
+    before, first, between, second, after = view.exchange_pieces(exchange, session)
     assert (before, between, after) == ("A circle ", " and a star ", ".")
     assert (first.number, first.words, first.colour) == (1, "0001 0004", "#E69F00")
     assert (second.number, second.words, second.colour) == (2, "0006 0009", "#56B4E9")
@@ -42,15 +43,31 @@ def test_the_words_of_an_answer_are_chips_in_the_colours_of_their_masks(picture)
 
 def test_the_same_words_twice_are_two_chips(picture):
     session = Session(model(f"{words(1, 4)} {words(1, 4)}"), picture)
-    pieces = list(view.answer_pieces(session.ask("?"), session))
-    assert [piece if isinstance(piece, str) else piece.number for piece in pieces] == ["", 1, " ", 2, ""]
+    first, between, second = view.exchange_pieces(session.ask("?"), session)
+    assert (first.number, between, second.number) == (1, " ", 2)
 
 
 def test_masks_of_an_answer_without_words_come_after_its_text(picture):
     answer = Prediction(text="[1, 2]", masks=Session(model(words(1, 4)), picture).ask("?").answer.masks)
     session = Session(model(answer), picture)
-    text, chip, end = view.answer_pieces(session.ask("?"), session)
-    assert (text, chip.number, chip.words, end) == ("[1, 2]", 1, "", "")
+    text, chip = view.exchange_pieces(session.ask("?"), session)
+    assert (text, chip.number, chip.words) == ("[1, 2]", 1, "")
+
+
+def test_words_that_are_not_in_the_text_leave_it_whole(picture):
+    masks = Session(model(words(1, 4)), picture).ask("?").answer.masks
+    answer = Prediction(text="It was repaired.", masks=masks, words=(words(1, 4),))
+    session = Session(model(answer), picture)
+    text, chip = view.exchange_pieces(session.ask("?"), session)
+    assert (text, chip.number, chip.words) == ("It was repaired.", 1, "")
+
+
+def test_an_empty_mask_is_no_chip(picture):
+    (mask,) = Session(model(words(1, 4)), picture).ask("?").answer.masks
+    answer = Prediction(text="[1, 2]", masks=(rle.empty(*mask["size"]), mask))
+    session = Session(model(answer), picture)
+    text, chip = view.exchange_pieces(session.ask("?"), session)
+    assert (text, chip.number) == ("[1, 2]", 1)
 
 
 def test_texts_of_others_are_texts(picture):

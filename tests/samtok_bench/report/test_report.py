@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 from report_pages import part, rows_of
 from synthetic_runs import COUNT, VALUES, Synthetic, write_run
@@ -18,9 +16,8 @@ from synthetic_runs import edit as change_json
 
 from samtok_bench import rle
 from samtok_bench.report import collect, html
-from samtok_bench.report.samples import _answer_pieces, plain
 from samtok_bench.runs.summary import SCHEMA
-from samtok_bench.sample import ImagePart, Prediction, Region, Sample, Target, Text, Turn, View
+from samtok_bench.sample import ImagePart, Region, Sample, Target, Text, Turn, View
 from samtok_bench.task import SampleSet
 
 
@@ -293,31 +290,6 @@ def test_earlier_answers_are_shown_as_each_run_was_told(command, plugin, work):
     told = [sample["prompts"] for sample in samples]
     assert max(map(len, told)) == 2
     assert any("[model_error:]" in str(prompts[1]) for prompts in told if len(prompts) == 2)
-
-
-@pytest.mark.parametrize(
-    ("text", "words", "expected"),
-    [
-        ("<a>, <b>.", ("<a>", "<b>"), [["mask", 0, "<a>"], ", ", ["mask", 1, "<b>"], "."]),
-        ("<a> and <a>", ("<a>", "<a>"), [["mask", 0, "<a>"], " and ", ["mask", 1, "<a>"]]),
-        ("repaired", ("<a>",), ["repaired", ["mask", 0, ""]]),
-        ("", (), [["mask", 0, ""]]),
-    ],
-)
-def test_mask_words_are_found_in_the_answer(text, words, expected):
-    masks = (rle.empty(2, 2),) * max(1, len(words))
-    assert _answer_pieces(Prediction(text=text, words=words, masks=masks)) == expected
-
-
-@given(st.lists(st.sampled_from(["<a>", "<b>", " ", "x<", "</script>", "é"]), max_size=12), st.data())
-def test_pieces_add_up_to_the_answer(parts, data):
-    words = data.draw(st.lists(st.sampled_from(["<a>", "<b>", "<c>"]), max_size=6))
-    masks = (rle.empty(2, 2),) * len(words)
-    text = "".join(parts)
-    pieces = _answer_pieces(Prediction(text=text, words=tuple(words), masks=masks))
-    found = [piece for piece in pieces if isinstance(piece, str) or piece[2]]
-    assert plain(found) == text
-    assert sorted(piece[1] for piece in pieces if not isinstance(piece, str)) == list(range(len(words)))
 
 
 def test_a_large_report_keeps_its_samples_in_a_folder(command, run, monkeypatch):
