@@ -245,7 +245,8 @@ def train_rl(recipe: Recipe, out: Out = None, resume: Resume = False) -> None:
 def _train(run: Callable[[str, Path, bool], Path], recipe: str, out: Path | None, resume: bool) -> None:
     from samtok.training.processes import processes
 
-    folder = out or Path("training") / Path(recipe).stem
+    # not the stem, which of qwen2.5-vl is qwen2
+    folder = out or Path("training") / Path(recipe).name.removesuffix(".yaml")
     try:
         final = run(recipe, folder, resume)
         if processes().is_main_process:

@@ -20,7 +20,7 @@ from qwen_parts import base_qwen, tiny_qwen, tiny_samtok
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
-from samtok import QwenVLSAMTok, SAMTok
+from samtok import QwenVLSAMTok, SAMTok, cli
 from samtok.checkpoints import sam2_state
 from samtok.training import reinforced, supervised, tokenizer
 from samtok.training.recipe import RECIPES, load_recipe
@@ -220,3 +220,14 @@ def test_the_tokenizer(tmp_path):
     assert not any("iou_prediction_head" in name or "pred_obj_score" in name for name in moved)
     lines = [json.loads(line) for line in (tmp_path / "out/log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "iou_codes" in line] == [2]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "folder"),
+    [("qwen2.5-vl-3b-gres-rl", "qwen2.5-vl-3b-gres-rl"), ("some/folder/my.recipe.yaml", "my.recipe")],
+)
+def test_a_training_without_a_folder_has_one_of_its_recipes_name(recipe: str, folder: str, monkeypatch):
+    folders = []
+    monkeypatch.setattr(reinforced, "train", lambda recipe, out, resume: folders.append(out) or out)
+    cli.train_rl(recipe)
+    assert folders == [Path("training") / folder]

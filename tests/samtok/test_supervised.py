@@ -231,6 +231,24 @@ def test_training_logs_each_part_and_leaves_a_loadable_model(tmp_path):
     assert len(processor.tokenizer) == model.get_input_embeddings().num_embeddings
 
 
+def test_evaluation_in_passes_of_any_size_is_the_same(tmp_path):
+    found = []
+    for most in (None, 1):
+        evaluation = {"seed": 5, "images": 3, "every": 1, "sets": {"red": {"colour": "red"}}}
+        train(recipe(tmp_path, images_per_pass=most, evaluation=evaluation), tmp_path / str(most))
+        found.append(next(entry for entry in entries(tmp_path / str(most)) if "eval_red_text" in entry))
+    assert {"eval_red_first_code", "eval_red_text_loss"} <= found[0].keys()
+    assert found[1] == pytest.approx(found[0], rel=1e-3)
+
+
+def test_what_is_frozen_must_be_there(tmp_path):
+    with pytest.raises(ValueError, match=r"frozen: no parameter begins with visual; there are model\.visual"):
+        train(recipe(tmp_path, frozen=["model.visual", "visual"]), tmp_path / "out")
+    path = recipe(tmp_path, frozen=["model.visual"], lora={"rank": 2, "alpha": 4}, start={"checkpoint": "x"})
+    with pytest.raises(ValueError, match="frozen: with lora only its own weights"):
+        load_recipe(path, SupervisedRecipe)
+
+
 def test_in_an_eyes_only_stage_the_language_model_stays(tmp_path):
     stages = [{"until": 2, "images": 2, "eyes_only": True}]
     path = recipe(tmp_path, stages=stages, image_loss=1.0, weight_decay=0.0, evaluation=None)

@@ -28,8 +28,8 @@ def test_operations_are_those_that_torch_counts(tmp_path, family, lora):
     batch = Collator(processor, GeometryCodes())([draw(DATA, 1, 0, {"turns": 1})])
     of = Dialogues(batch["input_ids"].numel(), len(batch["pixel_values"]), int((batch["labels"] >= 0).sum()))
     path = recipe(
-        tmp_path, start={"checkpoint": "x"}, lora=lora, frozen=["model.visual"], evaluation=None,
-        stages=[{"until": 1, "images": 1}],
+        tmp_path, start={"checkpoint": "x"}, lora=lora, evaluation=None,
+        frozen=[] if lora else ["model.visual"], stages=[{"until": 1, "images": 1}],
     )  # fmt: skip
     settings = load_recipe(path, SupervisedRecipe)
     parameters = sum(p.numel() for p in model.parameters())

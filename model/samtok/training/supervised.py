@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -40,7 +40,7 @@ from samtok.training.recipe import (
     load_recipe,
 )
 from samtok.training.resumable import ResumableTrainer, TimeLimit, TrainingLog, is_due
-from samtok.training.token_losses import compute_losses_in_forward, length_weights
+from samtok.training.token_losses import TokenLosses, compute_losses_in_forward, length_weights
 from samtok.training.workers import Loader, deaths_of_workers
 from samtok.vocabulary import extend_vocabulary, mask_word_ids, reset_code_rows
 
@@ -161,6 +161,8 @@ class SupervisedRecipe(TrainingRecipe, TimedRecipe, Optimisation):
     def _starts_again(self) -> "SupervisedRecipe":
         if self.lora is not None and not self.start.checkpoints:
             raise ValueError("lora needs a start.checkpoint, to whose weights it is added")
+        if self.lora is not None and self.frozen:
+            raise ValueError("frozen: with lora only its own weights and the mask words' are trained")
         if self.lora is None and self.weights == "bfloat16":
             raise ValueError(
                 "weights: bfloat16 rounds away updates below 0.4 % of a weight; train with lora, or with "
@@ -250,7 +252,9 @@ def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path
     )
     trainer.add_callback(TimeLimit(trainer, recipe.seconds))
     if recipe.evaluation:
-        trainer.add_callback(_Evaluate(trainer, recipe.evaluation, recipe.data, collator))
+        trainer.add_callback(
+            _Evaluate(trainer, recipe.evaluation, recipe.data, collator, recipe.images_per_pass)
+        )
     if recipe.benchmarks:
         trainer.add_callback(RunBenchmarks(trainer, recipe.benchmarks, out))
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
@@ -448,14 +452,21 @@ class _Evaluate(TrainerCallback):
     """Logs for each set the losses, and how often the greedy choice is right under teacher forcing."""
 
     def __init__(
-        self, trainer: SupervisedTrainer, recipe: SupervisedEvaluation, data: DataSource, collator: Collator
+        self,
+        trainer: SupervisedTrainer,
+        recipe: SupervisedEvaluation,
+        data: DataSource,
+        collator: Collator,
+        most: int | None,
     ) -> None:
         self._trainer, self._every = trainer, recipe.every
         # drawn and encoded once, so that every evaluation sees the same dialogues
-        self._sets = {
-            name: trainer.filled(collator(draw(data, recipe.seed, range(recipe.images), options)))
-            for name, options in recipe.sets.items()
-        }
+        self._sets = dict[str, list[dict[str, Any]]]()
+        most = most or recipe.images
+        for name, options in recipe.sets.items():
+            drawn = draw(data, recipe.seed, range(recipe.images), options)
+            parts = [drawn[first : first + most] for first in range(0, len(drawn), most)]
+            self._sets[name] = [trainer.filled(collator(part)) for part in parts]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if not is_due(self._every, state, control):
@@ -464,9 +475,8 @@ class _Evaluate(TrainerCallback):
         model.eval()
         logs: dict[str, float] = {}
         with torch.no_grad():
-            for name, batch in self._sets.items():
-                on_device = {key: value.to(args.device) for key, value in batch.items() if key != "cut"}
-                answers, _image = model(**on_device)
+            for name, batches in self._sets.items():
+                answers = self._answers(model, batches, args.device)
                 for part, chosen in self._trainer.parts(answers.targets).items():
                     if chosen.any():
                         logs[f"eval_{name}_{part}"] = round(answers.right[chosen].float().mean().item(), 4)
@@ -475,3 +485,11 @@ class _Evaluate(TrainerCallback):
         should_log = control.should_log
         self._trainer.log(logs)
         control.should_log = should_log  # which logging clears
+
+    def _answers(self, model: Any, batches: Sequence[Mapping[str, Any]], device: Any) -> TokenLosses:
+        found = []
+        for batch in batches:
+            on_device = {key: value.to(device) for key, value in batch.items() if key != "cut"}
+            answers, _image = model(**on_device)
+            found.append(answers)
+        return TokenLosses(*map(torch.cat, zip(*found, strict=True)))

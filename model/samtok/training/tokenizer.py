@@ -380,6 +380,7 @@ def _train_stage(model: SAMTok, recipe: TokenizerRecipe, index: int, out: Path, 
     model.autocast = getattr(torch, recipe.autocast) if recipe.autocast else None
     stage.freeze(model)
     if stage.start_codes and checkpoint is None:
+        model.to(processes().device)
         _start_codebooks(model.quantizer, _vectors(model, data, stage.start_codes))
     arguments = recipe.arguments(
         folder,

@@ -36,15 +36,17 @@ class Drawing(BaseModel):
 
     masks: int = Field(default=1, gt=0)
     """N of each image; one with fewer gives some again."""
-    areas: dict[str, float] = Field(default_factory=lambda: dict.fromkeys(AREAS, 1.0))
+    areas: dict[str, float] | None = Field(default_factory=lambda: dict.fromkeys(AREAS, 1.0))
     """How often a mask of a class comes, whatever the number of masks in it; those of classes that are not
-    named do not.
+    named do not. None draws all masks of an image alike.
     """
     least_area: float = Field(default=0.0002, ge=0, lt=1)
     """Share of the image; smaller masks would have hardly a pixel left at the tokenizer's size."""
 
     @model_validator(mode="after")
     def _known(self) -> "Drawing":
+        if self.areas is None:
+            return self
         unknown = sorted(set(self.areas) - set(AREAS))
         if unknown or not sum(self.areas.values()) > 0 or min(self.areas.values()) < 0:
             raise ValueError(f"areas: positive weights of {', '.join(AREAS)} are expected, got {self.areas}")
@@ -53,10 +55,12 @@ class Drawing(BaseModel):
     def chosen(self, found: Sequence[RLE], rng: np.random.Generator) -> list[RLE]:
         """N masks of an image; none if it has none of the classes. Each comes once before any comes again."""
         shares = np.array([rle.area(mask) / np.prod(mask["size"]) for mask in found])
-        classes = np.searchsorted([*AREAS.values()][:-1], shares, side="right")
-        counts = np.bincount(classes, minlength=len(AREAS))
-        weights = np.array([self.areas.get(name, 0.0) for name in AREAS]) / np.maximum(counts, 1)
-        each = np.where(shares >= self.least_area, weights[classes], 0)
+        weights = np.ones(len(found))
+        if self.areas is not None:
+            classes = np.searchsorted([*AREAS.values()][:-1], shares, side="right")
+            counts = np.bincount(classes, minlength=len(AREAS))
+            weights = np.array([self.areas.get(name, 0.0) for name in AREAS])[classes] / counts[classes]
+        each = np.where(shares >= self.least_area, weights, 0)
         drawn = np.flatnonzero(each)
         if not len(drawn):
             return []

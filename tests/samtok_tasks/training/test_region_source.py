@@ -131,6 +131,9 @@ def test_masks_are_drawn_by_area() -> None:
     small = Drawing(masks=2, areas={"medium": 1, "small": 1}, least_area=0.005).chosen(found, rng)
     assert all(5 <= rle.area(mask) <= 10 for mask in small)
     assert Drawing(areas={"medium": 1}).chosen(found, rng) == []
+    alike = Drawing(masks=1, areas=None, least_area=0)
+    large = sum(rle.area(alike.chosen(found, rng)[0]) == 500 for _ in range(1100))
+    assert large / 1100 == pytest.approx(1 / 11, abs=0.03)
 
 
 @pytest.mark.parametrize(
