@@ -21,6 +21,7 @@ from samtok_tasks.formats.annotated_masks import AnnotatedMasks
 from samtok_tasks.formats.coco import Side
 from samtok_tasks.formats.files import parse, read_json, require_file
 from samtok_tasks.training.record_files import RecordFile
+from samtok_tasks.training.shards import shard_path
 from samtok_tasks.training.streams import UnusableError
 
 SETTINGS = "masks.json"
@@ -85,7 +86,7 @@ def write_mask_shards(read: AnnotatedMasks, data: str, split: str, root: Path, o
     with folder_aside(out) as part:
         for number, shard in enumerate(shards):
             content = "".join(f"{line.model_dump_json()}\n" for line in shard)
-            write_whole(_shard(part, number), content.encode())
+            write_whole(shard_path(part, number), content.encode())
         write_whole(part / SETTINGS, settings.model_dump_json(indent=1).encode())
         part.rename(out)
     return settings
@@ -94,10 +95,6 @@ def write_mask_shards(read: AnnotatedMasks, data: str, split: str, root: Path, o
 def _line(image: Path, masks: Sequence[RLE], root: Path) -> MaskLine:
     counts = [mask["counts"] for mask in masks]
     return MaskLine(image=image_key(image, root), size=masks[0]["size"], masks=counts)
-
-
-def _shard(folder: Path, number: int) -> Path:
-    return folder / f"shard-{number:05d}.jsonl"
 
 
 class MaskShards:
@@ -116,7 +113,7 @@ class MaskShards:
         path = require_file(folder / SETTINGS, WRITTEN_BY)
         self.settings = parse(MaskSettings, read_json(path), str(path))
         self._root = root or Path(self.settings.data_root)
-        paths = [_shard(folder, number) for number in range(self.settings.shards)]
+        paths = [shard_path(folder, number) for number in range(self.settings.shards)]
         self._files = [RecordFile(require_file(path, WRITTEN_BY)) for path in paths]
         self._ends = list(accumulate(map(len, self._files)))
         if len(self) != self.settings.images:

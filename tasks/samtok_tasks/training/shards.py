@@ -8,16 +8,16 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from samtok_bench.predictors.pictures import open_at_size
-from samtok_bench.validation import PathBelow, first_fault
+from samtok_bench.validation import PathBelow
 from samtok_tasks.dialogues import TrainingDialogue, drawn
 from samtok_tasks.formats.coco import Side
-from samtok_tasks.formats.files import read_json, require_file
+from samtok_tasks.formats.files import parse, read_json, require_file
 from samtok_tasks.training.record_files import RecordFile
 from samtok_tasks.training.streams import Options, Part, Records, UnusableError
 
@@ -102,19 +102,12 @@ def shard_path(folder: Path, number: int) -> Path:
 def read_settings(folder: Path) -> ShardSettings:
     """What a folder's dialogues are of; FileNotFoundError or ValueError, in one line."""
     path = require_file(folder / SETTINGS, WRITTEN_BY)
-    return _parsed(ShardSettings, read_json(path), str(path))
+    return parse(ShardSettings, read_json(path), str(path))
 
 
 def read_header(path: Path) -> ShardHeader:
     """The first line of a shard; errors as `read_settings`."""
-    return _parsed(ShardHeader, RecordFile(require_file(path, WRITTEN_BY))[0], f"{path}: line 1")
-
-
-def _parsed(model: Any, content: Any, where: str) -> Any:
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        raise ValueError(f"{where}: {first_fault(error)}") from None
+    return parse(ShardHeader, RecordFile(require_file(path, WRITTEN_BY))[0], f"{path}: line 1")
 
 
 class ShardRecords(Records[TrainingDialogue]):
@@ -150,7 +143,7 @@ class ShardRecords(Records[TrainingDialogue]):
         which = bisect_right(self._ends, place)
         file, number = self._files[which], 1 + place - (self._ends[which - 1] if which else 0)
         try:
-            line: ShardLine = _parsed(ShardLine, file[number], file.where(number))
+            line = parse(ShardLine, file[number], file.where(number))
         except UnusableError:
             raise
         except ValueError as error:
