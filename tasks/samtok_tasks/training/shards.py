@@ -4,9 +4,7 @@
 lines: first a `ShardHeader`, then a `ShardLine` for each image.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,7 +17,7 @@ from samtok_tasks.dialogues import TrainingDialogue, drawn
 from samtok_tasks.formats.coco import Side
 from samtok_tasks.formats.files import parse, read_json, require_file
 from samtok_tasks.training.record_files import RecordFile
-from samtok_tasks.training.streams import Options, Part, Records, UnusableError
+from samtok_tasks.training.streams import Joined, Options, Part, Records, UnusableError
 
 SETTINGS = "dialogues.json"
 WRITTEN_BY = "`samtok-bench data dialogues` writes it, and goes on where it was ended"
@@ -134,14 +132,14 @@ class ShardRecords(Records[TrainingDialogue]):
             if (header.shard, header.codebooks) != (number, self.settings.codebooks):
                 raise ValueError(f"{path} is of other dialogues than {folder / SETTINGS}: write them anew")
             self._files.append(RecordFile(path))
-        self._ends = list(accumulate(len(file) - 1 for file in self._files))
+        self._lines = Joined(len(file) - 1 for file in self._files)
 
     def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
+        return len(self._lines)
 
     def read(self, place: int, rng: np.random.Generator) -> TrainingDialogue:
-        which = bisect_right(self._ends, place)
-        file, number = self._files[which], 1 + place - (self._ends[which - 1] if which else 0)
+        which, number = self._lines.find(place)
+        file, number = self._files[which], number + 1  # after the header
         try:
             line = parse(ShardLine, file[number], file.where(number))
         except UnusableError:
