@@ -40,11 +40,12 @@ class Codebook(nn.Module):
         return nn.functional.embedding(index, self.weight)
 
     @torch.no_grad()
-    def update(self, x: Tensor, index: Tensor, decay: float, eps: float, restart_below: float) -> None:
+    def update(self, x: Tensor, index: Tensor, decay: float, restart_below: float, eps: float = 1e-5) -> None:
         """Make an EMA step with vectors x (B, D) that are assigned to the codes index (B,) int64.
 
-        A code whose moving count falls below `restart_below` restarts at a vector of this batch. In a
-        distributed training all ranks use the same sums, and codes restart at vectors of rank 0.
+        A code whose moving count falls below `restart_below` restarts at a vector of this batch; `eps`
+        smooths the counts. In a distributed training all ranks use the same sums, and codes restart at
+        vectors of rank 0.
         """
         size = self.weight.shape[0]
         x = x.float()
@@ -118,7 +119,6 @@ class ResidualQuantizer(nn.Module):
         update: bool = False,
         hold: bool = False,
         decay: float = 0.99,
-        eps: float = 1e-5,
         restart_below: float = 1.0,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Quantize for training.
@@ -129,7 +129,6 @@ class ResidualQuantizer(nn.Module):
             hold: instead of that keep the vectors for the next update: a step of several passes makes one, by
                 the vectors of all of them.
             decay: of the moving averages.
-            eps: smoothing of the moving counts.
             restart_below: moving count below which a code restarts. The released 1.0 assumes several hundred
                 masks per step.
 
@@ -152,6 +151,6 @@ class ResidualQuantizer(nn.Module):
         if update and not hold:
             for codebook, held in zip(self.levels, self._held, strict=True):
                 vectors, indices = (torch.cat(parts) for parts in zip(*held, strict=True))
-                codebook.update(vectors, indices, decay, eps, restart_below)
+                codebook.update(vectors, indices, decay, restart_below)
                 held.clear()
         return z + (total - z).detach(), torch.stack(codes, -1), torch.stack(losses).mean()

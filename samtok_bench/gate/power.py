@@ -31,7 +31,7 @@ from samtok_bench.showing.tables import NOT_AVAILABLE, number, text_table
 
 POWER = 0.8
 FACTOR = NormalDist().inv_cdf((1 + statistics.LEVEL) / 2) + NormalDist().inv_cdf(POWER)
-ROUNDING = 1e-12
+LEAST_ERROR = 1e-12
 """A standard error up to which samples do not vary."""
 CORRELATIONS = (0.0, 0.5, 0.9)
 """Assumed correlations of two checkpoints' values over resampled images, if there is only one run."""
@@ -92,7 +92,7 @@ def detectable(run: Path, baseline: Path | None, metric: str | None) -> list[Det
             continue
         draws = drawn[info.id][0] - (drawn[info.id][1] if baseline else 0)
         error = float(np.nanstd(draws, ddof=1))
-        drops = {r: FACTOR * width * error if error > ROUNDING else None for r, width in widths.items()}
+        drops = {r: FACTOR * width * error if error > LEAST_ERROR else None for r, width in widths.items()}
         found.append(Detectable(info, value, error, drops))
     if not found:
         raise ValueError(f"no metric of {run} has an interval")

@@ -24,9 +24,7 @@ class JudgeClient:
         ValueError: a URL of another kind, no name, or impossible numbers.
     """
 
-    def __init__(
-        self, url: str, model: str, *, key: str | None = None, timeout: float = 120.0, retries: int = 4
-    ) -> None:
+    def __init__(self, url: str, model: str, *, key: str | None = None, timeout: float, retries: int) -> None:
         if not model:
             raise ValueError("a judge needs the name of its model")
         self._chat = ChatClient(

@@ -274,11 +274,11 @@ def weights_hash(folder: Path) -> str:
     return provenance.file_hash(sorted(path for path in folder.rglob("*") if path.suffix in kinds))
 
 
-def preflight(name: str = locate.NANO) -> float:
-    """Load a model whole and send a disc through its words: the IoU of what comes back, 0 to 1.
+def preflight() -> float:
+    """Load nano whole and send a disc through its words: the IoU of what comes back, 0 to 1.
 
     Raises:
-        ValueError, OSError: the model cannot be loaded.
+        ValueError, OSError: it cannot be loaded.
     """
     from samtok import QwenVLSAMTok
 
@@ -287,7 +287,7 @@ def preflight(name: str = locate.NANO) -> float:
     y, x = np.mgrid[:side, :side]
     disc = (x - 110) ** 2 + (y - 80) ** 2 < 45**2
     pixels = np.where(disc[..., None], (210, 35, 40), (235, 235, 225)).astype(np.uint8)
-    tokenizer = QwenVLSAMTok.from_pretrained(name, device="cpu").samtok
+    tokenizer = QwenVLSAMTok.from_pretrained(locate.NANO, device="cpu").samtok
     embedding = tokenizer.embed(Image.fromarray(pixels))
     back = tokenizer.decode(embedding, tokenizer.encode(embedding, disc[None]))[0].cpu().numpy()
     inter, union = rle.intersection_union(rle.encode(disc), rle.encode(back))

@@ -90,8 +90,8 @@ class ChatClient:
         *,
         key: str | None = None,
         key_variable: str,
-        timeout: float = 120.0,
-        retries: int = 4,
+        timeout: float,
+        retries: int,
     ) -> None:
         if timeout <= 0 or retries < 0:
             raise ValueError(f"timeout {timeout}, retries {retries}: must not be negative")

@@ -98,6 +98,6 @@ def test_unused_codes_restart_at_vectors_of_the_batch(codebook: Codebook) -> Non
 
 def test_a_small_batch_restarts_codes_with_a_little_noise() -> None:
     book = Codebook(8, 2)
-    book.update(torch.ones(1, 2), torch.zeros(1, dtype=torch.int64), 0.99, 0.0, restart_below=1.0)
+    book.update(torch.ones(1, 2), torch.zeros(1, dtype=torch.int64), decay=0.99, eps=0.0, restart_below=1.0)
     assert (book.weight - 1).abs().max() <= 0.01
     assert len(book.weight.unique(dim=0)) == 8

@@ -232,7 +232,7 @@ def test_losses_of_certain_masks() -> None:
 def test_uncertain_points_lie_at_the_boundary() -> None:
     logits = torch.linspace(-8, 8, 32).expand(1, 32, 32)  # zero in the middle column
     torch.manual_seed(0)
-    points = uncertain_points(logits, 100, oversample=3.0, importance=1.0)
+    points = uncertain_points(logits, 100, importance=1.0)
     assert sample_at(logits, points).abs().max() < sample_at(logits, torch.rand(1, 100, 2)).abs().max() / 2
 
 

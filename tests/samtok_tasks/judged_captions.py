@@ -51,7 +51,7 @@ class Judge(JudgeClient):
     """Replies by a function."""
 
     def __init__(self, reply: Callable[[Any], str | Reply], model: str = "judge-1"):
-        super().__init__("http://judge/v1", model, key="")
+        super().__init__("http://judge/v1", model, key="", timeout=1, retries=0)
         self.reply, self.asked, self._lock = reply, [], threading.Lock()
 
     def ask(self, messages, settings):

@@ -162,8 +162,7 @@ def train(recipe_path: str | Path, out: str | Path, resume: bool = False) -> Pat
     Args:
         recipe_path: a recipe file, or the name of a shipped one.
         out: gets log.jsonl (one JSON object per line: rewards, TRL's figures and those of `watches.figures`)
-            and
-            the Trainer's checkpoints.
+            and the Trainer's checkpoints.
         resume: continue from the newest whole checkpoint. TRL discards answers that were sampled for further
             steps and not yet used: these are sampled again, from the same prompts.
 

@@ -176,8 +176,7 @@ class DecodedIoU:
     """`iou`: the best one-to-one assignment of decoded masks by IoU, over max(N_pred, N_gt); 0..1.
 
     Without a target it is `matched`. It sees that two words mean nearly the same mask, and needs the images
-    and the
-    tokenizer: one embedding and one decoding for all answers about an image.
+    and the tokenizer: one embedding and one decoding for all answers about an image.
     """
 
     __name__ = "iou"

@@ -417,6 +417,6 @@ def _start_codebooks(quantizer: ResidualQuantizer, vectors: Tensor) -> None:
         size = codebook.weight.shape[0]
         codebook.start_from(vectors[torch.randperm(len(vectors))[:size]])
         for _ in range(20):
-            codebook.update(vectors, codebook.nearest(vectors), decay=0.0, eps=1e-5, restart_below=1.0)
+            codebook.update(vectors, codebook.nearest(vectors), decay=0.0, restart_below=1.0)
         codebook.start_from(codebook.weight.clone())
         vectors = vectors - codebook(codebook.nearest(vectors))

@@ -3,14 +3,13 @@
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from samtok_bench.predictor import Unavailable
 from samtok_bench.running.engines import careful
 from samtok_bench.running.engines.engine import Answered, Engine, Keep
-from samtok_bench.running.engines.workers import MOST_DEATHS, Job, Jobs, Place, WorkerModel, sendable
+from samtok_bench.running.engines.workers import MOST_DEATHS, Job, Jobs, Place, WorkerModel, sendable, spawned
 from samtok_bench.sample import Sample
 
 
@@ -33,7 +32,6 @@ class ProcessEngine(Engine):
 
     def __init__(self, model: WorkerModel, count: int) -> None:
         self._model, self._count = model, count
-        self._context = get_context("spawn")
         self._workers: list[_Worker] = []
         self._failed_starts = 0
 
@@ -65,11 +63,7 @@ class ProcessEngine(Engine):
                 keep(answered)
 
     def _start(self, place: Place) -> None:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_work, args=(theirs, self._model, place), daemon=True)
-        process.start()
-        theirs.close()  # or the end of the worker would not be seen
-        self._workers.append(_Worker(process, ours, place))
+        self._workers.append(_Worker(*spawned(_work, self._model, place), place))
 
     def _send(self, worker: _Worker) -> None:
         assert worker.job is not None

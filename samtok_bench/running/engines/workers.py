@@ -6,10 +6,14 @@ that kills its worker costs three workers and nothing else.
 """
 
 import os
+import signal
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any, Literal
 
 from samtok_bench import images, registry
 from samtok_bench.predictor import Predictor, PredictorOptions
@@ -98,3 +102,21 @@ class Jobs:
 def sendable(samples: Sequence[Sample]) -> list[Sample]:
     """Samples without what only their task looks at: it may be of a class that a worker cannot import."""
     return [replace(sample, truth=None) for sample in samples]
+
+
+def spawned(work: Callable[..., None], *args: Any) -> tuple[SpawnProcess, Connection]:
+    """Start `work(connection, *args)` in a process that ends with this one; our end of its connection.
+
+    Ctrl-C reaches all processes, and one that does not ignore it from its start on would print a traceback.
+    """
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=work, args=(theirs, *args), daemon=True)
+    resource_tracker.ensure_running()  # the first start would do that, which unblocks SIGINT
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        theirs.close()  # or the end of the worker would not be seen
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return process, ours

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from io import BytesIO
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +59,8 @@ class ParquetTable:
                 self._table = file.read(columns=[path for path in leaves if path not in inside])
             self._rows = file.metadata.num_rows
             groups = [file.metadata.row_group(k) for k in range(file.metadata.num_row_groups)]
-            self.ends = list(accumulate(group.num_rows for group in groups))
-            """Of each row group the number of its last row, plus one."""
+            self.sizes = [group.num_rows for group in groups]
+            """Rows of each row group."""
             parts = [group.column(k) for group in groups for k in range(group.num_columns)]
             self.largest = max(
                 (part.total_uncompressed_size for part in parts if part.path_in_schema in inside), default=0
@@ -81,11 +80,11 @@ class ParquetTable:
         Raises:
             ValueError: a row group is damaged.
         """
-        for group, end in enumerate(self.ends):
+        for group, rows in enumerate(self.sizes):
             if self._content:
                 yield from self._contents(group)
             else:
-                yield from [None] * (end - (self.ends[group - 1] if group else 0))
+                yield from [None] * rows
 
     def _contents(self, group: int) -> Iterator[bytes | None]:
         with self._open() as file, _readable(f"row group {group} of {self.path}"):

@@ -20,9 +20,9 @@ def mini_cache(cache: Path | None = None) -> Path:
     return (cache or cache_folder()) / f"mini-{MINI_VERSION}-{combined(expected_hashes())[:8]}"
 
 
-def has_mini(cache: Path | None = None) -> bool:
+def has_mini() -> bool:
     """Whether `ensure_mini` has nothing to write."""
-    return (mini_cache(cache) / MARKER).is_file()
+    return (mini_cache() / MARKER).is_file()
 
 
 def ensure_mini(cache: Path | None = None) -> Path:

@@ -4,9 +4,7 @@ A folder with `masks.json`, which says what they are of, see `MaskSettings`, and
 `shard-00000.jsonl`: files of JSON lines, a `MaskLine` for each image.
 """
 
-from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,7 +19,8 @@ from samtok_tasks.formats.annotated_masks import AnnotatedMasks
 from samtok_tasks.formats.coco import Side
 from samtok_tasks.formats.files import parse, read_json, require_file
 from samtok_tasks.training.record_files import RecordFile
-from samtok_tasks.training.streams import UnusableError
+from samtok_tasks.training.shards import shard_path
+from samtok_tasks.training.streams import Joined, UnusableError
 
 SETTINGS = "masks.json"
 WRITTEN_BY = "`samtok-bench data masks` writes it."
@@ -85,7 +84,7 @@ def write_mask_shards(read: AnnotatedMasks, data: str, split: str, root: Path, o
     with folder_aside(out) as part:
         for number, shard in enumerate(shards):
             content = "".join(f"{line.model_dump_json()}\n" for line in shard)
-            write_whole(_shard(part, number), content.encode())
+            write_whole(shard_path(part, number), content.encode())
         write_whole(part / SETTINGS, settings.model_dump_json(indent=1).encode())
         part.rename(out)
     return settings
@@ -94,10 +93,6 @@ def write_mask_shards(read: AnnotatedMasks, data: str, split: str, root: Path, o
 def _line(image: Path, masks: Sequence[RLE], root: Path) -> MaskLine:
     counts = [mask["counts"] for mask in masks]
     return MaskLine(image=image_key(image, root), size=masks[0]["size"], masks=counts)
-
-
-def _shard(folder: Path, number: int) -> Path:
-    return folder / f"shard-{number:05d}.jsonl"
 
 
 class MaskShards:
@@ -116,19 +111,19 @@ class MaskShards:
         path = require_file(folder / SETTINGS, WRITTEN_BY)
         self.settings = parse(MaskSettings, read_json(path), str(path))
         self._root = root or Path(self.settings.data_root)
-        paths = [_shard(folder, number) for number in range(self.settings.shards)]
+        paths = [shard_path(folder, number) for number in range(self.settings.shards)]
         self._files = [RecordFile(require_file(path, WRITTEN_BY)) for path in paths]
-        self._ends = list(accumulate(map(len, self._files)))
+        self._lines = Joined(map(len, self._files))
         if len(self) != self.settings.images:
             raise ValueError(f"{folder} has {len(self)} images, {path} says {self.settings.images}")
 
     def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
+        return len(self._lines)
 
     def __getitem__(self, place: int) -> tuple[Path, list[RLE]]:
         """An image and its masks; UnusableError for a broken line."""
-        which = bisect_right(self._ends, place)
-        file, number = self._files[which], place - (self._ends[which - 1] if which else 0)
+        which, number = self._lines.find(place)
+        file = self._files[which]
         where = file.where(number)
         try:
             line = parse(MaskLine, file[number], where)

@@ -9,10 +9,8 @@ mix_gres8k_ver4k_with_thinking_train.parquet.
 """
 
 import json
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +28,7 @@ from samtok_tasks.formats.images import find_below
 from samtok_tasks.training.llava import IMAGE
 from samtok_tasks.training.parquet_table import PromptTable
 from samtok_tasks.training.prompts import PromptRecord
-from samtok_tasks.training.streams import Options, Part, Records, UnusableError, require_shape
+from samtok_tasks.training.streams import Joined, Options, Part, Records, UnusableError, require_shape
 
 _UNREADABLE = "prompts without a readable image"
 _parse = word_parser(STANDARD)
@@ -42,17 +40,17 @@ class ParquetPrompts(Records[PromptRecord]):
     def __init__(self, files: Sequence[Path], root: Path | None, tokenizer: str, unpack: Path | None) -> None:
         super().__init__()
         self._tables = [PromptTable(path, unpack) for path in files]
-        self._ends = list(accumulate(map(len, self._tables)))
+        self._rows = Joined(map(len, self._tables))
         names = [path.name for path in files]
         self._names = names if len(set(names)) == len(names) else list(map(str, files))
         self._root, self._tokenizer = root, tokenizer
 
     def __len__(self) -> int:
-        return self._ends[-1]
+        return len(self._rows)
 
     def read(self, place: int, rng: np.random.Generator) -> PromptRecord:
-        which = bisect_right(self._ends, place)
-        table, number = self._tables[which], place - (self._ends[which - 1] if which else 0)
+        which, number = self._rows.find(place)
+        table = self._tables[which]
         where = f"{table.path}: row {number}"
         row = table.row(number)
         try:

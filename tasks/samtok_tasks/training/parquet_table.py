@@ -2,12 +2,12 @@
 
 import hashlib
 import os
-from bisect import bisect_right
 from functools import lru_cache
 from pathlib import Path
 
 from samtok_bench.files import write_whole
 from samtok_tasks.formats.parquet import ParquetTable
+from samtok_tasks.training.streams import Joined
 
 COLUMNS = ("images", "problem", "answer", "masks", "source")
 MOST_BYTES = 1 << 30
@@ -34,6 +34,7 @@ class PromptTable(ParquetTable):
                 f"{path} has a row group with {self.largest / 1e9:.1f} GB of images: "
                 "name a folder for them, `unpack: FOLDER`"
             )
+        self._groups = Joined(self.sizes)
         self._group = lru_cache(maxsize=1)(self._group_content)
 
     def content(self, place: int) -> Path | bytes | None:
@@ -45,15 +46,14 @@ class PromptTable(ParquetTable):
         """
         if not self._content:
             return None
-        which = bisect_right(self.ends, place)
-        first = self.ends[which - 1] if which else 0
+        which, number = self._groups.find(place)
         if self._unpacked is None:
-            return self._group(which)[place - first]
+            return self._group(which)[number]
         if not (done := self._unpacked / f"group-{which:05d}").exists():
             self._unpacked.mkdir(parents=True, exist_ok=True)
-            for number, image in enumerate(self._contents(which), first):
+            for row, image in enumerate(self._contents(which), place - number):
                 if image:
-                    write_whole(self._image(number), image)
+                    write_whole(self._image(row), image)
             write_whole(done, b"")
         file = self._image(place)
         return file if file.exists() else None

@@ -2,9 +2,7 @@
 
 import os
 from abc import abstractmethod
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,7 +17,7 @@ from samtok_tasks.formats.annotated_masks import AnnotatedMasks
 from samtok_tasks.reconstruction.data_formats import data_format, read_masks
 from samtok_tasks.reconstruction.sa1b import locate_sa1b, read_sa1b_image
 from samtok_tasks.training.mask_shards import MaskShards
-from samtok_tasks.training.streams import Options, Part, Records, UnusableError
+from samtok_tasks.training.streams import Joined, Options, Part, Records, UnusableError
 
 AREAS = {"small": 0.02, "medium": 0.06, "large": 1.0}
 """Classes of masks by the share of the image that they are below; a tokenizer's evaluation has the same."""
@@ -133,14 +131,14 @@ class SA1BRegions(RegionRecords):
         super().__init__(drawing)
         # sixteen bytes an image, where a path has three hundred
         self._folders = [_Folder(locate_sa1b(root, split)) for split in splits]
-        self._ends = list(accumulate(len(folder.names) for folder in self._folders))
+        self._files = Joined(len(folder.names) for folder in self._folders)
 
     def __len__(self) -> int:
-        return self._ends[-1]
+        return len(self._files)
 
     def found(self, place: int) -> tuple[Path, Sequence[RLE]]:
-        which = bisect_right(self._ends, place)
-        path = self._folders[which].path(place - (self._ends[which - 1] if which else 0))
+        which, number = self._files.find(place)
+        path = self._folders[which].path(number)
         read = AnnotatedMasks(dropped=self.left_out)
         try:
             name = read_sa1b_image(path, read)

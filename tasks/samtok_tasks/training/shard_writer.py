@@ -5,7 +5,6 @@ import json
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from samtok_bench.files import write_whole
 from samtok_bench.interruption import keeping
 from samtok_bench.predictor import PredictorOptions
 from samtok_bench.progress import Reporter
-from samtok_bench.running.engines.workers import Place, sendable
+from samtok_bench.running.engines.workers import Place, sendable, spawned
 from samtok_bench.sample import image_key
 from samtok_bench.task import Dropped
 from samtok_tasks.dialogues import Picture, Stated, stated_exchanges
@@ -129,19 +128,12 @@ def _here(writer: ShardWriter, jobs: dict[int, Sequence[Picture]]) -> Iterator[i
 
 def _in_processes(writer: ShardWriter, jobs: dict[int, Sequence[Picture]], workers: int) -> Iterator[int]:
     """Numbers of shards as they are written by workers, which end when this process does."""
-    context = get_context("spawn")
     waiting = ((number, [_sendable(picture) for picture in job]) for number, job in jobs.items())
     connections: list[Connection] = []
     processes = []
     try:
         for place in range(min(workers, len(jobs))):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_work, args=(theirs, writer, Place(place, workers)), daemon=True)
-            # Ctrl-C reaches all processes, and one that does not yet ignore it would print a traceback
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            process.start()
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            theirs.close()  # or the end of the worker would not be seen
+            process, ours = spawned(_work, writer, Place(place, workers))
             processes.append(process)
             connections.append(ours)
             ours.send(next(waiting))

@@ -4,22 +4,20 @@
 lines: first a `ShardHeader`, then a `ShardLine` for each image.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import accumulate
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from samtok_bench.predictors.pictures import open_at_size
-from samtok_bench.validation import PathBelow, first_fault
+from samtok_bench.validation import PathBelow
 from samtok_tasks.dialogues import TrainingDialogue, drawn
 from samtok_tasks.formats.coco import Side
-from samtok_tasks.formats.files import read_json, require_file
+from samtok_tasks.formats.files import parse, read_json, require_file
 from samtok_tasks.training.record_files import RecordFile
-from samtok_tasks.training.streams import Options, Part, Records, UnusableError
+from samtok_tasks.training.streams import Joined, Options, Part, Records, UnusableError
 
 SETTINGS = "dialogues.json"
 WRITTEN_BY = "`samtok-bench data dialogues` writes it, and goes on where it was ended"
@@ -102,19 +100,12 @@ def shard_path(folder: Path, number: int) -> Path:
 def read_settings(folder: Path) -> ShardSettings:
     """What a folder's dialogues are of; FileNotFoundError or ValueError, in one line."""
     path = require_file(folder / SETTINGS, WRITTEN_BY)
-    return _parsed(ShardSettings, read_json(path), str(path))
+    return parse(ShardSettings, read_json(path), str(path))
 
 
 def read_header(path: Path) -> ShardHeader:
     """The first line of a shard; errors as `read_settings`."""
-    return _parsed(ShardHeader, RecordFile(require_file(path, WRITTEN_BY))[0], f"{path}: line 1")
-
-
-def _parsed(model: Any, content: Any, where: str) -> Any:
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        raise ValueError(f"{where}: {first_fault(error)}") from None
+    return parse(ShardHeader, RecordFile(require_file(path, WRITTEN_BY))[0], f"{path}: line 1")
 
 
 class ShardRecords(Records[TrainingDialogue]):
@@ -141,16 +132,16 @@ class ShardRecords(Records[TrainingDialogue]):
             if (header.shard, header.codebooks) != (number, self.settings.codebooks):
                 raise ValueError(f"{path} is of other dialogues than {folder / SETTINGS}: write them anew")
             self._files.append(RecordFile(path))
-        self._ends = list(accumulate(len(file) - 1 for file in self._files))
+        self._lines = Joined(len(file) - 1 for file in self._files)
 
     def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
+        return len(self._lines)
 
     def read(self, place: int, rng: np.random.Generator) -> TrainingDialogue:
-        which = bisect_right(self._ends, place)
-        file, number = self._files[which], 1 + place - (self._ends[which - 1] if which else 0)
+        which, number = self._lines.find(place)
+        file, number = self._files[which], number + 1  # after the header
         try:
-            line: ShardLine = _parsed(ShardLine, file[number], file.where(number))
+            line = parse(ShardLine, file[number], file.where(number))
         except UnusableError:
             raise
         except ValueError as error:

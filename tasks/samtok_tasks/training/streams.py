@@ -2,10 +2,11 @@
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import count
+from itertools import accumulate, count
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -84,6 +85,25 @@ class Records(ABC, Generic[T_co]):
     @abstractmethod
     def read(self, place: int, rng: np.random.Generator) -> T_co:
         """What is trained on, of a record; UnusableError if nothing is. Choices are the generator's."""
+
+
+class Joined:
+    """Places in several files, one after the other.
+
+    Args:
+        lengths: how many each has.
+    """
+
+    def __init__(self, lengths: Iterable[int]) -> None:
+        self._starts = [0, *accumulate(lengths)]
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def find(self, place: int) -> tuple[int, int]:
+        """Which file has a place, and its number there."""
+        which = bisect_right(self._starts, place) - 1
+        return which, place - self._starts[which]
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def client(url, **options):
 def test_the_protocol(monkeypatch):
     monkeypatch.setenv(KEY_VARIABLE, "secret")
     with serving(lambda handler, content, number: send(handler, completion("Yës."))) as server:
-        one = JudgeClient(server.url + "/", "judge-1")
+        one, _ = client(server.url + "/", key=None)
         assert one.ask(MESSAGES, JudgeSettings(0.2, 300, 0.9)).text == "Yës."
         assert one.ask(MESSAGES, JudgeSettings(0)).text == "Yës."
     first, second = server.requests
@@ -64,7 +64,7 @@ def test_what_the_server_says_of_itself():
 def test_no_key_sends_no_header(monkeypatch):
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
     with serving(lambda handler, content, number: send(handler, completion("x"))) as server:
-        JudgeClient(server.url, "m").ask(MESSAGES, JudgeSettings(0))
+        client(server.url, key=None)[0].ask(MESSAGES, JudgeSettings(0))
     assert "Authorization" not in server.headers[0]
 
 
@@ -253,7 +253,7 @@ def test_nobody_listens():
 )
 def test_what_is_no_judge(url, model, options):
     with pytest.raises(ValueError, match=r"judge|server|negative"):
-        JudgeClient(url, model, **options)
+        JudgeClient(url, model, **{"timeout": 5, "retries": 2, **options})
 
 
 KEY = "sk-0123456789/ab+c="
@@ -263,14 +263,14 @@ KEY = "sk-0123456789/ab+c="
 def test_a_line_end_behind_the_key_is_no_part_of_it(monkeypatch, end):
     monkeypatch.setenv(KEY_VARIABLE, KEY + end)
     with serving(lambda handler, content, number: send(handler, completion("x"))) as server:
-        JudgeClient(server.url, "m").ask(MESSAGES, JudgeSettings(0))
+        client(server.url, key=None)[0].ask(MESSAGES, JudgeSettings(0))
     assert server.headers[0]["Authorization"] == f"Bearer {KEY}"
 
 
 @pytest.mark.parametrize("key", ["sk-01234\r\nX-Evil: 1", "sk-01234 56", "sk-01234ä", "sk-01234\x00"])
 def test_a_key_that_no_header_takes_is_refused_without_showing_it(key):
     with pytest.raises(ValueError, match=f"^{KEY_VARIABLE} has a blank, a line end or a letter") as error:
-        JudgeClient("http://x/v1", "m", key=key)
+        client("http://x/v1", key=key)
     assert "01234" not in str(error.value)
 
 
@@ -337,13 +337,13 @@ def test_a_url_that_cannot_be_read_is_refused_without_showing_it(url):
     with pytest.raises(
         ValueError, match=r"^a server is named by a URL like http://localhost:8000/v1, this"
     ) as error:
-        JudgeClient(url, "m", key="")
+        client(url)
     assert "p4ssword" not in str(error.value)
 
 
 def test_a_user_and_a_key_are_one_too_many():
     with pytest.raises(ValueError, match=f"the judge's URL has a user, and {KEY_VARIABLE} a key") as error:
-        JudgeClient("http://me:p4ssword@host/v1", "m", key=KEY)
+        client("http://me:p4ssword@host/v1", key=KEY)
     assert "p4ss" not in str(error.value)
 
 

@@ -103,6 +103,33 @@ def test_a_killed_driver_is_resumed_with_another_number_of_workers(plugin, comma
     assert as_perfect(result(tmp_path / "many"), "slow") == alone
 
 
+INTERRUPTED_WORKERS = """
+import signal
+from samtok_bench.running.engines.workers import spawned
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have set aside
+
+def work(connection, said):
+    signal.raise_signal(signal.SIGINT)
+    connection.send(said)
+
+if __name__ == "__main__":
+    print(*(spawned(work, said)[1].recv() for said in ("first", "second")))
+    signal.raise_signal(signal.SIGINT)
+"""
+
+
+def test_an_interrupt_is_the_drivers_own_from_the_start_of_a_worker_on(tmp_path):
+    script = tmp_path / "workers.py"
+    script.write_text(INTERRUPTED_WORKERS)
+    path = os.pathsep.join(filter(None, sys.path))
+    ran = subprocess.run(
+        [sys.executable, script], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+    )
+    assert ran.stdout == "first second\n", ran.stderr
+    assert ran.stderr.count("Traceback") == 1
+
+
 def test_when_the_model_is_gone_the_answered_samples_are_kept_and_the_run_goes_on(
     command, tmp_path, alone, monkeypatch
 ):

@@ -51,7 +51,7 @@ class Replay(JudgeClient):
     """Replies as recorded, by the exact prompt."""
 
     def __init__(self, replies):
-        super().__init__("http://recorded/v1", "recorded", key="")
+        super().__init__("http://recorded/v1", "recorded", key="", timeout=1, retries=0)
         self.replies = replies
 
     def ask(self, messages, settings):

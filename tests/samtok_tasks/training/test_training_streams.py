@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samtok_tasks.training.streams import Part, Records, UnusableError, at, share, stream
+from samtok_tasks.training.streams import Joined, Part, Records, UnusableError, at, share, stream
 
 
 class Numbers(Records[int]):
@@ -24,6 +24,17 @@ class Numbers(Records[int]):
         if place in self.bad:
             raise UnusableError("bad numbers", f"number {place}", "it is bad")
         return self.base + place
+
+
+@pytest.mark.parametrize("lengths", [[3], [2, 0, 1], [0, 1, 2, 0], [0, 0, 1, 0, 0, 2]])
+def test_a_place_is_found_in_its_file(lengths: list[int]) -> None:
+    joined = Joined(lengths)
+    everywhere = [(which, number) for which, length in enumerate(lengths) for number in range(length)]
+    assert [joined.find(place) for place in range(len(joined))] == everywhere
+
+
+def test_no_file_has_no_place() -> None:
+    assert [len(Joined([])), len(Joined([0, 0]))] == [0, 0]
 
 
 @settings(max_examples=20)
