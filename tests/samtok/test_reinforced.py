@@ -13,6 +13,7 @@ from pycocotools import mask as coco
 from qwen_parts import tiny_qwen, tiny_samtok
 
 from samtok import QwenVLSAMTok
+from samtok.training import reinforced
 from samtok.training.codes import GeometryCodes, TokenizerCodes
 from samtok.training.questions import draw_questions
 from samtok.training.recipe import DataSource, load_recipe
@@ -282,6 +283,40 @@ def test_a_training_ends_in_order_by_time_or_by_a_watch(tmp_path, recipe, ends):
     assert lines(out)[-1]["step"] == 1
     assert (out / "checkpoint-1" / "model.safetensors").is_file()
     assert (out / "final" / "tokenizer").is_dir()
+
+
+def numbered(seed, *, start=0):
+    """Prompts that their truths tell apart."""
+    for number in count(start):
+        image = np.zeros((64, 64, 3), np.uint8)
+        answer = [f"No target {number}."]
+        yield {"id": str(number), "image": image, "source": "gres", "problem": ["It."], "answer": answer}
+
+
+@pytest.mark.parametrize(
+    ("changes", "batches"),
+    [
+        ({"prompts": 4}, 5),  # an epoch has two steps
+        ({"prompts": 5, "answers_per_pass": 2}, 5),
+        ({"prompts": 4, "trl": {"steps_per_generation": 2}}, 3),  # the checkpoint lies between two of them
+    ],
+)
+def test_a_resumed_training_takes_the_prompts_of_an_uninterrupted_one(
+    tmp_path, recipe, monkeypatch, changes, batches
+):
+    taken: list[list[str]] = []
+    monkeypatch.setattr(reinforced, "figures", lambda answers, truths: taken.append(truths) or {})
+    path = recipe(
+        data={"source": "test_reinforced:numbered"}, rewards=[{"name": "paper"}], kl=0, steps=5, save_every=3,
+        max_new_tokens=1, **changes,
+    )  # fmt: skip
+    out = tmp_path / "out"
+    train(path, out)
+    whole, taken[:] = [sorted(truths) for truths in taken], []
+    assert len(whole) == batches
+    shutil.rmtree(out / "checkpoint-5")
+    train(path, out, resume=True)
+    assert [sorted(truths) for truths in taken] == whole[-2:]
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ Rewards, prompts and watches are ours. TRL is an extra, imported when a training
 `pip install 'samtok-bench[rl]'`.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib.util import find_spec
@@ -294,6 +295,19 @@ def trainer_class() -> Callable[..., Any]:
         def save_loadable(self, folder: Path) -> None:
             """Write a whole model; all processes call this."""
             self.save_whole(folder, self._samtok)
+
+        def _get_train_sampler(self, dataset: Any = None) -> Any:
+            """TRL's, with the order of the epoch that is resumed, which depends on those before."""
+            sampler = super()._get_train_sampler(dataset)
+            if self._resumed is not None:
+                passes = len(sampler) // self.args.generation_batch_size  # of an epoch
+                accumulated = self.args.gradient_accumulation_steps
+                epochs, steps = divmod(step_of(Path(self._resumed)), math.ceil(passes / accumulated))
+                for _ in range(epochs):
+                    next(iter(sampler))  # draws an order
+                # of several steps with the same answers, as many are left as without the stop
+                self._step = steps * accumulated
+            return sampler
 
         def _calculate_rewards(
             self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
