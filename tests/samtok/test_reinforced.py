@@ -13,6 +13,7 @@ from pycocotools import mask as coco
 from qwen_parts import tiny_qwen, tiny_samtok
 
 from samtok import QwenVLSAMTok
+from samtok.training import reinforced
 from samtok.training.codes import GeometryCodes, TokenizerCodes
 from samtok.training.questions import draw_questions
 from samtok.training.recipe import DataSource, load_recipe
@@ -108,10 +109,10 @@ def test_a_watch_warns_once_until_its_figure_is_back(capsys):
         [Watch(figure="refusals_targeted", above=0.5), Watch(figure="entropy", below=0.1, stop=True)]
     )
     beyond = {"refusals_targeted": 0.6, "entropy": 0.2}
-    assert watches.look(1, beyond) == (["refusals_targeted above 0.5"], False)
-    assert watches.look(2, beyond) == (["refusals_targeted above 0.5"], False)
-    assert watches.look(3, {"refusals_targeted": 0.5, "entropy": None}) == ([], False)
-    assert watches.look(4, {**beyond, "entropy": 0.05})[1]
+    assert watches.look(1, beyond) == (["refusals_targeted above 0.5"], [])
+    assert watches.look(2, beyond) == (["refusals_targeted above 0.5"], [])
+    assert watches.look(3, {"refusals_targeted": 0.5, "entropy": None}) == ([], [])
+    assert watches.look(4, {**beyond, "entropy": 0.05})[1] == ["entropy below 0.1"]
     assert capsys.readouterr().err.splitlines() == [
         "warning: step 1: refusals_targeted is 0.6, refusals_targeted above 0.5",
         "warning: step 4: refusals_targeted is 0.6, refusals_targeted above 0.5",
@@ -273,15 +274,74 @@ def test_a_training_is_logged_watched_resumed_and_loadable(tmp_path, recipe, sta
     assert [line for line in lines(watched) if line not in values] == logged
 
 
+GRES = {"every": 2, "runs": [{"task": "gres", "limit": 2}]}
+STOP = {"figure": "t_acc", "below": 1, "stop": True}
+
+
 @pytest.mark.parametrize(
-    "ends", [{"seconds": 0.01}, {"watch": [{"figure": "t_acc", "below": 1, "stop": True}]}]
+    ("ends", "goes_on", "said"),
+    [
+        ({"seconds": 0.01}, {"seconds": 1000}, "its `seconds` are over"),
+        ({"watch": [STOP], "benchmarks": GRES}, {"watch": []}, "ended by the watch t_acc below 1"),
+    ],
 )
-def test_a_training_ends_in_order_by_time_or_by_a_watch(tmp_path, recipe, ends):
+def test_a_training_ends_in_order_by_time_or_by_a_watch(tmp_path, recipe, capsys, ends, goes_on, said):
     out = tmp_path / "out"
-    train(recipe(rewards=[{"name": "paper"}], kl=0, shuffled=True, trl={"top_k": 5}, **ends), out)
-    assert lines(out)[-1]["step"] == 1
+    given = {"rewards": [{"name": "paper"}], "kl": 0, "shuffled": True, "trl": {"top_k": 5}}
+    train(recipe(**given, **ends), out)
+    ended = lines(out)
+    assert ended[-1]["step"] == 1
+    benchmarked = [number for number, line in enumerate(ended) if "gres_giou" in line]
+    assert benchmarked == ([1] if "benchmarks" in ends else [])  # between the step and the summary
     assert (out / "checkpoint-1" / "model.safetensors").is_file()
     assert (out / "final" / "tokenizer").is_dir()
+    weights = (out / "final/vlm/model.safetensors").read_bytes()
+
+    capsys.readouterr()
+    train(recipe(**given, **ends), out, resume=True)
+    message = f"{out / 'checkpoint-1'}: the training is finished: {said}"
+    assert [line for line in capsys.readouterr().err.splitlines() if "checkpoint-1" in line] == [message]
+    assert lines(out) == ended
+    assert [path.name for path in out.glob("checkpoint-*")] == ["checkpoint-1"]
+    assert (out / "final/vlm/model.safetensors").read_bytes() == weights
+
+    train(recipe(**given, **{**ends, **goes_on}), out, resume=True)
+    assert "finished" not in capsys.readouterr().err
+    assert lines(out)[-1]["step"] == 3
+
+
+def numbered(seed, *, start=0):
+    """Prompts that their truths tell apart."""
+    for number in count(start):
+        image = np.zeros((64, 64, 3), np.uint8)
+        answer = [f"No target {number}."]
+        yield {"id": str(number), "image": image, "source": "gres", "problem": ["It."], "answer": answer}
+
+
+@pytest.mark.parametrize(
+    ("changes", "batches"),
+    [
+        ({"prompts": 4}, 5),  # an epoch has two steps
+        ({"prompts": 5, "answers_per_pass": 2}, 5),
+        ({"prompts": 4, "trl": {"steps_per_generation": 2}}, 3),  # the checkpoint lies between two of them
+    ],
+)
+def test_a_resumed_training_takes_the_prompts_of_an_uninterrupted_one(
+    tmp_path, recipe, monkeypatch, changes, batches
+):
+    taken: list[list[str]] = []
+    monkeypatch.setattr(reinforced, "figures", lambda answers, truths: taken.append(truths) or {})
+    path = recipe(
+        data={"source": "test_reinforced:numbered"}, rewards=[{"name": "paper"}], kl=0, steps=5, save_every=3,
+        max_new_tokens=1, **changes,
+    )  # fmt: skip
+    out = tmp_path / "out"
+    train(path, out)
+    whole, taken[:] = [sorted(truths) for truths in taken], []
+    assert len(whole) == batches
+    shutil.rmtree(out / "checkpoint-5")
+    train(path, out, resume=True)
+    assert [sorted(truths) for truths in taken] == whole[-2:]
 
 
 @pytest.mark.slow

@@ -105,6 +105,8 @@ def test_all_stages_run_and_leave_a_log(trained: Path, tmp_path: Path) -> None:
     assert len(rounds) == 1
     assert 0 <= rounds[0]["iou_codes"] <= 1
     assert 1 <= rounds[0]["perplexity_1"] <= 4  # two images with two masks
+    assert "iou_codes_large" in rounds[0]
+    assert "iou_codes_small" not in rounds[0]  # a mask of that size is not among them
 
 
 def test_frozen_parts_stay_and_the_others_move(trained: Path, tmp_path: Path) -> None:

@@ -84,3 +84,5 @@ def test_a_shipped_recipe_is_planned_without_its_weights(tmp_path):
     with pytest.raises(ValueError, match="only a training that begins with a checkpoint"):
         report("nano-sft", 1)
     assert torch.is_grad_enabled()
+    refused = CliRunner().invoke(app, ["train", "sft", str(path), "--plan", "3"])
+    assert str(refused.exception) == "steps of 4 images cannot be divided among 3 processes"

@@ -67,6 +67,7 @@ def test_a_share_by_hand(monkeypatch):
     assert parts == [["ab", "cd", "ef"], ["gh", "ij", "kl"]]
     assert Share.of_steps([8, 4], None) == (0, 1, 1)
     assert Share.of_steps([8, 4], 2) == (0, 1, 4)
+    assert Share.of_steps([8, 16], 2, planned=4) == (0, 4, 2)
     assert Share.of_steps([12, 6], 5) == (0, 1, 3)  # of 12 images at most 5 are 4
     with pytest.raises(ValueError, match="steps of 8, 6 images on 1 processes have no passes of at most 2"):
         Share.of_steps([8, 6], 2)

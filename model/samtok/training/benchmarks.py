@@ -65,10 +65,21 @@ class RunBenchmarks(TrainerCallback):
 
     def __init__(self, trainer: Any, benchmarks: Benchmarks, out: Path) -> None:
         self._trainer, self._benchmarks, self._out = trainer, benchmarks, out / "benchmarks"
+        self._looked_at = True
+        """Whether the weights of the last step are benchmarked; there is none yet."""
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if not is_due(self._benchmarks.every, state, control):
-            return
+        self._looked_at = is_due(self._benchmarks.every, state, control)
+        if self._looked_at:
+            self._look(state, control)
+
+    def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """What looks at the log may end the training; its last checkpoint is not written yet."""
+        if control.should_training_stop and not self._looked_at:
+            self._looked_at = True
+            self._look(state, control)
+
+    def _look(self, state: Any, control: Any) -> None:
         model = self._out / "model"
         with torch.random.fork_rng():  # a training does not depend on whether it is looked at
             self._trainer.save_loadable(model)

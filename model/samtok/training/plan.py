@@ -4,7 +4,6 @@ The formulae are those of docs/training.md, with its letters. They leave out wha
 the memory, the libraries' own buffers (one or two GB on a GPU), and waiting for data or other processes.
 """
 
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from samtok.tokenizer import SAMTok
 from samtok.training.codes import CodeSource, GeometryCodes, TokenizerCodes
 from samtok.training.dialogues import IGNORED, Collator, draw
 from samtok.training.lora import LINEAR
+from samtok.training.processes import Share
 from samtok.training.recipe import load_recipe
 from samtok.training.supervised import SupervisedRecipe
 from samtok.vocabulary import add_mask_words
@@ -67,11 +67,14 @@ def plan(recipe: SupervisedRecipe, model: PreTrainedModel, of: Dialogues, gpus: 
         model: as it is before the mask words are added; weights may be on the meta device.
         of: the dialogues.
         gpus: how many, each with a process.
+
+    Raises:
+        ValueError: the training would refuse so many.
     """
     text, language = model.config.text_config, model.model.language_model
-    images = recipe.stages[-1].images
-    each = images / gpus
-    at_once = min(recipe.images_per_pass or each, each)
+    images = recipe.stages[-1].step_images
+    passes = _share(recipe, gpus).passes
+    at_once = images // (gpus * passes)
     n, tokens, answered = of.tokens, of.tokens * at_once, of.answered * at_once  # n, N, A
     width, layers, inner = text.hidden_size, text.num_hidden_layers, text.intermediate_size  # D, L, I
     head = getattr(text, "head_dim", None) or width // text.num_attention_heads
@@ -117,7 +120,11 @@ def plan(recipe: SupervisedRecipe, model: PreTrainedModel, of: Dialogues, gpus: 
         + of.answered * 2 * rows * 3
         + of.patches * seen * (3 + again if sees else 1)
     )
-    return Plan(parameters, trained, memory, math.ceil(each / at_once), flop)
+    return Plan(parameters, trained, memory, passes, flop)
+
+
+def _share(recipe: SupervisedRecipe, gpus: int) -> Share:
+    return Share.of_steps([stage.step_images for stage in recipe.stages], recipe.images_per_pass, gpus)
 
 
 def _count(part: nn.Module) -> int:
@@ -128,9 +135,10 @@ def report(recipe_path: str | Path, gpus: int) -> str:
     """What a recipe needs on so many GPUs, in lines; dialogues of its data are counted.
 
     Raises:
-        OSError, ValueError: as the training's; or the recipe builds a new model.
+        OSError, ValueError: as the training's on so many; or the recipe builds a new model.
     """
     recipe = load_recipe(recipe_path, SupervisedRecipe)
+    _share(recipe, gpus)
     if not recipe.start.checkpoints:
         raise ValueError("only a training that begins with a checkpoint can be planned")
     folder = vlm_part(model_folder(next(iter(recipe.start.checkpoints))))
@@ -148,7 +156,7 @@ def report(recipe_path: str | Path, gpus: int) -> str:
             f"{found.parameters / 1e9:.2f} G parameters, {found.trained / 1e6:.0f} M of them trained",
             f"a dialogue has {of.tokens:.0f} tokens, {of.answered:.0f} of them in answers, and "
             f"{of.patches:.0f} patches (means of {_LOOKED_AT})",
-            f"a step has {stage.images} dialogues, {found.passes} passes on each of {gpus} GPUs",
+            f"a step has {stage.step_images} dialogues, {found.passes} passes on each of {gpus} GPUs",
             "GB on a GPU:",
             *gigabytes,
             f"  {sum(found.memory.values()) / 1e9:7.1f}  in all",

@@ -34,25 +34,34 @@ class Share(NamedTuple):
     """Forward and backward passes of each process, whose gradients are added up."""
 
     @classmethod
-    def of_steps(cls, images: Sequence[int], most: int | None) -> "Share":
+    def of_steps(cls, images: Sequence[int], most: int | None, planned: int | None = None) -> "Share":
         """This process's share of steps of so many images, in the fewest passes of at most `most` images.
+
+        Args:
+            images: of each step, on all processes together.
+            most: None for all at once.
+            planned: the share of the first of so many processes, instead of those of this training.
 
         Raises:
             ValueError: the images of all steps cannot be divided among the processes.
         """
-        state, each = processes(), math.gcd(*images)
+        if planned is None:
+            number, count = processes().process_index, processes().num_processes
+        else:
+            number, count = 0, planned
+        each = math.gcd(*images)
         steps = f"steps of {', '.join(map(str, images))} images"
-        if each % state.num_processes:
-            raise ValueError(f"{steps} cannot be divided among {state.num_processes} processes")
-        each //= state.num_processes
-        fewest = math.ceil(max(images) / state.num_processes / most) if most else 1
+        if each % count:
+            raise ValueError(f"{steps} cannot be divided among {count} processes")
+        each //= count
+        fewest = math.ceil(max(images) / count / most) if most else 1
         passes = next((passes for passes in range(fewest, each + 1) if each % passes == 0), None)
         if passes is None:
             raise ValueError(
-                f"{steps} on {state.num_processes} processes have no passes of at most {most} images: "
+                f"{steps} on {count} processes have no passes of at most {most} images: "
                 f"only {each} passes or fewer divide them all"
             )
-        return cls(state.process_index, state.num_processes, passes)
+        return cls(number, count, passes)
 
     def parts(self, items: Sequence[Item]) -> list[Sequence[Item]]:
         """The items of a step that this process sees, pass by pass."""

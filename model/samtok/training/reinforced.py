@@ -4,6 +4,7 @@ Rewards, prompts and watches are ours. TRL is an extra, imported when a training
 `pip install 'samtok-bench[rl]'`.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib.util import find_spec
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase, TrainerCallback
+from transformers import PreTrainedTokenizerBase
 
 from samtok.agreement import check_parts
 from samtok.locate import model_folder, vlm_part
@@ -28,7 +29,7 @@ from samtok.training.processes import processes
 from samtok.training.prompts import Prompt
 from samtok.training.questions import draw_questions
 from samtok.training.recipe import Optimisation, RecipePart, TimedRecipe, TrainingRecipe, load_recipe
-from samtok.training.resumable import ResumableTrainer, TimeLimit, TrainingLog
+from samtok.training.resumable import Ending, ResumableTrainer, TimeLimit, TrainingLog
 from samtok.training.reward_adapters import ForTRL, text_of
 from samtok.training.rewards import REWARDS, CodeDistance, DecodedIoU, Reward
 from samtok.training.shared_prompts import Groups, generate_from_shared_prompts, pack
@@ -294,6 +295,19 @@ def trainer_class() -> Callable[..., Any]:
             """Write a whole model; all processes call this."""
             self.save_whole(folder, self._samtok)
 
+        def _get_train_sampler(self, dataset: Any = None) -> Any:
+            """TRL's, with the order of the epoch that is resumed, which depends on those before."""
+            sampler = super()._get_train_sampler(dataset)
+            if self._resumed is not None:
+                passes = len(sampler) // self.args.generation_batch_size  # of an epoch
+                accumulated = self.args.gradient_accumulation_steps
+                epochs, steps = divmod(step_of(Path(self._resumed)), math.ceil(passes / accumulated))
+                for _ in range(epochs):
+                    next(iter(sampler))  # draws an order
+                # of several steps with the same answers, as many are left as without the stop
+                self._step = steps * accumulated
+            return sampler
+
         def _calculate_rewards(
             self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
         ) -> Tensor:
@@ -371,14 +385,21 @@ def shuffled(rewards: Tensor, group: int, seed: tuple[int, int]) -> Tensor:
     return groups.gather(1, order[..., None].expand_as(groups)).flatten(0, 1)
 
 
-class _LogAndWatch(TrainerCallback):
+class _LogAndWatch(Ending):
     """Writes every log entry as one JSON line, with the warnings of the figures that are watched."""
 
     def __init__(self, log: TrainingLog, watches: list[Watch]) -> None:
+        super().__init__()
         self._log, self._watches = log, Watches(watches)
+        self._stops = [str(watch) for watch in watches if watch.stop]
+
+    def still_ends(self, counts: dict[str, Any]) -> str | None:
+        """Not if the watch is changed or gone."""
+        found = [name for name in counts.get("ended", ()) if name in self._stops]
+        return f"ended by the watch {found[0]}" if found else None
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        warnings, stop = self._watches.look(state.global_step, logs)
+        warnings, stops = self._watches.look(state.global_step, logs)
         self._log.write({"step": state.global_step, **logs, **({"warnings": warnings} if warnings else {})})
-        if stop:
-            control.should_training_stop = control.should_save = True
+        if stops:
+            self.end(control, stops)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
@@ -22,7 +23,7 @@ from samtok.training.folders import UNFINISHED, remove_older, step_of, written_w
 from samtok.training.processes import processes
 
 _COUNTED = "log_state.json"
-"""In a checkpoint: what was counted since the last line of the log."""
+"""In a checkpoint: what was counted since the last line of the log, and what ended the training there."""
 _SUMMARY = "train_runtime"
 """Is in the line that ends a training or stage."""
 
@@ -84,6 +85,7 @@ class ResumableTrainer(Trainer):
         super().__init__(*args, **kwargs)
         self.counted = {}
         self._resumed: str | None = None
+        self._left = True
         self._random_restored = False
         self._uncounted = 0
         self._began = time.monotonic()
@@ -91,8 +93,13 @@ class ResumableTrainer(Trainer):
         self.add_callback(_Continue(self))
 
     def train(self, resume_from_checkpoint: Any = None, **kwargs: Any) -> Any:
-        """Train, from a checkpoint if one is given."""
+        """Train, from a checkpoint if one is given; one line on stderr says if nothing is left to train."""
         self._resumed, self._random_restored = resume_from_checkpoint, False
+        self._left = True
+        if (why := self._finished()) is not None:
+            if self.args.process_index == 0:
+                print(f"{resume_from_checkpoint}: the training is finished: {why}", file=sys.stderr)
+            self._left, self.args.max_steps = False, step_of(Path(resume_from_checkpoint))
         try:
             return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
         finally:
@@ -103,7 +110,20 @@ class ResumableTrainer(Trainer):
     @property
     def is_finished(self) -> bool:
         """Whether the checkpoint was written after the last step."""
-        return self._resumed is not None and step_of(Path(self._resumed)) >= self.args.max_steps
+        return not self._left
+
+    def _finished(self) -> str | None:
+        """Why nothing is left to train after the checkpoint; None if something is."""
+        if self._resumed is None:
+            return None
+        if (step := step_of(Path(self._resumed))) >= self.args.max_steps:
+            return f"it has made {step} steps"
+        counts = self._read_counts()
+        reasons = (ending.still_ends(counts) for ending in self._endings())
+        return next((reason for reason in reasons if reason is not None), None)
+
+    def _endings(self) -> list["Ending"]:
+        return [callback for callback in self.callback_handler.callbacks if isinstance(callback, Ending)]
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """The batches of the steps that are left; a Trainer would make one step more than none."""
@@ -168,6 +188,7 @@ class ResumableTrainer(Trainer):
             "total_loss": self._total_loss_scalar,
             "last_logged": self._globalstep_last_logged,
             "seconds": self.seconds,
+            "ended": [reason for ending in self._endings() for reason in ending.reasons],
             "sums": {name: self.total(sums).tolist() for name, sums in self.counted.items()},
         }
 
@@ -176,11 +197,10 @@ class ResumableTrainer(Trainer):
         self._began = time.monotonic()
         if self._resumed is None:
             return
-        file = Path(self._resumed, _COUNTED)
-        if not file.is_file():  # a checkpoint of transformers' own
+        counts = self._read_counts()
+        if not counts:
             self._uncounted = self.state.global_step
             return
-        counts = json.loads(file.read_text())
         self._tr_loss.fill_(counts["loss"])
         self._total_loss_scalar = counts["total_loss"]
         self._globalstep_last_logged = counts["last_logged"]
@@ -188,6 +208,11 @@ class ResumableTrainer(Trainer):
         for name, sums in counts["sums"].items():
             if name in self.counted and self.args.process_index == 0:
                 self.counted[name].copy_(torch.tensor(sums))
+
+    def _read_counts(self) -> dict[str, Any]:
+        """Of the checkpoint; empty for one of transformers' own."""
+        file = Path(self._resumed or "", _COUNTED)
+        return json.loads(file.read_text()) if file.is_file() else {}
 
     @property
     def seconds(self) -> float:
@@ -225,14 +250,37 @@ def is_due(every: int, state: Any, control: Any) -> bool:
     )
 
 
-class TimeLimit(TrainerCallback):
+class Ending(TrainerCallback):
+    """May end a training in order before its last step; the checkpoint that is written then says why."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+        """Why it ends the training after this step; goes to the checkpoint's `ended`."""
+
+    def end(self, control: Any, reasons: list[str]) -> None:
+        """Let this step be the last one."""
+        self.reasons = reasons
+        control.should_training_stop = control.should_save = True
+
+    def still_ends(self, counts: dict[str, Any]) -> str | None:
+        """Why the training of a checkpoint with these counts ends there, by the recipe of now too."""
+        raise NotImplementedError
+
+
+class TimeLimit(Ending):
     """Ends a training in order after so many seconds of it: its last checkpoint is written.
 
     The learning rate is as far on its schedule as the time or the steps are, whichever is further.
     """
 
     def __init__(self, trainer: ResumableTrainer, seconds: float | None) -> None:
+        super().__init__()
         self._trainer, self._seconds = trainer, seconds
+
+    def still_ends(self, counts: dict[str, Any]) -> str | None:
+        """Not with more seconds than it took."""
+        over = "seconds" in counts.get("ended", ()) and self._seconds and counts["seconds"] >= self._seconds
+        return "its `seconds` are over" if over else None
 
     def on_step_end(
         self,
@@ -248,7 +296,7 @@ class TimeLimit(TrainerCallback):
         passed = [self._trainer.seconds / self._seconds]
         broadcast_object_list(passed)  # all processes end after the same step
         if passed[0] >= 1:
-            control.should_training_stop = control.should_save = True
+            self.end(control, ["seconds"])
         schedule = getattr(lr_scheduler, "scheduler", lr_scheduler)  # as accelerate wraps it
         if isinstance(schedule, LambdaLR):
             place = max(state.global_step, min(passed[0], 1) * state.max_steps)

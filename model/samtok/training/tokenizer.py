@@ -333,7 +333,7 @@ def evaluate(
 
     Returns:
         for each path the mean IoU, 0 to 1, of all masks and by area (small: below 2 % of the image, medium:
-        below 6 %, large), and the perplexity of each codebook on path "codes".
+        below 6 %, large; absent without such masks), and the perplexity of each codebook on path "codes".
     """
     training, autocast = model.training, model.autocast
     model.eval().autocast = None
@@ -354,7 +354,8 @@ def evaluate(
         figures[f"iou_{path}"] = iou.mean().item()
         for name, low, high in (("small", 0, 0.02), ("medium", 0.02, 0.06), ("large", 0.06, 1.01)):
             bucket = iou[(area >= low) & (area < high)]
-            figures[f"iou_{path}_{name}"] = bucket.mean().item() if len(bucket) else float("nan")
+            if len(bucket):
+                figures[f"iou_{path}_{name}"] = bucket.mean().item()
         for level, column in enumerate(torch.cat(codes).T if codes else []):
             share = column.bincount(minlength=model.config.codebook_size) / len(column)
             figures[f"perplexity_{level + 1}"] = torch.special.entr(share).sum().exp().item()

@@ -98,13 +98,13 @@ class Watches:
         self._watches = watches
         self._beyond: set[str] = set()
 
-    def look(self, step: int, logged: Mapping[str, Any]) -> tuple[list[str], bool]:
+    def look(self, step: int, logged: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         """Look at one line of the log.
 
         Returns:
-            the warnings of this line, new or not, and whether the training has to stop.
+            the warnings of this line, new or not, and those of them for which the training has to stop.
         """
-        warnings, stop = [], False
+        warnings, stops = [], []
         for watch in self._watches:
             value = logged.get(watch.figure)
             if value is None:
@@ -114,12 +114,12 @@ class Watches:
                 self._beyond.discard(name)
                 continue
             warnings.append(name)
-            stop |= watch.stop
+            stops += [name] if watch.stop else []
             if name not in self._beyond:
                 ends = ": the training stops here" if watch.stop else ""
                 print(f"warning: step {step}: {watch.figure} is {value:.3g}, {name}{ends}", file=sys.stderr)
                 self._beyond.add(name)
-        return warnings, stop
+        return warnings, stops
 
 
 DEFAULT_WATCHES = [
