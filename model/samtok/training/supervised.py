@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -23,24 +23,23 @@ from samtok.training.average import average
 from samtok.training.benchmarks import Benchmarks, RunBenchmarks
 from samtok.training.codes import CodeSource, GeometryCodes, TokenizerCodes
 from samtok.training.depth import deepen
-from samtok.training.dialogues import Batches, Collator, Dialogue, DialogueStage, draw
+from samtok.training.dialogues import Batches, Collator, Dialogue, DialogueStage
 from samtok.training.folders import newest_checkpoint, step_of, written_whole
 from samtok.training.lora import LoRA, merged
 from samtok.training.merges import learn_merges
 from samtok.training.open_codes import OpenCodes
 from samtok.training.processes import Share, processes
 from samtok.training.recipe import (
-    DataSource,
     Optimisation,
     RecipePart,
-    Seed,
     TimedRecipe,
     TrainingRecipe,
     installed,
     load_recipe,
 )
-from samtok.training.resumable import ResumableTrainer, TimeLimit, TrainingLog, is_due
-from samtok.training.token_losses import TokenLosses, compute_losses_in_forward, length_weights
+from samtok.training.resumable import ResumableTrainer, TimeLimit, TrainingLog
+from samtok.training.teacher_forcing import EvaluateTeacherForced, TeacherForced
+from samtok.training.token_losses import compute_losses_in_forward, length_weights
 from samtok.training.workers import Loader, deaths_of_workers
 from samtok.vocabulary import extend_vocabulary, mask_word_ids, reset_code_rows
 
@@ -81,17 +80,6 @@ class StartingWeights(RecipePart):
         return self.average or ({self.checkpoint: 1.0} if self.checkpoint else {})
 
 
-class SupervisedEvaluation(RecipePart):
-    """Teacher-forced accuracy on fixed dialogues, for each named set of options of the data source."""
-
-    seed: Seed
-    images: int = Field(gt=0)
-    """Images, and so dialogues, per set."""
-    every: int = Field(gt=0)
-    """Steps between two evaluations."""
-    sets: dict[str, dict[str, Any]]
-
-
 class SupervisedRecipe(TrainingRecipe, TimedRecipe, Optimisation):
     """Everything that `samtok-bench train sft` needs."""
 
@@ -103,7 +91,7 @@ class SupervisedRecipe(TrainingRecipe, TimedRecipe, Optimisation):
     lora: LoRA | None = None
     """Train low-rank additions and the rows of the mask words instead of all weights."""
     stages: list[DialogueStage] = Field(min_length=1)
-    evaluation: SupervisedEvaluation | None = None
+    evaluation: TeacherForced | None = None
     benchmarks: Benchmarks | None = None
     clip: NonNegativeFloat = 1.0
     """Largest norm of the gradient."""
@@ -252,9 +240,8 @@ def _train(recipe: SupervisedRecipe, out: Path, checkpoint: Path | None) -> Path
     )
     trainer.add_callback(TimeLimit(trainer, recipe.seconds))
     if recipe.evaluation:
-        trainer.add_callback(
-            _Evaluate(trainer, recipe.evaluation, recipe.data, collator, recipe.images_per_pass)
-        )
+        drawn = recipe.evaluation.batches(recipe.data, collator, recipe.images_per_pass)
+        trainer.add_callback(EvaluateTeacherForced(trainer, recipe.evaluation.every, drawn))
     if recipe.benchmarks:
         trainer.add_callback(RunBenchmarks(trainer, recipe.benchmarks, out))
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
@@ -446,50 +433,3 @@ class _JsonLines(TrainerCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         self._log.write({"step": state.global_step, **logs})
-
-
-class _Evaluate(TrainerCallback):
-    """Logs for each set the losses, and how often the greedy choice is right under teacher forcing."""
-
-    def __init__(
-        self,
-        trainer: SupervisedTrainer,
-        recipe: SupervisedEvaluation,
-        data: DataSource,
-        collator: Collator,
-        most: int | None,
-    ) -> None:
-        self._trainer, self._every = trainer, recipe.every
-        # drawn and encoded once, so that every evaluation sees the same dialogues
-        self._sets = dict[str, list[dict[str, Any]]]()
-        most = most or recipe.images
-        for name, options in recipe.sets.items():
-            drawn = draw(data, recipe.seed, range(recipe.images), options)
-            parts = [drawn[first : first + most] for first in range(0, len(drawn), most)]
-            self._sets[name] = [trainer.filled(collator(part)) for part in parts]
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if not is_due(self._every, state, control):
-            return
-        model = self._trainer.model_wrapped
-        model.eval()
-        logs: dict[str, float] = {}
-        with torch.no_grad():
-            for name, batches in self._sets.items():
-                answers = self._answers(model, batches, args.device)
-                for part, chosen in self._trainer.parts(answers.targets).items():
-                    if chosen.any():
-                        logs[f"eval_{name}_{part}"] = round(answers.right[chosen].float().mean().item(), 4)
-                        logs[f"eval_{name}_{part}_loss"] = round(answers.losses[chosen].mean().item(), 4)
-        model.train()
-        should_log = control.should_log
-        self._trainer.log(logs)
-        control.should_log = should_log  # which logging clears
-
-    def _answers(self, model: Any, batches: Sequence[Mapping[str, Any]], device: Any) -> TokenLosses:
-        found = []
-        for batch in batches:
-            on_device = {key: value.to(device) for key, value in batch.items() if key != "cut"}
-            answers, _image = model(**on_device)
-            found.append(answers)
-        return TokenLosses(*map(torch.cat, zip(*found, strict=True)))
