@@ -129,12 +129,12 @@ class Optimisation(RecipePart):
     """Prefixes of the names of parameters that are not trained."""
 
     def freeze(self, model: nn.Module) -> None:
-        """Say of each parameter whether it is trained; ValueError if a prefix is that of none."""
-        names = [name for name, _ in model.named_parameters()]
+        """Say of each parameter whether it is trained; ValueError if a prefix is that of no weight."""
+        names = list(model.state_dict())  # with those that are never trained, as SAM 2's positions
         for prefix in self.frozen:
             if not any(name.startswith(prefix) for name in names):
                 there = ", ".join(dict.fromkeys(".".join(name.split(".")[:2]) for name in names))
-                raise ValueError(f"frozen: no parameter begins with {prefix}; there are {there}")
+                raise ValueError(f"frozen: no weight begins with {prefix}; there are {there}")
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(not name.startswith(tuple(self.frozen)))
 
