@@ -246,7 +246,7 @@ def _train(run: Callable[[str, Path, bool], Path], recipe: str, out: Path | None
     from samtok.training.processes import processes
 
     # not the stem, which of qwen2.5-vl is qwen2
-    folder = out or Path("training") / Path(recipe).name.removesuffix(".yaml")
+    folder = out or Path("training") / Path(recipe).name.removesuffix(".yaml").removesuffix(".yml")
     try:
         final = run(recipe, folder, resume)
         if processes().is_main_process:

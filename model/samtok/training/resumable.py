@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -250,7 +251,7 @@ def is_due(every: int, state: Any, control: Any) -> bool:
     )
 
 
-class Ending(TrainerCallback):
+class Ending(TrainerCallback, ABC):
     """May end a training in order before its last step; the checkpoint that is written then says why."""
 
     def __init__(self) -> None:
@@ -262,9 +263,9 @@ class Ending(TrainerCallback):
         self.reasons = reasons
         control.should_training_stop = control.should_save = True
 
+    @abstractmethod
     def still_ends(self, counts: dict[str, Any]) -> str | None:
         """Why the training of a checkpoint with these counts ends there, by the recipe of now too."""
-        raise NotImplementedError
 
 
 class TimeLimit(Ending):
