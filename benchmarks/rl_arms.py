@@ -58,7 +58,12 @@ BIASES = (-2.0, -1.0, 1.0, 2.0)
 """Added to the logit of a refusal's first token."""
 
 TEXTUAL = [{"name": "distance"}, {"name": "attempt", "weight": 0.2}]
-GROUNDED = [{"name": "grounded"}, {"name": "phrases", "weight": 0.2}, {"name": "no_repeat", "weight": 0.2}]
+GROUNDED = [
+    {"name": "grounded"},
+    {"name": "distance"},
+    {"name": "phrases", "weight": 0.2},
+    {"name": "no_repeat", "weight": 0.2},
+]
 RL: dict[str, dict[str, dict[str, Any]]] = {
     "gres": {
         "rl-paper": {"rewards": [{"name": "paper"}]},
@@ -69,7 +74,7 @@ RL: dict[str, dict[str, dict[str, Any]]] = {
     },
     "gcg": {
         "rl-paper": {"rewards": [{"name": "paper"}]},
-        "rl-textual": {"rewards": [*GROUNDED, {"name": "distance"}]},
+        "rl-textual": {"rewards": GROUNDED},
         "rl-iou": {"rewards": [{"name": "iou"}]},
         "rl-shuffled": {"rewards": GROUNDED, "shuffled": True},
     },
