@@ -124,7 +124,7 @@ def metric_rows(runs: Sequence[LoadedRun], ordered: Sequence[Sequence[Line]]) ->
                 direction=metric.direction,
                 primary=metric.id == first.primary,
                 floor=metric_row(metric)[3],
-                cells=_marked([metric_cell(own) for own in in_runs], metric.direction),
+                cells=metric_cells(in_runs, metric.direction),
                 difference=changes.get(metric.id),
             )
         )
@@ -187,8 +187,15 @@ def _bar(run: LoadedRun, tag: str, value: str, unit: str) -> MetricCell:
     return MetricCell(number(score, unit), group_span(group.interval, group.images, unit), gauge)
 
 
+def metric_cells(of_runs: Sequence[MetricValue | None], direction: str) -> list[MetricCell]:
+    """A metric in each run, the best marked; n/a where a run has none such."""
+    cells = [metric_cell(metric) for metric in of_runs]
+    placed = ranks([cell.value for cell in cells], direction)
+    return [replace(cell, best=placed.get(cell.value) == 0) for cell in cells]
+
+
 def metric_cell(metric: MetricValue | None) -> MetricCell:
-    """A metric of one run; n/a where the run has none such."""
+    """A metric of one run."""
     if metric is None:
         return MetricCell(NOT_AVAILABLE, "", None)
     _, value, interval, _, ceiling = metric_row(metric)
@@ -196,12 +203,6 @@ def metric_cell(metric: MetricValue | None) -> MetricCell:
     if bounded(metric) and metric.value is not None:
         gauge = _gauge(metric.value, metric.low, metric.high, metric.floor, metric.ceiling)
     return MetricCell(value, interval, gauge, ceiling)
-
-
-def _marked(cells: list[MetricCell], direction: str) -> list[MetricCell]:
-    """The same, the best of them marked."""
-    placed = ranks([cell.value for cell in cells], direction)
-    return [replace(cell, best=placed.get(cell.value) == 0) for cell in cells]
 
 
 def _gauge(

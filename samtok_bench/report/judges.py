@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from samtok_bench.judging.transcript import JudgeSummary, read_judges
-from samtok_bench.report.figures import MetricCell, metric_cell
+from samtok_bench.report.figures import MetricCell, metric_cells
+from samtok_bench.runs.summary import MetricValue
 from samtok_bench.showing.run_tables import unread_line
 
 
@@ -14,6 +15,7 @@ class JudgeRow:
     """A metric of a judge in all runs."""
 
     display: str
+    direction: str
     cells: list[MetricCell]
 
 
@@ -44,7 +46,11 @@ def judge_rows(folders: Sequence[Path]) -> list[JudgeRows]:
             name=judge.name,
             samples=[judges[hash].samples if hash in judges else 0 for judges in of_runs],
             rows=[
-                JudgeRow(metric.display, [_cell(judges.get(hash), metric.id) for judges in of_runs])
+                JudgeRow(
+                    metric.display,
+                    metric.direction,
+                    metric_cells([_metric(judges.get(hash), metric.id) for judges in of_runs], metric.direction),
+                )
                 for metric in judge.metrics
             ],
             notes=[line for judges in of_runs if hash in judges and (line := unread_line(judges[hash]))],
@@ -53,6 +59,5 @@ def judge_rows(folders: Sequence[Path]) -> list[JudgeRows]:
     ]
 
 
-def _cell(judge: JudgeSummary | None, id: str) -> MetricCell:
-    metrics = {metric.id: metric for metric in judge.metrics} if judge else {}
-    return metric_cell(metrics.get(id))
+def _metric(judge: JudgeSummary | None, id: str) -> MetricValue | None:
+    return next((metric for metric in judge.metrics if metric.id == id), None) if judge else None

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -257,9 +258,17 @@ def test_what_judges_said_stands_with_the_answer(command, run):
     assert "<h3>Judged by judge-1</h3>" in page
     assert rows_of(page, "judges") == [
         ["metric", "value", "95 % interval"],
-        ["ratio", "50.00", "40.00 to 60.00"],
+        ["ratio ↑", "50.00", "40.00 to 60.00"],
     ]
-    assert "1 samples. Scores depend on the judge" in page
+    assert "1 sample. Scores depend on the judge" in page
+
+    shutil.copytree(run, run.with_name("better"))
+    better = (run / "judge.json").read_text().replace('"value": 0.5', '"value": 0.55')
+    (run.with_name("better") / "judge.json").write_text(better)
+    command("report", str(run), "better", "--out", "both.html")
+    page = (run.with_name("both.html")).read_text()
+    assert "ratio ↑" in rows_of(page, "judges")[1][0]
+    assert re.findall(r'class="number strong( other)?">(5[05].00)<', page) == [(" other", "50.00"), ("", "55.00")]
 
 
 def test_the_data_may_lie_elsewhere_now(command, work, data):
