@@ -45,7 +45,7 @@ class ListedRun(BaseModel):
         """The primary metric, and that of each judge; the status of a run that is not complete."""
         if self.primary is None:
             return self.status
-        judged = [f"{_shown(judge.headline)} by {judge.model}" for judge in self.judges]
+        judged = [f"{_shown(judge.headline)} by {judge.name}" for judge in self.judges]
         return ", ".join([_shown(self.primary), *judged])
 
 
