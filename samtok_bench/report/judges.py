@@ -49,7 +49,9 @@ def judge_rows(folders: Sequence[Path]) -> list[JudgeRows]:
                 JudgeRow(
                     metric.display,
                     metric.direction,
-                    metric_cells([_metric(judges.get(hash), metric.id) for judges in of_runs], metric.direction),
+                    metric_cells(
+                        [_metric(judges.get(hash), metric.id) for judges in of_runs], metric.direction
+                    ),
                 )
                 for metric in judge.metrics
             ],

@@ -13,11 +13,14 @@ from pycocotools import mask as coco
 from qwen_parts import tiny_qwen, tiny_samtok
 
 from samtok import QwenVLSAMTok
+from samtok.qwen import load_qwen
 from samtok.training import reinforced
 from samtok.training.codes import GeometryCodes, TokenizerCodes
+from samtok.training.lora import LINEAR
 from samtok.training.questions import draw_questions
 from samtok.training.recipe import DataSource, load_recipe
 from samtok.training.reinforced import ReinforcedRecipe, shuffled, train, trainer_class
+from samtok.training.rewards import REWARDS
 from samtok.training.shared_prompts import Groups
 from samtok.training.sources import trust
 from samtok.training.watches import Watch, Watches, figures
@@ -272,6 +275,29 @@ def test_a_training_is_logged_watched_resumed_and_loadable(tmp_path, recipe, sta
     values = [line for line in lines(watched) if "gres_giou" in line]
     assert [line["step"] for line in values] == [2, 3]
     assert [line for line in lines(watched) if line not in values] == logged
+
+
+def test_lora_moves_linear_layers_alone_and_its_start_is_the_reference(tmp_path, recipe, start, monkeypatch):
+    monkeypatch.setitem(REWARDS, "paper", lambda answer, truth: len(answer) % 7 / 7)  # always a spread
+    path = recipe(
+        lora={"rank": 2, "alpha": 4}, weights="bfloat16", autocast="bfloat16", rewards=[{"name": "paper"}]
+    )
+    out = tmp_path / "out"
+    final = train(path, out)
+    logged = lines(out)
+    assert logged[0]["kl"] == 0 < logged[2]["kl"]
+    assert (out / "checkpoint-3/adapter_model.safetensors").is_file()
+    begun, trained = (load_qwen(folder / "vlm", torch.bfloat16)[0].state_dict() for folder in (start, final))
+    moved = [name for name in begun if not torch.equal(begun[name], trained[name])]
+    assert moved
+    assert all(re.fullmatch(rf"{LINEAR}\.weight", name) for name in moved)
+
+    shutil.rmtree(out / "checkpoint-3")
+    shutil.rmtree(final)
+    train(path, out, resume=True)
+    assert lines(out) == logged
+    again = load_qwen(final / "vlm", torch.bfloat16)[0].state_dict()
+    assert all(torch.equal(again[name], trained[name]) for name in trained)
 
 
 GRES = {"every": 2, "runs": [{"task": "gres", "limit": 2}]}

@@ -245,7 +245,7 @@ def test_what_is_frozen_must_be_there(tmp_path):
     with pytest.raises(ValueError, match=r"frozen: no weight begins with visual; there are model\.visual"):
         train(recipe(tmp_path, frozen=["model.visual", "visual"]), tmp_path / "out")
     path = recipe(tmp_path, frozen=["model.visual"], lora={"rank": 2, "alpha": 4}, start={"checkpoint": "x"})
-    with pytest.raises(ValueError, match="frozen: with lora only its own weights"):
+    with pytest.raises(ValueError, match="frozen: with lora all weights stay"):
         load_recipe(path, SupervisedRecipe)
 
 

@@ -25,10 +25,11 @@ from samtok.tokenizer import SAMTok
 from samtok.training.benchmarks import Benchmarks, RunBenchmarks
 from samtok.training.codes import TokenizerCodes
 from samtok.training.folders import newest_checkpoint, step_of
+from samtok.training.lora import AdaptedRecipe, save_merged
 from samtok.training.processes import processes
 from samtok.training.prompts import Prompt
 from samtok.training.questions import draw_questions
-from samtok.training.recipe import Optimisation, RecipePart, TimedRecipe, TrainingRecipe, load_recipe
+from samtok.training.recipe import RecipePart, TimedRecipe, TrainingRecipe, load_recipe
 from samtok.training.resumable import Ending, ResumableTrainer, TimeLimit, TrainingLog
 from samtok.training.reward_adapters import ForTRL, text_of
 from samtok.training.rewards import REWARDS, CodeDistance, DecodedIoU, Reward
@@ -94,7 +95,7 @@ class WeightedReward(RecipePart):
         return ForTRL(reward, tokenizer, self.sources)
 
 
-class ReinforcedRecipe(TrainingRecipe, TimedRecipe, Optimisation):
+class ReinforcedRecipe(TrainingRecipe, TimedRecipe, AdaptedRecipe):
     """Everything that `samtok-bench train rl` needs."""
 
     start: str
@@ -191,9 +192,8 @@ def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path
     arguments = _arguments(recipe, out)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     samtok = SAMTok.from_pretrained(recipe.codes or recipe.start, device=device)
-    # TRL loads the reference model of the KL term from where this one comes from: never a checkpoint.
-    # float32, because bfloat16 would round updates of 1e-6 away
-    model, processor = load_qwen(vlm_part(model_folder(recipe.start)), torch.float32)
+    # TRL loads the reference model of the KL term from where this one comes from: never a checkpoint
+    model, processor = _start_model(recipe)
     if not isinstance(processor, QwenVLProcessor):
         raise ValueError(f"start: {recipe.start} is no Qwen, which reinforcement learning needs")
     model.set_attn_implementation(recipe.attention)
@@ -208,6 +208,7 @@ def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path
     )
     log = TrainingLog(out / "log.jsonl")
     log.rewind(step_of(checkpoint) if checkpoint else 0)
+    torch.manual_seed(recipe.seed)  # of what lora adds
     trainer = trainer_class()(
         recipe,
         samtok,
@@ -216,6 +217,7 @@ def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path
         reward_funcs=[reward.make(samtok, processor.tokenizer) for reward in recipe.rewards],
         train_dataset=as_dataset(prompts),
         args=arguments,
+        peft_config=recipe.lora.layers() if recipe.lora else None,
         callbacks=[_LogAndWatch(log, recipe.watch)],
     )
     trainer.add_callback(TimeLimit(trainer, recipe.seconds))
@@ -224,6 +226,10 @@ def _train(recipe: ReinforcedRecipe, out: Path, checkpoint: Path | None) -> Path
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     trainer.save_loadable(out / "final")
     return out / "final"
+
+
+def _start_model(recipe: ReinforcedRecipe) -> tuple[Any, Any]:
+    return load_qwen(vlm_part(model_folder(recipe.start)), recipe.dtype)
 
 
 def as_dataset(prompts: list[Prompt]) -> "Dataset":
@@ -287,13 +293,16 @@ def trainer_class() -> Callable[..., Any]:
     from trl import GRPOTrainer
 
     class ReinforcedTrainer(ResumableTrainer, GRPOTrainer):
-        def __init__(self, recipe: ReinforcedRecipe, samtok: SAMTok, **kwargs: Any) -> None:
-            self._recipe, self._samtok = recipe, samtok
-            super().__init__(**kwargs)
+        def __init__(self, recipe: ReinforcedRecipe, samtok: SAMTok, model: Any, **kwargs: Any) -> None:
+            self._recipe, self._samtok, self._qwen = recipe, samtok, model
+            super().__init__(model=model, **kwargs)
 
         def save_loadable(self, folder: Path) -> None:
             """Write a whole model; all processes call this."""
-            self.save_whole(folder, self._samtok)
+            if self._recipe.lora is None:
+                self.save_whole(folder, self._samtok)
+            else:
+                save_merged(self, folder, lambda: _start_model(self._recipe)[0], self._samtok)
 
         def _get_train_sampler(self, dataset: Any = None) -> Any:
             """TRL's, with the order of the epoch that is resumed, which depends on those before."""
@@ -351,12 +360,11 @@ def trainer_class() -> Callable[..., Any]:
             Log-probabilities and, if asked for, entropies (answers, `logits_to_keep`); there is no third.
             """
             logps, entropies = [], []
-            whole = self.accelerator.unwrap_model(model)
             patches = [0, *inputs["image_grid_thw"].prod(-1).cumsum(0).tolist()]
             for start in range(0, count := len(input_ids), batch_size or count):
                 end = min(start + (batch_size or count), count)
                 packed = pack(
-                    whole, input_ids[start:end], attention_mask[start:end], logits_to_keep,
+                    self._qwen, input_ids[start:end], attention_mask[start:end], logits_to_keep,
                     pixel_values=inputs["pixel_values"][patches[start] : patches[end]],
                     image_grid_thw=inputs["image_grid_thw"][start:end],
                     mm_token_type_ids=inputs["mm_token_type_ids"][start:end],

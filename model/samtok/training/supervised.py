@@ -1,6 +1,5 @@
 """Supervised fine-tuning of a QwenVL on dialogues with mask words, with transformers' Trainer."""
 
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -9,13 +8,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, TrainerCallback
 
 from samtok.build import NanoOptions, build_nano
-from samtok.locate import TOKENIZER, VLM, model_folder, vlm_part
+from samtok.locate import model_folder, vlm_part
 from samtok.processor import Processor
 from samtok.qwen import load_qwen
 from samtok.tokenizer import SAMTok
@@ -24,17 +23,15 @@ from samtok.training.benchmarks import Benchmarks, RunBenchmarks
 from samtok.training.codes import CodeSource, GeometryCodes, TokenizerCodes
 from samtok.training.depth import deepen
 from samtok.training.dialogues import Batches, Collator, Dialogue, DialogueStage
-from samtok.training.folders import newest_checkpoint, step_of, written_whole
-from samtok.training.lora import LoRA, merged
+from samtok.training.folders import newest_checkpoint, step_of
+from samtok.training.lora import AdaptedRecipe, save_merged
 from samtok.training.merges import learn_merges
 from samtok.training.open_codes import OpenCodes
-from samtok.training.processes import Share, processes
+from samtok.training.processes import Share
 from samtok.training.recipe import (
-    Optimisation,
     RecipePart,
     TimedRecipe,
     TrainingRecipe,
-    installed,
     load_recipe,
 )
 from samtok.training.resumable import ResumableTrainer, TimeLimit, TrainingLog
@@ -80,16 +77,12 @@ class StartingWeights(RecipePart):
         return self.average or ({self.checkpoint: 1.0} if self.checkpoint else {})
 
 
-class SupervisedRecipe(TrainingRecipe, TimedRecipe, Optimisation):
+class SupervisedRecipe(TrainingRecipe, TimedRecipe, AdaptedRecipe):
     """Everything that `samtok-bench train sft` needs."""
 
     start: StartingWeights
     codes: str
     """`geometry`, or the name of a SAMTok: `nano`, a folder or a hub id."""
-    weights: Literal["float32", "bfloat16"] = "float32"
-    """Precision of the weights that `lora` adds to; what is trained is in float32."""
-    lora: LoRA | None = None
-    """Train low-rank additions and the rows of the mask words instead of all weights."""
     stages: list[DialogueStage] = Field(min_length=1)
     evaluation: TeacherForced | None = None
     benchmarks: Benchmarks | None = None
@@ -127,18 +120,6 @@ class SupervisedRecipe(TrainingRecipe, TimedRecipe, Optimisation):
             asked += [(self.evaluation.seed, options) for options in self.evaluation.sets.values()]
         return [self.data.first(seed, ["dialogues"], **options) for seed, options in asked]
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of the weights."""
-        return torch.bfloat16 if self.weights == "bfloat16" else torch.float32
-
-    @field_validator("lora")
-    @classmethod
-    def _has_peft(cls, lora: LoRA | None) -> LoRA | None:
-        if lora is not None:
-            installed(["peft"])
-        return lora
-
     @model_validator(mode="after")
     def _has_masks(self) -> "SupervisedRecipe":
         if self.benchmarks is not None and self.codes == "geometry":
@@ -149,13 +130,6 @@ class SupervisedRecipe(TrainingRecipe, TimedRecipe, Optimisation):
     def _starts_again(self) -> "SupervisedRecipe":
         if self.lora is not None and not self.start.checkpoints:
             raise ValueError("lora needs a start.checkpoint, to whose weights it is added")
-        if self.lora is not None and self.frozen:
-            raise ValueError("frozen: with lora only its own weights and the mask words' are trained")
-        if self.lora is None and self.weights == "bfloat16":
-            raise ValueError(
-                "weights: bfloat16 rounds away updates below 0.4 % of a weight; train with lora, or with "
-                "weights: float32 and autocast: bfloat16"
-            )
         return self
 
     @model_validator(mode="after")
@@ -388,18 +362,8 @@ class SupervisedTrainer(ResumableTrainer):
         """Write a whole model, or the QwenVL alone without a mask tokenizer; all processes call this."""
         if self._recipe.lora is None:
             self.save_whole(folder, self._samtok)
-            return
-        added = folder.with_name(f"{folder.name}-lora")
-        self.save_whole(added)
-        if processes().is_main_process:
-            with written_whole(folder) as aside:
-                weights = aside / VLM if self._samtok else aside
-                merged(self._start(), added).save_pretrained(weights)
-                self.processing_class.save_pretrained(weights)
-                if self._samtok:
-                    self._samtok.save_pretrained(aside / TOKENIZER)
-            shutil.rmtree(added)
-        processes().wait_for_everyone()
+        else:
+            save_merged(self, folder, self._start, self._samtok)
 
     def _count(self, part: str, losses: Tensor) -> None:
         self.counted[part] += torch.tensor([losses.detach().sum().item(), len(losses)])

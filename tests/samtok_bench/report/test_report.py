@@ -268,7 +268,10 @@ def test_what_judges_said_stands_with_the_answer(command, run):
     command("report", str(run), "better", "--out", "both.html")
     page = (run.with_name("both.html")).read_text()
     assert "ratio ↑" in rows_of(page, "judges")[1][0]
-    assert re.findall(r'class="number strong( other)?">(5[05].00)<', page) == [(" other", "50.00"), ("", "55.00")]
+    assert re.findall(r'class="number strong( other)?">(5[05].00)<', page) == [
+        (" other", "50.00"),
+        ("", "55.00"),
+    ]
 
 
 def test_the_data_may_lie_elsewhere_now(command, work, data):
