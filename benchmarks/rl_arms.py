@@ -14,7 +14,8 @@ held-out split that no training has seen. All processes draw the data first. In 
 The same command goes on after a kill; `--table` only sums up what there is. Processes that share a GPU take
 turns unless NVIDIA's MPS runs (`nvidia-cuda-mps-control -d`): 15 at once made 8 steps of 128 answers each in
 a minute on an H100, 8 at once 6 steps of 512 answers in 80 s on an H200. Leave two minutes for the
-evaluations. On two CPU cores 360 s make 35 to 62 steps of 128 answers, and an evaluation takes 160 s.
+evaluations. On two CPU cores 360 s make 35 to 62 steps of 128 answers, and an evaluation takes 160 s; of GCG
+480 s make 88 to 121 steps of 32 answers, and an evaluation takes 110 s.
 """
 
 import argparse
