@@ -1,6 +1,7 @@
 """What tests of several packages share."""
 
 import shutil
+import signal
 import struct
 import sys
 import zlib
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 # how busy a machine is decides nothing
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+# a job in the background of a script begins with interrupts ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

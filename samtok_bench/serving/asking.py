@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Event, Semaphore, Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from samtok_bench.interruption import put_off
 
@@ -26,10 +26,11 @@ def ask_all(
         keep: called for one answer after the other.
     """
     left = deque(items)
-    came: deque[Answer | BaseException | None] = deque()  # None where a thread ends
+    ended = object()  # comes from each thread as its last, and is no answer
+    came: deque[Any] = deque()
     stopped, changed = Event(), Semaphore(0)
 
-    def put(answer: Answer | BaseException | None) -> None:
+    def put(answer: Any) -> None:
         came.append(answer)
         changed.release()
 
@@ -46,7 +47,7 @@ def ask_all(
                 put(error)
             else:
                 put(answer)
-        put(None)
+        put(ended)
 
     threads = [Thread(target=work, daemon=True) for _ in range(min(jobs, len(items)))]
     working = len(threads)
@@ -57,7 +58,7 @@ def ask_all(
         while came:
             with put_off():  # or an answer could be kept twice, or not at all
                 answer = came.popleft()
-                if answer is None:
+                if answer is ended:
                     working -= 1
                 elif isinstance(answer, BaseException):
                     failure = failure or answer

@@ -16,6 +16,12 @@ def test_all_answers_are_kept():
     ask_all(lambda item: item, [], 3, kept.append)
 
 
+def test_an_answer_may_be_none():
+    kept = []
+    ask_all(lambda item: None, range(5), 2, kept.append)
+    assert kept == [None] * 5
+
+
 def test_after_a_failure_no_other_is_begun_and_those_at_work_are_kept():
     begun, kept, failed = [], [], threading.Event()
 
