@@ -4,8 +4,6 @@ import json
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
@@ -87,32 +85,6 @@ def test_an_interrupt_is_the_parents_own(started):
     assert process.exitcode == 0
     assert ended(workers)
     assert said.read_text() == "interrupted\n"
-
-
-class Blocked:
-    """Whether the process that draws it was started with SIGINT blocked."""
-
-    def __len__(self) -> int:
-        return 1
-
-    def __getitem__(self, index: int) -> bool:
-        return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("method", ["fork", "forkserver"])
-def test_an_interrupt_while_workers_start_is_the_parents_own(method):
-    """In a process where neither fork server nor resource tracker runs yet."""
-    program = (
-        f"from {__name__} import Blocked, Loader\n"
-        f"loader = Loader(Blocked(), num_workers=1, batch_size=None, multiprocessing_context={method!r})\n"
-        "print(*loader)"
-    )
-    paths = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
-    said = subprocess.run(
-        [sys.executable, "-c", program], env=os.environ | paths, capture_output=True, text=True, timeout=120
-    )
-    assert (said.stdout, said.stderr) == ("True\n", "")
 
 
 def test_a_termination_of_all_is_silent(started):

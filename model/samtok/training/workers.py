@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +38,6 @@ class Loader(DataLoader[Any]):
 
     def __iter__(self) -> Any:
         # Ctrl-C reaches all processes, and a worker that does not yet ignore it would print a traceback
-        if self.multiprocessing_context is not None:
-            resource_tracker.ensure_running()  # a fork server would start it, which unblocks SIGINT
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             return super().__iter__()
