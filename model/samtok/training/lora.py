@@ -96,21 +96,16 @@ def save_merged(
         start: makes the model to which they are added.
         samtok: a mask tokenizer, which makes it the folder of a whole model.
     """
+    from peft import PeftModel
+
     added = folder.with_name(f"{folder.name}-lora")
     trainer.save_whole(added)
     if processes().is_main_process:
         with written_whole(folder) as aside:
             weights = aside / VLM if samtok else aside
-            merged(start(), added).save_pretrained(weights)
+            PeftModel.from_pretrained(start(), added).merge_and_unload().save_pretrained(weights)
             trainer.processing_class.save_pretrained(weights)
             if samtok:
                 samtok.save_pretrained(aside / TOKENIZER)
         shutil.rmtree(added)
     processes().wait_for_everyone()
-
-
-def merged(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
-    """The model with the additions of a checkpoint in its weights."""
-    from peft import PeftModel
-
-    return PeftModel.from_pretrained(model, adapter).merge_and_unload()

@@ -28,12 +28,7 @@ from samtok.training.lora import AdaptedRecipe, save_merged
 from samtok.training.merges import learn_merges
 from samtok.training.open_codes import OpenCodes
 from samtok.training.processes import Share
-from samtok.training.recipe import (
-    RecipePart,
-    TimedRecipe,
-    TrainingRecipe,
-    load_recipe,
-)
+from samtok.training.recipe import RecipePart, TimedRecipe, TrainingRecipe, load_recipe
 from samtok.training.resumable import ResumableTrainer, TimeLimit, TrainingLog
 from samtok.training.teacher_forcing import EvaluateTeacherForced, TeacherForced
 from samtok.training.token_losses import compute_losses_in_forward, length_weights
